@@ -1,0 +1,62 @@
+"""The vocabulary of the caption stream: words, captions, progress.
+
+All times are seconds since the meeting's first sample, all positions are sample counts at
+`inference.audio.SAMPLE_RATE`. A meeting's clock is its audio: while the host is paused or offline it stands still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One decoded word with its place in the audio."""
+
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds."""
+    text: str
+    """As decoded, without surrounding space."""
+    probability: float
+    """Mean probability of the word's tokens, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialCaption:
+    """Unstable text of the utterance being spoken; the next one with the same segment replaces it."""
+
+    segment: str
+    start: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinalCaption:
+    """One caption for good: a pure function of the audio and the meeting's settings, never of timing.
+
+    The same audio gives the same finals whether it is heard live, after a crash, from a backlog or from a file.
+    """
+
+    segment: str
+    """Stable id: where in the audio the caption starts, so that a second decode of the same audio finds the same id."""
+    start: float
+    end: float
+    text: str
+    language: str
+    """ISO 639-1 code, as spoken."""
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Everything before `position` is captioned; a session resumed from `checkpoint` continues from there."""
+
+    position: int
+    """Samples."""
+    checkpoint: str
+    """Opaque text of `inference.session.Checkpoint`, stored with the captions it belongs to."""
+
+
+CaptionEvent = PartialCaption | FinalCaption | Progress

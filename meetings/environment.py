@@ -1,0 +1,129 @@
+"""The environment, read once and refused kindly: every `PARLANCE_*` and Django variable that changes what runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from django.core.exceptions import ImproperlyConfigured
+
+Profile = Literal["starter", "gpu"]
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
+BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the operator chose; every field has a working default."""
+
+    data: Path
+    """Holds database, broker files, recordings and models, and nothing else does."""
+    models: Path
+    profile: Profile
+    device: str
+    """`auto`, `cpu`, `cuda` or `cuda:n`."""
+    asr_model: str
+    """A catalogue name or a folder with a CTranslate2 Whisper; empty: the profile's own."""
+    broker_url: str
+    """Empty: the embedded Valkey under `data`."""
+    database_url: str
+    secret_key: str
+    allowed_hosts: list[str]
+    trusted_origins: list[str]
+    """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
+    debug: bool
+
+    @property
+    def broker_socket(self) -> Path:
+        return self.data / "broker" / "valkey.sock"
+
+
+def read_environment(values: dict[str, str] | None = None) -> Environment:
+    """Reads `os.environ` (or `values`).
+
+    Raises:
+        ImproperlyConfigured: a value makes no sense; the message names the variable and what it may be.
+    """
+    env = dict(os.environ) if values is None else values
+    data = Path(env.get("PARLANCE_DATA") or BASE_DIR / "var").expanduser().resolve()
+    return Environment(
+        data=data,
+        models=Path(env.get("PARLANCE_MODELS_DIR") or data / "models").expanduser().resolve(),
+        profile=_profile(env.get("PARLANCE_PROFILE") or "starter"),
+        device=_device(env.get("PARLANCE_DEVICE") or "auto"),
+        asr_model=env.get("PARLANCE_ASR_MODEL", ""),
+        broker_url=_broker_url(env.get("REDIS_URL", "")),
+        database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
+        secret_key=env.get("SECRET_KEY") or _stored_secret(data),
+        allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
+        trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
+        debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
+    )
+
+
+def _profile(value: str) -> Profile:
+    if value == "starter":
+        return "starter"
+    if value == "gpu":
+        return "gpu"
+    raise ImproperlyConfigured(f"PARLANCE_PROFILE is {value!r}; use one of: {', '.join(get_args(Profile))}.")
+
+
+def _device(value: str) -> str:
+    if not DEVICE_PATTERN.fullmatch(value):
+        raise ImproperlyConfigured(f"PARLANCE_DEVICE is {value!r}; use auto, cpu, cuda or cuda:N.")
+    return value
+
+
+def _broker_url(value: str) -> str:
+    if value and not value.startswith(BROKER_SCHEMES):
+        raise ImproperlyConfigured(f"REDIS_URL is {value!r}; it must start with one of {', '.join(BROKER_SCHEMES)}.")
+    return value
+
+
+def _hosts(value: str) -> list[str]:
+    hosts = _items(value)
+    if "*" in hosts:
+        raise ImproperlyConfigured("ALLOWED_HOSTS holds '*'; name the hosts, or any page could open the sockets.")
+    return hosts
+
+
+def _origins(value: str) -> list[str]:
+    origins = _items(value)
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/\s]+", origin):
+            raise ImproperlyConfigured(
+                f"PARLANCE_ORIGINS holds {origin!r}; write it as https://host or https://host:port."
+            )
+    return origins
+
+
+def _switch(name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise ImproperlyConfigured(f"{name} is {value!r}; use 0 or 1.")
+    return value == "1"
+
+
+def _items(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
+
+
+def _stored_secret(data: Path) -> str:
+    """The key made on first start; kept so that links and sessions survive a restart."""
+    path = data / "secret_key"
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"PARLANCE_DATA ({data}) cannot be written: {error.strerror}.") from error
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key := secrets.token_urlsafe(48))
+    return key

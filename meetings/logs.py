@@ -1,0 +1,50 @@
+"""Structured logs: one JSON object a line, never a caption, a token or audio."""
+
+from __future__ import annotations
+
+import logging.config
+from typing import Any
+
+import structlog
+
+
+def logging_config(*, debug: bool) -> None:
+    """Sets up structlog and the standard library's loggers to write to standard error."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        structlog.processors.format_exc_info,
+                        structlog.processors.JSONRenderer(),
+                    ],
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": ["stderr"], "level": "INFO" if debug else "WARNING"},
+            # The access log would hold the tokens of sockets and links.
+            "loggers": {
+                "meetings": {"level": "INFO"},
+                "inference": {"level": "INFO"},
+                "django.channels.server": {"level": "WARNING"},
+                "daphne": {"level": "WARNING"},
+            },
+        }
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

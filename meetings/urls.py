@@ -1,0 +1,10 @@
+"""HTTP paths; sockets are in `meetings.asgi`."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+]
