@@ -1,0 +1,101 @@
+"""Speech recognition as the sessions see it: a request to decode, and what was understood.
+
+Which model answers, and how requests share its batches, is the transcriber's business (`inference.whisper`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from inference.types import Word
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodeRequest:
+    """One stretch of audio to be written down."""
+
+    kind: Literal["live", "final"]
+    """`live`: quick and greedy, to be shown and replaced. `final`: with beam search, once for good."""
+    start: int
+    """Samples: where `audio` begins in the meeting; names the utterance."""
+    audio: np.ndarray
+    """float32, shape (samples,), at SAMPLE_RATE."""
+    language: str | None
+    """ISO 639-1; None: detected in the audio."""
+    allowed: tuple[str, ...] = ()
+    """Languages that may be detected; empty: all."""
+    fallback: str | None = None
+    """Language to assume when the detection is unsure."""
+    vocabulary: tuple[str, ...] = ()
+    """Names and jargon to expect."""
+    prefix: tuple[int, ...] = ()
+    """Tokens that the text must begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedWord:
+    """A word with the tokens it was spelled by. Times are seconds since the start of the request's audio."""
+
+    tokens: tuple[int, ...]
+    spelling: str
+    """As decoded: most languages' words carry their leading space."""
+    start: float
+    end: float
+    probability: float
+    """Mean over the tokens."""
+
+    def at(self, offset: float) -> Word:
+        """The word in the meeting's time, `offset` being the start of the audio in seconds."""
+        return Word(round(self.start + offset, 2), round(self.end + offset, 2), self.spelling.strip(), self.probability)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What a decode understood, and how sure it was."""
+
+    words: tuple[DecodedWord, ...]
+    language: str
+    language_probability: float
+    """1.0 where the language was given."""
+    no_speech: float
+    """Whisper's probability of the no-speech token, 0 to 1."""
+    mean_log_probability: float
+    """Per token, natural logarithm."""
+    seconds: float
+    """Compute time that the decode took; a batch is shared out evenly."""
+
+    @property
+    def text(self) -> str:
+        """The words as one line."""
+        return spell(self.words)
+
+
+def spell(words: Sequence[DecodedWord]) -> str:
+    """The words as one line, spaced as decoded."""
+    return "".join(word.spelling for word in words).strip()
+
+
+@dataclass(slots=True)
+class StageSeconds:
+    """Compute time by stage since the start, for the metrics."""
+
+    features: float = 0.0
+    encode: float = 0.0
+    decode: float = 0.0
+    align: float = 0.0
+    audio: float = field(default=0.0)
+    """Seconds of audio given to decode; not compute."""
+
+
+class Transcriber(Protocol):
+    """Writes audio down. Not to be called from two threads at once."""
+
+    stages: StageSeconds
+
+    def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
+        """One hypothesis a request, in their order. The text depends on the request alone."""
+        ...

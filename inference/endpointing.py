@@ -1,0 +1,145 @@
+"""Where utterances start and end, from speech probabilities alone.
+
+Nothing here knows of time, load or decoded text: the same probabilities always give the same utterances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.audio import SAMPLE_RATE
+from inference.vad import WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of audio to be decoded as one: speech with a little of the silence around it."""
+
+    start: int
+    """Samples."""
+    end: int
+    """Samples."""
+    speech: int
+    """Samples in windows judged as speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """Seconds unless said otherwise. The figures behind the defaults are in docs/live-policy.md."""
+
+    onset: float = 0.5
+    """Speech probability that opens an utterance."""
+    offset: float = 0.35
+    """Speech probability below which a window inside an utterance counts as pause."""
+    pre_roll: float = 0.3
+    """Audio kept before the onset: the first consonant comes before the detector is sure."""
+    pauses: tuple[tuple[float, float], ...] = ((1.0, 0.8), (6.0, 0.3))
+    """(length of the utterance so far, pause that closes it), interpolated: the longer it is, the shorter the pause."""
+    cap: float = 12.0
+    """No utterance is longer."""
+    cap_search: float = 3.0
+    """At the cap the cut goes to the least speech-like place in this much audio before it."""
+    overlap: float = 0.15
+    """Audio of the closing pause that the next utterance may start with."""
+
+    def pause(self, length: float) -> float:
+        """The pause that closes an utterance of this length."""
+        (low, longest), (high, shortest) = self.pauses[0], self.pauses[-1]
+        if length <= low:
+            return longest
+        if length >= high:
+            return shortest
+        return longest + (shortest - longest) * (length - low) / (high - low)
+
+
+class Endpointer:
+    """Cuts a stream of window probabilities into utterances.
+
+    Window `n` covers the samples [n * WINDOW, (n + 1) * WINDOW). Between utterances the only state is `window`, the
+    next one expected, and `floor`, the first sample that the next utterance may hold.
+    """
+
+    def __init__(self, policy: EndpointPolicy, *, window: int = 0, floor: int = 0) -> None:
+        self.policy = policy
+        self.window = window
+        self.floor = floor
+        self.start: int | None = None
+        """First sample of the open utterance."""
+        self._probabilities: list[float] = []
+        self._onset = 0
+        self._pause = 0
+
+    @property
+    def earliest(self) -> int:
+        """First sample that the open utterance, or else the next one, can hold."""
+        if self.start is not None:
+            return self.start
+        return max(self.floor, self.window * WINDOW - _samples(self.policy.pre_roll))
+
+    def push(self, probability: float) -> Utterance | None:
+        """Takes the next window; returns the utterance that it closes."""
+        self.window += 1
+        if self.start is None:
+            if probability >= self.policy.onset:
+                self._open(probability)
+            return None
+        self._probabilities.append(probability)
+        self._pause = self._pause + WINDOW if probability < self._pause_level() else 0
+        if self._pause >= _samples(self.policy.pause(self._speech_length() / SAMPLE_RATE)):
+            return self._close(self.window * WINDOW, floor=self.window * WINDOW - _samples(self.policy.overlap))
+        if self.window * WINDOW - self.start >= _samples(self.policy.cap):
+            return self._cut()
+        return None
+
+    def flush(self, position: int) -> Utterance | None:
+        """Nothing follows `position` for now: closes the open utterance there."""
+        if self.start is not None:
+            return self._close(position, floor=position)
+        self.floor = max(self.floor, position)
+        return None
+
+    def _pause_level(self) -> float:
+        # Hysteresis: what is between the two levels goes on as whatever it was.
+        return self.policy.onset if self._pause else self.policy.offset
+
+    def _speech_length(self) -> int:
+        return len(self._probabilities) * WINDOW - self._pause
+
+    def _open(self, probability: float) -> None:
+        self._onset = (self.window - 1) * WINDOW
+        self.start = max(self.floor, self._onset - _samples(self.policy.pre_roll))
+        self._probabilities = [probability]
+        self._pause = 0
+
+    def _close(self, end: int, *, floor: int) -> Utterance:
+        assert self.start is not None
+        utterance = Utterance(self.start, end, self._speech(self._probabilities))
+        self.floor = floor
+        self.start = None
+        self._probabilities = []
+        self._pause = 0
+        return utterance
+
+    def _cut(self) -> Utterance:
+        """Ends the utterance at its least speech-like place near the cap; what follows opens the next one."""
+        assert self.start is not None
+        first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / WINDOW))
+        place = min(range(first, len(self._probabilities)), key=self._smoothed)
+        rest = self._probabilities[place:]
+        cut = self.window * WINDOW - len(rest) * WINDOW
+        utterance = Utterance(self.start, cut, self._speech(self._probabilities[:place]))
+        self.start = self.floor = self._onset = cut
+        self._probabilities = rest
+        return utterance
+
+    def _smoothed(self, place: int) -> float:
+        around = self._probabilities[max(0, place - 1) : place + 2]
+        return sum(around) / len(around)
+
+    def _speech(self, probabilities: Sequence[float]) -> int:
+        return WINDOW * sum(probability >= self.policy.onset for probability in probabilities)
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE)

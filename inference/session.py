@@ -1,0 +1,267 @@
+"""One meeting's captioning: samples in, decode requests out, hypotheses in, caption events out.
+
+Without I/O, clocks or models: whoever runs it feeds audio, has the requests decoded whenever there is time, and hands
+the answers back. A final caption is a pure function of the audio, the pauses marked in it, and the settings. It does
+not depend on how the audio was cut into `feed` calls, on which live requests were made, or on where a crash fell: a
+session resumed from any checkpoint gives the same finals from there on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from inference.asr import DecodeRequest, Hypothesis
+from inference.audio import SAMPLE_RATE, AudioBuffer
+from inference.endpointing import Endpointer, EndpointPolicy, Utterance
+from inference.guards import rejection
+from inference.hypothesis import HypothesisBuffer, LivePolicy
+from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
+from inference.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
+
+PROGRESS_S = 10.0
+"""Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
+
+
+class CheckpointError(ValueError):
+    """The text is no checkpoint of this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """A meeting's settings that change its captions."""
+
+    language: str | None
+    """ISO 639-1; None: detected in each utterance."""
+    allowed: tuple[str, ...] = ()
+    """Languages that may be detected; empty: all."""
+    vocabulary: tuple[str, ...] = ()
+    """Names and jargon to expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Between two utterances, all that later captions depend on."""
+
+    window: int
+    """Next detector window."""
+    floor: int
+    """Samples: the next utterance starts here at the earliest."""
+    detector: str
+    """`DetectorState.dumps`."""
+    language: str | None = None
+    """What was spoken last, for utterances too short to tell."""
+
+    def dumps(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def loads(cls, text: str) -> Checkpoint:
+        """The checkpoint that `dumps` wrote. Raises CheckpointError when it is none."""
+        try:
+            return cls(**json.loads(text))
+        except (ValueError, TypeError) as error:
+            raise CheckpointError(f"not a checkpoint: {text[:80]!r}") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Closed:
+    """An utterance that waits for its final decode."""
+
+    utterance: Utterance
+    audio: np.ndarray
+    config: SessionConfig
+    window: int
+    floor: int
+    detector: DetectorState
+    """The last three as they were when it closed."""
+
+
+class CaptionSession:
+    """See the module. Voice activity is detected in `feed`, about 1 ms a second of audio."""
+
+    def __init__(
+        self,
+        config: SessionConfig,
+        checkpoint: str | None = None,
+        *,
+        detector: SpeechDetector | None = None,
+        endpointing: EndpointPolicy | None = None,
+        live: LivePolicy | None = None,
+    ) -> None:
+        """Raises CheckpointError when `checkpoint` was not written by this version."""
+        resumed = Checkpoint.loads(checkpoint) if checkpoint else Checkpoint(0, 0, DetectorState.initial().dumps())
+        self._config = config
+        self._detector = detector or shared_detector()
+        self._state = DetectorState.loads(resumed.detector)
+        self._endpointer = Endpointer(endpointing or EndpointPolicy(), window=resumed.window, floor=resumed.floor)
+        self._live_policy = live or LivePolicy()
+        self._language = resumed.language
+        self.audio_from = min(self._endpointer.earliest, resumed.window * WINDOW)
+        self.position = resumed.window * WINDOW
+        self._buffer = AudioBuffer(self.audio_from)
+        self._closed: deque[_Closed] = deque()
+        self._reset_live()
+
+    @property
+    def received(self) -> int:
+        """Samples fed so far, counted from the meeting's first."""
+        return self._buffer.end
+
+    @property
+    def backlog(self) -> int:
+        """Closed utterances that wait for their final decode."""
+        return len(self._closed)
+
+    def feed(self, samples: np.ndarray) -> None:
+        """Takes float32 mono samples at SAMPLE_RATE, shape (n,), that follow on `received`."""
+        self._buffer.append(samples)
+        while self._endpointer.window * WINDOW + WINDOW <= self._buffer.end:
+            self._hear_window()
+        self._buffer.drop_before(min(self._endpointer.earliest, self._endpointer.window * WINDOW))
+
+    def flush(self) -> None:
+        """The host paused or ended here: closes the open utterance at `received`.
+
+        Finals depend on it, so its place belongs into the audio log. A second flush at the same place changes nothing.
+        """
+        utterance = self._endpointer.flush(self._buffer.end)
+        if utterance:
+            self._close(utterance)
+
+    def configure(self, config: SessionConfig) -> None:
+        """Other settings for utterances that close from now on; flush first where the speech before is not meant."""
+        self._config = config
+
+    def requests(self, *, live: bool) -> list[DecodeRequest]:
+        """What to decode next: finals of closed utterances in order, or else the open utterance when that is due.
+
+        Where the language is detected one final is asked for at a time, because it may lean on the one before.
+        """
+        if self._closed:
+            ready = list(self._closed) if self._config.language else [self._closed[0]]
+            return [self._final_request(closed) for closed in ready]
+        if live and self._is_live_due():
+            return [self._live_request()]
+        return []
+
+    def accept(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
+        """The events that a decode gives. Finals are to be accepted in the order of their requests."""
+        if request.kind == "final":
+            return self._accept_final(request, hypothesis)
+        return self._accept_live(request, hypothesis)
+
+    def progress(self) -> Progress | None:
+        """After a long silence, where a restart may begin; None while there is speech, or too little new silence."""
+        heard = self._endpointer.window * WINDOW
+        if self._closed or self._endpointer.start is not None or heard - self.position < PROGRESS_S * SAMPLE_RATE:
+            return None
+        return self._progress(self._endpointer.window, self._endpointer.floor, self._state)
+
+    # -- hearing ----------------------------------------------------------------------------------------------------
+
+    def _hear_window(self) -> None:
+        start = self._endpointer.window * WINDOW
+        probability, self._state = self._detector.judge(self._buffer.slice(start, start + WINDOW), self._state)
+        utterance = self._endpointer.push(probability)
+        if utterance:
+            self._close(utterance)
+
+    def _close(self, utterance: Utterance) -> None:
+        audio = self._buffer.slice(utterance.start, utterance.end)
+        endpointer = self._endpointer
+        self._closed.append(_Closed(utterance, audio, self._config, endpointer.window, endpointer.floor, self._state))
+        self._reset_live()
+
+    # -- finals -----------------------------------------------------------------------------------------------------
+
+    def _final_request(self, closed: _Closed) -> DecodeRequest:
+        config = closed.config
+        return DecodeRequest(
+            kind="final",
+            start=closed.utterance.start,
+            audio=closed.audio,
+            language=config.language,
+            allowed=config.allowed,
+            fallback=self._language,
+            vocabulary=config.vocabulary,
+        )
+
+    def _accept_final(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
+        closed = self._closed.popleft()
+        if closed.utterance.start != request.start:
+            raise ValueError(f"final of {request.start} accepted while that of {closed.utterance.start} is due")
+        events: list[CaptionEvent] = []
+        if rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE) is None:
+            self._language = hypothesis.language
+            events.append(_final_caption(closed.utterance, hypothesis))
+        events.append(self._progress(closed.window, closed.floor, closed.detector))
+        return events
+
+    def _progress(self, window: int, floor: int, detector: DetectorState) -> Progress:
+        self.position = window * WINDOW
+        return Progress(self.position, Checkpoint(window, floor, detector.dumps(), self._language).dumps())
+
+    # -- live -------------------------------------------------------------------------------------------------------
+
+    def _reset_live(self) -> None:
+        self._hypothesis = HypothesisBuffer(self._live_policy)
+        self._live_until = 0
+        self._live_cost = 0.0
+
+    def _is_live_due(self) -> bool:
+        start = self._endpointer.start
+        if start is None:
+            return False
+        if not self._live_until:
+            return self._buffer.end - start >= self._live_policy.first * SAMPLE_RATE
+        step = max(self._live_policy.step, self._live_policy.step_cost * self._live_cost)
+        return self._buffer.end - self._live_until >= step * SAMPLE_RATE
+
+    def _live_request(self) -> DecodeRequest:
+        start = self._endpointer.earliest
+        self._live_until = self._buffer.end
+        return DecodeRequest(
+            kind="live",
+            start=start,
+            audio=self._buffer.slice(start, self._buffer.end),
+            language=self._config.language or self._language,
+            allowed=self._config.allowed,
+            vocabulary=self._config.vocabulary,
+            prefix=self._hypothesis.prefix,
+        )
+
+    def _accept_live(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
+        if request.start != self._endpointer.start:
+            return []  # the utterance has closed meanwhile: its final will say it better
+        self._live_cost = hypothesis.seconds
+        audio_s = len(request.audio) / SAMPLE_RATE
+        if rejection(hypothesis, speech_s=audio_s):
+            return []
+        shown = self._hypothesis.text
+        text = self._hypothesis.update(hypothesis, audio_s=audio_s)
+        if text == shown:
+            return []
+        return [PartialCaption(segment_id(request.start), round(request.start / SAMPLE_RATE, 2), text)]
+
+
+def segment_id(start: int) -> str:
+    """The id of the utterance that starts at this sample. Ids sort as the utterances do."""
+    return f"{start:012d}"
+
+
+def _final_caption(utterance: Utterance, hypothesis: Hypothesis) -> FinalCaption:
+    offset = utterance.start / SAMPLE_RATE
+    words = tuple(word.at(offset) for word in hypothesis.words)
+    return FinalCaption(
+        segment=segment_id(utterance.start),
+        start=words[0].start,
+        end=words[-1].end,
+        text=hypothesis.text,
+        language=hypothesis.language,
+        words=words,
+    )
