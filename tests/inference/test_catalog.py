@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+import pytest
+
+from inference.catalog import MODELS, HubRepository, Profile, UnknownModel, Wheels, default_model, find_model
+
+
+def test_names_are_unique() -> None:
+    assert len({model.name for model in MODELS}) == len(MODELS)
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+def test_every_profile_has_a_model_for_speech(profile: Profile) -> None:
+    assert default_model(profile, "asr").profile == profile
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
+def test_every_file_from_wheels_is_pinned_by_content_and_every_wheel_by_version(model) -> None:
+    if isinstance(model.source, HubRepository):
+        assert model.size is None
+        return
+    assert isinstance(model.source, Wheels)
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", requirement) for requirement in model.source.requirements)
+    assert all(file.parts and file.size and re.fullmatch(r"[0-9a-f]{64}", file.sha256 or "") for file in model.files)
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownModel, match=r"'whisper-huge'; the catalogue has whisper-base, "):
+        find_model("whisper-huge")

