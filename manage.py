@@ -7,9 +7,9 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
-    from django.core.management import execute_from_command_line
+    from meetings.cli import main as command_line
 
-    execute_from_command_line(sys.argv)
+    command_line(sys.argv)
 
 
 if __name__ == "__main__":

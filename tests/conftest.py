@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import django
 import pytest
 from django.conf import settings
 
@@ -33,6 +34,10 @@ os.environ.setdefault("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models"))
 os.environ["PARLANCE_DATA"] = tempfile.mkdtemp(prefix="parlance-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "meetings.settings"
 atexit.register(shutil.rmtree, os.environ["PARLANCE_DATA"], ignore_errors=True)
+
+
+def pytest_configure() -> None:
+    django.setup()
 
 
 @pytest.fixture(scope="session")

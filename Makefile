@@ -1,0 +1,35 @@
+# Parlance. `make live` is all a new machine needs; `make test` and `make check` are for those who change it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: live test check lock
+
+PORT ?= 8000
+
+live: $(INSTALLED)
+	@$(BIN)/python manage.py models fetch
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@exec $(BIN)/python manage.py live --port $(PORT)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
+	@if command -v node >/dev/null; then set -e; for file in $$(git ls-files 'static/js/*.js'); do node --check "$$file"; done; fi
+
+# The pins of everything that is installed now, local builds written as their public versions.
+lock:
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+# Touched last, so an installation that broke off is done again; nothing changed costs nothing.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parlance needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@

@@ -1,0 +1,105 @@
+"""What all of our commands share: one sentence and an exit code for everything that can go wrong.
+
+Exit 2 says that the request makes no sense (no such file, no such meeting, an odd setting), exit 1 that it made sense
+and did not work out. `--traceback` shows where.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import execute_from_command_line
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, OperationalError
+
+from inference.audio import UnreadableAudioError
+from inference.catalog import UnknownModel
+from inference.fetching import FetchFailed
+from inference.loading import ModelCorrupt, ModelMissing
+
+FAILURE = 1
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How one kind of exception is told to people."""
+
+    exit_code: int
+    sentence: Callable[[Any], str] = str
+    """Ours carry their sentence; foreign ones get it here."""
+
+
+def _database(error: DatabaseError) -> str:
+    if "no such table" in str(error) or "does not exist" in str(error):
+        return "The database is not set up; run `manage.py migrate`."
+    return f"The database cannot be used: {error}"
+
+
+def _file(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+ANSWERS: dict[type[Exception], Answer] = {
+    UnreadableAudioError: Answer(BAD_INPUT),
+    UnknownModel: Answer(BAD_INPUT),
+    ModelMissing: Answer(FAILURE),
+    ModelCorrupt: Answer(FAILURE),
+    FetchFailed: Answer(FAILURE),
+    ImproperlyConfigured: Answer(BAD_INPUT),
+    OperationalError: Answer(FAILURE, _database),
+    DatabaseError: Answer(FAILURE, _database),
+    FileNotFoundError: Answer(BAD_INPUT, _file),
+    IsADirectoryError: Answer(BAD_INPUT, _file),
+    PermissionError: Answer(BAD_INPUT, _file),
+    OSError: Answer(FAILURE, _file),
+}
+
+
+def command_error(error: Exception) -> CommandError:
+    """The sentence and exit code for an exception of the table; the most particular entry counts."""
+    answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    sentence = answer.sentence(error)
+    return CommandError(sentence if sentence.endswith((".", "?")) else f"{sentence}.", returncode=answer.exit_code)
+
+
+class ParlanceCommand(BaseCommand):
+    """A management command that ends in one sentence instead of a traceback."""
+
+    requires_system_checks: tuple[str, ...] = ()
+    _called_from_command_line: bool
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """As Django's. From the command line a known failure is printed and ends the process; in code it is raised
+        as CommandError with the same sentence."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            return self._fail(error, **options)
+        except tuple(ANSWERS) as error:
+            failure = command_error(error)
+            failure.__cause__ = error
+            return self._fail(failure, **options)
+
+    def _fail(self, failure: CommandError, *, traceback: bool = False, **_: Any) -> str | None:
+        if traceback or not self._called_from_command_line:
+            raise failure
+        self.stderr.write(str(failure))
+        sys.exit(failure.returncode)
+
+
+def main(argv: list[str]) -> None:
+    """Django's command line, with a sentence for settings that it cannot start with."""
+    try:
+        execute_from_command_line(argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in argv:
+            raise
+        sys.stderr.write(f"{error}\n")
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        sys.exit(130)

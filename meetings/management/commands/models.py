@@ -1,0 +1,91 @@
+"""`manage.py models`: which weights there are, and whether they are here and whole."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from tqdm import tqdm
+
+from inference.catalog import MODELS, Model, find_model, profile_models
+from inference.fetching import ensure_model, fetch_model
+from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
+from meetings.cli import ParlanceCommand
+
+MEBIBYTE = 1 << 20
+
+
+class Command(ParlanceCommand):
+    help = "Lists, fetches and verifies the models."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("list", help="what the catalogue holds, and what is here")
+        fetch = actions.add_parser("fetch", help="download what is missing or damaged, checking every byte")
+        fetch.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
+        fetch.add_argument("--force", action="store_true", help="download again what is here and whole")
+        verify = actions.add_parser("verify", help="read every byte and compare it with the published sha256")
+        verify.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
+
+    def handle(self, *_: Any, action: str, **options: Any) -> None:
+        models: Path = settings.ENVIRONMENT.models
+        if action == "list":
+            self._list(models)
+        elif action == "fetch":
+            for model in _chosen(options["names"]):
+                self._fetch(model, models, force=options["force"])
+        else:
+            for model in _chosen(options["names"]):
+                self._verify(model, models)
+
+    def _list(self, models: Path) -> None:
+        for model in MODELS:
+            size = f"{model.size / MEBIBYTE:.0f} MiB" if model.size else "size unknown"
+            self.stdout.write(
+                f"{model.name:<24} {model.stage:<5} {model.profile:<8} {_presence(model, models):<8} {size:<13} "
+                f"{model.licence:<5} {model.description}; {model.source}"
+            )
+
+    def _fetch(self, model: Model, models: Path, *, force: bool) -> None:
+        fetch = fetch_model if force else ensure_model
+        # Every byte is written once and read once for its digest.
+        with _progress(f"{model.name}: unpack and check", 2 * (model.size or 0)) as advance:
+            folder = fetch(model, models, advance)
+        self.stdout.write(f"{model.name}: {folder}")
+
+    def _verify(self, model: Model, models: Path) -> None:
+        with _progress(f"{model.name}: verify", model.size or 0) as advance:
+            verify_model(model, models, advance)
+        pinned = all(file.sha256 for file in model.files)
+        self.stdout.write(
+            f"{model.name}: {'every byte as published' if pinned else 'all files present; no published digests known'}"
+        )
+
+
+def _chosen(names: list[str]) -> list[Model]:
+    return [find_model(name) for name in names] or list(profile_models(settings.ENVIRONMENT.profile))
+
+
+def _presence(model: Model, models: Path) -> str:
+    try:
+        check_sizes(model, models)
+    except ModelMissing:
+        return "absent"
+    except ModelCorrupt:
+        return "damaged"
+    return "here"
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Advance]:
+    """A bar on standard error when that is a terminal; drawn from the first byte on, so not when there is nothing to
+    do."""
+    with tqdm(
+        desc=label, total=total, unit="B", unit_scale=True, delay=0.2, disable=not sys.stderr.isatty(), leave=False
+    ) as bar:
+        yield bar.update

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+
+def models_command(*arguments: str) -> str:
+    output = StringIO()
+    call_command("models", *arguments, stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def empty_machine(tmp_path: Path) -> Iterator[Path]:
+    with override_settings(ENVIRONMENT=SimpleNamespace(models=tmp_path, profile="starter")):
+        yield tmp_path
+
+
+def test_list_says_what_is_here(whisper_base: Path) -> None:
+    base, turbo = models_command("list").splitlines()
+    assert base.split()[:6] == ["whisper-base", "asr", "starter", "here", "141", "MiB"]
+    assert turbo.split()[:3] == ["whisper-large-v3-turbo", "asr", "gpu"]
+
+
+def test_list_tells_absent_from_damaged(empty_machine: Path) -> None:
+    assert models_command("list").split()[3] == "absent"
+    (empty_machine / "whisper-base").mkdir()
+    (empty_machine / "whisper-base" / "model.bin").write_bytes(b"cut")
+    assert models_command("list").split()[3] == "damaged"
+
+
+def test_fetch_leaves_what_is_whole(whisper_base: Path) -> None:
+    before = (whisper_base / "model.bin").stat().st_mtime_ns
+    assert models_command("fetch") == f"whisper-base: {whisper_base}\n"
+    assert (whisper_base / "model.bin").stat().st_mtime_ns == before
+
+
+def test_verify_reads_every_byte(whisper_base: Path) -> None:
+    assert models_command("verify", "whisper-base") == "whisper-base: every byte as published\n"
+
+
+def test_verify_names_what_is_missing_and_the_remedy(empty_machine: Path) -> None:
+    with pytest.raises(CommandError, match=r"model\.bin is missing; run `manage\.py models fetch whisper-base`"):
+        models_command("verify")
+
+
+def test_an_unknown_name_is_bad_input(empty_machine: Path) -> None:
+    with pytest.raises(CommandError, match="No model is called 'whisper-huge'") as failure:
+        models_command("fetch", "whisper-huge")
+    assert failure.value.returncode == 2
