@@ -1,0 +1,133 @@
+"""The languages people can be captioned in: Whisper's list (openai/whisper, `tokenizer.py`), in codes and English names."""
+
+from __future__ import annotations
+
+AUTO = "auto"
+"""Detect the language of each utterance."""
+
+LANGUAGES: dict[str, str] = {
+    "af": "Afrikaans",
+    "sq": "Albanian",
+    "am": "Amharic",
+    "ar": "Arabic",
+    "hy": "Armenian",
+    "as": "Assamese",
+    "az": "Azerbaijani",
+    "ba": "Bashkir",
+    "eu": "Basque",
+    "be": "Belarusian",
+    "bn": "Bengali",
+    "bs": "Bosnian",
+    "br": "Breton",
+    "bg": "Bulgarian",
+    "my": "Burmese",
+    "yue": "Cantonese",
+    "ca": "Catalan",
+    "zh": "Chinese",
+    "hr": "Croatian",
+    "cs": "Czech",
+    "da": "Danish",
+    "nl": "Dutch",
+    "en": "English",
+    "et": "Estonian",
+    "fo": "Faroese",
+    "fi": "Finnish",
+    "fr": "French",
+    "gl": "Galician",
+    "ka": "Georgian",
+    "de": "German",
+    "el": "Greek",
+    "gu": "Gujarati",
+    "ht": "Haitian Creole",
+    "ha": "Hausa",
+    "haw": "Hawaiian",
+    "he": "Hebrew",
+    "hi": "Hindi",
+    "hu": "Hungarian",
+    "is": "Icelandic",
+    "id": "Indonesian",
+    "it": "Italian",
+    "ja": "Japanese",
+    "jw": "Javanese",
+    "kn": "Kannada",
+    "kk": "Kazakh",
+    "km": "Khmer",
+    "ko": "Korean",
+    "lo": "Lao",
+    "la": "Latin",
+    "lv": "Latvian",
+    "ln": "Lingala",
+    "lt": "Lithuanian",
+    "lb": "Luxembourgish",
+    "mk": "Macedonian",
+    "mg": "Malagasy",
+    "ms": "Malay",
+    "ml": "Malayalam",
+    "mt": "Maltese",
+    "mi": "Māori",
+    "mr": "Marathi",
+    "mn": "Mongolian",
+    "ne": "Nepali",
+    "no": "Norwegian",
+    "nn": "Norwegian Nynorsk",
+    "oc": "Occitan",
+    "ps": "Pashto",
+    "fa": "Persian",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "pa": "Punjabi",
+    "ro": "Romanian",
+    "ru": "Russian",
+    "sa": "Sanskrit",
+    "sr": "Serbian",
+    "sn": "Shona",
+    "sd": "Sindhi",
+    "si": "Sinhala",
+    "sk": "Slovak",
+    "sl": "Slovenian",
+    "so": "Somali",
+    "es": "Spanish",
+    "su": "Sundanese",
+    "sw": "Swahili",
+    "sv": "Swedish",
+    "tl": "Tagalog",
+    "tg": "Tajik",
+    "ta": "Tamil",
+    "tt": "Tatar",
+    "te": "Telugu",
+    "th": "Thai",
+    "bo": "Tibetan",
+    "tr": "Turkish",
+    "tk": "Turkmen",
+    "uk": "Ukrainian",
+    "ur": "Urdu",
+    "uz": "Uzbek",
+    "vi": "Vietnamese",
+    "cy": "Welsh",
+    "yi": "Yiddish",
+    "yo": "Yoruba",
+}
+
+COMMON = ("en", "pt", "es", "fr", "de", "it", "nl", "pl", "uk", "ru", "ar", "zh", "ja", "ko", "hi")
+"""Offered first, or the list would bury them."""
+
+
+def language_name(code: str) -> str:
+    """The English name, or the code itself where we have none."""
+    return "Detected" if code == AUTO else LANGUAGES.get(code, code)
+
+
+def spoken_choices() -> list[tuple[str, str | list[tuple[str, str]]]]:
+    """Choices of a select: detection, then the common languages, then all others by name."""
+    others = sorted((code for code in LANGUAGES if code not in COMMON), key=LANGUAGES.__getitem__)
+    return [
+        (AUTO, "Detect it while people speak"),
+        ("Common", [(code, LANGUAGES[code]) for code in COMMON]),
+        ("All others", [(code, LANGUAGES[code]) for code in others]),
+    ]
+
+
+def offered_choices() -> list[tuple[str, str]]:
+    """Every language by name, the common ones first."""
+    others = sorted((code for code in LANGUAGES if code not in COMMON), key=LANGUAGES.__getitem__)
+    return [(code, LANGUAGES[code]) for code in (*COMMON, *others)]
