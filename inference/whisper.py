@@ -19,6 +19,7 @@ import numpy as np
 
 from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
 from inference.audio import SAMPLE_RATE
+from inference.device import CPU, Device
 from inference.tokens import Vocabulary
 
 if TYPE_CHECKING:
@@ -75,11 +76,17 @@ class CTranslate2Transcriber:
     """
 
     def __init__(
-        self, path: Path, *, device: str = "cpu", compute_type: str = "int8", threads: int = 0, max_batch: int = 1
+        self, path: Path, *, device: Device = CPU, compute_type: str = "", threads: int = 0, max_batch: int = 1
     ) -> None:
         from faster_whisper import WhisperModel
 
-        loaded = WhisperModel(str(path), device=device, compute_type=compute_type, cpu_threads=threads)
+        loaded = WhisperModel(
+            str(path),
+            device=device.kind,
+            device_index=device.index,
+            compute_type=compute_type or device.compute_type,
+            cpu_threads=threads,
+        )
         self._model: ctranslate2.models.Whisper = loaded.model
         self._features = loaded.feature_extractor
         self._vocabulary = Vocabulary(loaded.hf_tokenizer, multilingual=loaded.model.is_multilingual)

@@ -18,8 +18,11 @@ from django.db import DatabaseError, OperationalError
 
 from inference.audio import UnreadableAudioError
 from inference.catalog import UnknownModel
+from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
+from meetings.broker import BrokerStartError, BrokerUnreachable
+from meetings.supervisor import AlreadyRunning, PortInUse
 
 FAILURE = 1
 BAD_INPUT = 2
@@ -51,6 +54,11 @@ ANSWERS: dict[type[Exception], Answer] = {
     ModelCorrupt: Answer(FAILURE),
     FetchFailed: Answer(FAILURE),
     ImproperlyConfigured: Answer(BAD_INPUT),
+    NoSuchDevice: Answer(BAD_INPUT),
+    BrokerStartError: Answer(FAILURE),
+    BrokerUnreachable: Answer(FAILURE),
+    AlreadyRunning: Answer(BAD_INPUT),
+    PortInUse: Answer(BAD_INPUT),
     OperationalError: Answer(FAILURE, _database),
     DatabaseError: Answer(FAILURE, _database),
     FileNotFoundError: Answer(BAD_INPUT, _file),

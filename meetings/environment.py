@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -15,6 +17,8 @@ Profile = Literal["starter", "gpu"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
+UNIX_SOCKET_MAX_BYTES = 100
+"""Linux allows 107, macOS 103."""
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -41,7 +45,12 @@ class Environment:
 
     @property
     def broker_socket(self) -> Path:
-        return self.data / "broker" / "valkey.sock"
+        """Private to this data folder; elsewhere when the folder's path is too long for a Unix socket."""
+        path = self.data / "valkey.sock"
+        if len(str(path).encode()) <= UNIX_SOCKET_MAX_BYTES:
+            return path
+        name = hashlib.sha256(str(self.data).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"parlance-{name}" / "valkey.sock"
 
 
 def read_environment(values: dict[str, str] | None = None) -> Environment:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import django_stubs_ext
 import environ
 from csp.constants import NONE, SELF
 
 from meetings.environment import BASE_DIR, read_environment
 from meetings.logs import logging_config
+
+# Lets admin classes name their model in brackets, as the type checker wants.
+django_stubs_ext.monkeypatch()
 
 ENVIRONMENT = read_environment()
 
@@ -61,6 +65,7 @@ TEMPLATES = [
 
 DATABASES = {"default": environ.Env.db_url_config(ENVIRONMENT.database_url)}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["OPTIONS"] = {
         # Writers queue at BEGIN instead of failing in the middle of a transaction.
         "transaction_mode": "IMMEDIATE",

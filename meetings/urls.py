@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from meetings import health, views
+
 urlpatterns = [
+    path("", views.meetings, name="meetings"),
+    path("host/<str:meeting_id>/", views.host_page, name="host"),
+    path("host/<str:meeting_id>/qr.svg", views.qr_card, name="qr"),
+    path("host/<str:meeting_id>/delete/", views.delete_meeting, name="delete"),
+    path("m/<str:meeting_id>/", views.viewer_page, name="viewer"),
+    path("m/<str:meeting_id>/transcript.<str:format_name>", views.transcript, name="transcript"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("sign-in/<str:uid>/<str:token>/", views.sign_in, name="sign-in"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]

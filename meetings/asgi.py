@@ -1,0 +1,26 @@
+"""The web process: pages by Django, two sockets by Channels."""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.security.websocket import WebsocketDenier
+from django.core.asgi import get_asgi_application
+from django.urls import path
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
+pages = get_asgi_application()
+
+from meetings.consumers import HostConsumer, ViewerConsumer  # noqa: E402  (needs the apps that the line above loads)
+from meetings.origins import FullOriginValidator  # noqa: E402
+
+sockets = URLRouter(
+    [
+        path("ws/host/<str:meeting_id>/", HostConsumer.as_asgi()),
+        path("ws/captions/<str:meeting_id>/", ViewerConsumer.as_asgi()),
+        path("<path:unknown>", WebsocketDenier.as_asgi()),
+    ]
+)
+
+application = ProtocolTypeRouter({"http": pages, "websocket": FullOriginValidator(sockets)})

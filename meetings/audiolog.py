@@ -1,0 +1,219 @@
+"""The audio log: every frame of a meeting, in order, durable before it is acknowledged.
+
+One stream per meeting in the broker. Entry `(frame + 1)-0` holds frame `frame`; entries `(frame + 1)-k` after it hold
+marks (pause, end, language) at that place in the audio. The scripts below are the only writers, so numbering,
+ownership and position can never disagree, whatever dies in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+import redis.asyncio
+
+SAMPLE_BYTES = 2
+"""Signed 16-bit."""
+
+HOST_TTL_MS = 3_000
+"""A host that sent nothing for this long no longer keeps others out."""
+
+ACTIVE = "parlance:active"
+"""Set of meetings whose log may hold audio that is not captioned yet."""
+
+Mark = Literal["pause", "resume", "flush", "language", "end"]
+"""What a host does between two frames; `flush` is the worker's own, when a host stays away."""
+
+
+class Outcome(Enum):
+    """What the log did with a frame."""
+
+    STORED = 1
+    DUPLICATE = 0
+    GAP = 2
+    NOT_OWNER = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    outcome: Outcome
+    next_frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as the worker reads it: audio, or a mark."""
+
+    id: bytes
+    sample: int
+    """Position of the entry's first sample."""
+    pcm: bytes
+    """Signed 16-bit little-endian mono; empty for a mark."""
+    mark: str = ""
+    value: str = ""
+
+    @property
+    def end(self) -> int:
+        return self.sample + len(self.pcm) // SAMPLE_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """How far the log reaches and how far it is captioned."""
+
+    next_frame: int
+    next_sample: int
+    captioned: int
+    """Samples; as told by the worker after each commit."""
+    phase: str
+    """What the worker does beyond captioning live (`catching_up`, `degraded`), or empty."""
+
+
+def audio_key(meeting_id: str) -> str:
+    return f"parlance:{{{meeting_id}}}:audio"
+
+
+def state_key(meeting_id: str) -> str:
+    return f"parlance:{{{meeting_id}}}:log"
+
+
+def host_key(meeting_id: str) -> str:
+    return f"parlance:{{{meeting_id}}}:host"
+
+
+# KEYS: audio stream, log state, host. ARGV: connection, host TTL in ms, frame, samples, PCM.
+APPEND = """
+local host = redis.call('GET', KEYS[3])
+if host and host ~= ARGV[1] then return {-1, 0} end
+redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+local frame = tonumber(ARGV[3])
+local expected = tonumber(redis.call('HGET', KEYS[2], 'next_frame') or '0')
+if frame < expected then return {0, expected} end
+if frame > expected then return {2, expected} end
+local sample = tonumber(redis.call('HGET', KEYS[2], 'next_sample') or '0')
+redis.call('XADD', KEYS[1], (frame + 1) .. '-0', 's', sample, 'p', ARGV[5])
+redis.call('HSET', KEYS[2], 'next_frame', frame + 1, 'next_sample', sample + tonumber(ARGV[4]))
+return {1, frame + 1}
+"""
+
+# KEYS: audio stream, log state. ARGV: mark, value.
+MARK = """
+local frame = redis.call('HGET', KEYS[2], 'next_frame') or '0'
+local sample = redis.call('HGET', KEYS[2], 'next_sample') or '0'
+return redis.call('XADD', KEYS[1], frame .. '-*', 's', sample, 'm', ARGV[1], 'v', ARGV[2])
+"""
+
+# KEYS: host, log state. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned samples.
+CLAIM = """
+local host = redis.call('GET', KEYS[1])
+if host and host ~= ARGV[1] and ARGV[3] ~= '1' then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('HSETNX', KEYS[2], 'next_sample', ARGV[4])
+return 1
+"""
+
+# KEYS: host. ARGV: connection.
+RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+
+
+class AudioLog:
+    """Reads and writes the logs of all meetings through one broker client."""
+
+    def __init__(self, broker: redis.asyncio.Redis) -> None:
+        self._broker = broker
+        self._append = broker.register_script(APPEND)
+        self._mark = broker.register_script(MARK)
+        self._claim = broker.register_script(CLAIM)
+        self._release = broker.register_script(RELEASE)
+
+    # -- the host's side -------------------------------------------------------------------------------------------
+
+    async def claim(self, meeting_id: str, connection: str, *, takeover: bool, cursor: int) -> bool:
+        """Makes `connection` the meeting's host, unless another one is live and `takeover` is false.
+
+        `cursor` (samples captioned) is where the audio goes on should the broker have lost its file.
+        """
+        granted = await self._claim(
+            keys=[host_key(meeting_id), state_key(meeting_id)],
+            args=[connection, HOST_TTL_MS, int(takeover), cursor],
+        )
+        if granted:
+            await _awaited(self._broker.sadd(ACTIVE, meeting_id))
+        return bool(granted)
+
+    async def release(self, meeting_id: str, connection: str) -> None:
+        await self._release(keys=[host_key(meeting_id)], args=[connection])
+
+    async def append(self, meeting_id: str, connection: str, frame: int, pcm: bytes) -> Appended:
+        """Stores one frame once; when this returns, the frame is as durable as the broker makes it."""
+        code, next_frame = await self._append(
+            keys=[audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id)],
+            args=[connection, HOST_TTL_MS, frame, len(pcm) // SAMPLE_BYTES, pcm],
+        )
+        return Appended(Outcome(int(code)), int(next_frame))
+
+    async def mark(self, meeting_id: str, mark: Mark, value: str = "") -> None:
+        """Puts a mark after the newest frame."""
+        await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
+
+    async def state(self, meeting_id: str) -> LogState:
+        fields = ("next_frame", "next_sample", "captioned", "phase")
+        *numbers, phase = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
+        next_frame, next_sample, captioned = (int(number or 0) for number in numbers)
+        return LogState(next_frame, next_sample, captioned, (phase or b"").decode())
+
+    # -- the worker's side -----------------------------------------------------------------------------------------
+
+    async def active(self) -> list[str]:
+        return sorted(member.decode() for member in await _awaited(self._broker.smembers(ACTIVE)))
+
+    async def read(self, after: dict[str, bytes], *, block_ms: int, count: int) -> dict[str, list[Entry]]:
+        """Entries after each meeting's last read id; waits up to `block_ms` when there are none."""
+        streams: dict[Any, Any] = {audio_key(meeting_id): last for meeting_id, last in after.items()}
+        reply = await _awaited(self._broker.xread(streams, count=count, block=block_ms))
+        by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
+        return {by_key[key]: _entries(rows) for key, rows in _stream_rows(reply)}
+
+    async def report(self, meeting_id: str, *, captioned: int, phase: str) -> None:
+        """Tells ledgers and late joiners how far the meeting is captioned, and what the worker is at."""
+        await _awaited(self._broker.hset(state_key(meeting_id), mapping={"captioned": captioned, "phase": phase}))
+
+    async def trim(self, meeting_id: str, before: bytes) -> None:
+        """Forgets entries older than `before`."""
+        await _awaited(self._broker.xtrim(audio_key(meeting_id), minid=before.decode(), approximate=False))
+
+    async def retire(self, meeting_id: str) -> None:
+        """The meeting has nothing left to caption; a host that returns makes it active again."""
+        await _awaited(self._broker.srem(ACTIVE, meeting_id))
+
+    async def forget(self, meeting_id: str) -> None:
+        """Deletes everything the broker holds about an ended meeting's audio."""
+        await self.retire(meeting_id)
+        await _awaited(self._broker.delete(audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id)))
+
+
+def _stream_rows(reply: Any) -> Sequence[tuple[bytes, Any]]:
+    """redis-py answers a mapping under RESP3 and a list of pairs under RESP2."""
+    if not reply:
+        return []
+    return [(key, rows[0]) for key, rows in reply.items()] if isinstance(reply, dict) else reply
+
+
+def _entries(rows: Any) -> list[Entry]:
+    return [
+        Entry(
+            id=entry_id,
+            sample=int(fields[b"s"]),
+            pcm=fields.get(b"p", b""),
+            mark=fields.get(b"m", b"").decode(),
+            value=fields.get(b"v", b"").decode(),
+        )
+        for entry_id, fields in rows
+    ]
+
+
+async def _awaited(result: Any) -> Any:
+    """redis-py types its asynchronous replies as `Awaitable | value`."""
+    return await result

@@ -1,0 +1,46 @@
+"""From an error to the sentence a person reads and the code a program reads: the one table for sockets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Code = Literal[
+    "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
+    "storage_unavailable", "not_available",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    close_code: int | None
+    """None: the socket goes on."""
+    sentence: str
+
+
+FAULTS: dict[Code, Fault] = {
+    "bad_token": Fault(4401, "This link is not valid, or no longer. Ask the host for a new one."),
+    "no_such_meeting": Fault(4404, "There is no such meeting. It may have been deleted."),
+    "ended": Fault(4404, "This meeting has ended."),
+    "another_host": Fault(4409, "Another host is live in this meeting. Take over, or close this page."),
+    "malformed": Fault(4400, "The message could not be understood."),
+    "frame_gap": Fault(4400, "A frame is missing before this one; connect again and continue at next_frame."),
+    "frame_too_large": Fault(4413, "The audio frame is too large: one second (32,000 bytes) at most."),
+    "too_fast": Fault(4429, "Audio arrives faster than four times real time."),
+    "storage_unavailable": Fault(
+        1013, "The audio cannot be stored just now. It is kept in your browser; trying again."
+    ),
+    "not_available": Fault(None, "This server does not offer that."),
+}
+
+
+class SocketFault(Exception):
+    """Ends a socket with a code and a sentence from the table.
+
+    `detail` adds what exactly was wrong, for the developer at the other end; it never holds what somebody said.
+    """
+
+    def __init__(self, code: Code, detail: str = "") -> None:
+        super().__init__(f"{FAULTS[code].sentence} {detail}".strip())
+        self.code: Code = code
+        self.close_code = FAULTS[code].close_code

@@ -1,0 +1,39 @@
+"""`manage.py inference`: one worker that captions meetings; any number of them share the work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+
+from meetings.broker import check_broker, connect
+from meetings.cli import ParlanceCommand
+from meetings.engines import load_engine, speech_model
+from meetings.worker import Worker
+
+
+class Command(ParlanceCommand):
+    help = "Runs an inference worker."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--name", default=socket.gethostname(), help="shown in logs and metrics")
+
+    def handle(self, *_: Any, name: str, **__: Any) -> None:
+        speech_model(settings.ENVIRONMENT)
+        check_broker()
+        asyncio.run(_work(f"{name}-{os.getpid()}"))
+
+
+async def _work(name: str) -> None:
+    broker = connect()
+    worker = Worker(name, lambda: load_engine(settings.ENVIRONMENT), broker)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, worker.stop)
+    await worker.run()
+    await broker.aclose()

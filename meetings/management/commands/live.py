@@ -1,0 +1,67 @@
+"""`manage.py live`: everything on one box, from broker to page."""
+
+from __future__ import annotations
+
+import signal
+import time
+from argparse import ArgumentParser
+from typing import Any
+from urllib.request import urlopen
+
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from meetings.broker import connect_sync
+from meetings.cli import ParlanceCommand
+from meetings.engines import speech_model
+from meetings.environment import Environment
+from meetings.leases import count_workers
+from meetings.signin import one_time_link
+from meetings.supervisor import Supervisor, check_port, data_folder_lock
+
+READY_TIMEOUT_S = 60.0
+POLL_S = 0.1
+
+
+class Command(ParlanceCommand):
+    help = "Runs broker, inference and web together, until Ctrl-C or SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
+        environment: Environment = settings.ENVIRONMENT
+        with data_folder_lock(environment.data):
+            check_port(host, port)
+            speech_model(environment)
+            supervisor = Supervisor(environment, host=host, port=port)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: supervisor.request_stop())
+            supervisor.run(lambda: self._welcome(address(host, port)))
+
+    def _welcome(self, base_url: str) -> None:
+        """Once the pages and a worker answer: where, and how to get in."""
+        (settings.ENVIRONMENT.data / "address").write_text(base_url, encoding="ascii")
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not _is_ready(base_url):
+            if time.monotonic() > deadline:
+                self.stderr.write(f"Still not ready after {READY_TIMEOUT_S:.0f} s; {base_url}/readyz says why.")
+                return
+            time.sleep(POLL_S)
+        self.stdout.write(f"Parlance is ready at {base_url}\nSign in once with {one_time_link(base_url)}")
+        self.stdout.flush()
+
+
+def address(host: str, port: int) -> str:
+    """What to type into a browser on this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}"
+
+
+def _is_ready(base_url: str) -> bool:
+    try:
+        with urlopen(f"{base_url}/healthz", timeout=2) as answer:  # noqa: S310  (our own address)
+            return answer.status == 200 and count_workers(connect_sync()) > 0
+    except (RedisError, OSError):
+        return False

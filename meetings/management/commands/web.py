@@ -1,0 +1,23 @@
+"""`manage.py web`: one web process. `live` starts one; behind a proxy start as many as you like."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from meetings.cli import ParlanceCommand
+from meetings.supervisor import check_port
+
+
+class Command(ParlanceCommand):
+    help = "Serves pages and sockets (Daphne)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
+        check_port(host, port)
+        from meetings.server import serve
+
+        serve(host, port)

@@ -1,0 +1,94 @@
+"""Daphne with a bound on what a flood can pile up.
+
+Daphne reads a socket as fast as it can and queues without limit for the application (400 MB from one client, measured).
+Here a socket whose messages wait is not read until the application has taken them: TCP then slows the sender down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+
+MAX_MESSAGE_BYTES = 65_536
+"""Twice the largest audio frame."""
+
+MAX_WAITING = 64
+"""Messages of one socket that may wait for the application: 2 MB at worst, 200 kB of ordinary audio frames."""
+
+PING_S = 15
+APPLICATION_CLOSE_S = 5
+
+
+class WatchedQueue(asyncio.Queue[dict[str, Any]]):
+    """Tells its reader's pace: `on_drained` is called when what waits has fallen to half the bound."""
+
+    on_drained: Any = None
+
+    async def get(self) -> dict[str, Any]:
+        message = await super().get()
+        if self.on_drained is not None and self.qsize() <= MAX_WAITING // 2:
+            self.on_drained()
+        return message
+
+
+class PacedProtocol(WebSocketProtocol):
+    """Stops reading its socket while too many messages wait."""
+
+    reading_paused = False
+
+    def applicationCreateWorked(self, application_queue: WatchedQueue) -> None:
+        application_queue.on_drained = self.resume_reading
+        super().applicationCreateWorked(application_queue)
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        super().onMessage(payload, isBinary)
+        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING:
+            self.reading_paused = True
+            self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        if self.reading_paused:
+            self.reading_paused = False
+            self.transport.resumeProducing()
+
+
+class PacedServer(Server):
+    """Daphne's server with `PacedProtocol` for its sockets."""
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """As Daphne's, with a queue that knows when it is drained."""
+        if not isinstance(protocol, PacedProtocol):
+            return super().create_application(protocol, scope)
+        queue = WatchedQueue()
+        scope.setdefault("asgi", {"version": "3.0"})
+        application = self.application(scope=scope, receive=queue.get, send=self._reply_to(protocol))
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
+        return queue
+
+    def _reply_to(self, protocol: PacedProtocol) -> Any:
+        async def send(message: dict[str, Any]) -> None:
+            await self.handle_reply(protocol, message)
+
+        return send
+
+
+def serve(host: str, port: int) -> None:
+    """Runs the web process until it is told to stop."""
+    WebSocketFactory.protocol = PacedProtocol
+    from meetings.asgi import application
+
+    PacedServer(
+        application=application,
+        endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
+        signal_handlers=True,
+        websocket_max_message_size=MAX_MESSAGE_BYTES,
+        websocket_max_frame_size=MAX_MESSAGE_BYTES,
+        ping_interval=PING_S,
+        ping_timeout=PING_S,
+        application_close_timeout=APPLICATION_CLOSE_S,
+        server_name="parlance",
+        verbosity=0,
+    ).run()

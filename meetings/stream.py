@@ -1,0 +1,148 @@
+"""One meeting as its worker holds it: what was read from the log, the caption session, and what may be forgotten."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from inference.audio import SAMPLE_RATE, pcm16_to_float
+from inference.session import CaptionSession, SessionConfig
+from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
+from meetings.audiolog import SAMPLE_BYTES, Entry
+from meetings.languages import AUTO
+from meetings.models import Meeting, State
+from meetings.transcript import Lease
+
+MAX_INBOX_S = 60
+"""Audio read ahead of the session; the rest waits in the log."""
+
+MAX_BACKLOG = 8
+"""Closed utterances that may wait in memory for their decode."""
+
+
+Phase = Literal["", "catching_up", "degraded"]
+"""What people should know about a live meeting beyond that it is live."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one turn brought for one meeting."""
+
+    partials: list[PartialCaption] = field(default_factory=list)
+    finals: list[FinalCaption] = field(default_factory=list)
+    progress: Progress | None = None
+    marks: list[Entry] = field(default_factory=list)
+    """Marks whose place in the audio is captioned up to."""
+    spoken: bool = False
+    """Whether there was audio."""
+    missing: int = 0
+    """Samples that the log should hold and does not: the broker lost its file."""
+
+    def add(self, events: list[CaptionEvent]) -> None:
+        for event in events:
+            match event:
+                case PartialCaption():
+                    self.partials.append(event)
+                case FinalCaption():
+                    self.finals.append(event)
+                case Progress():
+                    self.progress = event
+
+    def __bool__(self) -> bool:
+        return bool(self.partials or self.finals or self.progress or self.marks or self.spoken or self.missing)
+
+
+class MeetingStream:
+    """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
+
+    def __init__(self, meeting: Meeting) -> None:
+        self.meeting_id: str = meeting.pk
+        self.lease = Lease(meeting.pk, meeting.lease_epoch)
+        self.state = State(meeting.state)
+        self.keep_recording = meeting.keep_recording
+        self._config = session_config(meeting, meeting.language)
+        self.session = CaptionSession(self._config, meeting.checkpoint or None)
+        self.last_read = b"0-0"
+        self.phase: Phase = ""
+        self.committed = meeting.cursor
+        """Samples whose captions are stored."""
+        self.heard_at = time.monotonic()
+        """When the log last had something new."""
+        self.flushed = 0
+        """Where an absent host's utterance was closed, in samples."""
+        self._meeting = meeting
+        self._inbox: deque[Entry] = deque()
+        self._kept: deque[Entry] = deque()
+        """Audio that a resumed session would need, or that is not in the recording yet."""
+
+    @property
+    def wants_more(self) -> bool:
+        ahead = self._inbox[-1].end - self._inbox[0].sample if self._inbox else 0
+        return ahead < MAX_INBOX_S * SAMPLE_RATE
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._inbox) or bool(self.session.backlog)
+
+    def read(self, entries: list[Entry]) -> None:
+        """Takes what the log had after `last_read`."""
+        self.last_read = entries[-1].id
+        self.heard_at = time.monotonic()
+        self._inbox.extend(entries)
+
+    def take_in(self, findings: Findings) -> None:
+        """Feeds audio up to the next mark; a mark counts once everything before it is captioned."""
+        while self._inbox and self.session.backlog < MAX_BACKLOG:
+            entry = self._inbox[0]
+            if entry.mark:
+                self.session.flush()
+                if self.session.backlog:
+                    return
+                self._apply(entry)
+                findings.marks.append(entry)
+            else:
+                findings.spoken = True
+                findings.missing += self._feed(entry)
+            self._inbox.popleft()
+
+    def forgettable(self, progress: Progress) -> bytes | None:
+        """After `progress` is committed: the id before which the log is not needed, or None when nothing is new."""
+        resume_from = CaptionSession(self._config, progress.checkpoint).audio_from
+        first = None
+        # The newest entry stays: it tells where the log goes on.
+        while len(self._kept) > 1 and self._kept[0].end <= resume_from:
+            self._kept.popleft()
+            first = self._kept[0].id
+        return first
+
+    def unrecorded(self, start: int, end: int) -> list[Entry]:
+        """The kept audio that overlaps the samples from `start` to `end`."""
+        return [entry for entry in self._kept if entry.end > start and entry.sample < end]
+
+    def _feed(self, entry: Entry) -> int:
+        """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""
+        self._kept.append(entry)
+        missing = max(0, entry.sample - self.session.received)
+        if missing:
+            self.session.feed(np.zeros(missing, np.float32))
+        known = self.session.received - entry.sample
+        if entry.end > self.session.received:
+            self.session.feed(pcm16_to_float(entry.pcm[known * SAMPLE_BYTES :]))
+        return missing
+
+    def _apply(self, mark: Entry) -> None:
+        if mark.mark == "language":
+            self._config = session_config(self._meeting, mark.value)
+            self.session.configure(self._config)
+
+
+def session_config(meeting: Meeting, language: str) -> SessionConfig:
+    return SessionConfig(
+        language=None if language == AUTO else language,
+        allowed=tuple(meeting.languages) if language == AUTO else (),
+        vocabulary=meeting.vocabulary_terms,
+    )
