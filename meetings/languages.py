@@ -1,4 +1,4 @@
-"""The languages people can be captioned in: Whisper's list (openai/whisper, `tokenizer.py`), in codes and English names."""
+"""The languages people can be captioned in: Whisper's list (openai/whisper, `tokenizer.py`), by English name."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""Meetings and captions in Django's admin: find, filter, read, correct, delete."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from meetings.models import Caption, Meeting
+
+INLINE_CAPTIONS = 50
+"""An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""
+
+
+class NewestCaptions(admin.TabularInline[Caption, Meeting]):
+    """The newest captions of a meeting, to read; corrections are made in the caption list."""
+
+    model = Caption
+    verbose_name_plural = f"newest {INLINE_CAPTIONS} captions"
+    fields = ("start", "end", "language", "text")
+    readonly_fields = fields
+    ordering = ("-start",)
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Caption]:
+        """Bounded by ids first: a sliced query set cannot be filtered again by the form set."""
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        meeting_id = match.kwargs.get("object_id") if match else None
+        newest = rows.filter(meeting_id=meeting_id).order_by("-start").values_list("pk", flat=True)[:INLINE_CAPTIONS]
+        return rows.filter(pk__in=list(newest))
+
+    def has_add_permission(self, request: HttpRequest, obj: Meeting | None = None) -> bool:  # noqa: ARG002
+        return False
+
+
+@admin.register(Meeting)
+class MeetingAdmin(admin.ModelAdmin[Meeting]):
+    list_display = ("title", "state", "language", "owner", "created_at", "ended_at")
+    list_filter = ("state", "language", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("title", "captions__text")
+    search_help_text = "Words in the title or in what was said."
+    date_hierarchy = "created_at"
+    readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
+    inlines = (NewestCaptions,)
+
+
+@admin.register(Caption)
+class CaptionAdmin(admin.ModelAdmin[Caption]):
+    list_display = ("text", "meeting", "start", "end", "language", "revision")
+    list_filter = ("language", "meeting__state", "created_at")
+    list_select_related = ("meeting",)
+    search_fields = ("text", "meeting__title")
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    fields = ("meeting", "text", "start", "end", "language", "segment", "seq", "revision", "created_at")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Caption | None = None) -> bool:  # noqa: ARG002
+        """Captions change through `meetings.transcript` alone, which numbers every change for the viewers."""
+        return False

@@ -1,0 +1,53 @@
+"""The one-time sign-in link that `manage.py live` prints, so that a first start needs no password."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+HOST_NAME = "host"
+"""The user that a fresh installation gets."""
+
+
+class SignInTokenGenerator(PasswordResetTokenGenerator):
+    """Its tokens hash the last sign-in, so the first use of a link ends it; none outlives `PASSWORD_RESET_TIMEOUT`."""
+
+    key_salt = "meetings.signin.SignInTokenGenerator"
+
+
+sign_in_tokens = SignInTokenGenerator()
+
+
+def one_time_link(base_url: str) -> str:
+    """A link under `base_url` that signs in the first administrator, made (without a password) when there is none."""
+    user = _administrator()
+    uid = urlsafe_base64_encode(force_bytes(user.pk))
+    return base_url.rstrip("/") + reverse("sign-in", args=[uid, sign_in_tokens.make_token(user)])
+
+
+def user_of_link(uid: str, token: str) -> User | None:
+    """The user whom a link signs in; None when it was used, is too old, or was never ours."""
+    users = get_user_model()
+    try:
+        user = users.objects.get(pk=urlsafe_base64_decode(uid).decode("ascii"), is_active=True)
+    except (ValueError, OverflowError, users.DoesNotExist):
+        return None
+    return user if sign_in_tokens.check_token(user, token) else None
+
+
+def _administrator() -> User:
+    users = get_user_model()
+    user = users.objects.filter(is_superuser=True, is_active=True).order_by("pk").first()
+    return user or users.objects.create_superuser(username=_free_name(), password=None)
+
+
+def _free_name() -> str:
+    """`host`, or `host-2`, … where somebody without administrator's rights already has that name."""
+    taken = set(get_user_model().objects.filter(username__startswith=HOST_NAME).values_list("username", flat=True))
+    return next(
+        name for name in (HOST_NAME, *(f"{HOST_NAME}-{i}" for i in range(2, len(taken) + 3))) if name not in taken
+    )

@@ -1,0 +1,146 @@
+"""The pages: the host's meetings, the host page, the viewer page, and what they link to."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from meetings.access import find_meeting, is_host, require_host, require_viewer
+from meetings.exports import FORMATS, render_transcript
+from meetings.forms import MeetingForm
+from meetings.languages import language_name
+from meetings.models import Meeting, State
+from meetings.qr import qr_svg
+from meetings.signin import user_of_link
+from meetings.tokens import Role, meeting_token
+
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+
+private = cache_control(private=True, no_store=True)
+"""For everything that holds a token or captions: no shared machine may keep it."""
+
+
+@login_required
+@private
+@require_http_methods(["GET", "POST"])
+def meetings(request: HttpRequest) -> HttpResponseBase:
+    """The host's meetings, and the form for a new one."""
+    form = MeetingForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.instance.owner_id = request.user.pk
+        return redirect("host", form.save().pk)
+    context = {"form": form, "meetings": _meetings_of(request)}
+    return render(request, "meetings/list.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
+    """Deletes the meeting with its captions; who only holds a link may not."""
+    meeting = find_meeting(meeting_id)
+    if not _meetings_of(request).filter(pk=meeting.pk).exists():
+        raise PermissionDenied("Only the owner of a meeting may delete it.")
+    meeting.delete()
+    return redirect("meetings")
+
+
+@private
+@require_GET
+def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
+    """Where the host speaks."""
+    meeting = find_meeting(meeting_id)
+    if not is_host(request, meeting) and not request.user.is_authenticated and "token" not in request.GET:
+        return redirect_to_login(request.get_full_path())
+    require_host(request, meeting)
+    context = {
+        "meeting": meeting,
+        "language_name": language_name(meeting.language),
+        "token": meeting_token(meeting, "host"),
+        "join_link": _link(request, meeting, "join"),
+        "qr_link": f"{reverse('qr', args=[meeting.pk])}?{_query(meeting, 'host')}",
+        "is_loopback": request.get_host().rpartition(":")[0] in LOOPBACK_HOSTS or request.get_host() in LOOPBACK_HOSTS,
+        "transcripts": _transcript_links(meeting, "host"),
+        "is_ended": meeting.state == State.ENDED,
+    }
+    return render(request, "meetings/host.html", context)
+
+
+@private
+@require_GET
+def qr_card(request: HttpRequest, meeting_id: str) -> HttpResponse:
+    """The viewer link as an SVG QR code."""
+    meeting = find_meeting(meeting_id)
+    require_host(request, meeting)
+    return HttpResponse(qr_svg(_link(request, meeting, "join")), content_type="image/svg+xml")
+
+
+@private
+@require_GET
+def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponse:
+    """Where everyone else reads; `overlay=1` is the layout for a projector or a video mixer."""
+    meeting = find_meeting(meeting_id)
+    require_viewer(request, meeting)
+    context = {
+        "meeting": meeting,
+        "token": meeting_token(meeting, "join"),
+        "transcripts": _transcript_links(meeting, "join") if meeting.allow_downloads else [],
+        "is_overlay": request.GET.get("overlay") == "1",
+    }
+    return render(request, "meetings/viewer.html", context)
+
+
+@private
+@require_GET
+def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpResponse:
+    """The stored captions as a file."""
+    meeting = find_meeting(meeting_id)
+    require_viewer(request, meeting)
+    if format_name not in FORMATS:
+        raise Http404(f"There is no transcript in the format {format_name}; there is {', '.join(FORMATS)}.")
+    if not meeting.allow_downloads and not is_host(request, meeting):
+        raise PermissionDenied("The host of this meeting does not offer its transcript.")
+    document = render_transcript(meeting, format_name)
+    disposition = f'attachment; filename="transcript-{meeting.pk}.{format_name}"'
+    return HttpResponse(document.body, content_type=document.content_type, headers={"Content-Disposition": disposition})
+
+
+@private
+@require_GET
+def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Uses up a one-time link from `meetings.signin`."""
+    user = user_of_link(uid, token)
+    if user is None:
+        return render(request, "registration/link_expired.html", status=403)
+    login(request, user)
+    return redirect("meetings")
+
+
+def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
+    """Staff look after everybody's meetings, as in the admin."""
+    rows = Meeting.objects.select_related("owner")
+    return rows if request.user.is_staff else rows.filter(owner_id=request.user.pk)
+
+
+def _query(meeting: Meeting, role: Role) -> str:
+    return urlencode({"token": meeting_token(meeting, role)})
+
+
+def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
+    path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
+    return request.build_absolute_uri(f"{path}?{_query(meeting, role)}")
+
+
+def _transcript_links(meeting: Meeting, role: Role) -> list[tuple[str, str]]:
+    """Format and path of every download."""
+    query = _query(meeting, role)
+    return [(name, f"{reverse('transcript', args=[meeting.pk, name])}?{query}") for name in FORMATS]

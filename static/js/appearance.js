@@ -1,0 +1,93 @@
+/** How captions look on this device: kept in localStorage, overruled by the page's query (for projectors and embeds). */
+
+const KEY = "parlance.appearance";
+
+export const DEFAULTS = Object.freeze({
+  size: 100,
+  theme: "auto",
+  spacing: "normal",
+  mode: "fastest",
+  announce: false,
+});
+
+const ALLOWED = {
+  theme: ["auto", "light", "dark", "contrast"],
+  spacing: ["normal", "wide"],
+  mode: ["fastest", "steady"],
+};
+const SMALLEST = 50;
+const LARGEST = 200;
+
+/**
+ * @param {Record<string, unknown>} values anything: a stored object, a query
+ * @returns {Partial<typeof DEFAULTS>} what of it makes sense
+ */
+export function sensible(values) {
+  const result = {};
+  for (const [name, allowed] of Object.entries(ALLOWED)) {
+    if (allowed.includes(values[name])) result[name] = values[name];
+  }
+  const size = Number(values.size ?? NaN);
+  if (Number.isFinite(size)) result.size = Math.max(SMALLEST, Math.min(LARGEST, Math.round(size)));
+  if ([true, "1"].includes(values.announce)) result.announce = true;
+  return result;
+}
+
+/** Events: "change" (detail: the values). */
+export class Appearance extends EventTarget {
+  constructor(query = new URLSearchParams(window.location.search)) {
+    super();
+    this.values = { ...DEFAULTS, ...stored(), ...sensible(Object.fromEntries(query)) };
+    this.#apply();
+  }
+
+  /** Fills the panel in and listens to it. @param {HTMLElement} panel */
+  bind(panel) {
+    for (const input of panel.querySelectorAll("input, select")) fill(input, this.values[input.name]);
+    this.output = panel.querySelector("[data-size-output]");
+    panel.addEventListener("input", ({ target }) => this.#set(target));
+    this.#apply();
+  }
+
+  #set(input) {
+    const value = input.type === "checkbox" ? input.checked : input.value;
+    this.values = { ...this.values, announce: false, ...sensible({ ...this.values, [input.name]: value }) };
+    save(this.values);
+    this.#apply();
+    this.dispatchEvent(new CustomEvent("change", { detail: this.values }));
+  }
+
+  #apply() {
+    const root = document.documentElement;
+    root.dataset.theme = this.values.theme;
+    root.dataset.spacing = this.values.spacing;
+    // Through the CSSOM: the page's policy allows no style attribute in markup.
+    root.style.setProperty("--caption-scale", String(this.values.size / 100));
+    if (this.output) this.output.textContent = `${this.values.size} %`;
+  }
+}
+
+function fill(input, value) {
+  if (input.type === "checkbox") input.checked = value;
+  else if (input.type === "radio") input.checked = input.value === value;
+  else input.value = String(value);
+}
+
+function stored() {
+  try {
+    return sensible(JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {});
+  } catch (error) {
+    // Unreadable or forbidden storage: the device simply starts with the defaults.
+    if (error instanceof SyntaxError || error instanceof DOMException) return {};
+    throw error;
+  }
+}
+
+function save(values) {
+  try {
+    localStorage.setItem(KEY, JSON.stringify(values));
+  } catch (error) {
+    // A full or forbidden storage costs the memory of a choice, not the choice.
+    if (!(error instanceof DOMException)) throw error;
+  }
+}

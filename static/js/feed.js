@@ -1,0 +1,106 @@
+/** From the socket to the screen: captions, names and notices, for viewers and the host alike. */
+import { CaptionStore, wording } from "./captions.js";
+import { ConnectionStatus, NoticeBanner } from "./notice.js";
+import { ScrollLock } from "./scroll-lock.js";
+import { TranscriptView } from "./transcript-view.js";
+
+/** The server holds back when it hears nothing for long: confirm after so many messages, or this often. */
+const SEEN_EVERY_MESSAGES = 50;
+const SEEN_EVERY_MS = 5_000;
+
+/** Events: "hello", "notice", "state" (detail: the state), "final" (detail: the caption, once, as it is spoken). */
+export class CaptionFeed extends EventTarget {
+  /**
+   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {Document|HTMLElement} page holds the data-… elements of templates/meetings/viewer.html
+   * @param {{newest?: number}} options as `TranscriptView` takes them
+   */
+  constructor(socket, page, options = {}) {
+    super();
+    this.socket = socket;
+    this.store = new CaptionStore();
+    this.view = new TranscriptView(page.querySelector("[data-captions]"), this.store, options);
+    this.scroll = new ScrollLock(page.querySelector("[data-transcript]"), page.querySelector("[data-to-live]"));
+    this.status = new ConnectionStatus(page.querySelector("[data-connection]"), socket);
+    this.banner = new NoticeBanner(page.querySelector("[data-notice]"));
+    this.empty = page.querySelector("[data-empty]");
+    this.unconfirmed = 0;
+    /** What was said before this page came is shown, not announced. */
+    this.announceAfter = Infinity;
+    socket.addEventListener("message", ({ detail }) => this.#received(detail));
+    setInterval(() => this.#confirm(), SEEN_EVERY_MS);
+  }
+
+  /** Whether words are shown while they may still change. */
+  showPartials(isOn) {
+    this.view.showPartials = isOn;
+    this.view.drawPartial();
+    this.scroll.follow();
+  }
+
+  #received(message) {
+    const handlers = {
+      hello: () => this.#greeted(message),
+      caption: () => this.#captioned(message),
+      partial: () => this.#moved(message),
+      speaker: () => this.#named(message),
+      notice: () => this.#noticed(message),
+    };
+    handlers[message.type]?.();
+  }
+
+  #greeted(message) {
+    this.store.forgetPartials();
+    this.view.drawPartial();
+    if (this.announceAfter === Infinity) this.announceAfter = message.last_seq;
+    for (const { id, name } of message.speakers ?? []) this.view.nameSpeaker(id, name);
+    this.#setState(message.state);
+    this.banner.show({ state: message.state });
+    this.dispatchEvent(new CustomEvent("hello", { detail: message }));
+  }
+
+  #captioned(caption) {
+    const change = this.store.applyCaption(caption);
+    this.view.update(change, caption);
+    const isNew = change === "appended";
+    this.empty.hidden = this.store.ordered.length > 0;
+    this.scroll.follow(isNew ? 1 : 0);
+    if (isNew && caption.seq > this.announceAfter) this.dispatchEvent(new CustomEvent("final", { detail: wording(caption) }));
+    this.#count();
+  }
+
+  #moved(partial) {
+    if (!this.store.applyPartial(partial)) return;
+    this.view.drawPartial();
+    if (this.view.showPartials) this.empty.hidden = true;
+    this.scroll.follow();
+    this.#count();
+  }
+
+  #named(message) {
+    this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
+    this.view.nameSpeaker(message.id, message.name);
+    this.#count();
+  }
+
+  #noticed(notice) {
+    this.#setState(notice.state);
+    this.banner.show(notice);
+    this.dispatchEvent(new CustomEvent("notice", { detail: notice }));
+  }
+
+  #setState(state) {
+    this.status.setMeetingState(state);
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+
+  #count() {
+    this.unconfirmed += 1;
+    if (this.unconfirmed >= SEEN_EVERY_MESSAGES) this.#confirm();
+  }
+
+  /** Said even when nothing is new: it tells the server that somebody is reading. */
+  #confirm() {
+    if (this.socket.send({ type: "seen", seq: this.store.lastSeq })) this.unconfirmed = 0;
+  }
+}

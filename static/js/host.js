@@ -1,0 +1,106 @@
+/** The host page. */
+import { Alarm } from "./alarm.js";
+import { CaptionFeed } from "./feed.js";
+import { FrameStore } from "./frame-store.js";
+import { UnsavedFrames } from "./frames.js";
+import { HostControls } from "./host-controls.js";
+import { HostSession } from "./host-session.js";
+import { Ledger } from "./ledger.js";
+import { bindSharing } from "./share.js";
+import { ReturningSocket, socketUrl } from "./socket.js";
+import { Uplink } from "./uplink.js";
+
+const SESSION_KEY = "parlance.session";
+const TAKEN = 4409;
+/** The server closes a host's socket with "no such meeting" when the meeting is over. */
+const GONE = 4404;
+/** Worth a word to the host: less is always on its way. */
+const UNSAVED_SECONDS = 2;
+
+const page = document.querySelector("[data-host]");
+const { meeting, token, worklet, ended } = page.dataset;
+const find = (name) => page.querySelector(`[data-${name}]`);
+
+bindSharing(page);
+if (ended === "false") await host();
+
+async function host() {
+  const frames = new UnsavedFrames(await openStore());
+  await frames.restore();
+  let takeover = false;
+  const socket = new ReturningSocket(() =>
+    socketUrl(`/ws/host/${meeting}/`, {
+      token,
+      session: pageSession(),
+      after: feed.store.lastSeq,
+      ...(takeover ? { takeover: "1" } : {}),
+    }),
+  );
+  const feed = new CaptionFeed(socket, page);
+  const uplink = new Uplink(socket, frames);
+  const session = new HostSession(socket, uplink, worklet);
+  const alarm = new Alarm(find("alarm"));
+  const ledger = new Ledger(find("ledger"));
+  new HostControls(page, session, alarm);
+  showSound(uplink, ledger);
+  raiseAlarms(uplink, session, alarm);
+
+  socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
+  feed.addEventListener("state", ({ detail }) => detail === "ended" && finish());
+  socket.addEventListener("closed", ({ detail }) => {
+    find("takeover").hidden = detail.code !== TAKEN;
+    if (session.state === "ended") return;
+    if (detail.code === GONE && session.state === "ending") finish();
+    else session.abandon();
+  });
+  find("takeover").addEventListener("click", () => {
+    takeover = true;
+    find("takeover").hidden = true;
+    socket.connect();
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (frames.seconds >= UNSAVED_SECONDS || session.state === "capturing") event.preventDefault();
+  });
+  socket.connect();
+
+  /** The server closes the socket itself, after the last captions. */
+  function finish() {
+    alarm.clearAll();
+    session.finish();
+  }
+}
+
+function showSound(uplink, ledger) {
+  uplink.addEventListener("change", () => {
+    ledger.setCaptured(uplink.capturedSeconds);
+    const { seconds } = uplink.frames;
+    const isWorthSaying = seconds >= UNSAVED_SECONDS;
+    find("unsaved").textContent = isWorthSaying ? `${Math.round(seconds)} s are kept in this page until the server has them.` : "";
+  });
+}
+
+function raiseAlarms(uplink, session, alarm) {
+  uplink.addEventListener("lost", () => alarm.raise("lost"));
+  uplink.addEventListener("storage-failed", () => alarm.raise("storage"));
+  session.addEventListener("trouble", ({ detail }) => alarm.raise(detail));
+  session.addEventListener("relief", ({ detail }) => alarm.clear(detail));
+}
+
+/** Private windows of some browsers have no storage: frames then live in memory only. */
+async function openStore() {
+  try {
+    return await FrameStore.open(meeting);
+  } catch (error) {
+    if (error instanceof DOMException) return null;
+    throw error;
+  }
+}
+
+/** Names this tab to the server, so that after a reload it comes back at once and is not taken for another host. */
+function pageSession() {
+  const stored = sessionStorage.getItem(SESSION_KEY);
+  if (stored !== null) return stored;
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  sessionStorage.setItem(SESSION_KEY, made);
+  return made;
+}

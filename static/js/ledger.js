@@ -1,0 +1,39 @@
+/** The figures that show that nothing is lost, in seconds of sound. */
+import { clock } from "./transcript-view.js";
+
+export class Ledger {
+  /** @param {HTMLElement} list holds [data-figure] elements */
+  constructor(list) {
+    this.cells = Object.fromEntries([...list.querySelectorAll("[data-figure]")].map((cell) => [cell.dataset.figure, cell]));
+    this.server = { durable_s: 0, captioned_s: 0, missing_s: 0 };
+    this.captured = 0;
+  }
+
+  /** @param {{durable_s: number, captioned_s: number, missing_s: number}} message the server's ledger */
+  update(message) {
+    this.server = message;
+    this.#draw();
+  }
+
+  /** @param {number|null} seconds what this page knows to be captured, sent or not */
+  setCaptured(seconds) {
+    if (seconds === null) return;
+    this.captured = seconds;
+    this.#draw();
+  }
+
+  #draw() {
+    const { durable_s: durable, captioned_s: captioned, missing_s: missing } = this.server;
+    const captured = Math.max(this.captured, durable);
+    this.#write("captured", clock(captured));
+    this.#write("durable", clock(durable));
+    this.#write("captioned", clock(captioned));
+    this.#write("behind", `${Math.max(0, captured - captioned).toFixed(0)} s`);
+    this.#write("missing", `${missing.toFixed(missing % 1 === 0 ? 0 : 1)} s`);
+    this.cells.missing.parentElement.dataset.bad = String(missing > 0);
+  }
+
+  #write(figure, text) {
+    if (this.cells[figure].textContent !== text) this.cells[figure].textContent = text;
+  }
+}

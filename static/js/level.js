@@ -1,0 +1,68 @@
+/** The level meter, and the watch for silence. Levels in dB below full scale. */
+
+const FLOOR_DB = -60;
+const FULL_SCALE = 32_768;
+/** Peaks above this are near clipping. */
+const LOUD_DB = -3;
+const QUIET_DB = -45;
+/** A microphone that works hears the room; below this for so long it is off, or somebody pressed its switch. */
+const SILENCE_DB = -60;
+const SILENCE_FRAMES = 100;
+/** How much of a fall the bar shows with each frame. */
+const FALL_DB = 4;
+
+/** @param {Int16Array} pcm @returns {number} the peak, FLOOR_DB to 0 */
+export function peakDb(pcm) {
+  let peak = 0;
+  for (const sample of pcm) peak = Math.max(peak, Math.abs(sample));
+  return peak === 0 ? FLOOR_DB : Math.max(FLOOR_DB, 20 * Math.log10(peak / FULL_SCALE));
+}
+
+/** @returns {string} */
+export function levelWord(db) {
+  if (db >= LOUD_DB) return "too loud";
+  if (db <= SILENCE_DB) return "no sound";
+  return db <= QUIET_DB ? "quiet" : "good";
+}
+
+export class LevelMeter {
+  /** @param {HTMLElement} meter role="meter" @param {HTMLElement} bar @param {HTMLElement} text */
+  constructor(meter, bar, text) {
+    this.meter = meter;
+    this.bar = bar;
+    this.text = text;
+    this.shown = FLOOR_DB;
+    this.frames = 0;
+  }
+
+  /** Falls slowly, as meters do; the words change once a second, or nobody could read them. */
+  show(db) {
+    this.shown = Math.max(db, this.shown - FALL_DB);
+    this.bar.style.transform = `scaleX(${1 - this.shown / FLOOR_DB})`;
+    this.frames += 1;
+    if (this.frames % 10 !== 1) return;
+    const word = levelWord(this.shown);
+    this.meter.dataset.level = word;
+    this.meter.setAttribute("aria-valuenow", String(Math.round(this.shown)));
+    this.meter.setAttribute("aria-valuetext", word);
+    this.text.textContent = `Level: ${word}`;
+  }
+
+  reset(words) {
+    this.shown = FLOOR_DB;
+    this.frames = 0;
+    this.bar.style.transform = "scaleX(0)";
+    this.meter.setAttribute("aria-valuetext", "off");
+    this.text.textContent = words;
+  }
+}
+
+export class SilenceWatch {
+  #frames = 0;
+
+  /** @param {number} db of the next frame @returns {boolean} whether it has been silent for 10 s */
+  hears(db) {
+    this.#frames = db <= SILENCE_DB ? this.#frames + 1 : 0;
+    return this.#frames >= SILENCE_FRAMES;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The audio thread: mixes to mono, brings the sound to 16 kHz and posts frames of 100 ms as Int16Array.
+ * A message "flush" posts what is left, filled up with silence, and answers "flushed".
+ */
+import { Resampler } from "./resampler.js";
+
+const OUTPUT_RATE = 16_000;
+/** 100 ms, the contract's frame. */
+const FRAME_SAMPLES = 1_600;
+const FULL_SCALE = 32_767;
+
+class PcmProcessor extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.resampler = new Resampler(sampleRate, OUTPUT_RATE);
+    this.frame = new Int16Array(FRAME_SAMPLES);
+    this.filled = 0;
+    // Bound once: process() must not allocate, or the collector is heard as a gap.
+    this.emit = (sample) => this.#append(sample);
+    this.port.onmessage = () => this.#flush();
+  }
+
+  process([channels]) {
+    const length = channels.length > 0 ? channels[0].length : 0;
+    for (let i = 0; i < length; i += 1) {
+      let sum = 0;
+      for (let c = 0; c < channels.length; c += 1) sum += channels[c][i];
+      this.resampler.push(sum / channels.length, this.emit);
+    }
+    return true;
+  }
+
+  #append(sample) {
+    this.frame[this.filled] = Math.round(Math.max(-1, Math.min(1, sample)) * FULL_SCALE);
+    this.filled += 1;
+    if (this.filled === FRAME_SAMPLES) this.#post();
+  }
+
+  /** The frame is copied while it is posted, so one array serves for all. */
+  #post() {
+    this.port.postMessage(this.frame);
+    this.filled = 0;
+  }
+
+  #flush() {
+    if (this.filled > 0) {
+      this.frame.fill(0, this.filled);
+      this.#post();
+    }
+    this.port.postMessage("flushed");
+  }
+}
+
+registerProcessor("pcm", PcmProcessor);

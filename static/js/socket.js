@@ -1,0 +1,133 @@
+/** A WebSocket that comes back: full-jitter backoff, and close codes that mean "do not try again". */
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 15_000;
+/** A server that accepts and says nothing for this long is taken for gone. */
+const OPENING_TIMEOUT_MS = 10_000;
+
+/** What the server's last word was, in the reader's words. Every other code (1006, 1011, 1012, …) is tried again. */
+export const LAST_WORDS = {
+  1000: "The meeting has ended.",
+  4400: "This page and the server do not understand each other. Reload the page.",
+  4401: "This link is no longer valid. Ask the host for a new one.",
+  4404: "This meeting no longer exists.",
+  4409: "This meeting is being hosted from another page.",
+  4413: "The server refused the sound because its pieces were too large. Reload the page.",
+};
+
+/**
+ * How long to wait before try number `attempt` (from 0): anything up to a doubling bound, so that a
+ * thousand readers do not come back in the same instant ("full jitter", AWS Architecture Blog 2015).
+ */
+export function backoff(attempt, random = Math.random) {
+  const bound = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
+  return FIRST_DELAY_MS / 2 + random() * (bound - FIRST_DELAY_MS / 2);
+}
+
+/** The address of a socket beside this page. */
+export function socketUrl(path, parameters, place = window.location) {
+  const scheme = place.protocol === "https:" ? "wss:" : "ws:";
+  return `${scheme}//${place.host}${path}?${new URLSearchParams(parameters)}`;
+}
+
+/**
+ * Events: "open"; "message" (detail: the parsed object); "waiting" (detail: milliseconds until the next try);
+ * "closed" (detail: {code, message}) when it will not try again.
+ */
+export class ReturningSocket extends EventTarget {
+  /** @param {() => string} url asked for at every try, as it carries what was seen last */
+  constructor(url) {
+    super();
+    this.url = url;
+    this.socket = null;
+    this.attempt = 0;
+    this.timer = 0;
+    this.stopped = false;
+    /** The server's own sentence, told before it closes. */
+    this.lastError = null;
+    window.addEventListener("online", () => this.#hurry());
+    window.addEventListener("offline", () => this.retry());
+  }
+
+  get isOpen() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  connect() {
+    clearTimeout(this.timer);
+    this.stopped = false;
+    this.lastError = null;
+    const socket = new WebSocket(this.url());
+    this.socket = socket;
+    const opening = setTimeout(() => socket.close(), OPENING_TIMEOUT_MS);
+    socket.addEventListener("open", () => {
+      clearTimeout(opening);
+      this.#tell("open");
+    });
+    socket.addEventListener("message", (event) => this.#received(socket, event.data));
+    socket.addEventListener("close", (event) => {
+      clearTimeout(opening);
+      if (this.socket === socket) this.#closed(event.code);
+    });
+  }
+
+  /** @param {object} message @returns {boolean} whether it was handed over */
+  send(message) {
+    return this.sendBytes(JSON.stringify(message));
+  }
+
+  /** @param {string|ArrayBuffer} data */
+  sendBytes(data) {
+    if (!this.isOpen) return false;
+    this.socket.send(data);
+    return true;
+  }
+
+  /** Gives the present connection up, without waiting for its end to be noticed, and comes back. */
+  retry() {
+    const dead = this.socket;
+    if (this.stopped || dead === null) return;
+    this.socket = null;
+    dead.close();
+    this.#closed(1006);
+  }
+
+  /** Closes for good. */
+  stop() {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.socket?.close(1000);
+  }
+
+  #received(socket, data) {
+    if (this.socket !== socket) return;
+    // Only a server that speaks is well again: one that accepts and dies must not be hammered.
+    this.attempt = 0;
+    const message = JSON.parse(data);
+    if (message.type === "error") this.lastError = message.message;
+    this.#tell("message", message);
+  }
+
+  #closed(code) {
+    if (this.stopped) return;
+    if (code in LAST_WORDS) {
+      this.stopped = true;
+      this.#tell("closed", { code, message: this.lastError ?? LAST_WORDS[code] });
+      return;
+    }
+    const delay = backoff(this.attempt);
+    this.attempt += 1;
+    this.timer = setTimeout(() => this.connect(), delay);
+    this.#tell("waiting", delay);
+  }
+
+  #hurry() {
+    if (this.stopped || this.isOpen) return;
+    this.attempt = 0;
+    this.connect();
+  }
+
+  #tell(type, detail = null) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,60 @@
+/** The viewer page. */
+import { Announcer } from "./announcer.js";
+import { Appearance } from "./appearance.js";
+import { CaptionFeed } from "./feed.js";
+import { LanguageMenu } from "./language-menu.js";
+import { ReturningSocket, socketUrl } from "./socket.js";
+
+/** A projector's overlay shows the end of the text only. */
+const OVERLAY_CAPTIONS = 8;
+
+const { meeting, token } = document.querySelector("[data-meeting]").dataset;
+const isOverlay = document.body.classList.contains("overlay");
+const query = new URLSearchParams(window.location.search);
+
+const socket = new ReturningSocket(() =>
+  socketUrl(`/ws/captions/${meeting}/`, { token, lang: languages.chosen, after: feed.store.lastSeq }),
+);
+const languages = new LanguageMenu(document.querySelector("[data-language]"), socket, query.get("lang") ?? "");
+const feed = new CaptionFeed(socket, document, isOverlay ? { newest: OVERLAY_CAPTIONS } : {});
+const announcer = new Announcer(document.querySelector("[data-announcements]"));
+const appearance = new Appearance(query);
+
+function applyChoices({ mode, announce }) {
+  feed.showPartials(mode === "fastest");
+  announcer.turn(announce);
+}
+
+feed.addEventListener("final", ({ detail }) => announcer.say(detail));
+feed.addEventListener("hello", ({ detail }) => languages.offer(detail.languages ?? [], detail.meeting.language));
+appearance.addEventListener("change", ({ detail }) => applyChoices(detail));
+appearance.bind(document.querySelector("[data-appearance]"));
+applyChoices(appearance.values);
+if (query.get("background") === "transparent") document.documentElement.dataset.background = "transparent";
+
+const fullscreen = document.querySelector("[data-fullscreen]");
+fullscreen.hidden = !document.fullscreenEnabled;
+fullscreen.addEventListener("click", () =>
+  document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen(),
+);
+document.addEventListener("fullscreenchange", () => {
+  fullscreen.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+});
+closeMenusOutside(document.querySelectorAll("details.menu"));
+
+socket.connect();
+
+/** Menus close like menus: by a click elsewhere, or by Escape. */
+function closeMenusOutside(menus) {
+  document.addEventListener("click", ({ target }) => {
+    for (const menu of menus) if (!menu.contains(target)) menu.open = false;
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const menu of menus) {
+      if (!menu.open) continue;
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
