@@ -32,7 +32,7 @@ class NewestCaptions(admin.TabularInline[Caption, Meeting]):
         newest = rows.filter(meeting_id=meeting_id).order_by("-start").values_list("pk", flat=True)[:INLINE_CAPTIONS]
         return rows.filter(pk__in=list(newest))
 
-    def has_add_permission(self, request: HttpRequest, obj: Meeting | None = None) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest, obj: Meeting | None = None) -> bool:
         return False
 
 
@@ -59,9 +59,9 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
     fields = ("meeting", "text", "start", "end", "language", "segment", "seq", "revision", "created_at")
     readonly_fields = fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Caption | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Caption | None = None) -> bool:
         """Captions change through `meetings.transcript` alone, which numbers every change for the viewers."""
         return False

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from meetings.admin import INLINE_CAPTIONS
+from meetings.models import Caption, Meeting
+
+pytestmark = pytest.mark.django_db
+
+
+def make_meeting(title: str, *texts: str) -> Meeting:
+    meeting = Meeting.objects.create(title=title, last_seq=len(texts))
+    Caption.objects.bulk_create(
+        Caption(meeting=meeting, segment=str(i), seq=i + 1, start=float(i), end=i + 0.9, language="en", text=text)
+        for i, text in enumerate(texts)
+    )
+    return meeting
+
+
+def test_meetings_are_found_by_what_was_said(admin_client: Client) -> None:
+    make_meeting("Planning", "the budget is fixed", "the budget is signed")
+    make_meeting("Retro", "nothing of that")
+    found = admin_client.get("/admin/meetings/meeting/", {"q": "budget"}).context["cl"]
+    assert [meeting.title for meeting in found.result_list] == ["Planning"]
+
+
+def test_meetings_are_filtered(admin_client: Client) -> None:
+    make_meeting("Planning")
+    Meeting.objects.create(title="Reunião", language="pt")
+    page = admin_client.get("/admin/meetings/meeting/", {"language__exact": "pt"}).content.decode()
+    assert "Reunião" in page
+    assert "Planning" not in page
+
+
+def test_captions_are_found_by_text(admin_client: Client) -> None:
+    make_meeting("Planning", "the budget is fixed", "nothing of that")
+    page = admin_client.get("/admin/meetings/caption/", {"q": "budget"}).content.decode()
+    assert "the budget is fixed" in page
+    assert "nothing of that" not in page
+
+
+def test_a_long_meeting_opens_with_its_newest_captions(admin_client: Client) -> None:
+    meeting = make_meeting("Long", *(f"caption number {i:03}" for i in range(INLINE_CAPTIONS + 10)))
+    page = admin_client.get(f"/admin/meetings/meeting/{meeting.pk}/change/").content.decode()
+    assert f"caption number {INLINE_CAPTIONS + 9:03}" in page
+    assert "caption number 010" in page
+    assert "caption number 009" not in page
+
+
+def test_saving_a_meeting_leaves_its_captions_alone(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    form = {
+        "title": "Budget",
+        "language": "en",
+        "languages": "[]",
+        "link_generation": "1",
+        "captions-TOTAL_FORMS": "0",
+        "captions-INITIAL_FORMS": "0",
+    }
+    answer = admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/change/", form)
+    assert answer.status_code == 302
+    meeting.refresh_from_db()
+    assert (meeting.title, meeting.link_generation) == ("Budget", 1)
+    assert meeting.captions.get().text == "the budget is fixed"
+
+
+def test_captions_are_read_here_not_written(admin_client: Client) -> None:
+    caption = make_meeting("Planning", "the budget is fixed").captions.get()
+    assert admin_client.get("/admin/meetings/caption/add/").status_code == 403
+    page = f"/admin/meetings/caption/{caption.pk}/change/"
+    assert admin_client.get(page).status_code == 200
+    assert admin_client.post(page, {"text": "changed"}).status_code == 403
+
+
+def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/delete/", {"post": "yes"})
+    assert not Meeting.objects.exists()
+    assert not Caption.objects.exists()
