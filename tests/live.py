@@ -1,0 +1,265 @@
+"""The real product for tests and benchmarks: all processes on a free port, a host that plays a recording, a viewer that reads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from inference.audio import SAMPLE_RATE, decode_file
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_TIMEOUT_S = 60
+FRAME_SAMPLES = SAMPLE_RATE // 10
+MAX_IN_FLIGHT = 40
+
+Message = dict[str, Any]
+
+
+def load_pcm(path: Path) -> bytes:
+    """A recording as the host sends it: signed 16-bit little-endian mono at 16 kHz."""
+    samples = np.concatenate(list(decode_file(path)))
+    return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def frames_of(pcm: bytes) -> list[bytes]:
+    size = FRAME_SAMPLES * 2
+    return [pcm[at : at + size] for at in range(0, len(pcm), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingLinks:
+    id: str
+    host_token: str
+    join_token: str
+    port: int
+
+    def host(self, **query: object) -> str:
+        return self._url("host", self.host_token, query)
+
+    def viewer(self, **query: object) -> str:
+        return self._url("captions", self.join_token, query)
+
+    def _url(self, kind: str, token: str, query: dict[str, object]) -> str:
+        extra = "".join(f"&{name}={value}" for name, value in query.items())
+        return f"ws://127.0.0.1:{self.port}/ws/{kind}/{self.id}/?token={token}{extra}"
+
+
+class RunningParlance:
+    """`manage.py live` in a folder of its own. `process("inference")` is the psutil process of a child."""
+
+    def __init__(self, data: Path, *, environment: dict[str, str] | None = None) -> None:
+        self.data = data
+        self.port = free_port()
+        self.environment = {
+            **os.environ,
+            "PARLANCE_DATA": str(data),
+            "PARLANCE_MODELS_DIR": os.environ.get("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models")),
+            **(environment or {}),
+        }
+        self.sign_in_link = ""
+        self._output: list[str] = []
+        self._live: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def output(self) -> str:
+        return "".join(self._output)
+
+    def start(self) -> None:
+        self.manage("migrate", "--verbosity", "0")
+        self._live = subprocess.Popen(
+            [sys.executable, "manage.py", "live", "--port", str(self.port)],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said = threading.Event()
+        threading.Thread(target=self._listen, args=(self._live, said), daemon=True).start()
+        if not said.wait(START_TIMEOUT_S):
+            self.stop()
+            raise AssertionError(f"live did not become ready:\n{self.output}")
+
+    def stop(self) -> int:
+        """SIGTERM, as an operator would; returns the exit code."""
+        assert self._live is not None
+        self._live.send_signal(signal.SIGTERM)
+        return self._live.wait(30)
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr}"
+        return done.stdout
+
+    def create_meeting(self, *arguments: str) -> MeetingLinks:
+        made = json.loads(self.manage("meeting", "create", "--title", "Test", "--json", *arguments))
+        return MeetingLinks(made["id"], made["host_token"], made["join_token"], self.port)
+
+    def process(self, name: str) -> psutil.Process:
+        """The running child `inference`, `web` or `valkey-server`."""
+        assert self._live is not None
+        for child in psutil.Process(self._live.pid).children(recursive=True):
+            line = child.cmdline()
+            if line and (Path(line[0]).name == name or (len(line) > 2 and line[2] == name)):
+                return child
+        raise AssertionError(f"{name} is not running")
+
+    def _listen(self, live: subprocess.Popen[str], said: threading.Event) -> None:
+        assert live.stdout is not None
+        for line in live.stdout:
+            self._output.append(line)
+            if line.startswith("Sign in once with "):
+                self.sign_in_link = line.split()[-1]
+                said.set()
+
+
+@contextmanager
+def running_parlance(*, environment: dict[str, str] | None = None) -> Iterator[RunningParlance]:
+    data = Path(tempfile.mkdtemp(prefix="parlance-live-"))
+    parlance = RunningParlance(data, environment=environment)
+    parlance.start()
+    try:
+        yield parlance
+    finally:
+        parlance.stop()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Host:
+    """Plays PCM frames as a browser does: numbered, kept until acknowledged, sent again after a cut."""
+
+    links: MeetingLinks
+    frames: list[bytes]
+    speed: float = 1.0
+    session: str = "page"
+    acked: int = -1
+    started: float = 0.0
+    """`time.monotonic` at which the first frame was due."""
+    received: list[Message] = field(default_factory=list)
+    on_acked: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    """Called once when this frame is acknowledged."""
+    socket: ClientConnection | None = None
+
+    async def play(self, *, end: bool = True) -> None:
+        """Returns when every frame is acknowledged and, with `end`, the meeting has ended."""
+        while True:
+            try:
+                async with connect(self.links.host(session=self.session), max_size=None) as self.socket:
+                    if await self._converse(self.socket, end=end):
+                        return
+            except (ConnectionClosed, OSError):
+                await asyncio.sleep(0.2)
+
+    async def _converse(self, socket: ClientConnection, *, end: bool) -> bool:
+        ready = json.loads(await socket.recv())
+        if ready["type"] == "error":
+            return False
+        sender = asyncio.create_task(self._send(socket, ready["next_frame"]))
+        try:
+            async for text in socket:
+                message = json.loads(text)
+                self.received.append(message)
+                if message["type"] == "ack":
+                    await self._acknowledged(message["frame"])
+                    if self.acked == len(self.frames) - 1:
+                        if not end:
+                            return True
+                        await socket.send('{"type":"end"}')
+                if message.get("state") == "ended" and message["type"] in ("notice", "hello"):
+                    return True
+        finally:
+            sender.cancel()
+        return False
+
+    async def _acknowledged(self, frame: int) -> None:
+        self.acked = max(self.acked, frame)
+        for due in [number for number in self.on_acked if number <= self.acked]:
+            await self.on_acked.pop(due)()
+
+    async def _send(self, socket: ClientConnection, first: int) -> None:
+        self.started = self.started or time.monotonic()
+        self.acked = max(self.acked, first - 1)
+        for number in range(first, len(self.frames)):
+            due = self.started + number * 0.1 / self.speed
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            while number - self.acked > MAX_IN_FLIGHT:
+                await asyncio.sleep(0.01)
+            await socket.send(struct.pack(">I", number) + self.frames[number])
+
+
+@dataclass
+class Reader:
+    """A viewer that confirms what it reads and comes back after a cut where it was."""
+
+    links: MeetingLinks
+    messages: list[tuple[float, Message]] = field(default_factory=list)
+    """With `time.monotonic` at arrival."""
+    captions: dict[str, Message] = field(default_factory=dict)
+    seq: int = 0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def watch(self) -> None:
+        """Until the meeting has ended."""
+        while not self.ended.is_set():
+            try:
+                async with connect(self.links.viewer(after=self.seq), max_size=None) as socket:
+                    async for text in socket:
+                        await self._take(socket, json.loads(text))
+                        if self.ended.is_set():
+                            return
+            except (ConnectionClosed, OSError):
+                await asyncio.sleep(0.2)
+
+    async def snapshot(self) -> list[Message]:
+        """What a newcomer gets: the present form of everything, in the order of the meeting."""
+        async with connect(self.links.viewer(), max_size=None) as socket:
+            hello = json.loads(await socket.recv())
+            while self.seq < hello["last_seq"]:
+                await self._take(socket, json.loads(await socket.recv()))
+        return self.transcript()
+
+    def transcript(self) -> list[Message]:
+        return sorted(self.captions.values(), key=lambda caption: (caption["start"], caption["segment"]))
+
+    async def _take(self, socket: ClientConnection, message: Message) -> None:
+        self.messages.append((time.monotonic(), message))
+        if message["type"] == "caption":
+            self.captions[message["segment"]] = message
+            self.seq = max(self.seq, message["seq"])
+            await socket.send(json.dumps({"type": "seen", "seq": self.seq}))
+        if message.get("state") == "ended":
+            self.ended.set()
