@@ -211,7 +211,7 @@ class TestHeaders:
         for page in ("/", *pages(meeting)):
             answer = host.get(page)
             assert answer["Cache-Control"] == "private, no-store"
-            assert answer["Referrer-Policy"] == "no-referrer"
+            assert answer["Referrer-Policy"] == "same-origin"
 
     def test_pages_obey_their_own_policy(self, host: Client, meeting: Meeting) -> None:
         """No inline script or style: the browser would drop it without a word."""
