@@ -22,6 +22,7 @@ from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
 from meetings.broker import BrokerStartError, BrokerUnreachable
+from meetings.replay import ReplayRefused
 from meetings.supervisor import AlreadyRunning, PortInUse
 
 FAILURE = 1
@@ -59,6 +60,7 @@ ANSWERS: dict[type[Exception], Answer] = {
     BrokerUnreachable: Answer(FAILURE),
     AlreadyRunning: Answer(BAD_INPUT),
     PortInUse: Answer(BAD_INPUT),
+    ReplayRefused: Answer(FAILURE),
     OperationalError: Answer(FAILURE, _database),
     DatabaseError: Answer(FAILURE, _database),
     FileNotFoundError: Answer(BAD_INPUT, _file),

@@ -1,0 +1,100 @@
+"""`manage.py meeting create`: a meeting and its links, for scripts."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError
+
+from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.languages import AUTO, LANGUAGES
+from meetings.models import Meeting
+from meetings.tokens import meeting_token
+
+DEFAULT_BASE_URL = "http://127.0.0.1:8000"
+
+
+class Command(ParlanceCommand):
+    help = "Creates a meeting and prints its links."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        create = parser.add_subparsers(dest="action", required=True).add_parser("create", help="create a meeting")
+        create.add_argument("--title", required=True)
+        create.add_argument("--language", default="en", type=_spoken, metavar="CODE|auto", help="default: en")
+        create.add_argument(
+            "--translate", default=[], type=_languages, metavar="CODES", help="languages to offer, such as pt,es"
+        )
+        create.add_argument("--summary-every", type=_interval, metavar="SECONDS|off", help="default: off")
+        create.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
+        create.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        links = meeting_links(create_meeting(options), base_url())
+        if options["json"]:
+            self.stdout.write(json.dumps(links))
+        else:
+            self.stdout.write(f"Speak: {links['host_url']}\nRead:  {links['viewer_url']}")
+
+
+def create_meeting(options: dict[str, Any]) -> Meeting:
+    """Checks and stores a meeting. Raises CommandError for what the form would refuse too."""
+    meeting = Meeting(
+        title=options["title"],
+        language=options["language"],
+        languages=options["translate"],
+        summary_every_s=options["summary_every"],
+        vocabulary=options["vocabulary"],
+    )
+    try:
+        meeting.full_clean()
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages), returncode=BAD_INPUT) from error
+    meeting.save()
+    return meeting
+
+
+def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
+    """What a script needs to speak into and read from the meeting."""
+    host_token, join_token = meeting_token(meeting, "host"), meeting_token(meeting, "join")
+    return {
+        "id": meeting.pk,
+        "host_url": f"{base}/host/{meeting.pk}/?token={host_token}",
+        "viewer_url": f"{base}/m/{meeting.pk}/?token={join_token}",
+        "host_token": host_token,
+        "join_token": join_token,
+    }
+
+
+def base_url() -> str:
+    """Where `manage.py live` last said that it listens."""
+    try:
+        address = (settings.ENVIRONMENT.data / "address").read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return DEFAULT_BASE_URL
+    return address or DEFAULT_BASE_URL
+
+
+def _spoken(value: str) -> str:
+    if value != AUTO and value not in LANGUAGES:
+        raise ArgumentTypeError(f"{value!r} is no language code; use {AUTO} or one such as en, pt, es")
+    return value
+
+
+def _languages(value: str) -> list[str]:
+    codes = [code.strip() for code in value.split(",") if code.strip()]
+    unknown = [code for code in codes if code not in LANGUAGES]
+    if unknown:
+        raise ArgumentTypeError(f"{', '.join(unknown)}: no such language code; write them as pt,es")
+    return codes
+
+
+def _interval(value: str) -> int | None:
+    if value == "off":
+        return None
+    if not value.isdecimal() or int(value) == 0:
+        raise ArgumentTypeError(f"{value!r} is neither a number of seconds nor off")
+    return int(value)

@@ -1,0 +1,68 @@
+"""`manage.py replay`: speaks a recorded file into a meeting."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from django.core.management import CommandError
+from tqdm import tqdm
+
+from inference.audio import decode_file
+from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.models import Meeting
+from meetings.replay import FRAME_S, Replay, file_frames
+from meetings.tokens import meeting_token
+
+DEFAULT_SERVER = "ws://127.0.0.1:8000"
+
+
+class Command(ParlanceCommand):
+    help = "Streams a recorded file into a meeting through the host socket; exits when all of it is stored."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument("--meeting", required=True, metavar="ID")
+        parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; default: 1.0")
+        parser.add_argument("--server", type=_server, default=DEFAULT_SERVER, help=f"default: {DEFAULT_SERVER}")
+
+    def handle(self, *_: Any, file: Path, meeting: str, speed: float, server: str, **__: Any) -> None:
+        url = f"{server}/ws/host/{meeting}/?token={host_token(meeting)}"
+        blocks = decode_file(file)
+        blocks = chain([next(blocks)], blocks)
+        with tqdm(desc=file.name, unit="s", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+            def show(frame: int) -> None:
+                bar.update((frame + 1) * FRAME_S - bar.n)
+
+            asyncio.run(Replay(file_frames(blocks), url, speed=speed, on_stored=show).run())
+
+
+def host_token(meeting_id: str) -> str:
+    """Raises CommandError when the database has no such meeting."""
+    meeting = Meeting.objects.filter(pk=meeting_id).first()
+    if meeting is None:
+        raise CommandError(
+            f"There is no meeting {meeting_id}; create one with `manage.py meeting create`.", returncode=BAD_INPUT
+        )
+    return meeting_token(meeting, "host")
+
+
+def _speed(value: str) -> float:
+    try:
+        speed = float(value)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < 1000.0:
+        raise ArgumentTypeError(f"{value!r} is no speed; use a number above 0, such as 1.0")
+    return speed
+
+
+def _server(value: str) -> str:
+    if not value.startswith(("ws://", "wss://")):
+        raise ArgumentTypeError(f"{value!r} is no WebSocket address; use ws://host:port or wss://host")
+    return value.rstrip("/")
