@@ -118,13 +118,46 @@ class Viewer:
 
 
 class Feed:
-    """One meeting in this process: its subscription, and the viewers that read it here."""
+    """One meeting in this process: what is known of it, and the viewers that read it here."""
 
-    def __init__(self, meeting_id: str, broker: redis.asyncio.Redis) -> None:
+    def __init__(self, meeting_id: str) -> None:
         self.meeting_id = meeting_id
         self.viewers: set[Viewer] = set()
-        self._broker = broker
         self._seq = 0
+        self._reading = asyncio.Lock()
+
+    async def handle(self, hints: Sequence[events.Bell | events.Passing]) -> None:
+        """Passes on what came from the broker; whatever is lost, doubled or late there is made good by `read_stored`."""
+        for hint in hints:
+            if isinstance(hint, events.Bell):
+                if hint.seq > self._seq:
+                    await self.read_stored()
+            else:
+                text = events.encode(hint.message)
+                for viewer in tuple(self.viewers):
+                    await viewer.offer_passing(text)
+
+    async def read_stored(self) -> None:
+        """Reads once for everyone what was stored since the last reading, and encodes it once."""
+        async with self._reading:
+            while rows := await captions_after(self.meeting_id, self._seq, limit=PAGE):
+                for row in rows:
+                    text = events.encode(events.caption(row))
+                    self._seq = row.seq
+                    for viewer in tuple(self.viewers):
+                        await viewer.offer_stored(row.seq, text)
+
+    async def skip_stored(self) -> None:
+        """Begins at what is stored now: viewers read what was before for themselves."""
+        self._seq = await last_seq(self.meeting_id)
+
+
+class Subscription:
+    """Keeps one feed listening to the broker, through every outage of it."""
+
+    def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
+        self.feed = feed
+        self._broker = broker
         self._listening = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
@@ -136,46 +169,27 @@ class Feed:
         self._task.cancel()
 
     async def _run(self) -> None:
-        self._seq = await last_seq(self.meeting_id)
+        await self.feed.skip_stored()
         while True:
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
-                log.warning("feed_interrupted", meeting=self.meeting_id, error=str(error))
+                log.warning("feed_interrupted", meeting=self.feed.meeting_id, error=str(error))
                 self._listening.set()
-                await self._read_stored()
+                await self.feed.read_stored()
                 await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
         async with self._broker.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(events.events_channel(self.meeting_id))
-            await self._read_stored()
+            await subscription.subscribe(events.events_channel(self.feed.meeting_id))
+            await self.feed.read_stored()
             self._listening.set()
             while True:
                 message = await subscription.get_message(timeout=POLL_S)
                 if message is None:
-                    await self._read_stored()
+                    await self.feed.read_stored()
                 elif message["type"] == "message":
-                    await self._handle(message["data"])
-
-    async def _handle(self, data: bytes) -> None:
-        for hint in events.unpack(data):
-            if isinstance(hint, events.Bell):
-                if hint.seq > self._seq:
-                    await self._read_stored()
-            else:
-                text = events.encode(hint.message)
-                for viewer in tuple(self.viewers):
-                    await viewer.offer_passing(text)
-
-    async def _read_stored(self) -> None:
-        """Reads once for everyone what was stored since the last reading, and encodes it once."""
-        while rows := await captions_after(self.meeting_id, self._seq, limit=PAGE):
-            for row in rows:
-                text = events.encode(events.caption(row))
-                self._seq = row.seq
-                for viewer in tuple(self.viewers):
-                    await viewer.offer_stored(row.seq, text)
+                    await self.feed.handle(events.unpack(message["data"]))
 
 
 class Broadcaster:
@@ -184,7 +198,7 @@ class Broadcaster:
     def __init__(self, connect: Callable[[], redis.asyncio.Redis]) -> None:
         self._connect = connect
         self._broker: redis.asyncio.Redis | None = None
-        self._feeds: dict[str, Feed] = {}
+        self._subscriptions: dict[str, Subscription] = {}
 
     @property
     def broker(self) -> redis.asyncio.Redis:
@@ -195,20 +209,22 @@ class Broadcaster:
 
     async def join(self, viewer: Viewer) -> None:
         """Subscribes the viewer, then sends what is stored: nothing falls between the two."""
-        feed = self._feeds.get(viewer.meeting_id)
-        if feed is None:
-            feed = self._feeds[viewer.meeting_id] = Feed(viewer.meeting_id, self.broker)
-        feed.viewers.add(viewer)
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        if subscription is None:
+            subscription = Subscription(Feed(viewer.meeting_id), self.broker)
+            self._subscriptions[viewer.meeting_id] = subscription
+        subscription.feed.viewers.add(viewer)
         metrics.viewers.inc()
-        await feed.ready()
+        await subscription.ready()
         await viewer.catch_up()
 
     def leave(self, viewer: Viewer) -> None:
-        feed = self._feeds.get(viewer.meeting_id)
-        if feed is None or viewer not in feed.viewers:
+        """Ends the subscription with the meeting's last viewer here."""
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        if subscription is None or viewer not in subscription.feed.viewers:
             return
-        feed.viewers.remove(viewer)
+        subscription.feed.viewers.remove(viewer)
         metrics.viewers.dec()
-        if not feed.viewers:
-            feed.close()
-            del self._feeds[viewer.meeting_id]
+        if not subscription.feed.viewers:
+            subscription.close()
+            del self._subscriptions[viewer.meeting_id]

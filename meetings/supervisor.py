@@ -17,7 +17,7 @@ from pathlib import Path
 
 import structlog
 
-from meetings.broker import EmbeddedBroker
+from meetings.broker import BrokerStartError, EmbeddedBroker
 from meetings.environment import BASE_DIR, Environment
 
 log = structlog.get_logger(__name__)
@@ -137,11 +137,19 @@ class Supervisor:
 
     def _mind(self) -> None:
         if self._broker is not None and not self._broker.is_running():
-            log.error("process_died", process="broker", restart_in_s=0)
-            self._broker.restart()
+            self._restart_broker(self._broker)
         now = time.monotonic()
         self._inference.mind(now)
         self._web.mind(now)
+
+    def _restart_broker(self, broker: EmbeddedBroker) -> None:
+        """Tries again at every check: a broker that cannot start (a full disk) is waited for, hosts keep the audio."""
+        try:
+            broker.restart()
+        except BrokerStartError as error:
+            log.error("process_died", process="broker", reason=str(error))
+        else:
+            log.error("process_died", process="broker", reason="started again")
 
     def _end(self) -> None:
         """Web first, so that no new audio comes; inference captions what it has read; the broker goes last."""

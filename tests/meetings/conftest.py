@@ -1,0 +1,35 @@
+"""A real broker for tests of this package, empty before each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import redis
+import redis.asyncio
+from django.conf import settings
+
+from meetings.broker import EmbeddedBroker, connect, connect_sync
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[EmbeddedBroker]:
+    environment = settings.ENVIRONMENT
+    server = EmbeddedBroker(environment.data / "broker", environment.broker_socket)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def broker_sync(valkey: EmbeddedBroker) -> redis.Redis:
+    client = connect_sync()
+    client.flushall()
+    return client
+
+
+@pytest.fixture
+async def broker(broker_sync: redis.Redis) -> AsyncIterator[redis.asyncio.Redis]:
+    client = connect()
+    yield client
+    await client.aclose()
