@@ -109,7 +109,7 @@ def _resampled(container: InputContainer) -> Iterator[np.ndarray]:
 
     if not container.streams.audio:
         raise UnreadableAudioError(f"{container.name} has no audio track")
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
     for frame in container.decode(container.streams.audio[0]):
         yield from _samples(resampler.resample(frame))
     yield from _samples(resampler.resample(None))
@@ -117,4 +117,5 @@ def _resampled(container: InputContainer) -> Iterator[np.ndarray]:
 
 def _samples(frames: list[AudioFrame]) -> Iterator[np.ndarray]:
     for frame in frames:
-        yield frame.to_ndarray().reshape(-1)
+        # The mean of the channels: a resampler's own downmix is louder, and clips where all channels are alike.
+        yield frame.to_ndarray().mean(axis=0)

@@ -53,29 +53,50 @@ class EndpointPolicy:
         return longest + (shortest - longest) * (length - low) / (high - low)
 
 
-class Endpointer:
-    """Cuts a stream of window probabilities into utterances.
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Between two utterances, all that an endpointer needs to go on.
 
-    Window `n` covers the samples [n * WINDOW, (n + 1) * WINDOW). Between utterances the only state is `window`, the
-    next one expected, and `floor`, the first sample that the next utterance may hold.
+    Window `n` covers the samples [n * WINDOW, (n + 1) * WINDOW).
     """
 
-    def __init__(self, policy: EndpointPolicy, *, window: int = 0, floor: int = 0) -> None:
+    window: int = 0
+    """The next one expected."""
+    floor: int = 0
+    """Samples: the next utterance begins here at the earliest."""
+    carried: tuple[float, ...] = ()
+    """Probabilities of the windows from `floor` to `window`, where the next utterance is already open: after a cut."""
+
+    @property
+    def position(self) -> int:
+        """Samples: everything before it belongs to utterances that are closed, or to none."""
+        return self.floor if self.carried else max(self.floor, self.window * WINDOW)
+
+
+class Endpointer:
+    """Cuts a stream of window probabilities into utterances."""
+
+    def __init__(self, policy: EndpointPolicy, boundary: Boundary | None = None) -> None:
+        boundary = boundary or Boundary()
         self.policy = policy
-        self.window = window
-        self.floor = floor
-        self.start: int | None = None
+        self.window = boundary.window
+        self.start: int | None = boundary.floor if boundary.carried else None
         """First sample of the open utterance."""
-        self._probabilities: list[float] = []
-        self._onset = 0
-        self._pause = 0
+        self._floor = boundary.floor
+        self._probabilities = list(boundary.carried)
+        self._pause = self._trailing_pause(boundary.carried)
+
+    @property
+    def boundary(self) -> Boundary:
+        """Where to go on after a restart; only of use where no utterance is open, or a cut has just opened one."""
+        return Boundary(self.window, self._floor, tuple(self._probabilities))
 
     @property
     def earliest(self) -> int:
         """First sample that the open utterance, or else the next one, can hold."""
         if self.start is not None:
             return self.start
-        return max(self.floor, self.window * WINDOW - _samples(self.policy.pre_roll))
+        return max(self._floor, self.window * WINDOW - _samples(self.policy.pre_roll))
 
     def push(self, probability: float) -> Utterance | None:
         """Takes the next window; returns the utterance that it closes."""
@@ -85,7 +106,7 @@ class Endpointer:
                 self._open(probability)
             return None
         self._probabilities.append(probability)
-        self._pause = self._pause + WINDOW if probability < self._pause_level() else 0
+        self._pause = self._pause_after(self._pause, probability)
         if self._pause >= _samples(self.policy.pause(self._speech_length() / SAMPLE_RATE)):
             return self._close(self.window * WINDOW, floor=self.window * WINDOW - _samples(self.policy.overlap))
         if self.window * WINDOW - self.start >= _samples(self.policy.cap):
@@ -96,26 +117,32 @@ class Endpointer:
         """Nothing follows `position` for now: closes the open utterance there."""
         if self.start is not None:
             return self._close(position, floor=position)
-        self.floor = max(self.floor, position)
+        self._floor = max(self._floor, position)
         return None
 
-    def _pause_level(self) -> float:
+    def _pause_after(self, pause: int, probability: float) -> int:
         # Hysteresis: what is between the two levels goes on as whatever it was.
-        return self.policy.onset if self._pause else self.policy.offset
+        level = self.policy.onset if pause else self.policy.offset
+        return pause + WINDOW if probability < level else 0
+
+    def _trailing_pause(self, probabilities: Sequence[float]) -> int:
+        pause = 0
+        for probability in probabilities:
+            pause = self._pause_after(pause, probability)
+        return pause
 
     def _speech_length(self) -> int:
         return len(self._probabilities) * WINDOW - self._pause
 
     def _open(self, probability: float) -> None:
-        self._onset = (self.window - 1) * WINDOW
-        self.start = max(self.floor, self._onset - _samples(self.policy.pre_roll))
+        self.start = max(self._floor, (self.window - 1) * WINDOW - _samples(self.policy.pre_roll))
         self._probabilities = [probability]
         self._pause = 0
 
     def _close(self, end: int, *, floor: int) -> Utterance:
         assert self.start is not None
         utterance = Utterance(self.start, end, self._speech(self._probabilities))
-        self.floor = floor
+        self._floor = floor
         self.start = None
         self._probabilities = []
         self._pause = 0
@@ -125,17 +152,19 @@ class Endpointer:
         """Ends the utterance at its least speech-like place near the cap; what follows opens the next one."""
         assert self.start is not None
         first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / WINDOW))
-        place = min(range(first, len(self._probabilities)), key=self._smoothed)
+        place = min(range(first, len(self._probabilities)), key=self._speechlikeness)
         rest = self._probabilities[place:]
         cut = self.window * WINDOW - len(rest) * WINDOW
         utterance = Utterance(self.start, cut, self._speech(self._probabilities[:place]))
-        self.start = self.floor = self._onset = cut
+        self.start = self._floor = cut
         self._probabilities = rest
+        self._pause = self._trailing_pause(rest)
         return utterance
 
-    def _smoothed(self, place: int) -> float:
+    def _speechlikeness(self, place: int) -> tuple[float, float]:
+        """Of a window with its neighbours, then of itself."""
         around = self._probabilities[max(0, place - 1) : place + 2]
-        return sum(around) / len(around)
+        return sum(around) / len(around), self._probabilities[place]
 
     def _speech(self, probabilities: Sequence[float]) -> int:
         return WINDOW * sum(probability >= self.policy.onset for probability in probabilities)

@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.asr import DecodeRequest, Hypothesis
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.endpointing import Endpointer, EndpointPolicy, Utterance
+from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.guards import rejection
 from inference.hypothesis import HypothesisBuffer, LivePolicy
 from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
@@ -46,10 +46,7 @@ class SessionConfig:
 class Checkpoint:
     """Between two utterances, all that later captions depend on."""
 
-    window: int
-    """Next detector window."""
-    floor: int
-    """Samples: the next utterance starts here at the earliest."""
+    boundary: Boundary
     detector: str
     """`DetectorState.dumps`."""
     language: str | None = None
@@ -63,8 +60,11 @@ class Checkpoint:
     def loads(cls, text: str) -> Checkpoint:
         """The checkpoint that `dumps` wrote. Raises CheckpointError when it is none."""
         try:
-            return cls(**json.loads(text))
-        except (ValueError, TypeError) as error:
+            fields = json.loads(text)
+            boundary = fields.pop("boundary")
+            carried = tuple(boundary.pop("carried"))
+            return cls(Boundary(carried=carried, **boundary), **fields)
+        except (ValueError, TypeError, AttributeError, KeyError) as error:
             raise CheckpointError(f"not a checkpoint: {text[:80]!r}") from error
 
 
@@ -75,10 +75,9 @@ class _Closed:
     utterance: Utterance
     audio: np.ndarray
     config: SessionConfig
-    window: int
-    floor: int
+    boundary: Boundary
     detector: DetectorState
-    """The last three as they were when it closed."""
+    """Both as they were when it closed."""
 
 
 class CaptionSession:
@@ -94,15 +93,17 @@ class CaptionSession:
         live: LivePolicy | None = None,
     ) -> None:
         """Raises CheckpointError when `checkpoint` was not written by this version."""
-        resumed = Checkpoint.loads(checkpoint) if checkpoint else Checkpoint(0, 0, DetectorState.initial().dumps())
+        resumed = (
+            Checkpoint.loads(checkpoint) if checkpoint else Checkpoint(Boundary(), DetectorState.initial().dumps())
+        )
         self._config = config
         self._detector = detector or shared_detector()
         self._state = DetectorState.loads(resumed.detector)
-        self._endpointer = Endpointer(endpointing or EndpointPolicy(), window=resumed.window, floor=resumed.floor)
+        self._endpointer = Endpointer(endpointing or EndpointPolicy(), resumed.boundary)
         self._live_policy = live or LivePolicy()
         self._language = resumed.language
-        self.audio_from = min(self._endpointer.earliest, resumed.window * WINDOW)
-        self.position = resumed.window * WINDOW
+        self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * WINDOW)
+        self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
         self._closed: deque[_Closed] = deque()
         self._reset_live()
@@ -156,11 +157,15 @@ class CaptionSession:
         return self._accept_live(request, hypothesis)
 
     def progress(self) -> Progress | None:
-        """After a long silence, where a restart may begin; None while there is speech, or too little new silence."""
-        heard = self._endpointer.window * WINDOW
-        if self._closed or self._endpointer.start is not None or heard - self.position < PROGRESS_S * SAMPLE_RATE:
+        """After a long silence or a flush, where a restart may begin; None while speech waits, or with little news."""
+        if self._closed or self._endpointer.start is not None:
             return None
-        return self._progress(self._endpointer.window, self._endpointer.floor, self._state)
+        boundary = self._endpointer.boundary
+        news = boundary.position - self.position
+        is_flushed = boundary.floor == self.received
+        if news <= 0 or (news < PROGRESS_S * SAMPLE_RATE and not is_flushed):
+            return None
+        return self._progress(boundary, self._state)
 
     # -- hearing ----------------------------------------------------------------------------------------------------
 
@@ -173,8 +178,7 @@ class CaptionSession:
 
     def _close(self, utterance: Utterance) -> None:
         audio = self._buffer.slice(utterance.start, utterance.end)
-        endpointer = self._endpointer
-        self._closed.append(_Closed(utterance, audio, self._config, endpointer.window, endpointer.floor, self._state))
+        self._closed.append(_Closed(utterance, audio, self._config, self._endpointer.boundary, self._state))
         self._reset_live()
 
     # -- finals -----------------------------------------------------------------------------------------------------
@@ -199,12 +203,12 @@ class CaptionSession:
         if rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE) is None:
             self._language = hypothesis.language
             events.append(_final_caption(closed.utterance, hypothesis))
-        events.append(self._progress(closed.window, closed.floor, closed.detector))
+        events.append(self._progress(closed.boundary, closed.detector))
         return events
 
-    def _progress(self, window: int, floor: int, detector: DetectorState) -> Progress:
-        self.position = window * WINDOW
-        return Progress(self.position, Checkpoint(window, floor, detector.dumps(), self._language).dumps())
+    def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
+        self.position = boundary.position
+        return Progress(self.position, Checkpoint(boundary, detector.dumps(), self._language).dumps())
 
     # -- live -------------------------------------------------------------------------------------------------------
 
