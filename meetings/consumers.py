@@ -73,7 +73,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     async def on_seen(self, message: dict[str, Any]) -> None:
         if self.viewer is not None:
-            await self.viewer.confirm(_number(message, "seq"))
+            await self.viewer.confirm(int(_number(message, "seq")))
 
     async def watch(self, *, after: int) -> None:
         """Says hello, then sends what is stored and whatever comes."""
@@ -231,7 +231,7 @@ class HostConsumer(MeetingConsumer):
 
     async def on_missing(self, message: dict[str, Any]) -> None:
         """The browser could not keep this much audio; it will be shown as missing, never as silence."""
-        await add_missing(self.meeting.pk, _number(message, "seconds"))
+        await add_missing(self.meeting.pk, float(_number(message, "seconds")))
 
     async def _absent_s(self, state: LogState) -> float:
         """Seconds that the meeting ran without its host sending: that much may come at once."""
@@ -278,8 +278,8 @@ def _parse(text: str) -> dict[str, Any]:
     return message
 
 
-def _number(message: dict[str, Any], name: str) -> int:
+def _number(message: dict[str, Any], name: str) -> float:
     value = message.get(name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 2**53:
         raise SocketFault("malformed", f"{name} is a number, zero or more.")
-    return int(value)
+    return value

@@ -1,0 +1,256 @@
+"""The worker between a real broker and a real database, with a scripted transcriber (test_faults runs the real models)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+from django.db import OperationalError
+
+from inference.audio import SAMPLE_RATE
+from inference.engine import Engine
+from meetings import events, recordings, worker
+from meetings.audiolog import AudioLog, audio_key
+from meetings.leases import lease_key
+from meetings.metrics import report_key
+from meetings.models import Caption, Meeting, State
+from meetings.transcript import take_lease
+from meetings.worker import Worker
+from tests.inference.doubles import ScriptedTranscriber
+from tests.live import frames_of, load_pcm
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def pcm() -> bytes:
+    return load_pcm(Path(__file__).parent.parent / "speech" / "lobster_24s.flac")
+
+
+@pytest.fixture
+def meeting() -> Meeting:
+    return Meeting.objects.create(title="Budget")
+
+
+@asynccontextmanager
+async def working(broker: redis.asyncio.Redis, name: str = "worker") -> AsyncIterator[Worker]:
+    running = Worker(name, lambda: Engine(ScriptedTranscriber()), broker)
+    task = asyncio.create_task(running.run())
+    yield running
+    running.stop()
+    await asyncio.wait_for(task, 20)
+
+
+async def speak(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, *, first: int = 0) -> int:
+    """Appends the audio as frames; returns the next frame's number."""
+    log = AudioLog(broker)
+    await log.claim(meeting.pk, "page", takeover=False, cursor=0)
+    frames = frames_of(pcm)
+    for number, frame in enumerate(frames, first):
+        await log.append(meeting.pk, "page", number, frame)
+    return first + len(frames)
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    """Looks at the database until it says so: another thread writes there, and nothing else tells."""
+    deadline = time.monotonic() + seconds
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def state_of(meeting: Meeting) -> str:
+    return Meeting.objects.get(pk=meeting.pk).state
+
+
+def texts(meeting: Meeting) -> list[str]:
+    return list(Caption.objects.filter(meeting=meeting).order_by("start").values_list("text", flat=True))
+
+
+async def caption_all(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> list[str]:
+    await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    return await asyncio.to_thread(texts, meeting)
+
+
+async def test_a_meeting_is_captioned_to_its_end_and_then_forgotten(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    assert len(await caption_all(broker, meeting, pcm)) >= 4
+    assert [key for key in await broker.keys("*") if meeting.pk.encode() in key] == []
+    ended = await Meeting.objects.aget(pk=meeting.pk)
+    assert ended.started_at is not None
+    assert ended.ended_at is not None
+
+
+async def test_a_second_worker_resumes_where_the_first_one_stored(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    twin = await Meeting.objects.acreate(title="Undisturbed")
+    expected = await caption_all(broker, twin, pcm)
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker, "first"):
+        await until(lambda: len(texts(meeting)) >= 1)
+    assert await broker.exists(lease_key(meeting.pk)) == 0, "given back at the end"
+    await speak(broker, meeting, pcm[half:], first=following)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, "second"):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert await asyncio.to_thread(texts, meeting) == expected
+
+
+async def test_the_log_is_trimmed_behind_the_cursor(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    total = await speak(broker, meeting, pcm)
+    async with working(broker):
+        await until(lambda: len(texts(meeting)) >= 3)
+    assert await broker.xlen(audio_key(meeting.pk)) < total / 2
+    state = await AudioLog(broker).state(meeting.pk)
+    assert state.captioned == (await Meeting.objects.aget(pk=meeting.pk)).cursor > 0
+
+
+async def test_pause_resume_and_language_take_effect_in_their_place(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    log = AudioLog(broker)
+    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
+        await hints.subscribe(events.events_channel(meeting.pk))
+        following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
+        await log.mark(meeting.pk, "language", "pt")
+        await log.mark(meeting.pk, "pause")
+        async with working(broker):
+            await until(lambda: state_of(meeting) == State.PAUSED)
+            await log.mark(meeting.pk, "resume")
+            await until(lambda: state_of(meeting) == State.LIVE)
+            await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
+            await log.mark(meeting.pk, "end")
+            await until(lambda: state_of(meeting) == State.ENDED)
+        notices = await notices_until_the_end(hints)
+    assert notices == ["live", "paused", "live", "ended"]
+    rows = [row async for row in Caption.objects.filter(meeting=meeting).order_by("start")]
+    assert [row.language for row in rows] == ["en" if row.start < 8 else "pt" for row in rows]
+    assert {row.language for row in rows} == {"en", "pt"}
+    assert (await Meeting.objects.aget(pk=meeting.pk)).language == "pt"
+
+
+async def notices_until_the_end(hints: Any) -> list[str]:
+    states: list[str] = []
+    while "ended" not in states:
+        async with asyncio.timeout(5):
+            message = await hints.get_message(timeout=5)
+        items = json.loads(message["data"]) if message else []
+        states += [item["state"] for item in items if isinstance(item, dict) and item["type"] == "notice"]
+    return states
+
+
+async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_commit, refused = worker.commit, asyncio.Event()
+
+    async def full_disk_once(batch: Any) -> int:
+        if refused.is_set():
+            return await real_commit(batch)
+        refused.set()
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(worker, "commit", full_disk_once)
+    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
+        await hints.subscribe(events.events_channel(meeting.pk))
+        captions = await caption_all(broker, meeting, pcm)
+        notices = await notices_until_the_end(hints)
+    assert len(captions) >= 4
+    assert [state for state in notices if state != "catching_up"][:2] == ["degraded", "live"]
+    assert notices[-1] == "ended"
+
+
+async def test_a_worker_that_was_fenced_off_stores_nothing_more(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
+    async with working(broker) as running:
+        await until(lambda: len(texts(meeting)) >= 1)
+        await broker.set(lease_key(meeting.pk), "another worker")
+        await asyncio.to_thread(take_lease, meeting.pk)
+        before = await asyncio.to_thread(texts, meeting)
+        await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
+        await until(lambda: meeting.pk not in running._streams)
+        assert await asyncio.to_thread(texts, meeting) == before
+
+
+async def test_a_recording_is_kept_when_the_meeting_says_so(
+    broker: redis.asyncio.Redis, pcm: bytes, whisper_base: Path
+) -> None:
+    kept = await Meeting.objects.acreate(title="Kept", keep_recording=True)
+    await caption_all(broker, kept, pcm)
+    path = recordings.flac_path(kept.pk)
+    assert load_pcm(path)[:32_000] == pytest.approx(load_pcm(path)[:32_000])
+    assert len(load_pcm(path)) == len(pcm)
+    assert not recordings.raw_path(kept.pk).exists()
+    recordings.delete(kept.pk)
+    assert not path.exists()
+
+
+async def test_no_recording_is_kept_otherwise(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    await caption_all(broker, meeting, pcm)
+    assert not recordings.flac_path(meeting.pk).exists()
+    assert not recordings.raw_path(meeting.pk).exists()
+
+
+async def test_an_absent_host_finishes_the_sentence_and_then_frees_the_worker(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FLUSH_AFTER_S", 0.5)
+    monkeypatch.setattr(worker, "WATCH_S", 0.1)
+    async with working(broker) as running:
+        await speak(broker, meeting, pcm[: 5 * SAMPLE_RATE * 2])
+        await until(lambda: len(texts(meeting)) >= 1)
+        await until(lambda: running._streams[meeting.pk].flushed > 0)
+        monkeypatch.setattr(worker, "RETIRE_AFTER_S", 0.5)
+        await until(lambda: meeting.pk not in running._streams)
+    assert await AudioLog(broker).active() == []
+    await AudioLog(broker).claim(meeting.pk, "page", takeover=False, cursor=0)
+    assert await AudioLog(broker).active() == [meeting.pk], "a host that returns makes it active again"
+
+
+async def test_a_deleted_meeting_is_forgotten(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    await speak(broker, meeting, pcm[:32_000])
+    meeting_id = meeting.pk
+    await Meeting.objects.filter(pk=meeting_id).adelete()
+    async with working(broker):
+        deadline = time.monotonic() + 10
+        while await AudioLog(broker).active():
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.02)
+    assert await broker.exists(audio_key(meeting_id)) == 0
+
+
+async def test_audio_that_the_broker_lost_is_counted_as_missing(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    await AudioLog(broker).claim(meeting.pk, "page", takeover=False, cursor=5 * SAMPLE_RATE)
+    await speak(broker, meeting, pcm)
+    async with working(broker):
+        await until(lambda: Meeting.objects.get(pk=meeting.pk).missing_s > 0)
+    assert (await Meeting.objects.aget(pk=meeting.pk)).missing_s == 5.0
+
+
+async def test_the_worker_reports_what_it_does(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    await speak(broker, meeting, pcm)
+    async with working(broker, "desk"):
+        await until(lambda: len(texts(meeting)) >= 4)
+        deadline = time.monotonic() + 10
+        while (report := json.loads(await broker.get(report_key("desk")) or "{}")).get("captioned_s", 0) < 10:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+    assert report["meetings"] == 1
+    assert report["behind_s"] < 15
