@@ -7,16 +7,19 @@ Here a socket whose messages wait is not read until the application has taken th
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
+from meetings.errors import SocketFault
+
 MAX_MESSAGE_BYTES = 65_536
 """Twice the largest audio frame."""
 
 MAX_WAITING = 64
-"""Messages of one socket that may wait for the application: 2 MB at worst, 200 kB of ordinary audio frames."""
+"""Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
 
 PING_S = 15
 APPLICATION_CLOSE_S = 5
@@ -35,9 +38,11 @@ class WatchedQueue(asyncio.Queue[dict[str, Any]]):
 
 
 class PacedProtocol(WebSocketProtocol):
-    """Stops reading its socket while too many messages wait."""
+    """Stops reading its socket while too many messages wait; tells what was wrong before it hangs up."""
 
     reading_paused = False
+    failByDrop = False  # noqa: N815  (Autobahn's name)
+    """Autobahn: close with a code, instead of cutting the connection without a word."""
 
     def applicationCreateWorked(self, application_queue: WatchedQueue) -> None:
         application_queue.on_drained = self.resume_reading
@@ -53,6 +58,12 @@ class PacedProtocol(WebSocketProtocol):
         if self.reading_paused:
             self.reading_paused = False
             self.transport.resumeProducing()
+
+    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
+        """Autobahn's hook; its own closes with 1009, ours as for any frame that is too large."""
+        fault = SocketFault("frame_too_large")
+        self.sendMessage(json.dumps({"type": "error", "code": fault.code, "message": str(fault)}).encode())
+        self._fail_connection(fault.close_code, reason)
 
 
 class PacedServer(Server):
@@ -75,12 +86,10 @@ class PacedServer(Server):
         return send
 
 
-def serve(host: str, port: int) -> None:
-    """Runs the web process until it is told to stop."""
+def make_server(application: Any, *, host: str, port: int) -> PacedServer:
+    """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
     WebSocketFactory.protocol = PacedProtocol
-    from meetings.asgi import application
-
-    PacedServer(
+    return PacedServer(
         application=application,
         endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
         signal_handlers=True,
@@ -91,4 +100,11 @@ def serve(host: str, port: int) -> None:
         application_close_timeout=APPLICATION_CLOSE_S,
         server_name="parlance",
         verbosity=0,
-    ).run()
+    )
+
+
+def serve(host: str, port: int) -> None:
+    """Runs the web process until it is told to stop."""
+    from meetings.asgi import application
+
+    make_server(application, host=host, port=port).run()

@@ -1,0 +1,165 @@
+"""The bound on what a flood piles up, against the real server in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+import pytest
+from websockets.asyncio.client import connect
+
+from meetings.server import MAX_MESSAGE_BYTES, MAX_WAITING
+from tests.live import REPOSITORY, free_port
+from tests.memory import Peak
+from tests.rawsocket import BINARY, CONTINUATION, TEXT, RawWebSocket, client_header
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+MEGABYTE = 1_000_000
+MESSAGE = bytes(range(256)) * 200
+FLOOD = 100 * MEGABYTE // len(MESSAGE)
+TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class GatedServer:
+    port: int
+    process: psutil.Process
+
+    def url(self, path: str) -> str:
+        return f"ws://127.0.0.1:{self.port}/{path}"
+
+
+@contextmanager
+def gated_server(kind: str) -> Iterator[GatedServer]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.gated_server", str(port), kind]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield GatedServer(port, psutil.Process(process.pid))
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def server() -> Iterator[GatedServer]:
+    with gated_server("paced") as running:
+        yield running
+
+
+@dataclass(frozen=True, slots=True)
+class Flooded:
+    """What became of a flood that the application let wait for a while."""
+
+    sent_at_once: bool
+    """Whether the server swallowed everything before the application took any."""
+    waiting: int
+    answer: dict[str, Any]
+    peak_growth: int
+    """Bytes of the server's memory."""
+
+
+async def flood(server: GatedServer) -> Flooded:
+    """Sends 100 MB at an application that takes none of it until the server stops reading or has it all."""
+    peak = Peak(server.process)
+    async with (
+        connect(server.url("gated"), compression=None) as socket,
+        connect(server.url("control")) as control,
+    ):
+        sending = asyncio.create_task(send_flood(socket))
+        await control.send("paused")
+        paused = asyncio.create_task(control.recv())
+        await asyncio.wait({sending, paused}, timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        sent_at_once = sending.done()
+        waiting = json.loads(paused.result())["waiting"] if paused.done() else 0
+        await open_gate(server)
+        await sending
+        answer = json.loads(await asyncio.wait_for(socket.recv(), TIMEOUT_S))
+    return Flooded(sent_at_once, waiting, answer, peak.growth())
+
+
+async def send_flood(socket: Any) -> None:
+    for _ in range(FLOOD):
+        await socket.send(MESSAGE)
+    await socket.send("done")
+
+
+async def open_gate(server: GatedServer) -> None:
+    async with connect(server.url("control")) as control:
+        await control.send("open")
+        await control.send("echo")
+        assert json.loads(await control.recv()) == {"echo": True}
+
+
+def test_a_flood_waits_with_its_sender_and_arrives_whole(server: GatedServer) -> None:
+    flooded = asyncio.run(flood(server))
+    assert not flooded.sent_at_once
+    assert MAX_WAITING <= flooded.waiting < 2 * MAX_WAITING
+    assert flooded.answer == {
+        "count": FLOOD,
+        "bytes": FLOOD * len(MESSAGE),
+        "sha256": hashlib.sha256(MESSAGE * FLOOD).hexdigest(),
+    }
+    assert flooded.peak_growth < 16 * MEGABYTE
+
+
+def test_daphne_alone_would_swallow_the_flood() -> None:
+    """Why `PacedServer` exists, and that the test above would notice its absence."""
+    with gated_server("daphne") as plain:
+        flooded = asyncio.run(flood(plain))
+    assert flooded.sent_at_once
+    assert flooded.peak_growth > 80 * MEGABYTE
+
+
+def test_others_are_served_while_one_is_not_read(server: GatedServer) -> None:
+    with RawWebSocket(server.url("gated")) as flooder:
+        for _ in range(2 * MAX_WAITING):
+            flooder.send(b"x")
+        with RawWebSocket(server.url("control")) as other:
+            other.send(b"paused", TEXT)
+            assert other.receive_json()["waiting"] >= MAX_WAITING
+            other.send(b"echo", TEXT)
+            assert other.receive_json() == {"echo": True}
+
+
+def test_a_message_of_the_largest_size_is_taken_and_one_more_byte_is_refused(server: GatedServer) -> None:
+    with RawWebSocket(server.url("gated")) as socket:
+        socket.send(bytes(MAX_MESSAGE_BYTES))
+        socket.send(b"done", TEXT)
+        asyncio.run(open_gate(server))
+        assert socket.receive_json()["bytes"] == MAX_MESSAGE_BYTES
+    with RawWebSocket(server.url("gated")) as socket:
+        socket.send(bytes(MAX_MESSAGE_BYTES + 1))
+        assert socket.receive_json()["code"] == "frame_too_large"
+        assert socket.close_code() == 4413
+
+
+def test_a_huge_length_is_refused_before_any_of_it_arrives(server: GatedServer) -> None:
+    peak = Peak(server.process)
+    with RawWebSocket(server.url("gated")) as socket:
+        socket.send_bytes(client_header(0x82, 1 << 30))
+        assert socket.close_code() == 4413
+    assert peak.growth() < MEGABYTE
+
+
+def test_fragments_count_together(server: GatedServer) -> None:
+    with RawWebSocket(server.url("gated")) as socket:
+        socket.send(bytes(40_000), BINARY, final=False)
+        socket.send(bytes(40_000), CONTINUATION)
+        assert socket.close_code() == 4413
+
+
+def test_broken_text_is_refused_with_its_code(server: GatedServer) -> None:
+    with RawWebSocket(server.url("control")) as socket:
+        socket.send(b"\xff\xfe", TEXT)
+        assert socket.close_code() == 1007
