@@ -1,0 +1,62 @@
+"""`manage.py bench`: the benchmarks."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from django.core.management import CommandError
+
+import benchmarks
+from benchmarks.report import report, write
+from meetings.cli import BAD_INPUT, ParlanceCommand
+
+
+class Command(ParlanceCommand):
+    help = "Measures; prints the figures with machine and date."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", nargs="?", metavar="NAME")
+        parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
+        parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there too")
+
+    def handle(self, *_: Any, name: str | None, **options: Any) -> None:
+        if options["list"]:
+            self._list()
+            return
+        module = find(name)
+        result = report(_short(module), module.run())
+        self.stdout.write(json.dumps(result, ensure_ascii=False, indent=1))
+        if options["json"] is not None:
+            write(options["json"], result)
+
+    def _list(self) -> None:
+        for module in modules():
+            self.stdout.write(f"{_short(module):<12} {(module.__doc__ or '').strip().splitlines()[0]}")
+
+
+def modules() -> Iterator[ModuleType]:
+    """Every module of `benchmarks` that can be run."""
+    for entry in pkgutil.iter_modules(benchmarks.__path__):
+        module = importlib.import_module(f"{benchmarks.__name__}.{entry.name}")
+        if hasattr(module, "run"):
+            yield module
+
+
+def find(name: str | None) -> ModuleType:
+    """The benchmark called `name`. Raises CommandError with the names that there are."""
+    found = {_short(module): module for module in modules()}
+    if name not in found:
+        asked = f"There is no benchmark {name!r}" if name else "Name a benchmark"
+        raise CommandError(f"{asked}; there is {', '.join(found)}.", returncode=BAD_INPUT)
+    return found[name]
+
+
+def _short(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import CommandError, call_command
+
+from inference.audio import SAMPLE_RATE
+
+CLIP = "lobster_24s"
+MAX_WORD_ERROR_RATE = 0.2
+"""Measured: 0.116 (AMD EPYC, Debian 12, Python 3.11, 2026-11-21). A caption lost or doubled costs more than that."""
+
+
+def transcribe(*arguments: object) -> str:
+    output = StringIO()
+    call_command("transcribe", *map(str, arguments), stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Path:
+    path = tmp_path / "quiet.wav"
+    soundfile.write(path, np.zeros(2 * SAMPLE_RATE), SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def document(whisper_base: Path, speech: Path) -> dict[str, object]:
+    return json.loads(transcribe(speech / f"{CLIP}.flac", "--language", "en", "--no-speakers", "--format", "json"))
+
+
+def test_real_speech_is_written_down(document: dict, speech: Path) -> None:
+    heard = " ".join(caption["text"] for caption in document["captions"])
+    reference = (speech / f"{CLIP}.txt").read_text()
+    assert jiwer.wer(_plain(reference), _plain(heard)) <= MAX_WORD_ERROR_RATE
+
+
+def _plain(text: str) -> str:
+    return jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])(
+        text
+    )
+
+
+def test_json_has_the_form_of_the_contract(document: dict) -> None:
+    assert set(document) == {"audio_s", "language", "rtf", "stages", "captions", "speakers", "summary"}
+    assert document["audio_s"] == pytest.approx(22.8, abs=0.1)
+    assert (document["language"], document["speakers"], document["summary"]) == ("en", [], None)
+    assert set(document["stages"]) == {"audio", "asr"}
+    assert document["rtf"] == pytest.approx(sum(document["stages"].values()) / document["audio_s"], abs=1e-3)
+
+
+def test_captions_are_numbered_timed_and_made_of_their_words(document: dict) -> None:
+    captions = document["captions"]
+    assert [caption["seq"] for caption in captions] == list(range(1, len(captions) + 1))
+    for caption in captions:
+        assert set(caption) == {"seq", "start", "end", "speaker", "language", "text", "words", "translations"}
+        assert caption["text"] == " ".join(word["text"] for word in caption["words"])
+        assert caption["start"] == caption["words"][0]["start"] <= caption["end"] == caption["words"][-1]["end"]
+        assert (caption["speaker"], caption["translations"]) == (None, {})
+    ends = [caption["end"] for caption in captions]
+    assert ends == sorted(ends)
+
+
+def test_silence_has_no_captions_and_no_language(whisper_base: Path, quiet: Path, tmp_path: Path) -> None:
+    transcribe(quiet, "-o", tmp_path / "out.json")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["audio_s"], document["language"], document["captions"]) == (2.0, None, [])
+
+
+def test_the_format_follows_the_name_of_the_output(whisper_base: Path, quiet: Path, tmp_path: Path) -> None:
+    assert transcribe(quiet, "-o", tmp_path / "out.vtt") == ""
+    assert (tmp_path / "out.vtt").read_text() == "WEBVTT\n"
+    assert transcribe(quiet) == "quiet.wav\n\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.vtt", "quiet.wav"]
+
+
+def test_a_missing_model_names_the_remedy(quiet: Path, tmp_path: Path, settings: object) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=tmp_path / "nowhere")
+    with pytest.raises(CommandError, match=r"run `manage\.py models fetch whisper-base`") as failure:
+        transcribe(quiet)
+    assert failure.value.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "cannot be read as audio"), (b"hello, I am text\n", "cannot be read as audio")]
+)
+def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(path)
+    assert failure.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--translate", "pt"), "Translation comes with a later release"),
+        (("--summary",), "Summaries come with a later release"),
+        (("--language", "klingon"), "'klingon' is no language code"),
+        (("-o", "/nowhere/out.txt"), "There is no folder /nowhere"),
+        (("--format", "docx"), "invalid choice: 'docx'"),
+    ],
+)
+def test_odd_options_are_refused_with_a_sentence(quiet: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        transcribe(quiet, *arguments)
+
+
+def test_translate_says_that_it_is_not_there_yet() -> None:
+    with pytest.raises(CommandError, match="Translation comes with a later release") as failure:
+        call_command("translate", "--source", "en", "--target", "pt")
+    assert failure.value.returncode == 2
