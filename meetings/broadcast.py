@@ -98,7 +98,6 @@ class Viewer:
                 if not rows and self._skipped_seq <= self.sent_seq:
                     self._live = True
                     return
-            self._hold_back()
 
     async def _send_rows(self, rows: Sequence[Caption]) -> None:
         for row in rows:
@@ -127,7 +126,7 @@ class Feed:
         self._reading = asyncio.Lock()
 
     async def handle(self, hints: Sequence[events.Bell | events.Passing]) -> None:
-        """Passes on what came from the broker; whatever is lost, doubled or late there is made good by `read_stored`."""
+        """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
         for hint in hints:
             if isinstance(hint, events.Bell):
                 if hint.seq > self._seq:

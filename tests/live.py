@@ -1,4 +1,4 @@
-"""The real product for tests and benchmarks: all processes on a free port, a host that plays a recording, a viewer that reads."""
+"""The real product for tests and benchmarks: all processes, a host that plays a recording, a viewer that reads."""
 
 from __future__ import annotations
 
@@ -173,6 +173,7 @@ class Host:
     on_acked: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """Called once when this frame is acknowledged."""
     socket: ClientConnection | None = None
+    _credit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_IN_FLIGHT))
 
     async def play(self, *, end: bool = True) -> None:
         """Returns when every frame is acknowledged and, with `end`, the meeting has ended."""
@@ -207,17 +208,18 @@ class Host:
 
     async def _acknowledged(self, frame: int) -> None:
         self.acked = max(self.acked, frame)
+        self._credit.release()
         for due in [number for number in self.on_acked if number <= self.acked]:
             await self.on_acked.pop(due)()
 
     async def _send(self, socket: ClientConnection, first: int) -> None:
         self.started = self.started or time.monotonic()
         self.acked = max(self.acked, first - 1)
+        self._credit = asyncio.Semaphore(MAX_IN_FLIGHT)
         for number in range(first, len(self.frames)):
             due = self.started + number * 0.1 / self.speed
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            while number - self.acked > MAX_IN_FLIGHT:
-                await asyncio.sleep(0.01)
+            await self._credit.acquire()
             await socket.send(struct.pack(">I", number) + self.frames[number])
 
 

@@ -1,4 +1,4 @@
-"""The equation: who watched live, who reloaded and who joined late have the same transcript, whatever was lost on the way."""
+"""The equation: who watched live, who reloaded and who joined late have the same transcript, whatever was lost."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]) -> None:
-    """Bells are dropped, doubled, late (`bell` rings an old number); viewers join at any time and confirm when they like."""
+    """Bells are dropped, doubled, late (`bell` rings an old number); viewers join and confirm at any time."""
     monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
     monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
     monkeypatch.setattr(broadcast, "PAGE", 2)

@@ -107,7 +107,8 @@ async def test_a_host_is_told_where_to_begin_and_what_is_durable(meeting: Meetin
             assert await heard(host, "ack") == {"type": "ack", "frame": expected}
         ledger = await heard(host, "ledger")
         assert ledger == {
-            "type": "ledger", "captured_s": 0.3, "durable_s": 0.3, "captioned_s": 0.0, "behind_s": 0.3, "missing_s": 0.0,
+            "type": "ledger", "captured_s": 0.3, "durable_s": 0.3, "captioned_s": 0.0, "behind_s": 0.3,
+            "missing_s": 0.0,
         }  # fmt: skip
     async with socket(host_path(meeting)) as host:
         assert (await heard(host, "ready"))["next_frame"] == 3
@@ -262,7 +263,8 @@ MESSAGES = st.one_of(
     st.dictionaries(
         st.sampled_from(["type", "seq", "language", "seconds", "frame"]),
         st.one_of(
-            st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.lists(st.integers(), max_size=3),
+            st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+            st.lists(st.integers(), max_size=3),
             st.sampled_from(["seen", "language", "pause", "missing", "set_language", "rename_speaker", "__init__"]),
         ),
     ).map(json.dumps),

@@ -40,10 +40,12 @@ def test_four_times_real_time_goes_on_for_ever() -> None:
 
 def test_more_than_four_times_real_time_ends_once_the_burst_is_used() -> None:
     allowance = Allowance(0.0, absent_s=0.0)
+    lasts = int(BURST_S / 4)
+    for second in range(1, lasts):
+        allowance.spend(8.0, float(second))
     with pytest.raises(SocketFault) as caught:
-        for second in range(1, 3600):
-            allowance.spend(8.0, float(second))
-    assert (caught.value.code, second) == ("too_fast", int(BURST_S / 4))
+        allowance.spend(8.0, float(lasts))
+    assert caught.value.code == "too_fast"
 
 
 def test_a_host_that_was_away_may_send_what_it_kept() -> None:

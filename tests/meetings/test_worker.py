@@ -1,4 +1,4 @@
-"""The worker between a real broker and a real database, with a scripted transcriber (test_faults runs the real models)."""
+"""The worker between a real broker and a real database, with a scripted transcriber (test_faults has the real one)."""
 
 from __future__ import annotations
 

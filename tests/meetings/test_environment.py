@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from meetings.environment import UNIX_SOCKET_MAX_BYTES, read_environment
+
+
+def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
+    environment = read_environment({"PARLANCE_DATA": str(tmp_path)})
+    assert environment.models == tmp_path / "models"
+    assert environment.broker_socket == tmp_path / "valkey.sock"
+    assert environment.database_url == f"sqlite:///{tmp_path}/parlance.sqlite3"
+    assert (environment.profile, environment.device, environment.broker_url) == ("starter", "auto", "")
+
+
+def test_the_secret_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    first, again = (read_environment({"PARLANCE_DATA": str(tmp_path)}).secret_key for _ in range(2))
+    assert first == again
+    assert len(first) >= 64
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+
+
+def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
+    data = tmp_path / ("x" * 120)
+    socket = read_environment({"PARLANCE_DATA": str(data)}).broker_socket
+    assert len(str(socket)) <= UNIX_SOCKET_MAX_BYTES
+    assert socket != read_environment({"PARLANCE_DATA": str(data) + "y"}).broker_socket
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARLANCE_PROFILE", "huge"),
+        ("PARLANCE_DEVICE", "tpu"),
+        ("PARLANCE_DEVICE", "cuda:x"),
+        ("REDIS_URL", "localhost:6379"),
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "a.example, *"),
+        ("PARLANCE_ORIGINS", "example.org"),
+        ("PARLANCE_ORIGINS", "https://example.org/page"),
+        ("PARLANCE_DEBUG", "yes"),
+        ("PARLANCE_DATA", "/proc/nowhere"),
+    ],
+)
+def test_an_odd_value_is_refused_by_name(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match=name):
+        read_environment({"PARLANCE_DATA": str(tmp_path), name: value})
