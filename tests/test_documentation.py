@@ -1,0 +1,55 @@
+"""What the documents promise about names is compared with the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from django.core.management import get_commands
+
+from meetings.environment import read_environment
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DOCUMENT = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+class AskedVariables(dict[str, str]):
+    """An empty environment that remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(PARLANCE_DATA="/nowhere", SECRET_KEY="x")
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.asked.add(name)
+        return super().get(name, default)
+
+
+def documented(heading: str) -> set[str]:
+    """First cells of the table under `heading`."""
+    section = DOCUMENT.partition(heading)[2].partition("\n## ")[0]
+    return set(re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE))
+
+
+def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
+    environment = AskedVariables()
+    read_environment(environment)
+    assert documented("# Settings") == environment.asked
+
+
+def test_every_command_is_in_the_readme() -> None:
+    ours = {name for name, application in get_commands().items() if application == "meetings"}
+    assert ours == set(re.findall(r"^\| `manage\.py (\w+)", README, re.MULTILINE))
+
+
+def test_every_path_that_the_readme_names_exists() -> None:
+    paths = re.findall(r"\]\(([\w./-]+)\)", README)
+    assert paths
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_map_names_every_module() -> None:
+    modules = {path.stem for folder in ("inference", "meetings") for path in (REPOSITORY / folder).glob("*.py")}
+    named = set(re.findall(r"`(\w+)`", README.partition("## Map of the code")[2]))
+    assert modules - named == {"__init__"}
