@@ -71,21 +71,27 @@ class RawWebSocket:
         return first & 0x0F, self._exactly(length)
 
     def receive_json(self) -> dict[str, Any]:
-        """The next text message, whatever else comes before it."""
+        """The next text message. Raises ConnectionError when the server closes instead."""
+        message = self.receive_json_or_close()
+        if message["type"] == "close":
+            raise ConnectionError(f"closed with {message['code']}")
+        return message
+
+    def receive_json_or_close(self) -> dict[str, Any]:
+        """The next text message, or the close frame as `{"type": "close", "code": …}`; pings are passed over."""
         while True:
             opcode, payload = self.receive()
             if opcode == CLOSE:
-                raise ConnectionError(f"closed with {close_code(payload)}")
+                return {"type": "close", "code": struct.unpack(">H", payload[:2])[0]}
             if opcode == TEXT:
                 message: dict[str, Any] = json.loads(payload)
                 return message
 
     def close_code(self) -> int:
         """Reads on until the server's close frame; returns its code."""
-        while True:
-            opcode, payload = self.receive()
-            if opcode == CLOSE:
-                return close_code(payload)
+        while (message := self.receive_json_or_close())["type"] != "close":
+            pass
+        return int(message["code"])
 
     def _shake_hands(self, path: str, host: str) -> None:
         key = base64.b64encode(secrets.token_bytes(16)).decode()
@@ -113,7 +119,3 @@ class RawWebSocket:
             self._received += data
         data, self._received = self._received[:size], self._received[size:]
         return data
-
-
-def close_code(payload: bytes) -> int:
-    return int(struct.unpack(">H", payload[:2])[0])
