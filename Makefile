@@ -21,7 +21,8 @@ check: $(INSTALLED)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
-	@if command -v node >/dev/null; then set -e; for file in $$(git ls-files 'static/js/*.js'); do node --check "$$file"; done; fi
+	@if command -v node >/dev/null; then set -e; for file in static/js/*.js; do \
+	    node --input-type=module --check < "$$file" || { echo "$$file is no valid module" >&2; exit 1; }; done; fi
 
 # The pins of everything that is installed now, local builds written as their public versions.
 lock:
