@@ -6,19 +6,21 @@ Which model answers, and how requests share its batches, is the transcriber's bu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Literal, Protocol
 
 import numpy as np
 
 from inference.types import Word
 
+Kind = Literal["live", "final"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodeRequest:
     """One stretch of audio to be written down."""
 
-    kind: Literal["live", "final"]
+    kind: Kind
     """`live`: quick and greedy, to be shown and replaced. `final`: with beam search, once for good."""
     start: int
     """Samples: where `audio` begins in the meeting; names the utterance."""
@@ -87,8 +89,13 @@ class StageSeconds:
     encode: float = 0.0
     decode: float = 0.0
     align: float = 0.0
-    audio: float = field(default=0.0)
+    audio: float = 0.0
     """Seconds of audio given to decode; not compute."""
+
+    def add(self, other: StageSeconds) -> None:
+        """Counts the seconds of `other` in."""
+        for stage in fields(self):
+            setattr(self, stage.name, getattr(self, stage.name) + getattr(other, stage.name))
 
 
 class Transcriber(Protocol):

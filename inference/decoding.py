@@ -1,0 +1,60 @@
+"""How a request is decoded: in which encoder window, with which beam, and with whom it can share a batch.
+
+Whisper was trained on 30 s windows, but its encoder takes shorter ones, and the cost falls with the length. What it
+does need is silence after the last word: without about half a second of zeros the decoder loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from inference.asr import DecodeRequest, Kind
+from inference.audio import SAMPLE_RATE
+
+HOP = 160
+"""Samples between two frames of the log-mel spectrogram."""
+
+LONGEST_WINDOW = 30.0
+"""Seconds: all that the encoder has positions for."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePolicy:
+    """How one kind of request is decoded. The figures behind the defaults are in docs/live-policy.md."""
+
+    beam: int
+    window: float
+    """Shortest encoder window, seconds."""
+    padding: float
+    """Least silence after the audio, seconds."""
+    window_step: float
+    """Windows are a multiple of this long, seconds, so that requests of nearly one length share a batch."""
+    tokens_a_second: float = 8.0
+    """Bounds the text by the audio: nobody speaks faster."""
+
+    def frames(self, samples: int) -> int:
+        """Spectrogram frames of the window that `samples` of audio are decoded in."""
+        seconds = max(self.window, samples / SAMPLE_RATE + self.padding)
+        steps = ceil(min(seconds, LONGEST_WINDOW) / self.window_step)
+        return round(steps * self.window_step * SAMPLE_RATE / HOP)
+
+    def max_tokens(self, samples: int) -> int:
+        """Most tokens that the text may have; the same for all audio that shares a window, so for a whole batch."""
+        return 16 + int(self.frames(samples) * HOP / SAMPLE_RATE * self.tokens_a_second)
+
+
+POLICIES: dict[Kind, DecodePolicy] = {
+    "live": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
+    "final": DecodePolicy(beam=5, window=15.0, padding=1.0, window_step=1.0),
+}
+
+
+def batch_key(request: DecodeRequest) -> tuple[str, int, str, tuple[str, ...], int]:
+    """Requests of one key can be one batch: same window, same prompt length, same language.
+
+    A language yet to be detected is shared with nobody.
+    """
+    frames = POLICIES[request.kind].frames(len(request.audio))
+    language = request.language or f"of {request.start}"
+    return request.kind, frames, language, request.vocabulary, len(request.prefix)
