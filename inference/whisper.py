@@ -99,10 +99,8 @@ class CTranslate2Transcriber:
         encoded = self._encode(requests, stages)
         language, certainty = self._language(requests[0], encoded)
         results = self._generate(requests, encoded, language, stages)
-        texts = [
-            [*request.prefix, *self._vocabulary.plain(result.sequences_ids[0])]
-            for request, result in zip(requests, results, strict=True)
-        ]
+        # What CTranslate2 returns begins with the forced prefix.
+        texts = [self._vocabulary.plain(result.sequences_ids[0]) for result in results]
         words = self._align(requests, encoded, language, texts, stages)
         seconds = (time.perf_counter() - started) / len(requests)
         hypotheses = [
