@@ -31,6 +31,7 @@ lock:
 # Touched last, so an installation that broke off is done again; nothing changed costs nothing.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parlance needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	@echo 'Installing what requirements.lock pins into $(VENV): minutes the first time, seconds later.'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $@

@@ -9,35 +9,34 @@ import tempfile
 from pathlib import Path
 
 import django
+import hypothesis
 import pytest
 from django.conf import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FOREIGN_VARIABLES = (
-    "ALLOWED_HOSTS",
-    "DATABASE_URL",
-    "PARLANCE_ASR_MODEL",
-    "PARLANCE_DEVICE",
-    "PARLANCE_ORIGINS",
-    "PARLANCE_PROFILE",
-    "REDIS_URL",
-    "SECRET_KEY",
-)
-"""Variables that would aim the tests at something real; a shell may well hold them."""
+DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+OURS_ALONE = ("PARLANCE_MODELS_DIR", "PARLANCE_SCREENSHOTS")
+"""Variables that may reach the tests; all other settings of a shell could aim them at something real."""
 
 if settings.configured:
     pytest.exit("Unset DJANGO_SETTINGS_MODULE: the settings must load after their folder is chosen.", returncode=2)
 
-for name in FOREIGN_VARIABLES:
-    os.environ.pop(name, None)
+for name in list(os.environ):
+    if name in DJANGO_VARIABLES or (name.startswith("PARLANCE_") and name not in OURS_ALONE):
+        del os.environ[name]
 os.environ.setdefault("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models"))
 os.environ["PARLANCE_DATA"] = tempfile.mkdtemp(prefix="parlance-tests-")
-os.environ["DJANGO_SETTINGS_MODULE"] = "meetings.settings"
+# A busy machine makes any example slow; slowness is measured in benchmarks/.
+hypothesis.settings.register_profile("parlance", deadline=None)
+hypothesis.settings.load_profile("parlance")
 atexit.register(shutil.rmtree, os.environ["PARLANCE_DATA"], ignore_errors=True)
 
 
 def pytest_configure() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "meetings.settings"
     django.setup()
+    # The processes that share out the tests inherit the environment, and must choose a folder of their own first.
+    del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(scope="session")
