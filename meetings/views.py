@@ -66,6 +66,7 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         "meeting": meeting,
         "language_name": language_name(meeting.language),
         "token": meeting_token(meeting, "host"),
+        "join_token": meeting_token(meeting, "join"),
         "join_link": _link(request, meeting, "join"),
         "qr_link": f"{reverse('qr', args=[meeting.pk])}?{_query(meeting, 'host')}",
         "is_loopback": request.get_host().rpartition(":")[0] in LOOPBACK_HOSTS or request.get_host() in LOOPBACK_HOSTS,

@@ -16,7 +16,8 @@ export class UnsavedFrames {
     this.firstId = 0;
     /** Oldest first; null where only the store has the sound. @type {(ArrayBuffer|null)[]} */
     this.frames = [];
-    /** Frames with a smaller id are in the store. */
+    /** The store holds the frames with ids from `storedFrom` up to, not with, `storedBefore`. */
+    this.storedFrom = 0;
     this.storedBefore = 0;
     /** Frames with a smaller id were handed to a socket at least once. */
     this.sentBefore = 0;
@@ -43,6 +44,7 @@ export class UnsavedFrames {
     this.firstId = left.firstId;
     this.frames = new Array(left.count).fill(null);
     this.shift = left.shift;
+    this.storedFrom = this.firstId;
     this.storedBefore = this.nextId;
     this.sentBefore = this.nextId;
   }
@@ -76,15 +78,23 @@ export class UnsavedFrames {
     return id + this.shift;
   }
 
-  /** @returns {Promise<ArrayBuffer|null>} the sound of a frame; null when it was confirmed meanwhile */
-  async read(id) {
-    if (id < this.firstId) return null;
-    if (this.frames[id - this.firstId] === null) await this.#fetch(id);
-    return this.frames[id - this.firstId] ?? null;
+  /** @returns {ArrayBuffer|null} the sound of an unconfirmed frame; null while only the store has it */
+  peek(id) {
+    return this.frames[id - this.firstId];
   }
 
+  /** Brings a frame, and those after it, back from the store. */
+  async fetch(id) {
+    const batch = await this.store.fetch(id, READ_BATCH);
+    batch.forEach((pcm, i) => {
+      const index = id + i - this.firstId;
+      if (index >= 0 && this.frames[index] === null) this.frames[index] = pcm;
+    });
+  }
+
+  /** Everything before `id` was handed to a socket. */
   markSent(id) {
-    this.sentBefore = Math.max(this.sentBefore, id + 1);
+    this.sentBefore = Math.max(this.sentBefore, id);
   }
 
   /**
@@ -93,23 +103,28 @@ export class UnsavedFrames {
    */
   async persist() {
     if (this.store === null) return;
+    await this.tidy();
     const from = Math.max(this.storedBefore, this.firstId);
     const batch = this.frames.slice(from - this.firstId);
     if (batch.length === 0) return;
-    // Before the write: a confirmation that comes during it must remove these frames after it.
+    await this.store.append(from, batch, this.shift);
+    if (this.storedFrom === this.storedBefore) this.storedFrom = from;
     this.storedBefore = from + batch.length;
-    try {
-      await this.store.append(from, batch, this.shift);
-    } catch (error) {
-      this.storedBefore = from;
-      throw error;
-    }
     const end = Math.min(this.storedBefore - this.firstId, this.frames.length);
     for (let i = MEMORY_FRAMES; i < end; i += 1) this.frames[i] = null;
   }
 
+  /** Takes confirmed frames out of the store. Not with each confirmation: that would be ten writes a second. */
+  async tidy() {
+    const { firstId } = this;
+    if (this.storedFrom >= Math.min(firstId, this.storedBefore)) return;
+    await this.store.removeBefore(firstId);
+    this.storedFrom = Math.min(firstId, this.storedBefore);
+  }
+
   async clear() {
     this.#dropBefore(this.nextId);
+    this.storedFrom = this.storedBefore;
     await this.store?.clear();
   }
 
@@ -121,22 +136,12 @@ export class UnsavedFrames {
     const count = id - this.firstId;
     if (count <= 0) return;
     this.frames.splice(0, count);
-    const wasStored = this.storedBefore > this.firstId;
     this.firstId = id;
-    if (wasStored) this.store.removeBefore(id);
   }
 
   #setShift(shift) {
     if (shift === this.shift) return;
     this.shift = shift;
-    if (this.storedBefore > this.firstId) this.store.saveShift(shift);
-  }
-
-  async #fetch(id) {
-    const batch = await this.store.fetch(id, READ_BATCH);
-    batch.forEach((pcm, i) => {
-      const index = id + i - this.firstId;
-      if (index >= 0 && this.frames[index] === null) this.frames[index] = pcm;
-    });
+    if (this.storedBefore > this.storedFrom) this.store.saveShift(shift);
   }
 }

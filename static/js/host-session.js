@@ -61,7 +61,7 @@ export class HostSession extends EventTarget {
   /** The server has captioned everything, or the meeting had ended already. */
   async finish() {
     await this.#stopCapture();
-    await this.uplink.frames.clear();
+    await this.uplink.clear();
     this.#setState("ended");
   }
 
@@ -74,8 +74,9 @@ export class HostSession extends EventTarget {
   #captured(pcm) {
     const db = peakDb(pcm);
     this.#tell("level", db);
-    this.#tell(this.silence.hears(db) ? "trouble" : "relief", "silent");
-    if (this.state === "capturing" || this.state === "ending") this.uplink.append(pcm.buffer);
+    const isCapturing = this.state === "capturing" || this.state === "ending";
+    this.#tell(this.silence.hears(db) && isCapturing ? "trouble" : "relief", "silent");
+    if (isCapturing) this.uplink.append(pcm.buffer);
   }
 
   async #troubled(reason) {

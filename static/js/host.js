@@ -8,6 +8,7 @@ import { HostSession } from "./host-session.js";
 import { Ledger } from "./ledger.js";
 import { bindSharing } from "./share.js";
 import { ReturningSocket, socketUrl } from "./socket.js";
+import { Tally } from "./tally.js";
 import { Uplink } from "./uplink.js";
 
 const SESSION_KEY = "parlance.session";
@@ -18,11 +19,22 @@ const GONE = 4404;
 const UNSAVED_SECONDS = 2;
 
 const page = document.querySelector("[data-host]");
-const { meeting, token, worklet, ended } = page.dataset;
+const { meeting, token, joinToken, worklet, ended } = page.dataset;
 const find = (name) => page.querySelector(`[data-${name}]`);
 
 bindSharing(page);
-if (ended === "false") await host();
+if (ended === "true") review();
+else await host();
+
+/** A meeting that is over is read like anybody reads it. */
+function review() {
+  const socket = new ReturningSocket(() =>
+    socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
+  );
+  const feed = new CaptionFeed(socket, page);
+  find("controls").hidden = true;
+  socket.connect();
+}
 
 async function host() {
   const frames = new UnsavedFrames(await openStore());
@@ -37,7 +49,7 @@ async function host() {
     }),
   );
   const feed = new CaptionFeed(socket, page);
-  const uplink = new Uplink(socket, frames);
+  const uplink = new Uplink(socket, frames, new Tally(meeting));
   const session = new HostSession(socket, uplink, worklet);
   const alarm = new Alarm(find("alarm"));
   const ledger = new Ledger(find("ledger"));

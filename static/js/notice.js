@@ -49,6 +49,7 @@ export class NoticeBanner {
   /** @param {{state: string, message?: string, expected_s?: number|null, behind_s?: number|null}} notice */
   show(notice) {
     clearInterval(this.timer);
+    this.element.dataset.state = notice.state;
     const isOver = notice.state === "live" && !(notice.behind_s >= WORTH_TELLING);
     this.element.hidden = isOver || notice.state === "waiting";
     this.text.textContent = isOver ? "" : notice.message || (STATE_WORDS[notice.state] ?? "");

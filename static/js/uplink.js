@@ -12,20 +12,29 @@ const HEADER_BYTES = 4;
 
 /** Events: "change" after anything moved; "lost" (detail: seconds); "storage-failed". */
 export class Uplink extends EventTarget {
-  /** @param {import("./socket.js").ReturningSocket} socket @param {import("./frames.js").UnsavedFrames} frames */
-  constructor(socket, frames) {
+  /**
+   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./frames.js").UnsavedFrames} frames
+   * @param {import("./tally.js").Tally} tally
+   */
+  constructor(socket, frames, tally) {
     super();
     this.socket = socket;
     this.frames = frames;
+    this.tally = tally;
+    /** Where an earlier page of this meeting was when it went; looked at once. */
+    this.earlier = tally.read();
+    this.capturedHere = 0;
     this.isReady = false;
     this.nextId = 0;
-    this.isPumping = false;
+    this.isFetching = false;
+    this.isKeeping = false;
     this.movedAt = performance.now();
     socket.addEventListener("message", ({ detail }) => this.#received(detail));
     socket.addEventListener("waiting", () => (this.isReady = false));
     socket.addEventListener("closed", () => (this.isReady = false));
     setInterval(() => this.#check(), CHECK_MS);
-    document.addEventListener("visibilitychange", () => document.hidden && this.#persist());
+    document.addEventListener("visibilitychange", () => document.hidden && this.#keep(true));
   }
 
   /** Seconds of the whole meeting that some page of this host captured; null before the server has answered. */
@@ -37,15 +46,16 @@ export class Uplink extends EventTarget {
   /** @param {ArrayBuffer} pcm one frame */
   append(pcm) {
     this.frames.append(pcm);
+    this.capturedHere += 1;
+    this.#count();
     this.#pump();
     this.#changed();
   }
 
-  /** Resolves when every frame is confirmed. */
-  async drained() {
-    while (this.frames.length > 0) {
-      await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
-    }
+  /** The meeting is over: nothing of it stays on this device. */
+  async clear() {
+    this.tally.clear();
+    await this.frames.clear();
   }
 
   #received(message) {
@@ -56,7 +66,8 @@ export class Uplink extends EventTarget {
   }
 
   #resume(nextFrame) {
-    const lost = this.frames.resume(nextFrame) * FRAME_SECONDS;
+    const lost = (this.frames.resume(nextFrame) + this.#diedWithPage()) * FRAME_SECONDS;
+    this.#count();
     this.isReady = true;
     this.movedAt = performance.now();
     this.nextId = this.frames.firstId;
@@ -68,6 +79,18 @@ export class Uplink extends EventTarget {
     this.#changed();
   }
 
+  /** Frames that an earlier page captured, and that neither the server nor the browser's storage has. */
+  #diedWithPage() {
+    const known = this.frames.numberOf(this.frames.nextId - this.capturedHere);
+    const died = Math.max(0, this.earlier - known);
+    this.earlier = 0;
+    return died;
+  }
+
+  #count() {
+    if (this.frames.shift !== null) this.tally.write(this.frames.numberOf(this.frames.nextId));
+  }
+
   #acknowledge(frame) {
     if (!this.isReady) return;
     this.frames.acknowledge(frame);
@@ -76,44 +99,51 @@ export class Uplink extends EventTarget {
     this.#changed();
   }
 
-  /** One at a time: reading may wait for the disk, and the order must hold. */
-  async #pump() {
-    if (this.isPumping) return;
-    this.isPumping = true;
-    try {
-      while (await this.#sendNext());
-    } finally {
-      this.isPumping = false;
+  /** Sends what the window allows. What only the disk has is fetched first: the order must hold. */
+  #pump() {
+    const { frames } = this;
+    this.nextId = Math.max(this.nextId, frames.firstId);
+    while (this.isReady && this.nextId < frames.nextId && this.nextId - frames.firstId < WINDOW) {
+      const pcm = frames.peek(this.nextId);
+      if (pcm === null) {
+        this.#fetch(this.nextId);
+        return;
+      }
+      if (!this.socket.sendBytes(packet(frames.numberOf(this.nextId), pcm))) return;
+      this.nextId += 1;
+      frames.markSent(this.nextId);
     }
   }
 
-  async #sendNext() {
-    const { frames } = this;
-    this.nextId = Math.max(this.nextId, frames.firstId);
-    const id = this.nextId;
-    if (!this.isReady || id >= frames.nextId || id - frames.firstId >= WINDOW) return false;
-    const pcm = await frames.read(id);
-    // The connection or the numbering may have changed during the read.
-    if (pcm === null || !this.isReady || id !== this.nextId) return true;
-    if (!this.socket.sendBytes(packet(frames.numberOf(id), pcm))) return false;
-    frames.markSent(id);
-    this.nextId += 1;
-    return true;
+  async #fetch(id) {
+    if (this.isFetching) return;
+    this.isFetching = true;
+    try {
+      await this.frames.fetch(id);
+    } finally {
+      this.isFetching = false;
+    }
+    this.#pump();
   }
 
   #check() {
-    if (this.frames.length > PERSIST_AFTER) this.#persist();
+    this.#keep(this.frames.length > PERSIST_AFTER);
     const isStuck = this.isReady && this.frames.length > 0 && performance.now() - this.movedAt > ACK_TIMEOUT_MS;
     if (isStuck) this.socket.retry();
     if (this.frames.length === 0) this.movedAt = performance.now();
   }
 
-  async #persist() {
+  /** One write at a time; what it leaves out goes with the next. */
+  async #keep(isLong) {
+    if (this.isKeeping) return;
+    this.isKeeping = true;
     try {
-      await this.frames.persist();
+      await (isLong ? this.frames.persist() : this.frames.tidy());
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
       this.dispatchEvent(new CustomEvent("storage-failed", { detail: error.message }));
+    } finally {
+      this.isKeeping = false;
     }
   }
 

@@ -1,0 +1,95 @@
+"""A real Chromium, and a server for the modules under static/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import REPOSITORY
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+)
+EMPTY_PAGE = b"<!doctype html><html lang=en><title>modules</title><body></body></html>"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One Chromium at a time: two cores would make the sound of both stutter."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; the contract says that it may be missing anywhere but in CI."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        missing = f"none of {', '.join(NAMES)} is installed"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """For a module, not for the session: Playwright's event loop would stand in the way of other tests' loops.
+
+    A module's `MICROPHONE` (a WAV file) is what the fake microphone hears, once.
+    """
+    sound: Path | None = getattr(request.module, "MICROPHONE", None)
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={sound}%noloop"] if sound else list(FLAGS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield browser
+        browser.close()
+
+
+class ModuleHandler(SimpleHTTPRequestHandler):
+    """Files of the repository, and an empty page to import them into."""
+
+    def do_GET(self) -> None:
+        if self.path != "/":
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(EMPTY_PAGE)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet: pytest shows what failed."""
+
+
+@pytest.fixture(scope="module")
+def module_server() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(ModuleHandler, directory=str(REPOSITORY)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture
+def page(browser: Browser, module_server: str) -> Iterator[Page]:
+    """An empty page beside the modules; an error that nobody catches fails the test."""
+    context = browser.new_context()
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(module_server)
+    yield page
+    context.close()
+    assert errors == []
