@@ -45,7 +45,8 @@ def _database(error: DatabaseError) -> str:
 
 
 def _file(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
 
 
 ANSWERS: dict[type[Exception], Answer] = {

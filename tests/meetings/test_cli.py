@@ -36,6 +36,7 @@ class Failing(ParlanceCommand):
         (ImproperlyConfigured("PARLANCE_DEVICE is 'x'."), "PARLANCE_DEVICE is 'x'.", BAD_INPUT),
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "a.wav: No such file or directory.", BAD_INPUT),
         (OSError(28, "No space left on device", "out.json"), "out.json: No space left on device.", FAILURE),
+        (OSError(28, "No space left on device"), "No space left on device.", FAILURE),
         (OperationalError("no such table: x"), "The database is not set up; run `manage.py migrate`.", FAILURE),
         (OperationalError("disk I/O error"), "The database cannot be used: disk I/O error.", FAILURE),
     ],
