@@ -13,7 +13,9 @@ import numpy as np
 
 from inference.types import Word
 
-Kind = Literal["live", "final"]
+Kind = Literal["live", "final", "careful"]
+"""`live`: quick and greedy, to be shown and replaced. `final`: with beam search, for good. `careful`: a final whose
+first answer was not to be believed, decoded another way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +23,6 @@ class DecodeRequest:
     """One stretch of audio to be written down."""
 
     kind: Kind
-    """`live`: quick and greedy, to be shown and replaced. `final`: with beam search, once for good."""
     start: int
     """Samples: where `audio` begins in the meeting; names the utterance."""
     audio: np.ndarray

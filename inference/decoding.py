@@ -30,6 +30,8 @@ class DecodePolicy:
     """Least silence after the audio, seconds."""
     window_step: float
     """Windows are a multiple of this long, seconds, so that requests of nearly one length share a batch."""
+    no_repeat: int = 0
+    """No phrase of so many tokens is written twice; 0: any may be."""
     tokens_a_second: float = 8.0
     """Bounds the text by the audio: nobody speaks faster."""
 
@@ -47,6 +49,7 @@ class DecodePolicy:
 POLICIES: dict[Kind, DecodePolicy] = {
     "live": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
     "final": DecodePolicy(beam=5, window=15.0, padding=1.0, window_step=1.0),
+    "careful": DecodePolicy(beam=5, window=30.0, padding=1.0, window_step=1.0, no_repeat=4),
 }
 
 

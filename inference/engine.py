@@ -92,7 +92,7 @@ class Engine:
         return keys[self._turn :] + keys[: self._turn]
 
     def _count(self, requests: Sequence[DecodeRequest], seconds: float) -> None:
-        finals = [request for request in requests if request.kind == "final"]
+        finals = [request for request in requests if request.kind != "live"]
         self.timings.steps += 1
         self.timings.finals += len(finals)
         self.timings.lives += len(requests) - len(finals)

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
+from itertools import takewhile
 
 from inference.asr import Hypothesis
 
@@ -29,6 +31,10 @@ SHORT_CYCLE_REPETITIONS = 7
 """The same for one or two words, which people do repeat."""
 
 
+TAIL_S = 0.06
+"""Words that begin nearer than this to the end of the audio have no sound of their own."""
+
+
 class Rejection(StrEnum):
     """Why a hypothesis is not shown."""
 
@@ -36,6 +42,16 @@ class Rejection(StrEnum):
     IMPROBABLE = "improbable"
     REPETITIVE = "repetitive"
     EMPTY = "empty"
+
+
+DOUBTFUL = frozenset({Rejection.IMPROBABLE, Rejection.REPETITIVE})
+"""There was speech, but this is not what was said: worth another decode."""
+
+
+def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
+    """The hypothesis up to where its words run out of audio: a decoder that does not stop piles them up at the end."""
+    audible = takewhile(lambda word: word.start < audio_s - TAIL_S, hypothesis.words)
+    return replace(hypothesis, words=tuple(audible))
 
 
 def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:

@@ -8,26 +8,22 @@ session resumed from any checkpoint gives the same finals from there on.
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from inference.asr import DecodeRequest, Hypothesis
+from inference.asr import DecodeRequest, Hypothesis, Kind
 from inference.audio import SAMPLE_RATE, AudioBuffer
+from inference.checkpoint import Checkpoint
 from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
-from inference.guards import rejection
+from inference.guards import DOUBTFUL, rejection, without_tail
 from inference.hypothesis import HypothesisBuffer, LivePolicy
 from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
 from inference.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
 
 PROGRESS_S = 10.0
 """Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
-
-
-class CheckpointError(ValueError):
-    """The text is no checkpoint of this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +38,9 @@ class SessionConfig:
     """Names and jargon to expect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """Between two utterances, all that later captions depend on."""
-
-    boundary: Boundary
-    detector: str
-    """`DetectorState.dumps`."""
-    language: str | None = None
-    """What was spoken last, for utterances too short to tell."""
-
-    def dumps(self) -> str:
-        """One line of JSON."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def loads(cls, text: str) -> Checkpoint:
-        """The checkpoint that `dumps` wrote. Raises CheckpointError when it is none."""
-        try:
-            fields = json.loads(text)
-            boundary = fields.pop("boundary")
-            carried = tuple(boundary.pop("carried"))
-            return cls(Boundary(carried=carried, **boundary), **fields)
-        except (ValueError, TypeError, AttributeError, KeyError) as error:
-            raise CheckpointError(f"not a checkpoint: {text[:80]!r}") from error
-
-
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Closed:
-    """An utterance that waits for its final decode."""
+    """An utterance that waits for its final text."""
 
     utterance: Utterance
     audio: np.ndarray
@@ -78,6 +48,10 @@ class _Closed:
     boundary: Boundary
     detector: DetectorState
     """Both as they were when it closed."""
+    kind: Kind = "final"
+    """How it is to be decoded."""
+    heard: Hypothesis | None = None
+    """What was understood; without words when nothing was to be believed."""
 
 
 class CaptionSession:
@@ -144,17 +118,22 @@ class CaptionSession:
         Where the language is detected one final is asked for at a time, because it may lean on the one before.
         """
         if self._closed:
-            ready = list(self._closed) if self._config.language else [self._closed[0]]
+            waiting = [closed for closed in self._closed if closed.heard is None]
+            ready = waiting if self._config.language else waiting[:1]
             return [self._final_request(closed) for closed in ready]
         if live and self._is_live_due():
             return [self._live_request()]
         return []
 
     def accept(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
-        """The events that a decode gives. Finals are to be accepted in the order of their requests."""
-        if request.kind == "final":
-            return self._accept_final(request, hypothesis)
-        return self._accept_live(request, hypothesis)
+        """The events that a decode gives. Finals come out in the order they were spoken, whatever order they come in.
+
+        Raises ValueError for a final that was not requested.
+        """
+        if request.kind == "live":
+            return self._accept_live(request, hypothesis)
+        self._accept_final(request, hypothesis)
+        return self._take_heard()
 
     def progress(self) -> Progress | None:
         """After a long silence or a flush, where a restart may begin; None while speech waits, or with little news."""
@@ -186,7 +165,7 @@ class CaptionSession:
     def _final_request(self, closed: _Closed) -> DecodeRequest:
         config = closed.config
         return DecodeRequest(
-            kind="final",
+            kind=closed.kind,
             start=closed.utterance.start,
             audio=closed.audio,
             language=config.language,
@@ -195,15 +174,26 @@ class CaptionSession:
             vocabulary=config.vocabulary,
         )
 
-    def _accept_final(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
-        closed = self._closed.popleft()
-        if closed.utterance.start != request.start:
-            raise ValueError(f"final of {request.start} accepted while that of {closed.utterance.start} is due")
+    def _accept_final(self, request: DecodeRequest, hypothesis: Hypothesis) -> None:
+        closed = next((closed for closed in self._closed if closed.utterance.start == request.start), None)
+        if closed is None or closed.kind != request.kind or closed.heard:
+            raise ValueError(f"no {request.kind} decode of {request.start} is waited for")
+        hypothesis = without_tail(hypothesis, audio_s=len(closed.audio) / SAMPLE_RATE)
+        refused = rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE)
+        if refused in DOUBTFUL and closed.kind == "final":
+            closed.kind = "careful"
+        else:
+            closed.heard = replace(hypothesis, words=()) if refused else hypothesis
+
+    def _take_heard(self) -> list[CaptionEvent]:
+        """Events of the oldest utterances, as far as they are decoded without a gap."""
         events: list[CaptionEvent] = []
-        if rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE) is None:
-            self._language = hypothesis.language
-            events.append(_final_caption(closed.utterance, hypothesis))
-        events.append(self._progress(closed.boundary, closed.detector))
+        while self._closed and (heard := self._closed[0].heard):
+            closed = self._closed.popleft()
+            if heard.words:
+                self._language = heard.language
+                events.append(_final_caption(closed.utterance, heard))
+            events.append(self._progress(closed.boundary, closed.detector))
         return events
 
     def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
@@ -244,6 +234,7 @@ class CaptionSession:
             return []  # the utterance has closed meanwhile: its final will say it better
         self._live_cost = hypothesis.seconds
         audio_s = len(request.audio) / SAMPLE_RATE
+        hypothesis = without_tail(hypothesis, audio_s=audio_s)
         if rejection(hypothesis, speech_s=audio_s):
             return []
         shown = self._hypothesis.text

@@ -143,6 +143,7 @@ class CTranslate2Transcriber:
                 encoded,
                 prompts,
                 beam_size=policy.beam,
+                no_repeat_ngram_size=policy.no_repeat,
                 max_length=min(POSITIONS, len(prompts[0]) + longest),
                 suppress_tokens=self._suppressed,
                 return_scores=True,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.asr import Hypothesis
-from inference.guards import Rejection, compression_ratio, is_cyclic, rejection
+from inference.guards import Rejection, compression_ratio, is_cyclic, rejection, without_tail
 from tests.inference.doubles import hypothesis, word
 
 
@@ -61,3 +61,9 @@ def test_words_that_never_return_are_no_cycle(words: list[str]) -> None:
 def test_loops_compress_and_speech_does_not() -> None:
     assert compression_ratio("and so on " * 20) > 5
     assert compression_ratio("The committee meets again on Thursday to settle the budget.") < 1.2
+
+
+def test_words_piled_up_at_the_end_of_the_audio_are_no_words() -> None:
+    heard = hypothesis([word("he", 0.2), word("said", 1.9), word("he", 1.98), word("said", 1.98)])
+    assert without_tail(heard, audio_s=2.0).text == "he said"
+    assert without_tail(heard, audio_s=3.0) == heard
