@@ -1,0 +1,44 @@
+"""What may import what: `inference` knows no Django, and the web process loads no model library."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MODEL_LIBRARIES = ("ctranslate2", "faster_whisper", "onnxruntime", "torch", "transformers", "huggingface_hub")
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level packages that the module imports anywhere, inside of functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "inference").rglob("*.py")), ids=lambda path: path.name)
+def test_inference_knows_nothing_of_django_or_meetings(path: Path) -> None:
+    assert imported(path) & {"django", "channels", "redis", "meetings"} == set()
+
+
+@pytest.mark.parametrize("module", ["meetings.asgi", "meetings.server", "meetings.management.commands.live"])
+def test_the_web_process_loads_no_model_library(module: str) -> None:
+    script = f"import sys, django; django.setup(); import {module}; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "meetings.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(result.stdout.split()) & set(MODEL_LIBRARIES) == set()
