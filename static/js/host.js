@@ -13,8 +13,8 @@ import { Uplink } from "./uplink.js";
 
 const SESSION_KEY = "parlance.session";
 const TAKEN = 4409;
-/** The server closes a host's socket with "no such meeting" when the meeting is over. */
-const GONE = 4404;
+/** How the server closes a host's socket when the meeting is over, and refuses one that comes later. */
+const OVER = [1000, 4404];
 /** Worth a word to the host: less is always on its way. */
 const UNSAVED_SECONDS = 2;
 
@@ -62,7 +62,7 @@ async function host() {
   socket.addEventListener("closed", ({ detail }) => {
     find("takeover").hidden = detail.code !== TAKEN;
     if (session.state === "ended") return;
-    if (detail.code === GONE && session.state === "ending") finish();
+    if (OVER.includes(detail.code)) finish();
     else session.abandon();
   });
   find("takeover").addEventListener("click", () => {
@@ -78,6 +78,7 @@ async function host() {
   /** The server closes the socket itself, after the last captions. */
   function finish() {
     alarm.clearAll();
+    if (frames.length > 0) alarm.raise("lost");
     session.finish();
   }
 }

@@ -1,0 +1,160 @@
+"""A whole meeting through the front door: real browser, real microphone path, real processes, real model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import jiwer
+import pytest
+import soundfile
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.conftest import REPOSITORY
+from tests.live import RunningParlance, running_parlance
+
+CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+IMAGES = REPOSITORY / "docs" / "images"
+MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
+OFFLINE_AFTER_S, OFFLINE_S = 8, 8
+DESKTOP = {"width": 1280, "height": 800}
+MOST_EXTRA_WER = 0.05
+
+normalised = jiwer.Compose(
+    [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()]
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def microphone() -> None:
+    """What Chromium's fake microphone hears: the clip, then silence."""
+    samples, rate = soundfile.read(CLIP, dtype="int16")
+    soundfile.write(MICROPHONE, samples, rate)
+
+
+@pytest.fixture(scope="module")
+def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
+    with running_parlance() as parlance:
+        yield parlance
+
+
+@pytest.fixture
+def host_context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport=DESKTOP, permissions=["microphone"])
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def viewer(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport=DESKTOP)
+    yield context.new_page()
+    context.close()
+
+
+def captured_seconds(host: Page) -> int:
+    minutes, seconds = host.locator("[data-figure=captured]").inner_text().split(":")
+    return int(minutes) * 60 + int(seconds)
+
+
+def wait_until_captured(host: Page, seconds: float) -> None:
+    host.wait_for_function(
+        """(seconds) => {
+            const [minutes, rest] = document.querySelector("[data-figure=captured]").textContent.split(":");
+            return minutes * 60 + Number(rest) >= seconds;
+        }""",
+        arg=seconds,
+        timeout=60_000,
+    )
+
+
+def read_text(page: Page) -> str:
+    """Finals only, as they stand on the page."""
+    return " ".join(page.locator("[data-captions] .final").all_inner_texts())
+
+
+def errors_of(page: Page) -> list[str]:
+    """Collects what goes wrong in a page; a refused script or style counts."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
+    )
+    return errors
+
+
+def wer(reference: str, text: str) -> float:
+    return float(jiwer.wer(normalised(reference), normalised(text)))
+
+
+def take_picture(page: Page, name: str) -> None:
+    """For the README, when asked to."""
+    if os.environ.get("PARLANCE_SCREENSHOTS") == "1":
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=IMAGES / f"{name}.png")
+
+
+def create_meeting(host: Page, parlance: RunningParlance) -> str:
+    """Signs in, makes a meeting, and returns the viewers' link."""
+    host.goto(parlance.sign_in_link)
+    host.get_by_label("Title").fill("Weekly planning")
+    host.get_by_role("button", name="Create meeting").click()
+    expect(host.locator("[data-connection]")).to_have_text("Waiting for the host")
+    return host.get_by_label("Link for readers").input_value()
+
+
+def start_captions(host: Page) -> None:
+    host.get_by_role("button", name="Start captions").click()
+    host.get_by_role("button", name="They know: start").click()
+    expect(host.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def end_meeting(host: Page) -> None:
+    host.get_by_role("button", name="End meeting").click()
+    expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.timeout(240)
+def test_people_read_what_is_said_though_the_host_goes_offline(
+    parlance: RunningParlance, host_context: BrowserContext, viewer: Page, speech: Path
+) -> None:
+    host = host_context.new_page()
+    host_errors, viewer_errors = errors_of(host), errors_of(viewer)
+    viewer.goto(create_meeting(host, parlance))
+    expect(viewer.locator("[data-connection]")).to_have_text("Waiting for the host")
+    start_captions(host)
+
+    wait_until_captured(host, OFFLINE_AFTER_S)
+    expect(viewer.locator("[data-captions] .final").first).to_be_visible(timeout=30_000)
+    host_context.set_offline(True)
+    expect(host.locator("[data-connection]")).to_have_text("Connection lost, trying again…")
+    wait_until_captured(host, OFFLINE_AFTER_S + OFFLINE_S)
+    expect(host.locator("[data-unsaved]")).to_contain_text("kept in this page")
+    host_context.set_offline(False)
+
+    wait_until_captured(host, 21)
+    expect(host.locator("[data-connection]")).to_have_text("Live", timeout=30_000)
+    take_picture(host, "host")
+    wait_until_captured(host, 27)
+    take_picture(viewer, "viewer")
+    end_meeting(host)
+
+    expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
+    assert host.locator("[data-figure=missing]").inner_text() == "0 s"
+    text = read_text(viewer)
+    reference = CLIP.with_suffix(".txt").read_text(encoding="utf-8")
+    batch = parlance.manage("transcribe", str(CLIP), "--language", "en", "--no-speakers", "--format", "txt")
+    assert wer(reference, text) <= wer(reference, batch) + MOST_EXTRA_WER
+    assert read_text(host) == text
+
+    viewer.reload()
+    expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
+    expect(viewer.locator("[data-captions] .final").last).to_be_visible()
+    viewer.wait_for_function(
+        "(text) => document.querySelector('[data-captions]').textContent.includes(text)", arg=text.split(". ")[-1]
+    )
+    assert read_text(viewer) == text
+    assert (host_errors, viewer_errors) == ([], [])
