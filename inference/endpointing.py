@@ -20,6 +20,8 @@ class Utterance:
     """Samples."""
     end: int
     """Samples."""
+    onset: int
+    """Samples: where the first window judged as speech begins."""
     speech: int
     """Samples in windows judged as speech."""
 
@@ -141,7 +143,7 @@ class Endpointer:
 
     def _close(self, end: int, *, floor: int) -> Utterance:
         assert self.start is not None
-        utterance = Utterance(self.start, end, self._speech(self._probabilities))
+        utterance = self._utterance(end, self._probabilities)
         self._floor = floor
         self.start = None
         self._probabilities = []
@@ -155,7 +157,7 @@ class Endpointer:
         place = min(range(first, len(self._probabilities)), key=self._speechlikeness)
         rest = self._probabilities[place:]
         cut = self.window * WINDOW - len(rest) * WINDOW
-        utterance = Utterance(self.start, cut, self._speech(self._probabilities[:place]))
+        utterance = self._utterance(cut, self._probabilities[:place])
         self.start = self._floor = cut
         self._probabilities = rest
         self._pause = self._trailing_pause(rest)
@@ -166,8 +168,12 @@ class Endpointer:
         around = self._probabilities[max(0, place - 1) : place + 2]
         return sum(around) / len(around), self._probabilities[place]
 
-    def _speech(self, probabilities: Sequence[float]) -> int:
-        return WINDOW * sum(probability >= self.policy.onset for probability in probabilities)
+    def _utterance(self, end: int, probabilities: Sequence[float]) -> Utterance:
+        assert self.start is not None
+        first = (self.window - len(self._probabilities)) * WINDOW
+        speech = [place for place, probability in enumerate(probabilities) if probability >= self.policy.onset]
+        onset = first + speech[0] * WINDOW if speech else self.start
+        return Utterance(self.start, end, onset, WINDOW * len(speech))
 
 
 def _samples(seconds: float) -> int:

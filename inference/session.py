@@ -19,11 +19,14 @@ from inference.checkpoint import Checkpoint
 from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.guards import DOUBTFUL, rejection, without_tail
 from inference.hypothesis import HypothesisBuffer, LivePolicy
-from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
+from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress, Word
 from inference.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
 
 PROGRESS_S = 10.0
 """Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
+
+ONSET_LAG_S = 0.1
+"""Seconds by which the detector may notice speech late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +253,18 @@ def segment_id(start: int) -> str:
 
 
 def _final_caption(utterance: Utterance, hypothesis: Hypothesis) -> FinalCaption:
-    offset = utterance.start / SAMPLE_RATE
-    words = tuple(word.at(offset) for word in hypothesis.words)
+    words = [word.at(utterance.start / SAMPLE_RATE) for word in hypothesis.words]
+    words[0] = _begun(words[0], utterance.onset / SAMPLE_RATE - ONSET_LAG_S)
     return FinalCaption(
         segment=segment_id(utterance.start),
         start=words[0].start,
         end=words[-1].end,
         text=hypothesis.text,
         language=hypothesis.language,
-        words=words,
+        words=tuple(words),
     )
+
+
+def _begun(first: Word, onset: float) -> Word:
+    """The first word without the silence before it, which the decoder's attention counts in."""
+    return replace(first, start=round(max(first.start, min(onset, first.end)), 2))

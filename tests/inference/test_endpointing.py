@@ -19,13 +19,13 @@ def cut(endpointer: Endpointer, probabilities: Iterable[float]) -> list[Utteranc
     return [utterance for probability in probabilities if (utterance := endpointer.push(probability))]
 
 
-def windows(first: int, last: int, speech: int) -> Utterance:
-    return Utterance(first * WINDOW, last * WINDOW, speech * WINDOW)
+def windows(first: int, last: int, onset: int, speech: int) -> Utterance:
+    return Utterance(first * WINDOW, last * WINDOW, onset * WINDOW, speech * WINDOW)
 
 
 def test_speech_between_pauses_is_one_utterance_with_pre_roll() -> None:
     endpointer = Endpointer(STEADY)
-    assert cut(endpointer, [0.0] * 20 + [0.9] * 30 + [0.0] * 20) == [windows(16, 60, 30)]
+    assert cut(endpointer, [0.0] * 20 + [0.9] * 30 + [0.0] * 20) == [windows(16, 60, 20, 30)]
 
 
 def test_nothing_is_cut_from_silence() -> None:
@@ -35,7 +35,7 @@ def test_nothing_is_cut_from_silence() -> None:
 
 
 def test_pre_roll_does_not_reach_before_the_first_sample() -> None:
-    assert cut(Endpointer(STEADY), [0.9] * 5 + [0.0] * 10) == [windows(0, 15, 5)]
+    assert cut(Endpointer(STEADY), [0.9] * 5 + [0.0] * 10) == [windows(0, 15, 0, 5)]
 
 
 def test_a_pause_too_short_closes_nothing() -> None:
@@ -46,31 +46,31 @@ def test_a_pause_too_short_closes_nothing() -> None:
 
 def test_what_lies_between_the_levels_goes_on_as_it_was() -> None:
     assert cut(Endpointer(STEADY), [0.9] + [0.4] * 50) == []
-    assert cut(Endpointer(STEADY), [0.9, 0.1] + [0.4] * 9) == [windows(0, 11, 1)]
+    assert cut(Endpointer(STEADY), [0.9, 0.1] + [0.4] * 9) == [windows(0, 11, 0, 1)]
 
 
 def test_the_next_utterance_may_hold_the_end_of_the_pause() -> None:
     probabilities = [0.9] * 10 + [0.0] * 10 + [0.9] * 10 + [0.0] * 10
-    assert cut(Endpointer(STEADY), probabilities) == [windows(0, 20, 10), windows(18, 40, 10)]
+    assert cut(Endpointer(STEADY), probabilities) == [windows(0, 20, 0, 10), windows(18, 40, 20, 10)]
 
 
 def test_at_the_cap_the_least_speech_like_place_is_cut() -> None:
     probabilities = [0.9] * 80 + [0.5] + [0.9] * 60
     endpointer = Endpointer(STEADY)
     utterances = cut(endpointer, probabilities)
-    assert utterances == [windows(0, 80, 80)]
+    assert utterances == [windows(0, 80, 0, 80)]
     assert endpointer.start == 80 * WINDOW
 
 
 def test_a_deeper_gap_long_before_the_cap_is_left_alone() -> None:
     probabilities = [0.9] * 20 + [0.1] + [0.9] * 60 + [0.6] + [0.9] * 40
-    assert cut(Endpointer(STEADY), probabilities) == [windows(0, 81, 80)]
+    assert cut(Endpointer(STEADY), probabilities) == [windows(0, 81, 0, 80)]
 
 
 def test_flush_closes_where_it_falls_and_again_changes_nothing() -> None:
     endpointer = Endpointer(STEADY)
     cut(endpointer, [0.9] * 10)
-    assert endpointer.flush(10 * WINDOW + 100) == Utterance(0, 10 * WINDOW + 100, 10 * WINDOW)
+    assert endpointer.flush(10 * WINDOW + 100) == Utterance(0, 10 * WINDOW + 100, 0, 10 * WINDOW)
     assert endpointer.flush(10 * WINDOW + 100) is None
     assert endpointer.push(0.9) is None
     assert endpointer.start == 10 * WINDOW + 100
