@@ -37,7 +37,11 @@ Message = dict[str, Any]
 
 def load_pcm(path: Path) -> bytes:
     """A recording as the host sends it: signed 16-bit little-endian mono at 16 kHz."""
-    samples = np.concatenate(list(decode_file(path)))
+    return to_pcm(np.concatenate(list(decode_file(path))))
+
+
+def to_pcm(samples: np.ndarray) -> bytes:
+    """float32 samples, shape (samples,), as signed 16-bit little-endian."""
     return (np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 
@@ -173,6 +177,8 @@ class Host:
     on_acked: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """Called once when this frame is acknowledged."""
     socket: ClientConnection | None = None
+    helpers: list[asyncio.Task[None]] = field(default_factory=list)
+    """Kept, or the loop forgets them."""
     _credit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_IN_FLIGHT))
 
     async def play(self, *, end: bool = True) -> None:
@@ -187,6 +193,7 @@ class Host:
 
     async def _converse(self, socket: ClientConnection, *, end: bool) -> bool:
         ready = json.loads(await socket.recv())
+        self.received.append(ready)
         if ready["type"] == "error":
             return False
         sender = asyncio.create_task(self._send(socket, ready["next_frame"]))

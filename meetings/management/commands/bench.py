@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import pkgutil
 from argparse import ArgumentParser
@@ -25,13 +26,15 @@ class Command(ParlanceCommand):
         parser.add_argument("name", nargs="?", metavar="NAME")
         parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there too")
+        parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings, where a benchmark plays some")
+        parser.add_argument("--quick", action="store_const", const=True, help="less of it, where a benchmark is long")
 
     def handle(self, *_: Any, name: str | None, **options: Any) -> None:
         if options["list"]:
             self._list()
             return
         module = find(name)
-        result = report(_short(module), module.run())
+        result = report(_short(module), module.run(**_chosen(module, audio=options["audio"], quick=options["quick"])))
         self.stdout.write(json.dumps(result, ensure_ascii=False, indent=1))
         if options["json"] is not None:
             write(options["json"], result)
@@ -56,6 +59,15 @@ def find(name: str | None) -> ModuleType:
         asked = f"There is no benchmark {name!r}" if name else "Name a benchmark"
         raise CommandError(f"{asked}; there is {', '.join(found)}.", returncode=BAD_INPUT)
     return found[name]
+
+
+def _chosen(module: ModuleType, **options: Any) -> dict[str, Any]:
+    """The options that were given. Raises CommandError for one that the benchmark does not have."""
+    given = {option: value for option, value in options.items() if value is not None}
+    foreign = given.keys() - inspect.signature(module.run).parameters.keys()
+    if foreign:
+        raise CommandError(f"{_short(module)} takes no --{min(foreign)}.", returncode=BAD_INPUT)
+    return given
 
 
 def _short(module: ModuleType) -> str:
