@@ -96,7 +96,8 @@ class EmbeddedBroker:
         self.start()
 
     def stop(self) -> None:
-        self._server.stop(timeout=SHUTDOWN_SECONDS)
+        if self._server.is_running():
+            self._server.stop(timeout=SHUTDOWN_SECONDS)
 
     @property
     def pid(self) -> int | None:

@@ -28,7 +28,7 @@ FAULTS: dict[Code, Fault] = {
     "frame_too_large": Fault(4413, "The audio frame is too large: one second (32,000 bytes) at most."),
     "too_fast": Fault(4429, "Audio arrives faster than four times real time."),
     "storage_unavailable": Fault(
-        1013, "The audio cannot be stored just now. It is kept in your browser; trying again."
+        4503, "The audio cannot be stored just now. It is kept in your browser; trying again."
     ),
     "not_available": Fault(None, "This server does not offer that."),
 }

@@ -81,6 +81,8 @@ class RunningParlance:
             **(environment or {}),
         }
         self.sign_in_link = ""
+        self.ready_s = 0.0
+        """Seconds from the start of `live` to its word that it is ready."""
         self._output: list[str] = []
         self._live: subprocess.Popen[str] | None = None
 
@@ -94,6 +96,7 @@ class RunningParlance:
 
     def start(self) -> None:
         self.manage("migrate", "--verbosity", "0")
+        began = time.monotonic()
         self._live = subprocess.Popen(
             [sys.executable, "manage.py", "live", "--port", str(self.port)],
             cwd=REPOSITORY,
@@ -107,6 +110,7 @@ class RunningParlance:
         if not said.wait(START_TIMEOUT_S):
             self.stop()
             raise AssertionError(f"live did not become ready:\n{self.output}")
+        self.ready_s = time.monotonic() - began
 
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit code."""
@@ -176,9 +180,9 @@ class Host:
     received: list[Message] = field(default_factory=list)
     on_acked: dict[int, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """Called once when this frame is acknowledged."""
+    on_refused: dict[str, Callable[[], None]] = field(default_factory=dict)
+    """Called once when an error with this code comes."""
     socket: ClientConnection | None = None
-    helpers: list[asyncio.Task[None]] = field(default_factory=list)
-    """Kept, or the loop forgets them."""
     _credit: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_IN_FLIGHT))
 
     async def play(self, *, end: bool = True) -> None:
@@ -193,14 +197,16 @@ class Host:
 
     async def _converse(self, socket: ClientConnection, *, end: bool) -> bool:
         ready = json.loads(await socket.recv())
-        self.received.append(ready)
         if ready["type"] == "error":
+            self._refused(ready["code"])
             return False
         sender = asyncio.create_task(self._send(socket, ready["next_frame"]))
         try:
             async for text in socket:
                 message = json.loads(text)
                 self.received.append(message)
+                if message["type"] == "error":
+                    self._refused(message["code"])
                 if message["type"] == "ack":
                     await self._acknowledged(message["frame"])
                     if self.acked == len(self.frames) - 1:
@@ -212,6 +218,10 @@ class Host:
         finally:
             sender.cancel()
         return False
+
+    def _refused(self, code: str) -> None:
+        if code in self.on_refused:
+            self.on_refused.pop(code)()
 
     async def _acknowledged(self, frame: int) -> None:
         self.acked = max(self.acked, frame)

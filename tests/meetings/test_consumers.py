@@ -254,7 +254,7 @@ async def test_only_our_own_pages_open_sockets(meeting: Meeting, origin: str | N
 async def test_a_broker_that_is_away_is_said(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
     monkeypatch.setattr(consumers, "broadcaster", Broadcaster(connect))
-    assert await refusal(host_path(meeting)) == ("storage_unavailable", 1013)
+    assert await refusal(host_path(meeting)) == ("storage_unavailable", 4503)
 
 
 MESSAGES = st.one_of(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import contextlib
+import os
+import subprocess
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -19,8 +21,6 @@ SPEED = 3.0
 MID_SENTENCE = 95
 """Frame: 9.5 s into the clip a sentence is being spoken."""
 
-RECOVERY_S = 10.0
-
 
 @pytest.fixture(scope="module")
 def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
@@ -35,7 +35,7 @@ def frames(speech: Path) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def undisturbed(parlance: RunningParlance, frames: list[bytes]) -> list[Message]:
-    transcript, _ = asyncio.run(run_meeting(parlance, frames))
+    transcript = asyncio.run(run_meeting(parlance, frames))
     assert len(transcript) >= 4, "the clip holds four sentences: a fault needs something to lose"
     return transcript
 
@@ -45,22 +45,20 @@ async def run_meeting(
     frames: list[bytes],
     *,
     faults: dict[int, Callable[[Host], Awaitable[None]]] | None = None,
-) -> tuple[list[Message], float]:
+) -> list[Message]:
     """Plays the clip while a viewer watches; `faults` happen when their frame is acknowledged.
 
-    Returns the viewer's transcript, after checking that a newcomer gets the same, and the seconds it took.
+    Returns the viewer's transcript, after checking that a newcomer gets the same.
     """
     links = parlance.create_meeting()
     host, reader = Host(links, frames, speed=SPEED), Reader(links)
     for frame, fault in (faults or {}).items():
         host.on_acked[frame] = lambda fault=fault: fault(host)
-    started = time.monotonic()
     watching = asyncio.create_task(reader.watch())
     await asyncio.wait_for(host.play(), 120)
     await asyncio.wait_for(watching, 30)
-    took = time.monotonic() - started
     await assert_newcomer_agrees(links, reader)
-    return reader.transcript(), took
+    return reader.transcript()
 
 
 async def assert_newcomer_agrees(links: MeetingLinks, reader: Reader) -> None:
@@ -88,9 +86,7 @@ def test_a_killed_process_loses_nothing(
     parlance: RunningParlance, frames: list[bytes], undisturbed: list[Message], victim: str
 ) -> None:
     faults = {MID_SENTENCE: killing(parlance, victim)}
-    transcript, took = asyncio.run(run_meeting(parlance, frames, faults=faults))
-    assert_same(transcript, undisturbed)
-    assert took < len(frames) * 0.1 / SPEED + RECOVERY_S
+    assert_same(asyncio.run(run_meeting(parlance, frames, faults=faults)), undisturbed)
 
 
 def test_everything_killed_at_once_loses_nothing(
@@ -100,7 +96,7 @@ def test_everything_killed_at_once_loses_nothing(
         for name in ("valkey-server", "inference", "web"):
             parlance.process(name).kill()
 
-    transcript, _ = asyncio.run(run_meeting(parlance, frames, faults={MID_SENTENCE: kill_all}))
+    transcript = asyncio.run(run_meeting(parlance, frames, faults={MID_SENTENCE: kill_all}))
     assert_same(transcript, undisturbed)
 
 
@@ -108,8 +104,47 @@ def test_a_worker_killed_again_and_again_loses_nothing(
     parlance: RunningParlance, frames: list[bytes], undisturbed: list[Message]
 ) -> None:
     faults = {frame: killing(parlance, "inference") for frame in (40, 200)}
-    transcript, _ = asyncio.run(run_meeting(parlance, frames, faults=faults))
+    transcript = asyncio.run(run_meeting(parlance, frames, faults=faults))
     assert_same(transcript, undisturbed)
+
+
+def test_a_full_disk_loses_nothing(
+    small_disk: Path, frames: list[bytes], undisturbed: list[Message], whisper_base: Path
+) -> None:
+    """Broker and database both refuse; the host keeps what is not acknowledged until there is room again."""
+    parlance = RunningParlance(small_disk)
+    filler = small_disk / "filler"
+
+    async def fill_then_free(host: Host) -> None:
+        host.on_refused["storage_unavailable"] = filler.unlink
+        fill_up(filler)
+
+    parlance.start()
+    try:
+        transcript = asyncio.run(run_meeting(parlance, frames, faults={MID_SENTENCE: fill_then_free}))
+    finally:
+        assert parlance.stop() == 0
+    assert_same(transcript, undisturbed)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MB: what the data folder of a short meeting fills with a little help."""
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+    )
+    if mount.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def fill_up(path: Path) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(descriptor, bytes(4096))
+    os.close(descriptor)
 
 
 def test_a_cut_host_link_loses_nothing(
@@ -119,5 +154,5 @@ def test_a_cut_host_link_loses_nothing(
         assert host.socket is not None
         host.socket.transport.abort()
 
-    transcript, _ = asyncio.run(run_meeting(parlance, frames, faults={30: cut, MID_SENTENCE: cut, 180: cut}))
+    transcript = asyncio.run(run_meeting(parlance, frames, faults={30: cut, MID_SENTENCE: cut, 180: cut}))
     assert_same(transcript, undisturbed)
