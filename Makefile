@@ -6,12 +6,13 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: live test check lock
 
-PORT ?= 8000
+# Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
+OPTIONS ?=
 
 live: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
 	@$(BIN)/python manage.py migrate --verbosity 0
-	@exec $(BIN)/python manage.py live --port $(PORT)
+	@exec $(BIN)/python manage.py live $(OPTIONS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
