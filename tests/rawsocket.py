@@ -73,7 +73,7 @@ class RawWebSocket:
     def receive_json(self) -> dict[str, Any]:
         """The next text message. Raises ConnectionError when the server closes instead."""
         message = self.receive_json_or_close()
-        if message["type"] == "close":
+        if message.get("type") == "close":
             raise ConnectionError(f"closed with {message['code']}")
         return message
 
