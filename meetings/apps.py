@@ -4,3 +4,7 @@ from django.apps import AppConfig
 class MeetingsConfig(AppConfig):
     name = "meetings"
     verbose_name = "Meetings"
+
+    def ready(self) -> None:
+        """Connects the signal receivers."""
+        from meetings import deletion  # noqa: F401

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import av
 import numpy as np
 from django.conf import settings
 
@@ -36,6 +35,8 @@ def write(meeting_id: str, entries: Iterable[Entry]) -> None:
 
 def finish(meeting_id: str) -> Path | None:
     """Turns the raw samples into FLAC; None when nothing was recorded."""
+    import av
+
     raw = raw_path(meeting_id)
     if not raw.exists():
         return None

@@ -166,7 +166,7 @@ class Worker:
         found = await self._on_device(lambda: self._turn(streams))
         for meeting_id, findings in found.items():
             if findings and self._streams.get(meeting_id) is streams[meeting_id]:
-                await self._settle_or_reopen(streams[meeting_id], findings)
+                await self._settle_or_drop(streams[meeting_id], findings)
         if any(found.values()) or any(stream.has_work for stream in streams.values()):
             self._work.set()
         else:
@@ -183,20 +183,18 @@ class Worker:
                 found[meeting_id].progress = stream.session.progress()
         return found
 
-    async def _settle_or_reopen(self, stream: MeetingStream, findings: Findings) -> None:
-        """A broker that goes away in the middle leaves marks half obeyed: read the log again from the cursor."""
+    async def _settle_or_drop(self, stream: MeetingStream, findings: Findings) -> None:
+        """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""
         try:
             await self._settle(stream, findings)
-        except (RedisError, OSError):
-            self._drop(stream.meeting_id, "broker_unreachable")
-            raise
-
-    async def _settle(self, stream: MeetingStream, findings: Findings) -> None:
-        try:
-            await self._store(stream, findings)
         except transcript.LeaseLost:
             self._drop(stream.meeting_id, "fenced_off")
-            return
+        except (RedisError, OSError) as error:
+            log.warning("broker_unreachable", step="settle", error=str(error))
+            self._drop(stream.meeting_id, "broker_unreachable")
+
+    async def _settle(self, stream: MeetingStream, findings: Findings) -> None:
+        await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
         if findings.spoken and not ended:
             await self._move(stream, State.LIVE)

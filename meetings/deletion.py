@@ -1,0 +1,30 @@
+"""Deleting a meeting deletes all of it: rows by the database, its sound and the broker's keys here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from redis.exceptions import RedisError
+
+from meetings import recordings
+from meetings.audiolog import ACTIVE, audio_key, host_key, state_key
+from meetings.broker import connect_sync
+from meetings.models import Meeting
+
+log = structlog.get_logger(__name__)
+
+
+@receiver(post_delete, sender=Meeting)
+def forget_sound(instance: Meeting, **_: Any) -> None:
+    """Removes recording and audio log, whichever page or command deleted the row."""
+    recordings.delete(instance.pk)
+    try:
+        broker = connect_sync()
+        broker.delete(audio_key(instance.pk), state_key(instance.pk), host_key(instance.pk))
+        # It stays active until a worker finds it gone: one may be appending to these keys right now.
+        broker.sadd(ACTIVE, instance.pk)
+    except (RedisError, OSError) as error:
+        log.warning("audio_log_left", meeting=instance.pk, error=str(error))
