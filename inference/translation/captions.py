@@ -1,0 +1,115 @@
+"""From captions to sentences and back: splitting, the model, the guard, the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from inference.translation.guard import has_words, rejection, without_invented_brackets
+from inference.translation.sentences import join_sentences, split_sentences
+from inference.translation.translator import Translation, TranslationRequest
+from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What a model sees of a caption."""
+
+    text: str
+    source: str
+    target: str
+    vocabulary: tuple[str, ...] = ()
+
+
+class SentenceModel(Protocol):
+    """A model that translates sentences; one answer a sentence, in their order."""
+
+    longest: int
+    """Characters of the longest sentence that it translates well."""
+
+    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+        """The quick way."""
+        ...
+
+    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+        """Another way, for sentences whose quick translation was nonsense."""
+        ...
+
+
+def translate_captions(model: SentenceModel, requests: Sequence[TranslationRequest]) -> list[Translation]:
+    """One translation a request, in their order; all sentences of all captions go to `model` together."""
+    split = [_split(request, model.longest) for request in requests]
+    rendered = iter(_translate(model, [sentence for sentences in split for sentence in sentences]))
+    translations = []
+    for request, sentences in zip(requests, split, strict=True):
+        texts = [next(rendered) for _ in sentences]
+        said = [sentence.text if text is None else text for sentence, text in zip(sentences, texts, strict=True)]
+        translations.append(Translation(join_sentences(said, request.target), None not in texts))
+    return translations
+
+
+def _split(request: TranslationRequest, longest: int) -> list[Sentence]:
+    return [
+        Sentence(text, request.source, request.target, terms_said(text, request.vocabulary))
+        for text in split_sentences(request.text, longest=longest)
+    ]
+
+
+def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+    """The sentences translated; None where the model has no sensible answer. Those without words stay as they are."""
+    texts: list[str | None] = [sentence.text for sentence in sentences]
+    places = [place for place, sentence in enumerate(sentences) if _needs_model(sentence)]
+    rendered = _render_guarded(model, [sentences[place] for place in places])
+    kept = _keep_vocabulary(model, [sentences[place] for place in places], rendered)
+    for place, text in zip(places, kept, strict=True):
+        texts[place] = text
+    return texts
+
+
+def _needs_model(sentence: Sentence) -> bool:
+    return has_words(sentence.text) and not only_terms(sentence.text, sentence.vocabulary)
+
+
+def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+    """Every sentence the quick way, the nonsense once more with care."""
+    texts = _sensible(sentences, model.render(sentences))
+    doubtful = [place for place, text in enumerate(texts) if text is None]
+    if doubtful:
+        again = [sentences[place] for place in doubtful]
+        for place, text in zip(doubtful, _sensible(again, model.render_carefully(again)), strict=True):
+            texts[place] = text
+    return texts
+
+
+def _sensible(sentences: Sequence[Sentence], rendered: Sequence[str]) -> list[str | None]:
+    texts: list[str | None] = []
+    for sentence, answer in zip(sentences, rendered, strict=True):
+        text = without_invented_brackets(sentence.text, answer.strip())
+        texts.append(text if rejection(sentence.text, text) is None else None)
+    return texts
+
+
+def _keep_vocabulary(
+    model: SentenceModel, sentences: Sequence[Sentence], texts: Sequence[str | None]
+) -> list[str | None]:
+    """`texts` with the terms that were said; where that cannot be had, the translation without them."""
+    kept = list(texts)
+    pairs = list(zip(sentences, texts, strict=True))
+    losing = [place for place, (said, text) in enumerate(pairs) if text and terms_lost(text, said.vocabulary)]
+    if losing:
+        masked = _render_masked(model, [sentences[place] for place in losing])
+        for place, text in zip(losing, masked, strict=True):
+            kept[place] = text or kept[place]
+    return kept
+
+
+def _render_masked(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+    """The sentences translated with their terms behind made-up names; None where a name did not come through."""
+    masks = [mask(sentence.text, sentence.vocabulary) for sentence in sentences]
+    masked = [replace(sentence, text=text) for sentence, (text, _) in zip(sentences, masks, strict=True)]
+    rendered = _sensible(masked, model.render(masked))
+    return [
+        None if text is None else unmask(hidden, text, terms_by_mask)
+        for text, (hidden, terms_by_mask) in zip(rendered, masks, strict=True)
+    ]

@@ -1,0 +1,75 @@
+"""Where a caption may be cut: the models were trained on single sentences, and drop words from longer text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+SPACELESS = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
+"""Languages whose sentences follow each other without a space."""
+
+_SENTENCE_END = re.compile(r"[.!?…؟।][\"'”’»)\]]*\s+|[。！？][」』”’）]*\s*")
+_CLAUSE_END = re.compile(r"[,;:،–—]\s+|[，、；：]\s*")
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|vs|etc|approx|sr|sra|srta|dra|exmo|av|pág|[^\W\d_](?:\.[^\W\d_])*)\.$",
+    re.IGNORECASE,
+)
+"""Titles, common shortenings and initials, whose full stop ends no sentence."""
+
+
+def split_sentences(text: str, *, longest: int) -> list[str]:
+    """The sentences of `text`, each at most `longest` characters; put back together they are the text.
+
+    A sentence longer than that is cut behind a clause, else between words, else anywhere.
+    """
+    return [piece for sentence in _sentences(text) for piece in _pieces(sentence, longest)]
+
+
+def join_sentences(sentences: Sequence[str], language: str) -> str:
+    """The sentences as one line, spaced as `language` is written."""
+    return ("" if language in SPACELESS else " ").join(sentence for sentence in sentences if sentence)
+
+
+def halves(sentence: str) -> tuple[str, str]:
+    """`sentence` cut once: behind the clause nearest to its middle, else between words there, else anywhere."""
+    middle = len(sentence) // 2
+    cut = _nearest(_CLAUSE_END, sentence, middle) or _nearest(re.compile(r"\s+"), sentence, middle) or middle
+    return sentence[:cut].rstrip(), sentence[cut:].lstrip()
+
+
+def _sentences(text: str) -> Iterator[str]:
+    start = 0
+    for end in _SENTENCE_END.finditer(text):
+        if _ends_sentence(text[start : end.start() + 1], text[end.end() :]):
+            yield text[start : end.end()].strip()
+            start = end.end()
+    if rest := text[start:].strip():
+        yield rest
+
+
+def _ends_sentence(before: str, after: str) -> bool:
+    """Whether the mark at the end of `before` ends a sentence: what follows does not go on in lower case."""
+    continues = after[:1].islower() or not after
+    return not continues and not _ABBREVIATION.search(before)
+
+
+def _pieces(sentence: str, longest: int) -> Iterator[str]:
+    rest = sentence
+    while len(rest) > longest:
+        cut = _last(_CLAUSE_END, rest, longest) or _last(re.compile(r"\s+"), rest, longest) or longest
+        yield rest[:cut].rstrip()
+        rest = rest[cut:].lstrip()
+    if rest:
+        yield rest
+
+
+def _last(pattern: re.Pattern[str], text: str, longest: int) -> int:
+    """The last end of `pattern` in the first `longest` characters, not before their middle; 0: none."""
+    ends = [match.end() for match in pattern.finditer(text, 0, longest)]
+    return ends[-1] if ends and ends[-1] > longest // 2 else 0
+
+
+def _nearest(pattern: re.Pattern[str], text: str, place: int) -> int:
+    """The end of `pattern` in `text` nearest to `place`, inside the middle half; 0: none."""
+    ends = [match.end() for match in pattern.finditer(text, len(text) // 4, 3 * len(text) // 4)]
+    return min(ends, key=lambda end: abs(end - place), default=0)
