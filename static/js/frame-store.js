@@ -53,6 +53,8 @@ export class FrameStore {
     const frames = transaction.objectStore(FRAMES);
     batch.forEach((pcm, i) => frames.put(pcm, [this.meeting, first + i]));
     if (shift !== null) transaction.objectStore(SHIFTS).put(shift, this.meeting);
+    // At once: a page that is being closed does not live to the automatic commit.
+    transaction.commit();
     await completed(transaction);
   }
 

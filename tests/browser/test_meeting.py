@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,11 +91,16 @@ def wer(reference: str, text: str) -> float:
     return float(jiwer.wer(normalised(reference), normalised(text)))
 
 
-def take_picture(page: Page, name: str) -> None:
-    """For the README, when asked to."""
-    if os.environ.get("PARLANCE_SCREENSHOTS") == "1":
-        IMAGES.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=IMAGES / f"{name}.png")
+def take_pictures(host: Page, viewer: Page) -> None:
+    """For the README, when asked to: once everything is captioned, on a small window."""
+    if os.environ.get("PARLANCE_SCREENSHOTS") != "1":
+        return
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    expect(viewer.locator("[data-notice]")).to_be_hidden(timeout=60_000)
+    expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("[012] s"), timeout=60_000)
+    host.screenshot(path=IMAGES / "host.png")
+    viewer.set_viewport_size({"width": 900, "height": 420})
+    viewer.screenshot(path=IMAGES / "viewer.png")
 
 
 def create_meeting(host: Page, parlance: RunningParlance) -> str:
@@ -137,9 +143,8 @@ def test_people_read_what_is_said_though_the_host_goes_offline(
 
     wait_until_captured(host, 21)
     expect(host.locator("[data-connection]")).to_have_text("Live", timeout=30_000)
-    take_picture(host, "host")
     wait_until_captured(host, 27)
-    take_picture(viewer, "viewer")
+    take_pictures(host, viewer)
     end_meeting(host)
 
     expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")

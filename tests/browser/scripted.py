@@ -1,0 +1,92 @@
+"""The pages without their server: real templates, real modules, and a socket that a test speaks through."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.template.loader import render_to_string
+from playwright.sync_api import Page, WebSocketRoute
+
+from meetings.models import Meeting
+
+MEETING = Meeting(pk="scripted", title="Weekly planning")
+POLL_MS = 20
+Message = dict[str, Any]
+
+
+@dataclass
+class ScriptedServer:
+    """Stands in for the web process; what the page sends is kept, what the test says is sent."""
+
+    page: Page
+    sockets: list[WebSocketRoute] = field(default_factory=list)
+    received: list[Message | bytes] = field(default_factory=list)
+
+    def open_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
+        links = [("vtt", "/m/scripted/transcript.vtt")] if downloads else []
+        context = {"meeting": MEETING, "token": "t", "transcripts": links, "is_overlay": "overlay=1" in query}
+        self._open(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
+
+    def open_host(self, base: str) -> None:
+        context = {"meeting": MEETING, "language_name": "English", "token": "t", "join_link": f"{base}m/scripted/"}
+        self._open(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
+
+    def say(self, *messages: Message) -> None:
+        for message in messages:
+            self.sockets[-1].send(json.dumps(message))
+
+    def close(self, code: int) -> None:
+        self.sockets[-1].close(code=code)
+
+    def wait_for_socket(self, count: int) -> dict[str, str]:
+        """The query of socket number `count` (from 1), once the page has opened it."""
+        while len(self.sockets) < count:
+            # Hands the thread to Playwright, which calls `_connected`; the test's own limit ends a wait in vain.
+            self.page.wait_for_timeout(POLL_MS)
+        query = parse_qs(urlsplit(self.sockets[count - 1].url).query)
+        return {name: values[0] for name, values in query.items()}
+
+    def _open(self, url: str, template: str, context: dict[str, object]) -> None:
+        html = render_to_string(template, context)
+        self.page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        self.page.route_web_socket("**/ws/**", self._connected)
+        self.page.goto(url)
+        self.wait_for_socket(1)
+
+    def _connected(self, socket: WebSocketRoute) -> None:
+        self.sockets.append(socket)
+        socket.on_message(self._take)
+
+    def _take(self, message: str | bytes) -> None:
+        self.received.append(message if isinstance(message, bytes) else json.loads(message))
+
+
+def hello(*, last_seq: int = 0, state: str = "live", languages: tuple[str, ...] = ("en",)) -> Message:
+    meeting = {"id": "scripted", "title": "Weekly planning", "language": "en"}
+    return {"type": "hello", "meeting": meeting, "languages": list(languages), "speakers": [], "state": state} | {
+        "last_seq": last_seq
+    }
+
+
+def caption(number: int, text: str | None = None, **changes: Any) -> Message:
+    """Caption `number`: three seconds long, right after the one before."""
+    return {
+        "type": "caption",
+        "seq": number,
+        "segment": f"{number:08}",
+        "revision": 0,
+        "start": 3.0 * number,
+        "end": 3.0 * number + 3.0,
+        "speaker": None,
+        "language": "en",
+        "text": f"This is caption number {number}." if text is None else text,
+        "translation": None,
+        "provisional": False,
+    } | changes
+
+
+def partial(number: int, text: str) -> Message:
+    return {"type": "partial", "segment": f"{number:08}", "start": 3.0 * number, "speaker": None, "text": text}

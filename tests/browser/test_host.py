@@ -1,0 +1,237 @@
+"""The host page, with Chromium's own fake microphone (a tone twice a second) and a scripted server."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.scripted import POLL_MS, Message, ScriptedServer, caption, hello
+
+FRAME_BYTES = 4 + 3_200
+
+
+def ready(next_frame: int = 0) -> Message:
+    return {"type": "ready", "next_frame": next_frame, "sample_rate": 16_000, "frame_ms": 100}
+
+
+def notice(state: str) -> Message:
+    return {"type": "notice", "state": state, "message": f"Now {state}.", "expected_s": None, "behind_s": 0.0}
+
+
+class ScriptedIngest(ScriptedServer):
+    """Keeps frames as the contract says and acknowledges them, unless told to be silent."""
+
+    next_frame = 0
+    is_silent = False
+
+    def _take(self, message: str | bytes) -> None:
+        super()._take(message)
+        if isinstance(message, bytes) and not self.is_silent:
+            (number,) = struct.unpack(">I", message[:4])
+            assert number <= self.next_frame, f"frame {number} came where {self.next_frame} was due"
+            self.next_frame = max(self.next_frame, number + 1)
+            self.say({"type": "ack", "frame": self.next_frame - 1})
+
+    def wait_for_frames(self, count: int) -> None:
+        while self.next_frame < count:
+            self.page.wait_for_timeout(POLL_MS)
+
+    def wait_for_word(self, word: str) -> None:
+        while {"type": word} not in self.received:
+            self.page.wait_for_timeout(POLL_MS)
+
+
+@pytest.fixture
+def server(page: Page) -> ScriptedIngest:
+    return ScriptedIngest(page)
+
+
+@pytest.fixture
+def host(page: Page, module_server: str, server: ScriptedIngest) -> Page:
+    server.open_host(module_server)
+    server.say(ready(), hello(state="waiting"))
+    return page
+
+
+def start(page: Page) -> None:
+    page.get_by_role("button", name="Start captions").click()
+    page.get_by_role("button", name="They know: start").click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+
+
+class TestCapture:
+    def test_asks_whether_people_know_before_it_listens(self, host: Page, server: ScriptedIngest) -> None:
+        host.get_by_role("button", name="Start captions").click()
+        expect(host.get_by_role("heading", name="Do they know?")).to_be_visible()
+        host.get_by_role("button", name="Not yet").click()
+        assert server.received == []
+
+    def test_frames_are_numbered_whole_and_in_order(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(12)
+        frames = [message for message in server.received if isinstance(message, bytes)]
+        assert [struct.unpack(">I", frame[:4])[0] for frame in frames] == list(range(len(frames)))
+        assert {len(frame) for frame in frames} == {FRAME_BYTES}
+        assert any(any(frame[4:]) for frame in frames), "the fake microphone beeps; digital silence came"
+        expect(host.get_by_role("meter")).not_to_have_attribute("aria-valuetext", "off")
+
+    def test_goes_on_where_the_meeting_stands(self, page: Page, module_server: str, server: ScriptedIngest) -> None:
+        server.next_frame = 600
+        server.open_host(module_server)
+        server.say(ready(600), hello(state="live"))
+        start(page)
+        server.wait_for_frames(605)
+        expect(page.locator("[data-figure=captured]")).to_have_text("1:00")
+
+    def test_pause_stops_the_frames_and_resume_goes_on(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(5)
+        host.get_by_role("button", name="Pause").click()
+        server.wait_for_word("pause")
+        paused_at = server.next_frame
+        host.get_by_role("button", name="Resume").click()
+        server.wait_for_word("resume")
+        server.wait_for_frames(paused_at + 3)
+        words = [m["type"] for m in server.received if not isinstance(m, bytes) and m["type"] != "seen"]
+        assert words == ["resume", "pause", "resume"]
+
+    def test_end_comes_after_every_frame(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(5)
+        server.is_silent = True
+        host.get_by_role("button", name="End meeting").click()
+        expect(host.locator("[data-progress]")).to_contain_text("Keep this page open.")
+        assert {"type": "end"} not in server.received
+        server.is_silent = False
+        unread = [message for message in server.received if isinstance(message, bytes)]
+        server.next_frame = struct.unpack(">I", unread[-1][:4])[0] + 1
+        server.say({"type": "ack", "frame": server.next_frame - 1})
+        server.wait_for_word("end")
+        server.say(notice("ended"))
+        server.close(1000)
+        expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible()
+        expect(host.get_by_role("button", name="Start captions")).to_be_hidden()
+
+
+class TestCut:
+    def test_unconfirmed_frames_are_sent_again(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(5)
+        server.close(1012)
+        server.wait_for_socket(2)
+        kept = server.next_frame
+        server.say(ready(kept), hello(state="live"))
+        server.wait_for_frames(kept + 10)
+        frames = [message for message in server.received if isinstance(message, bytes)]
+        numbers = [struct.unpack(">I", frame[:4])[0] for frame in frames]
+        assert sorted(set(numbers)) == list(range(max(numbers) + 1))
+
+    def test_sound_survives_a_reload(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(3)
+        server.is_silent = True
+        expect(host.locator("[data-unsaved]")).to_contain_text("4 s are kept in this page", timeout=15_000)
+        host.on("dialog", lambda dialog: dialog.accept())
+        host.reload()
+        server.is_silent = False
+        server.wait_for_socket(2)
+        server.say(ready(server.next_frame), hello(state="live"))
+        captured = int(host.evaluate("localStorage.getItem('parlance.captured.scripted')"))
+        assert captured >= 35
+        server.wait_for_frames(captured)
+        assert [m for m in server.received if not isinstance(m, bytes) and m["type"] == "missing"] == []
+
+    def test_another_page_may_take_over(self, host: Page, server: ScriptedIngest) -> None:
+        server.say({"type": "error", "code": "another_host", "message": "Another host is live in this meeting."})
+        server.close(4409)
+        expect(host.locator("[data-connection]")).to_have_text("Another host is live in this meeting.")
+        host.get_by_role("button", name="Take over here").click()
+        assert server.wait_for_socket(2)["takeover"] == "1"
+
+    def test_a_page_keeps_its_name_through_a_reload(self, host: Page, server: ScriptedIngest) -> None:
+        first = server.wait_for_socket(1)["session"]
+        host.reload()
+        assert server.wait_for_socket(2)["session"] == first
+
+
+class TestAlarm:
+    def test_a_microphone_that_stops_is_told_at_once(self, host: Page, server: ScriptedIngest) -> None:
+        host.evaluate(
+            """() => {
+                const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+                navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
+            }"""
+        )
+        start(host)
+        host.evaluate("() => window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
+        expect(host.get_by_role("alert")).to_contain_text("The microphone stopped.")
+        expect(host.get_by_role("button", name="Start captions")).to_be_visible()
+        host.get_by_role("button", name="Start captions").click()
+        expect(host.get_by_role("alert")).to_be_hidden()
+
+    @pytest.mark.parametrize(
+        ("name", "words"),
+        [("NotAllowedError", "was not allowed to listen"), ("NotFoundError", "No microphone was found")],
+    )
+    def test_says_why_there_is_no_microphone(self, host: Page, name: str, words: str) -> None:
+        host.evaluate(
+            "(name) => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', name); }; }",
+            name,
+        )
+        host.get_by_role("button", name="Start captions").click()
+        host.get_by_role("button", name="They know: start").click()
+        expect(host.get_by_role("alert")).to_contain_text(words)
+        expect(host.get_by_role("button", name="Start captions")).to_be_enabled()
+
+    def test_long_silence_is_told(self, page: Page) -> None:
+        heard = page.evaluate(
+            """async () => {
+                const { peakDb, SilenceWatch } = await import("/static/js/level.js");
+                const watch = new SilenceWatch();
+                const silence = peakDb(new Int16Array(1600));
+                const word = peakDb(new Int16Array(1600).fill(3000));
+                const first = Array.from({ length: 99 }, () => watch.hears(silence));
+                return [first.includes(true), watch.hears(silence), watch.hears(word), watch.hears(silence)];
+            }"""
+        )
+        assert heard == [False, True, False, False]
+
+
+class TestLedger:
+    def test_shows_every_figure(self, host: Page, server: ScriptedIngest) -> None:
+        figures = {"captured_s": 75.0, "durable_s": 75.0, "captioned_s": 70.4, "behind_s": 4.6, "missing_s": 1.5}
+        server.say({"type": "ledger", **figures})
+        expect(host.locator("[data-figure=durable]")).to_have_text("1:15")
+        shown = host.locator("[data-figure]").all_inner_texts()
+        assert shown == ["1:15", "1:15", "1:10", "5 s", "1.5 s"]
+        assert host.locator("[data-bad=true]").count() == 1
+
+
+class TestPage:
+    def test_host_reads_along(self, host: Page, server: ScriptedIngest) -> None:
+        server.say(caption(1, "Good morning."))
+        expect(host.locator("[data-captions] .final")).to_have_text(["Good morning."])
+
+    def test_qr_card_fills_the_window(self, host: Page) -> None:
+        host.get_by_role("button", name="QR card").click()
+        card = host.locator("[data-qr-card]").bounding_box()
+        assert card == {"x": 0, "y": 0, **(host.viewport_size or {})}
+        host.keyboard.press("Escape")
+        expect(host.locator("[data-qr-card]")).to_be_hidden()
+
+    @pytest.mark.parametrize("width", [320, 390, 1280])
+    def test_fits_the_window(self, host: Page, width: int) -> None:
+        host.set_viewport_size({"width": width, "height": 700})
+        assert host.evaluate("document.documentElement.scrollWidth") <= width
+
+    def test_names_the_microphones_it_may_use(self, host: Page) -> None:
+        start(host)
+        options = json.loads(
+            host.evaluate("JSON.stringify([...document.querySelector('[data-device]').options].map((o) => o.text))")
+        )
+        assert options[0] == "Microphone"
+        assert any("Fake" in name for name in options)
+        assert options[-1] == "Sound of a browser tab"
