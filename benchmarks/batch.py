@@ -26,13 +26,16 @@ def run() -> dict[str, Any]:
     started = time.perf_counter()
     engine = load_engine(settings.ENVIRONMENT)
     load_s = time.perf_counter() - started
+    started_cpu = time.process_time()
     transcriptions = [transcribe_recording(_recording(), engine, SessionConfig(language="en")) for _ in range(RUNS)]
+    cpu_s = time.process_time() - started_cpu
     best = min(transcriptions, key=lambda transcription: transcription.rtf)
     return {
         "audio_s": round(best.audio_s, 2),
         "load_s": round(load_s, 2),
         "rtf": round(best.rtf, 4),
         "rtf_runs": [round(transcription.rtf, 4) for transcription in transcriptions],
+        "cpu_s_per_audio_s": round(cpu_s / sum(transcription.audio_s for transcription in transcriptions), 4),
         "stages_s": {stage: round(seconds, 2) for stage, seconds in best.stages.items()},
         "captions": len(best.cues),
     }
