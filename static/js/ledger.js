@@ -5,7 +5,8 @@ export class Ledger {
   /** @param {HTMLElement} list holds [data-figure] elements */
   constructor(list) {
     this.cells = Object.fromEntries([...list.querySelectorAll("[data-figure]")].map((cell) => [cell.dataset.figure, cell]));
-    this.server = { durable_s: 0, captioned_s: 0, missing_s: 0 };
+    /** The server's last word; before it nothing is known to be behind. */
+    this.server = null;
     this.captured = 0;
   }
 
@@ -23,9 +24,10 @@ export class Ledger {
   }
 
   #draw() {
-    const { durable_s: durable, captioned_s: captioned, missing_s: missing } = this.server;
-    const captured = Math.max(this.captured, durable);
+    const captured = Math.max(this.captured, this.server?.durable_s ?? 0);
     this.#write("captured", clock(captured));
+    if (this.server === null) return;
+    const { durable_s: durable, captioned_s: captioned, missing_s: missing } = this.server;
     this.#write("durable", clock(durable));
     this.#write("captioned", clock(captioned));
     this.#write("behind", `${Math.max(0, captured - captioned).toFixed(0)} s`);
