@@ -1,8 +1,8 @@
 """A web server whose application reads only when told: `python -m tests.gated_server PORT paced|daphne`.
 
 `/gated` accepts and takes no message until `/control` says `open`; then it takes all of them up to `done` and answers
-with how many came, their bytes and their SHA-256. `/control` says `paused` when a socket is no longer read, and `echo`
-is answered at once.
+with how many came, their bytes and their SHA-256. `/control` says `paused` when a socket is no longer read, and
+sends any other text back at once.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ async def control(receive: Any, send: Any) -> None:
                 gate.set()
             case "paused":
                 await tell(send, {"waiting": await paused()})
-            case "echo":
-                await tell(send, {"echo": True})
+            case text:
+                await send({"type": "websocket.send", "text": text})
 
 
 async def paused() -> int:
