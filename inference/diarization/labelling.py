@@ -1,0 +1,79 @@
+"""Who said which words: a caption's words divided where the speaker changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.diarization.turns import SpeakerTurn
+from inference.types import Word
+
+SWITCH_S = 0.3
+"""Seconds of overlap that a change of speaker must win: word times and turns are both off by about that much."""
+
+SENTENCE_SWITCH_S = 0.1
+"""The same after the end of a sentence, where people do take turns."""
+
+UNSURE_WEIGHT = 0.5
+"""Where somebody unknown and somebody known could have spoken, it was the known one."""
+
+SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Words that one speaker said in a row."""
+
+    speaker: str | None
+    """None: it cannot be said who."""
+    words: tuple[Word, ...]
+
+
+def label_words(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> tuple[Run, ...]:
+    """Divides `words` into runs of one speaker each, in order and without loss.
+
+    Of all ways to name the words the one is taken whose speakers overlap most with their words, less a price for each
+    change (Viterbi's search), so single words do not flip. Words that no turn touches go with their neighbours.
+    """
+    if not words:
+        return ()
+    speakers = _speakers(turns)
+    return _runs(words, [speakers[choice] for choice in _best_path(words, turns, speakers)])
+
+
+def _speakers(turns: Sequence[SpeakerTurn]) -> list[str | None]:
+    """All that are named in `turns`, by their first turn; unsure last, so that it loses ties."""
+    ordered = sorted(turns, key=lambda turn: turn.start)
+    return [*dict.fromkeys(turn.speaker for turn in ordered if turn.speaker), None]
+
+
+def _best_path(words: Sequence[Word], turns: Sequence[SpeakerTurn], speakers: Sequence[str | None]) -> list[int]:
+    """For each word the index of its speaker."""
+    rows = [[_overlap(word, speaker, turns) for speaker in speakers] for word in words]
+    scores, origins = rows[0], []
+    for before, row in zip(words, rows[1:], strict=False):
+        best = max(range(len(speakers)), key=lambda index: scores[index])
+        change = scores[best] - (SENTENCE_SWITCH_S if before.text.endswith(SENTENCE_END) else SWITCH_S)
+        origins.append([index if score >= change else best for index, score in enumerate(scores)])
+        scores = [max(score, change) + overlap for score, overlap in zip(scores, row, strict=True)]
+    path = [max(range(len(speakers)), key=lambda index: scores[index])]
+    for origin in reversed(origins):
+        path.append(origin[path[-1]])
+    return path[::-1]
+
+
+def _overlap(word: Word, speaker: str | None, turns: Sequence[SpeakerTurn]) -> float:
+    """Seconds of `word` in which `speaker` speaks."""
+    mine = (turn for turn in turns if turn.speaker == speaker)
+    seconds = sum(max(0.0, min(word.end, turn.end) - max(word.start, turn.start)) for turn in mine)
+    return seconds if speaker else UNSURE_WEIGHT * seconds
+
+
+def _runs(words: Sequence[Word], speakers: Sequence[str | None]) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    for word, speaker in zip(words, speakers, strict=True):
+        if runs and runs[-1].speaker == speaker:
+            runs[-1] = Run(speaker, (*runs[-1].words, word))
+        else:
+            runs.append(Run(speaker, (word,)))
+    return tuple(runs)
