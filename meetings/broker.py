@@ -7,6 +7,8 @@ The embedded one runs with `appendfsync always`: a reply to a write means that t
 from __future__ import annotations
 
 import contextlib
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import redis
@@ -55,6 +57,16 @@ def connect_sync() -> redis.Redis:
     return redis.Redis.from_url(broker_url(), socket_timeout=5, socket_connect_timeout=5, decode_responses=False)
 
 
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Children started inside never get SIGINT: a terminal sends Ctrl-C to all processes, and the broker goes last."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class EmbeddedBroker:
     """A real Valkey server as a child process, reachable by a Unix socket that only this user can open."""
 
@@ -82,7 +94,8 @@ class EmbeddedBroker:
 
         self._end_orphan()
         try:
-            self._server.start(timeout=60)
+            with _deaf_to_interrupts():
+                self._server.start(timeout=60)
         except (ValkeyServerError, OSError) as error:
             raise BrokerStartError(f"The embedded Valkey did not start: {error}") from error
 
