@@ -1,8 +1,8 @@
 """Recovery: seconds from the kill of a process in mid-sentence until text reaches a viewer again.
 
 A host plays the clip at real time, a viewer reads. After nine seconds the process is killed; the figure is the time
-from then to the next text (partial or final) on the viewer's screen, once for each process. In the same run: whether the
-transcript is that of an undisturbed one.
+from then to the next text (partial or final) on the viewer's screen, once for each process. In the same run: whether
+the transcript is that of an undisturbed one.
 """
 
 from __future__ import annotations
