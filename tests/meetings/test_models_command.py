@@ -22,22 +22,27 @@ def empty_machine(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
 
 
+def listed(name: str) -> list[str]:
+    """The columns of one model in the list."""
+    rows = [line.split() for line in models_command("list").splitlines()]
+    return next(row for row in rows if row[0] == name)
+
+
 def test_list_says_what_is_here(whisper_base: Path) -> None:
-    base, turbo = models_command("list").splitlines()
-    assert base.split()[:6] == ["whisper-base", "asr", "starter", "here", "141", "MiB"]
-    assert turbo.split()[:3] == ["whisper-large-v3-turbo", "asr", "gpu"]
+    assert listed("whisper-base")[:6] == ["whisper-base", "asr", "starter", "here", "141", "MiB"]
+    assert listed("whisper-large-v3-turbo")[:3] == ["whisper-large-v3-turbo", "asr", "gpu"]
 
 
 def test_list_tells_absent_from_damaged(empty_machine: Path) -> None:
-    assert models_command("list").split()[3] == "absent"
+    assert listed("whisper-base")[3] == "absent"
     (empty_machine / "whisper-base").mkdir()
     (empty_machine / "whisper-base" / "model.bin").write_bytes(b"cut")
-    assert models_command("list").split()[3] == "damaged"
+    assert listed("whisper-base")[3] == "damaged"
 
 
 def test_fetch_leaves_what_is_whole(whisper_base: Path) -> None:
     before = (whisper_base / "model.bin").stat().st_mtime_ns
-    assert models_command("fetch") == f"whisper-base: {whisper_base}\n"
+    assert models_command("fetch", "whisper-base") == f"whisper-base: {whisper_base}\n"
     assert (whisper_base / "model.bin").stat().st_mtime_ns == before
 
 
@@ -47,7 +52,7 @@ def test_verify_reads_every_byte(whisper_base: Path) -> None:
 
 def test_verify_names_what_is_missing_and_the_remedy(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match=r"model\.bin is missing; run `manage\.py models fetch whisper-base`"):
-        models_command("verify")
+        models_command("verify", "whisper-base")
 
 
 def test_an_unknown_name_is_bad_input(empty_machine: Path) -> None:
