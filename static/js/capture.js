@@ -1,5 +1,7 @@
 /** From a stream of sound to frames: the audio graph, its watch over the track, and a stop that loses nothing. */
+import { SoundError } from "./microphone.js";
 
+const NO_WORKLET = "A part of this page could not be loaded. Check the connection, then start again.";
 const FRAME_RATE = 16_000;
 const WATCH_MS = 1_000;
 /** The audio thread posts ten frames a second; none for this long means that it stands still. */
@@ -29,10 +31,16 @@ export class Capture extends EventTarget {
     if (this.track.muted) queueMicrotask(() => this.#tell("trouble", "muted"));
   }
 
-  /** @param {MediaStream} stream @param {string} workletUrl */
+  /** Rejects with SoundError. @param {MediaStream} stream @param {string} workletUrl */
   static async open(stream, workletUrl) {
     const { context, source } = connectedContext(stream);
-    await context.audioWorklet.addModule(workletUrl);
+    try {
+      await context.audioWorklet.addModule(workletUrl);
+    } catch (error) {
+      for (const track of stream.getTracks()) track.stop();
+      await context.close();
+      throw new SoundError(NO_WORKLET, { cause: error });
+    }
     const node = new AudioWorkletNode(context, "pcm", { numberOfOutputs: 1, outputChannelCount: [1] });
     source.connect(node);
     // An unconnected node is not run everywhere; this one writes silence.

@@ -17,10 +17,17 @@ export class HostControls {
     }
     this.meter = new LevelMeter(...["level", "level-bar", "level-text"].map((name) => page.querySelector(`[data-${name}]`)));
     this.hasConsent = false;
+    this.mayStart = true;
     this.#listen(page);
     this.#listDevices();
     this.#show(session.state);
     if (obstacle() !== null) this.#refuse(obstacle());
+  }
+
+  /** Without a server that takes the sound there is nothing to start. */
+  allowStart(isAllowed) {
+    this.mayStart = isAllowed;
+    this.#show(this.session.state);
   }
 
   #listen(page) {
@@ -88,7 +95,7 @@ export class HostControls {
     this.finished.hidden = state !== "ended";
     this.setup.hidden = isRunning || state === "ending";
     this.start.hidden = state === "capturing" || state === "ending";
-    this.start.disabled = state === "starting";
+    this.start.disabled = state === "starting" || !this.mayStart;
     this.start.textContent = LABELS[state] ?? LABELS.idle;
     this.pause.hidden = state !== "capturing";
     this.end.hidden = !isRunning;

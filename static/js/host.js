@@ -39,51 +39,64 @@ function review() {
 async function host() {
   const frames = new UnsavedFrames(await openStore());
   await frames.restore();
-  let takeover = false;
-  const socket = new ReturningSocket(() =>
-    socketUrl(`/ws/host/${meeting}/`, {
-      token,
-      session: pageSession(),
-      after: feed.store.lastSeq,
-      ...(takeover ? { takeover: "1" } : {}),
-    }),
-  );
+  const claim = { takeover: false };
+  const socket = new ReturningSocket(() => hostUrl(feed.store.lastSeq, claim));
   const feed = new CaptionFeed(socket, page);
   const uplink = new Uplink(socket, frames, new Tally(meeting));
   const session = new HostSession(socket, uplink, worklet);
   const alarm = new Alarm(find("alarm"));
-  const ledger = new Ledger(find("ledger"));
-  new HostControls(page, session, alarm);
-  showSound(uplink, ledger);
+  const controls = new HostControls(page, session, alarm);
+  showSound(socket, uplink);
   raiseAlarms(uplink, session, alarm);
-
-  socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
-  feed.addEventListener("state", ({ detail }) => detail === "ended" && finish());
-  socket.addEventListener("closed", ({ detail }) => {
-    find("takeover").hidden = detail.code !== TAKEN;
-    if (session.state === "ended") return;
-    if (OVER.includes(detail.code)) finish();
-    else session.abandon();
-  });
-  find("takeover").addEventListener("click", () => {
-    takeover = true;
-    find("takeover").hidden = true;
-    socket.connect();
-  });
+  followMeeting(socket, feed, session, alarm, controls);
+  offerTakeover(socket, claim, controls);
   window.addEventListener("beforeunload", (event) => {
     if (frames.seconds >= UNSAVED_SECONDS || session.state === "capturing") event.preventDefault();
   });
   socket.connect();
-
-  /** The server closes the socket itself, after the last captions. */
-  function finish() {
-    alarm.clearAll();
-    if (frames.length > 0) alarm.raise("lost");
-    session.finish();
-  }
 }
 
-function showSound(uplink, ledger) {
+function hostUrl(after, { takeover }) {
+  const parameters = { token, session: pageSession(), after };
+  return socketUrl(`/ws/host/${meeting}/`, takeover ? { ...parameters, takeover: "1" } : parameters);
+}
+
+/** Ends with the meeting, and stops listening where the server will have no more of it. */
+function followMeeting(socket, feed, session, alarm, controls) {
+  function finish() {
+    alarm.clearAll();
+    if (session.uplink.frames.length > 0) alarm.raise("lost");
+    session.finish();
+  }
+  // The server closes the socket itself, after the last captions.
+  feed.addEventListener("state", ({ detail }) => detail === "ended" && finish());
+  socket.addEventListener("closed", ({ detail }) => {
+    if (OVER.includes(detail.code)) {
+      finish();
+      return;
+    }
+    controls.allowStart(false);
+    if (session.state !== "idle") alarm.raise(detail.message);
+    session.abandon();
+  });
+}
+
+function offerTakeover(socket, claim, controls) {
+  const button = find("takeover");
+  socket.addEventListener("closed", ({ detail }) => (button.hidden = detail.code !== TAKEN));
+  button.addEventListener("click", () => {
+    claim.takeover = true;
+    button.hidden = true;
+    controls.allowStart(true);
+    socket.connect();
+  });
+  // Once is enough: a page that comes back later must not push out whoever took over meanwhile.
+  socket.addEventListener("message", ({ detail }) => detail.type === "ready" && (claim.takeover = false));
+}
+
+function showSound(socket, uplink) {
+  const ledger = new Ledger(find("ledger"));
+  socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
   uplink.addEventListener("change", () => {
     ledger.setCaptured(uplink.capturedSeconds);
     const { seconds } = uplink.frames;

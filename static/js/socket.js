@@ -57,12 +57,14 @@ export class ReturningSocket extends EventTarget {
     clearTimeout(this.timer);
     this.stopped = false;
     this.lastError = null;
+    const previous = this.socket;
     const socket = new WebSocket(this.url());
     this.socket = socket;
+    previous?.close();
     const opening = setTimeout(() => socket.close(), OPENING_TIMEOUT_MS);
     socket.addEventListener("open", () => {
       clearTimeout(opening);
-      this.#tell("open");
+      if (this.socket === socket) this.#tell("open");
     });
     socket.addEventListener("message", (event) => this.#received(socket, event.data));
     socket.addEventListener("close", (event) => {

@@ -150,6 +150,18 @@ class TestCut:
         expect(host.locator("[data-connection]")).to_have_text("Another host is live in this meeting.")
         host.get_by_role("button", name="Take over here").click()
         assert server.wait_for_socket(2)["takeover"] == "1"
+        server.say(ready(), hello(state="live"))
+        expect(host.locator("[data-connection]")).to_have_text("Live")
+        server.close(1012)
+        assert "takeover" not in server.wait_for_socket(3)
+
+    def test_a_host_that_is_pushed_out_is_told_loudly(self, host: Page, server: ScriptedIngest) -> None:
+        start(host)
+        server.wait_for_frames(2)
+        server.close(4409)
+        expect(host.get_by_role("alert")).to_contain_text("This meeting is being hosted from another page.")
+        expect(host.get_by_role("button", name="Start captions")).to_be_disabled()
+        expect(host.get_by_role("button", name="Take over here")).to_be_visible()
 
     def test_a_page_keeps_its_name_through_a_reload(self, host: Page, server: ScriptedIngest) -> None:
         first = server.wait_for_socket(1)["session"]
@@ -158,6 +170,15 @@ class TestCut:
 
 
 class TestAlarm:
+    def test_a_part_that_cannot_be_loaded_is_told(self, host: Page) -> None:
+        host.evaluate(
+            "() => { AudioWorklet.prototype.addModule = async () => { throw new DOMException('', 'AbortError'); }; }"
+        )
+        host.get_by_role("button", name="Start captions").click()
+        host.get_by_role("button", name="They know: start").click()
+        expect(host.get_by_role("alert")).to_contain_text("A part of this page could not be loaded.")
+        expect(host.get_by_role("button", name="Start captions")).to_be_enabled()
+
     def test_a_microphone_that_stops_is_told_at_once(self, host: Page, server: ScriptedIngest) -> None:
         host.evaluate(
             """() => {

@@ -97,7 +97,7 @@ def take_pictures(host: Page, viewer: Page) -> None:
         return
     IMAGES.mkdir(parents=True, exist_ok=True)
     expect(viewer.locator("[data-notice]")).to_be_hidden(timeout=60_000)
-    expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("[012] s"), timeout=60_000)
+    expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("^[0-3] s$"), timeout=60_000)
     host.screenshot(path=IMAGES / "host.png")
     viewer.set_viewport_size({"width": 900, "height": 420})
     viewer.screenshot(path=IMAGES / "viewer.png")
