@@ -18,6 +18,9 @@ DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 OURS_ALONE = ("PARLANCE_MODELS_DIR", "PARLANCE_SCREENSHOTS")
 """Variables that may reach the tests; all other settings of a shell could aim them at something real."""
 
+TEST_DATABASE_URL = os.environ.pop("PARLANCE_TEST_DATABASE_URL", "")
+"""Runs the tests on another database than SQLite: a PostgreSQL server in which they may create one."""
+
 if settings.configured:
     pytest.exit("Unset DJANGO_SETTINGS_MODULE: the settings must load after their folder is chosen.", returncode=2)
 
@@ -26,6 +29,8 @@ for name in list(os.environ):
         del os.environ[name]
 os.environ.setdefault("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models"))
 os.environ["PARLANCE_DATA"] = tempfile.mkdtemp(prefix="parlance-tests-")
+if TEST_DATABASE_URL:
+    os.environ["DATABASE_URL"] = TEST_DATABASE_URL
 # A busy machine makes any example slow; slowness is measured in benchmarks/.
 hypothesis.settings.register_profile("parlance", deadline=None)
 hypothesis.settings.load_profile("parlance")
@@ -42,6 +47,8 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """A database in a file of this process, as in production: threads lock it as they would there."""
+    if TEST_DATABASE_URL:
+        return
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{os.environ['PARLANCE_DATA']}/tests.sqlite3"
 
 
