@@ -1,6 +1,7 @@
 """From voice prints to speakers: one by one while a meeting runs, all together afterwards.
 
-Two voices of one window are two people (cannot-link), whatever their prints say. Similarities are cosines. With CAM++
+Two voices of one window are two people (cannot-link), unless their prints leave no doubt: the segmentation sometimes
+takes a voice after a pause for another one. Similarities are cosines. With CAM++
 and two seconds of clean speech, 95 % of those of one voice lie above 0.6 and 95 % of two voices below 0.3
 (`docs/speakers.md`), so the thresholds stand in a wide gap.
 """
@@ -24,6 +25,9 @@ SAME = 0.4
 GUESS = 0.15
 """The same for a print of less than FOUNDING_S, which is too rough to tell of a new voice."""
 
+SURE = 0.55
+"""Similarity from which on two voices of one window are one person nevertheless."""
+
 FOUNDING_S = 1.0
 """Seconds of clean speech that make a new speaker known."""
 
@@ -32,6 +36,9 @@ LARGEST = 2000
 
 APART = 2.0
 """Cosine distance of opposites: that of two voices in one window."""
+
+NOBODY = np.zeros((0, 0), np.float32)
+"""The directions of no speakers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,42 +70,53 @@ class Gallery:
         return len(self._sums)
 
     def recognise(self, voices: Sequence[LocalVoice]) -> list[int]:
-        """The number of each voice of one window, or UNSURE; two voices never get the same number."""
-        numbers = [UNSURE] * len(voices)
-        for index, known in self._matches(voices):
-            numbers[index] = known + self._first
-            self._learn(known, voices[index])
+        """The number of each voice of one window, or UNSURE."""
+        numbers = match_voices(voices, self._directions(), least=GUESS if self._is_full else SAME)
         for index, voice in enumerate(voices):
-            if numbers[index] == UNSURE and self._is_founding(voice):
+            if numbers[index] == UNSURE and is_founding(voice) and not self._is_full:
                 self._sums.append(np.zeros_like(voice.print))
-                numbers[index] = len(self._sums) - 1 + self._first
-                self._learn(len(self._sums) - 1, voice)
-        return numbers
+                numbers[index] = len(self._sums) - 1
+            if numbers[index] != UNSURE:
+                self._learn(numbers[index], voice)
+        return [number if number == UNSURE else number + self._first for number in numbers]
 
-    def _matches(self, voices: Sequence[LocalVoice]) -> list[tuple[int, int]]:
-        """Pairs of a voice and a known speaker that are similar enough: together the most similar choice."""
-        heard = [index for index, voice in enumerate(voices) if voice.print is not None]
-        if not heard or not self._sums:
-            return []
-        similar = np.array([voices[index].print for index in heard]) @ directions(self._sums).T
-        enough = similar >= np.array([self._least(voices[index]) for index in heard])[:, None]
-        # A pair that is not similar enough must never cost a pair that is.
-        rows, columns = linear_sum_assignment(np.where(enough, similar + APART, 0.0), maximize=True)
-        return [(heard[row], column) for row, column in zip(rows, columns, strict=True) if enough[row, column]]
-
-    def _least(self, voice: LocalVoice) -> float:
-        return SAME if voice.clean_s >= FOUNDING_S and not self._is_full else GUESS
-
-    def _is_founding(self, voice: LocalVoice) -> bool:
-        return voice.print is not None and voice.clean_s >= FOUNDING_S and not self._is_full
+    def _directions(self) -> np.ndarray:
+        return directions(self._sums) if self._sums else NOBODY
 
     @property
     def _is_full(self) -> bool:
         return self._maximum is not None and len(self._sums) >= self._maximum
 
     def _learn(self, known: int, voice: LocalVoice) -> None:
-        if voice.print is not None and voice.clean_s >= FOUNDING_S:
+        if is_founding(voice):
             self._sums[known] = self._sums[known] + voice.clean_s * voice.print
+
+
+def is_founding(voice: LocalVoice) -> bool:
+    """Whether its print is good enough to make a speaker known."""
+    return voice.print is not None and voice.clean_s >= FOUNDING_S
+
+
+def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: float) -> list[int]:
+    """For each voice of one window the row of `known`, directions of shape (speakers, width), that it is; or UNSURE.
+
+    Together they get the most similar choice (Kuhn-Munkres). Prints of enough clean speech must be as similar as
+    `least`, others as GUESS.
+    """
+    numbers = [UNSURE] * len(voices)
+    heard = [index for index, voice in enumerate(voices) if voice.print is not None]
+    if not heard or not len(known):
+        return numbers
+    similar = np.array([voices[index].print for index in heard]) @ known.T
+    enough = similar >= np.array([least if is_founding(voices[index]) else GUESS for index in heard])[:, None]
+    # A pair that is not similar enough must never cost a pair that is.
+    pairs = zip(*linear_sum_assignment(np.where(enough, similar + APART, 0.0), maximize=True), strict=True)
+    chosen = {row: column for row, column in pairs if enough[row, column]}
+    for row, index in enumerate(heard):
+        best = int(similar[row].argmax())
+        is_sure = similar[row, best] >= SURE
+        numbers[index] = best if is_sure else int(chosen.get(row, UNSURE))
+    return numbers
 
 
 def directions(sums: Sequence[np.ndarray]) -> np.ndarray:
@@ -111,24 +129,19 @@ def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) 
     """The number of each voice in each window, or UNSURE, knowing the whole recording.
 
     Agglomerative clustering with average linkage of the prints from enough clean speech; then every print goes to the
-    cluster with the nearest mean, two of one window never to the same. Numbers count from 0 in order of appearance.
+    cluster with the nearest mean, two of one window to two. Numbers count from 0 in order of appearance.
     """
     means = _means(_sample(windows), hint)
     if not len(means):
         return [[UNSURE] * len(voices) for voices in windows]
-    numbers = [_nearest(voices, means) for voices in windows]
+    numbers = [match_voices(voices, means, least=-1.0) for voices in windows]
     order = list(dict.fromkeys(number for window in numbers for number in window if number != UNSURE))
     return [[UNSURE if number == UNSURE else order.index(number) for number in window] for window in numbers]
 
 
 def _sample(windows: Sequence[Sequence[LocalVoice]]) -> list[tuple[int, LocalVoice]]:
     """Voices to cluster with their window, at most about LARGEST: windows overlap, so some may be left out."""
-    founding = [
-        (index, voice)
-        for index, voices in enumerate(windows)
-        for voice in voices
-        if voice.print is not None and voice.clean_s >= FOUNDING_S
-    ]
+    founding = [(index, voice) for index, voices in enumerate(windows) for voice in voices if is_founding(voice)]
     every = -(-len(founding) // LARGEST)
     return [(index, voice) for index, voice in founding if index % every == 0]
 
@@ -136,7 +149,7 @@ def _sample(windows: Sequence[Sequence[LocalVoice]]) -> list[tuple[int, LocalVoi
 def _means(sample: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> np.ndarray:
     """The direction of each cluster of `sample`, shape (clusters, width)."""
     if not sample:
-        return np.zeros((0, 0), np.float32)
+        return NOBODY
     prints = np.array([voice.print for _, voice in sample])
     seconds = np.array([voice.clean_s for _, voice in sample])
     labels = _agglomerate(prints, np.array([index for index, _ in sample]), hint)
@@ -149,20 +162,9 @@ def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> 
     if len(prints) == 1:
         return np.ones(1, int)
     distances = 1.0 - prints @ prints.T
-    distances[windows[:, None] == windows] = APART
+    distances[(windows[:, None] == windows) & (distances > 1.0 - SURE)] = APART
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances.clip(min=0.0), checks=False), "average")
     labels = fcluster(tree, 1.0 - SAME, "distance")
     count = int(np.clip(labels.max(), hint.minimum, hint.maximum))
     return labels if labels.max() == count else fcluster(tree, count, "maxclust")
-
-
-def _nearest(voices: Sequence[LocalVoice], means: np.ndarray) -> list[int]:
-    numbers = [UNSURE] * len(voices)
-    heard = [index for index, voice in enumerate(voices) if voice.print is not None]
-    if heard:
-        similar = np.array([voices[index].print for index in heard]) @ means.T
-        for row, column in zip(*linear_sum_assignment(similar, maximize=True), strict=True):
-            if similar[row, column] >= GUESS or voices[heard[row]].clean_s >= FOUNDING_S:
-                numbers[heard[row]] = int(column)
-    return numbers

@@ -10,8 +10,11 @@ import numpy as np
 CELL_S = 0.02
 """Seconds of a cell: time is cut into cells in which a speaker speaks or does not."""
 
-SHORTEST_CELLS = 10
-"""Turns and pauses inside a turn shorter than this, 0.2 s, are no turns and no pauses."""
+SHORTEST_TURN = 10
+"""Cells that make a turn: 0.2 s."""
+
+SHORTEST_PAUSE = 50
+"""Cells that make a pause: 1 s. Within less the same voice has not stopped."""
 
 UNSURE = -1
 """Instead of a speaker's number: somebody speaks, and it cannot be said who."""
@@ -59,7 +62,7 @@ def smoothed_spans(active: np.ndarray) -> list[tuple[int, int]]:
     """Half-open spans in which `active`, bool, shape (cells,), holds, without short pauses and short spans."""
     merged: list[tuple[int, int]] = []
     for first, last in spans(active):
-        if merged and first - merged[-1][1] < SHORTEST_CELLS:
+        if merged and first - merged[-1][1] < SHORTEST_PAUSE:
             merged[-1] = (merged[-1][0], last)
         else:
             merged.append((first, last))
@@ -67,7 +70,7 @@ def smoothed_spans(active: np.ndarray) -> list[tuple[int, int]]:
     return [
         (first, last)
         for first, last in merged
-        if last - first >= SHORTEST_CELLS or first == edges[0] or last == edges[1]
+        if last - first >= SHORTEST_TURN or first == edges[0] or last == edges[1]
     ]
 
 
