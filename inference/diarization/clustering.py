@@ -31,6 +31,10 @@ SURE = 0.55
 FOUNDING_S = 1.0
 """Seconds of clean speech that make a new speaker known."""
 
+ALIKE = 0.5
+"""Similarity of two clusters' directions from which on they are one speaker: means of many prints waver less than
+prints, so what the tree of single prints left divided is joined, wherever it was cut."""
+
 LARGEST = 2000
 """Prints clustered at once: time and memory grow with the square."""
 
@@ -128,8 +132,9 @@ def directions(sums: Sequence[np.ndarray]) -> np.ndarray:
 def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) -> list[list[int]]:
     """The number of each voice in each window, or UNSURE, knowing the whole recording.
 
-    Agglomerative clustering with average linkage of the prints from enough clean speech; then every print goes to the
-    cluster with the nearest mean, two of one window to two. Numbers count from 0 in order of appearance.
+    Prints of enough clean speech are clustered (agglomerative, average linkage), and clusters whose means are alike
+    are joined. Then every print goes to the nearest mean, those of one window to different ones. Numbers count from 0
+    in order of appearance.
     """
     means = _means(_sample(windows), hint)
     if not len(means):
@@ -154,7 +159,21 @@ def _means(sample: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> np.nd
     seconds = np.array([voice.clean_s for _, voice in sample])
     labels = _agglomerate(prints, np.array([index for index, _ in sample]), hint)
     weighted = prints * seconds[:, None]
-    return directions([weighted[labels == label].sum(axis=0) for label in np.unique(labels)])
+    sums = [weighted[labels == label].sum(axis=0) for label in np.unique(labels)]
+    return directions(_join_alike(sums, minimum=hint.minimum))
+
+
+def _join_alike(sums: list[np.ndarray], *, minimum: int) -> list[np.ndarray]:
+    """Adds up the most similar two of `sums` while they are alike, and more than `minimum` are left."""
+    while len(sums) > minimum:
+        similar = directions(sums) @ directions(sums).T
+        np.fill_diagonal(similar, -1.0)
+        one, other = np.unravel_index(similar.argmax(), similar.shape)
+        if similar[one, other] < ALIKE:
+            break
+        joined = sums[one] + sums[other]
+        sums = [joined, *(each for index, each in enumerate(sums) if index not in (one, other))]
+    return sums
 
 
 def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> np.ndarray:
