@@ -1,7 +1,7 @@
 """A recorded file, spoken into a meeting through the host socket as a browser would do it.
 
 Frames are kept until they are acknowledged; a dropped socket is opened again, and what the server has not stored goes
-again. So a replay may be cut, or started a second time, and the meeting still hears the file once.
+again. Like a page that is opened anew, a replay follows whatever the meeting has heard before it.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class Frame:
     number: int
     pcm: bytes
 
-    def message(self) -> bytes:
-        """As it goes over the wire."""
-        return HEADER.pack(self.number) + self.pcm
+    def message(self, first: int) -> bytes:
+        """As it goes over the wire, where the file's first frame has the number `first`."""
+        return HEADER.pack(first + self.number) + self.pcm
 
 
 def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[Frame]:
@@ -152,13 +152,15 @@ class Replay:
         pause: Callable[[int], float] = jittered_pause,
         on_stored: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`url` is the host socket's with its token; `on_stored` is told the newest frame that is durable."""
+        """`url` is the host socket's with its token; `on_stored` is told the file's newest frame that is durable."""
         self._window = FrameWindow(frames)
         self._url = f"{url}&session={uuid.uuid4().hex}"
         self._speed = speed
         self._pause = pause
         self._on_stored = on_stored
         self._acknowledged = asyncio.Event()
+        self._first: int | None = None
+        """The meeting's number of the file's first frame; set by the first connection."""
         self._epoch: float | None = None
         """Clock time at which frame 0 would have begun to be spoken."""
 
@@ -188,9 +190,11 @@ class Replay:
 
     async def _talk(self, socket: ClientConnection) -> None:
         """One connection; returns when the whole file is durable."""
-        self._window.resume(await _next_frame(socket))
-        sending = asyncio.create_task(self._send(socket))
-        listening = asyncio.create_task(self._listen(socket))
+        next_frame = await _next_frame(socket)
+        first = self._first = next_frame if self._first is None else self._first
+        self._window.resume(next_frame - first)
+        sending = asyncio.create_task(self._send(socket, first))
+        listening = asyncio.create_task(self._listen(socket, first))
         try:
             done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -200,24 +204,25 @@ class Replay:
             listening.cancel()
             await asyncio.gather(sending, listening, return_exceptions=True)
 
-    async def _send(self, socket: ClientConnection) -> None:
+    async def _send(self, socket: ClientConnection, first: int) -> None:
         while True:
             frame = self._window.take()
             if frame is not None:
                 await asyncio.sleep(self._until_spoken(frame, time.monotonic()))
-                await socket.send(frame.message())
+                await socket.send(frame.message(first))
             elif self._window.is_done:
                 return
             else:
                 self._acknowledged.clear()
                 await self._acknowledged.wait()
 
-    async def _listen(self, socket: ClientConnection) -> None:
+    async def _listen(self, socket: ClientConnection, first: int) -> None:
         while True:
             message = json.loads(await socket.recv())
             if message["type"] == "ack":
-                self._window.acknowledge(message["frame"])
-                self._on_stored(message["frame"])
+                number = message["frame"] - first
+                self._window.acknowledge(number)
+                self._on_stored(number)
                 self._acknowledged.set()
 
     def _until_spoken(self, frame: Frame, now: float) -> float:

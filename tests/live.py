@@ -134,8 +134,7 @@ class RunningParlance:
         """The running child `inference`, `web` or `valkey-server`."""
         assert self._live is not None
         for child in psutil.Process(self._live.pid).children(recursive=True):
-            line = child.cmdline()
-            if line and (Path(line[0]).name == name or (len(line) > 2 and line[2] == name)):
+            if _is_named(child, name):
                 return child
         raise AssertionError(f"{name} is not running")
 
@@ -146,6 +145,14 @@ class RunningParlance:
             if line.startswith("Sign in once with "):
                 self.sign_in_link = line.split()[-1]
                 said.set()
+
+
+def _is_named(process: psutil.Process, name: str) -> bool:
+    try:
+        line = process.cmdline()
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return False
+    return bool(line) and (Path(line[0]).name == name or line[2:3] == [name])
 
 
 @contextmanager

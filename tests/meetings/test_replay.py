@@ -97,20 +97,14 @@ async def test_a_cut_connection_continues_where_the_server_stopped(code: int) ->
     assert server.connections == 4
 
 
-async def test_what_is_stored_already_is_not_sent_again() -> None:
-    server = ScriptedServer(stored=[frame.pcm for frame in numbered(60)])
-    sent: list[int] = []
-
+async def test_a_second_replay_follows_the_first() -> None:
+    heard_before = [b"before"] * 60
+    server = ScriptedServer(stored=list(heard_before), cuts=[(30, 1012)])
+    stored: list[int] = []
     async with serving(server) as url:
-        await Replay(numbered(100), url, speed=FAST, on_stored=sent.append).run()
-    assert sent == list(range(60, 100))
-    assert server.stored == [frame.pcm for frame in numbered(100)]
-
-
-async def test_a_file_that_is_stored_to_its_end_is_done_at_once() -> None:
-    server = ScriptedServer(stored=[frame.pcm for frame in numbered(5)])
-    await replay(server, numbered(5))
-    assert server.connections == 1
+        await Replay(numbered(100), url, speed=FAST, pause=lambda attempt: 0.0, on_stored=stored.append).run()
+    assert server.stored == heard_before + [frame.pcm for frame in numbered(100)]
+    assert stored[-1] == 99
 
 
 @pytest.mark.parametrize(
