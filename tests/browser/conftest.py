@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.conftest import REPOSITORY
+from tests.live import RunningParlance, running_parlance
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -93,3 +94,10 @@ def page(browser: Browser, module_server: str) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="module")
+def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
+    """The real product in a folder of its own."""
+    with running_parlance() as parlance:
+        yield parlance

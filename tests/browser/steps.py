@@ -1,0 +1,40 @@
+"""What a host does, step by step, in a real page of the real product."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, ViewportSize, expect
+
+from tests.live import RunningParlance
+
+DESKTOP: ViewportSize = {"width": 1280, "height": 800}
+
+
+def wait_until_captured(host: Page, seconds: float) -> None:
+    host.wait_for_function(
+        """(seconds) => {
+            const [minutes, rest] = document.querySelector("[data-figure=captured]").textContent.split(":");
+            return minutes * 60 + Number(rest) >= seconds;
+        }""",
+        arg=seconds,
+        timeout=60_000,
+    )
+
+
+def create_meeting(host: Page, parlance: RunningParlance) -> str:
+    """Signs in, makes a meeting, and returns the viewers' link."""
+    host.goto(parlance.sign_in_link)
+    host.get_by_label("Title").fill("Weekly planning")
+    host.get_by_role("button", name="Create meeting").click()
+    expect(host.locator("[data-connection]")).to_have_text("Waiting for the host")
+    return host.get_by_label("Link for readers").input_value()
+
+
+def start_captions(host: Page) -> None:
+    host.get_by_role("button", name="Start captions").click()
+    host.get_by_role("button", name="They know: start").click()
+    expect(host.get_by_role("button", name="Pause")).to_be_visible()
+
+
+def end_meeting(host: Page) -> None:
+    host.get_by_role("button", name="End meeting").click()
+    expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible(timeout=60_000)

@@ -1,0 +1,51 @@
+"""Takes the README's pictures: `PARLANCE_SCREENSHOTS=1 .venv/bin/python -m pytest tests/browser/test_pictures.py`."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.steps import create_meeting, end_meeting, start_captions, wait_until_captured
+from tests.conftest import REPOSITORY
+from tests.live import RunningParlance
+
+CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+IMAGES = REPOSITORY / "docs" / "images"
+MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
+SPEECH_S = 60
+AFTER_S = 34
+
+pytestmark = pytest.mark.skipif(os.environ.get("PARLANCE_SCREENSHOTS") != "1", reason="writes into docs/images")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def microphone() -> None:
+    """The clip again and again: a picture of a meeting shows somebody speaking."""
+    samples, rate = soundfile.read(CLIP, dtype="int16")
+    soundfile.write(MICROPHONE, np.resize(samples, SPEECH_S * rate), rate)
+
+
+def page_of(browser: Browser, *, width: int, height: int) -> Page:
+    return browser.new_context(viewport={"width": width, "height": height}).new_page()
+
+
+@pytest.mark.timeout(240)
+def test_takes_the_pictures(parlance: RunningParlance, browser: Browser) -> None:
+    host = page_of(browser, width=1280, height=720)
+    viewer = page_of(browser, width=900, height=420)
+    viewer.goto(create_meeting(host, parlance))
+    start_captions(host)
+    wait_until_captured(host, AFTER_S)
+    expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("^[0-6] s$"), timeout=60_000)
+    expect(viewer.locator("[data-captions] .partial")).to_be_visible(timeout=60_000)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    host.screenshot(path=IMAGES / "host.png")
+    viewer.screenshot(path=IMAGES / "viewer.png")
+    end_meeting(host)
