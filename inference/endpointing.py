@@ -36,13 +36,13 @@ class EndpointPolicy:
     """Speech probability below which a window inside an utterance counts as pause."""
     pre_roll: float = 0.3
     """Audio kept before the onset: the first consonant comes before the detector is sure."""
-    pauses: tuple[tuple[float, float], ...] = ((1.0, 0.8), (6.0, 0.3))
+    pauses: tuple[tuple[float, float], ...] = ((1.0, 0.4), (3.0, 0.2))
     """(length of the utterance so far, pause that closes it), interpolated: the longer it is, the shorter the pause."""
-    cap: float = 12.0
+    cap: float = 8.0
     """No utterance is longer."""
-    cap_search: float = 3.0
+    cap_search: float = 2.5
     """At the cap the cut goes to the least speech-like place in this much audio before it."""
-    overlap: float = 0.15
+    overlap: float = 0.1
     """Audio of the closing pause that the next utterance may start with."""
 
     def pause(self, length: float) -> float:
@@ -99,6 +99,11 @@ class Endpointer:
         if self.start is not None:
             return self.start
         return max(self._floor, self.window * WINDOW - _samples(self.policy.pre_roll))
+
+    @property
+    def pause(self) -> int:
+        """Samples of silence at the end of the open utterance."""
+        return self._pause
 
     def push(self, probability: float) -> Utterance | None:
         """Takes the next window; returns the utterance that it closes."""

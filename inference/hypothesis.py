@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference.asr import DecodedWord, Hypothesis, spell
 
@@ -12,13 +12,15 @@ from inference.asr import DecodedWord, Hypothesis, spell
 class LivePolicy:
     """Seconds unless said otherwise. The figures behind the defaults are in docs/live-policy.md."""
 
-    first: float = 0.5
-    """Audio after the onset before the first live decode."""
-    step: float = 0.5
-    """New audio between two live decodes."""
+    first: float = 0.8
+    """Audio of an utterance, pre-roll included, before its first live decode."""
+    step: float = 0.6
+    """New audio between two live decodes while somebody speaks."""
     step_cost: float = 1.5
     """The step is at least this many times the last decode's compute time, so that a slow machine keeps up."""
-    hold_back: float = 0.4
+    breath: float = 0.1
+    """A pause this long is used to decode at once what was said before it, and then nothing until speech goes on."""
+    hold_back: float = 1.0
     """Words that end nearer than this to the end of the audio may still change: they are never forced."""
     sure: float = 0.3
     """Words at the end of the audio that are less probable than this are not shown yet."""
@@ -33,27 +35,37 @@ class HypothesisBuffer:
 
     def __init__(self, policy: LivePolicy) -> None:
         self._policy = policy
-        self._agreed: tuple[DecodedWord, ...] = ()
+        self._words: tuple[DecodedWord, ...] = ()
+        self._agreed = 0
         self.text = ""
 
     @property
     def prefix(self) -> tuple[int, ...]:
         """Tokens of the words agreed on."""
-        return tuple(token for word in self._agreed for token in word.tokens)
+        return tuple(token for word in self._words[: self._agreed] for token in word.tokens)
 
     def update(self, hypothesis: Hypothesis, *, audio_s: float) -> str:
         """Takes the decode of the first `audio_s` seconds of the utterance; returns the text to show."""
         limit = audio_s - self._policy.hold_back
         words = hypothesis.words
-        agreed = len(self._agreed)
+        agreed = self._agreed
         while agreed < len(words) and words[agreed].end <= limit:
             agreed += 1
-        self._agreed = words[:agreed]
-        self.text = spell(self._shown(words, agreed))
+        self._agreed = agreed
+        self._words = tuple(self._shown(words))
+        self.text = spell(self._words)
         return self.text
 
-    def _shown(self, words: Sequence[DecodedWord], agreed: int) -> Sequence[DecodedWord]:
+    def after(self, seconds: float) -> HypothesisBuffer:
+        """The words that begin at `seconds` or later, as the beginning of the utterance that starts there."""
+        rest = HypothesisBuffer(self._policy)
+        words = [word for word in self._words if word.start >= seconds]
+        rest._words = tuple(replace(word, start=word.start - seconds, end=word.end - seconds) for word in words)
+        rest.text = spell(words)
+        return rest
+
+    def _shown(self, words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:
         shown = len(words)
-        while shown > agreed and words[shown - 1].probability < self._policy.sure:
+        while shown > self._agreed and words[shown - 1].probability < self._policy.sure:
             shown -= 1
         return words[:shown]

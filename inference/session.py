@@ -83,7 +83,8 @@ class CaptionSession:
         self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
         self._closed: deque[_Closed] = deque()
-        self._reset_live()
+        self._live_cost = 0.0
+        self._begin_live(HypothesisBuffer(self._live_policy))
 
     @property
     def received(self) -> int:
@@ -161,7 +162,9 @@ class CaptionSession:
     def _close(self, utterance: Utterance) -> None:
         audio = self._buffer.slice(utterance.start, utterance.end)
         self._closed.append(_Closed(utterance, audio, self._config, self._endpointer.boundary, self._state))
-        self._reset_live()
+        is_cut = self._endpointer.start is not None
+        carried = self._hypothesis.after((utterance.end - utterance.start) / SAMPLE_RATE)
+        self._begin_live(carried if is_cut else HypothesisBuffer(self._live_policy))
 
     # -- finals -----------------------------------------------------------------------------------------------------
 
@@ -197,6 +200,8 @@ class CaptionSession:
                 self._language = heard.language
                 events.append(_final_caption(closed.utterance, heard))
             events.append(self._progress(closed.boundary, closed.detector))
+            if not self._closed and self._hypothesis.text:
+                events.append(self._partial())
         return events
 
     def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
@@ -205,23 +210,26 @@ class CaptionSession:
 
     # -- live -------------------------------------------------------------------------------------------------------
 
-    def _reset_live(self) -> None:
-        self._hypothesis = HypothesisBuffer(self._live_policy)
+    def _begin_live(self, hypothesis: HypothesisBuffer) -> None:
+        self._hypothesis = hypothesis
         self._live_until = 0
-        self._live_cost = 0.0
 
     def _is_live_due(self) -> bool:
         start = self._endpointer.start
         if start is None:
             return False
-        if not self._live_until:
-            return self._buffer.end - start >= self._live_policy.first * SAMPLE_RATE
+        heard = self._endpointer.window * WINDOW
+        if heard - start < self._live_policy.first * SAMPLE_RATE:
+            return False
+        new_speech = heard - self._endpointer.pause - max(start, self._live_until)
+        if self._endpointer.pause >= self._live_policy.breath * SAMPLE_RATE:
+            return new_speech > 0
         step = max(self._live_policy.step, self._live_policy.step_cost * self._live_cost)
-        return self._buffer.end - self._live_until >= step * SAMPLE_RATE
+        return not self._live_until or heard - self._live_until >= step * SAMPLE_RATE
 
     def _live_request(self) -> DecodeRequest:
         start = self._endpointer.earliest
-        self._live_until = self._buffer.end
+        self._live_until = self._endpointer.window * WINDOW
         return DecodeRequest(
             kind="live",
             start=start,
@@ -244,7 +252,11 @@ class CaptionSession:
         text = self._hypothesis.update(hypothesis, audio_s=audio_s)
         if text == shown:
             return []
-        return [PartialCaption(segment_id(request.start), round(request.start / SAMPLE_RATE, 2), text)]
+        return [self._partial()]
+
+    def _partial(self) -> PartialCaption:
+        start = self._endpointer.earliest
+        return PartialCaption(segment_id(start), round(start / SAMPLE_RATE, 2), self._hypothesis.text)
 
 
 def segment_id(start: int) -> str:

@@ -38,3 +38,12 @@ def test_a_decode_without_words_leaves_nothing_to_show() -> None:
     buffer = HypothesisBuffer(POLICY)
     assert buffer.update(hypothesis([]), audio_s=1.0) == ""
     assert buffer.prefix == ()
+
+
+def test_after_a_cut_the_words_behind_it_begin_the_next_utterance() -> None:
+    buffer = HypothesisBuffer(POLICY)
+    buffer.update(hypothesis([GOOD, MORNING, ALL]), audio_s=2.0)
+    rest = buffer.after(0.5)
+    assert rest.text == "morning all"
+    assert rest.prefix == ()
+    assert rest.after(0.3).text == "all"

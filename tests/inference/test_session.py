@@ -108,8 +108,37 @@ def test_live_text_comes_in_steps_and_ends_with_the_final() -> None:
         session.feed(samples[start : start + 1600])
         events += decode(session, live=True)
     partials = [event for event in events if isinstance(event, PartialCaption)]
-    assert [len(partial.text.split()) for partial in partials] == [2, 4, 6, 8, 10]
+    assert [len(partial.text.split()) for partial in partials] == [2, 4, 6, 8]
     assert {partial.segment for partial in partials} == {finals(events)[0].segment}
+
+
+def test_a_breath_is_used_to_show_all_that_was_said() -> None:
+    session = open_session()
+    session.feed(sound((0.9, 35)))
+    assert len(session.requests(live=True)) == 1
+    session.feed(sound((0.9, 6)))
+    assert session.requests(live=True) == []
+    session.feed(sound((0, 4)))
+    assert len(session.requests(live=True)) == 1
+    session.feed(sound((0, 15)))
+    assert session.requests(live=True) == []
+
+
+def test_after_a_cut_the_live_text_goes_on_in_the_next_segment() -> None:
+    session = open_session()
+    session.feed(sound((0.9, 180)))
+    (live,) = session.requests(live=True)
+    words = [word(f"w{place}", place * 0.5, end=place * 0.5 + 0.4) for place in range(11)]
+    session.accept(live, hypothesis(words))
+    session.feed(sound((0.9, 10)))
+    (request,) = session.requests(live=True)
+    final, progress, partial = session.accept(request, hypothesis(words[:3]))
+    assert isinstance(final, FinalCaption)
+    assert isinstance(partial, PartialCaption)
+    assert isinstance(progress, Progress)
+    cut_s = len(request.audio) / SAMPLE_RATE
+    assert int(partial.segment) == progress.position == len(request.audio)
+    assert partial.text.split() == [word.spelling.strip() for word in words if word.start >= cut_s]
 
 
 def test_live_text_of_a_closed_utterance_is_dropped() -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.audio import decode_file
+from inference.engine import Engine
+from inference.recording import caption_recording
+from inference.session import CaptionSession, SessionConfig
+from inference.types import CaptionEvent, FinalCaption, Progress
+from inference.whisper import CTranslate2Transcriber
+from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, sound
+
+
+def finals(events: list[CaptionEvent]) -> list[FinalCaption]:
+    return [event for event in events if isinstance(event, FinalCaption)]
+
+
+def test_every_utterance_is_captioned_and_all_audio_accounted_for() -> None:
+    samples = sound((0.9, 40), (0, 40), (0.9, 40), (0, 40), (0.9, 40))[:-100]
+    session = CaptionSession(SessionConfig("en"), detector=ScriptedDetector())
+    events = list(caption_recording(np.array_split(samples, 7), session, Engine(ScriptedTranscriber())))
+    assert len(finals(events)) == 3
+    assert isinstance(events[-1], Progress)
+    assert events[-1].position == len(samples)
+
+
+def test_a_silent_recording_has_no_captions() -> None:
+    session = CaptionSession(SessionConfig("en"))
+    assert list(caption_recording([np.zeros(160_000, np.float32)], session, Engine(ScriptedTranscriber()))) == []
+
+
+@pytest.fixture(scope="module")
+def transcriber(whisper_base: Path) -> CTranslate2Transcriber:
+    return CTranslate2Transcriber(whisper_base)
+
+
+def play_live(samples: np.ndarray, session: CaptionSession, transcriber: CTranslate2Transcriber) -> list[CaptionEvent]:
+    """As in a meeting: small frames, live decodes between them."""
+    engine = Engine(transcriber)
+    events: list[CaptionEvent] = []
+    for start in range(session.received, len(samples), 4_000):
+        session.feed(samples[start : start + 4_000])
+        events += engine.step({"meeting": session}).get("meeting", [])
+    return events + list(caption_recording([], session, engine))
+
+
+def test_live_and_resumed_captions_are_the_same(speech: Path, transcriber: CTranslate2Transcriber) -> None:
+    samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[: 16 * 16_000]
+    config = SessionConfig("en")
+    expected = finals(list(caption_recording([samples], CaptionSession(config), Engine(transcriber))))
+    live = play_live(samples, CaptionSession(config), transcriber)
+    assert finals(live) == expected
+    first = next(event for event in live if isinstance(event, Progress))
+    resumed = CaptionSession(config, first.checkpoint)
+    rest = list(caption_recording([samples[resumed.audio_from :]], resumed, Engine(transcriber)))
+    assert finals(rest) == expected[1:]
+
+
+def test_words_after_a_minute_of_silence_are_kept(speech: Path, transcriber: CTranslate2Transcriber) -> None:
+    samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[: 2 * 16_000]
+    silence = np.zeros(60 * 16_000, np.float32)
+    events = caption_recording([silence, samples], CaptionSession(SessionConfig("en")), Engine(transcriber))
+    (caption,) = finals(list(events))
+    assert caption.text.lower().startswith("lobsters and lobsters")
+    assert caption.start == pytest.approx(60.8, abs=0.2)
