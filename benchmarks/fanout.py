@@ -125,7 +125,6 @@ def delivery(
         "p99_ms": round(percentile(waits, 99), 2),
         "max_ms": round(waits[-1], 2),
         "cpu_us_per_delivery": round(cpu / len(waits) * 1e6, 1),
-        "cpu_s_per_s": round(cpu / SECONDS, 3),
     }
 
 
