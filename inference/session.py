@@ -19,6 +19,7 @@ from inference.checkpoint import Checkpoint
 from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.guards import DOUBTFUL, rejection, without_tail
 from inference.hypothesis import HypothesisBuffer, LivePolicy
+from inference.pace import LivePace
 from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress, Word
 from inference.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
 
@@ -78,13 +79,13 @@ class CaptionSession:
         self._state = DetectorState.loads(resumed.detector)
         self._endpointer = Endpointer(endpointing or EndpointPolicy(), resumed.boundary)
         self._live_policy = live or LivePolicy()
+        self._pace = LivePace(self._live_policy)
+        self._hypothesis = HypothesisBuffer(self._live_policy)
         self._language = resumed.language
         self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * WINDOW)
         self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
         self._closed: deque[_Closed] = deque()
-        self._live_cost = 0.0
-        self._begin_live(HypothesisBuffer(self._live_policy))
 
     @property
     def received(self) -> int:
@@ -125,7 +126,7 @@ class CaptionSession:
             waiting = [closed for closed in self._closed if closed.heard is None]
             ready = waiting if self._config.language else waiting[:1]
             return [self._final_request(closed) for closed in ready]
-        if live and self._is_live_due():
+        if live and self._pace.is_due(self._endpointer):
             return [self._live_request()]
         return []
 
@@ -164,7 +165,8 @@ class CaptionSession:
         self._closed.append(_Closed(utterance, audio, self._config, self._endpointer.boundary, self._state))
         is_cut = self._endpointer.start is not None
         carried = self._hypothesis.after((utterance.end - utterance.start) / SAMPLE_RATE)
-        self._begin_live(carried if is_cut else HypothesisBuffer(self._live_policy))
+        self._hypothesis = carried if is_cut else HypothesisBuffer(self._live_policy)
+        self._pace.begin()
 
     # -- finals -----------------------------------------------------------------------------------------------------
 
@@ -210,26 +212,9 @@ class CaptionSession:
 
     # -- live -------------------------------------------------------------------------------------------------------
 
-    def _begin_live(self, hypothesis: HypothesisBuffer) -> None:
-        self._hypothesis = hypothesis
-        self._live_until = 0
-
-    def _is_live_due(self) -> bool:
-        start = self._endpointer.start
-        if start is None:
-            return False
-        heard = self._endpointer.window * WINDOW
-        if heard - start < self._live_policy.first * SAMPLE_RATE:
-            return False
-        new_speech = heard - self._endpointer.pause - max(start, self._live_until)
-        if self._endpointer.pause >= self._live_policy.breath * SAMPLE_RATE:
-            return new_speech > 0
-        step = max(self._live_policy.step, self._live_policy.step_cost * self._live_cost)
-        return not self._live_until or heard - self._live_until >= step * SAMPLE_RATE
-
     def _live_request(self) -> DecodeRequest:
         start = self._endpointer.earliest
-        self._live_until = self._endpointer.window * WINDOW
+        self._pace.asked(self._endpointer)
         return DecodeRequest(
             kind="live",
             start=start,
@@ -243,7 +228,7 @@ class CaptionSession:
     def _accept_live(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
         if request.start != self._endpointer.start:
             return []  # the utterance has closed meanwhile: its final will say it better
-        self._live_cost = hypothesis.seconds
+        self._pace.took(hypothesis.seconds)
         audio_s = len(request.audio) / SAMPLE_RATE
         hypothesis = without_tail(hypothesis, audio_s=audio_s)
         if rejection(hypothesis, speech_s=audio_s):
