@@ -32,6 +32,7 @@ export class LevelMeter {
     this.bar = bar;
     this.text = text;
     this.shown = FLOOR_DB;
+    this.loudest = FLOOR_DB;
     this.frames = 0;
   }
 
@@ -39,9 +40,11 @@ export class LevelMeter {
   show(db) {
     this.shown = Math.max(db, this.shown - FALL_DB);
     this.bar.style.transform = `scaleX(${1 - this.shown / FLOOR_DB})`;
+    this.loudest = Math.max(this.loudest, db);
     this.frames += 1;
     if (this.frames % 10 !== 1) return;
-    const word = levelWord(this.shown);
+    const word = levelWord(this.loudest);
+    this.loudest = FLOOR_DB;
     this.meter.dataset.level = word;
     this.meter.setAttribute("aria-valuenow", String(Math.round(this.shown)));
     this.meter.setAttribute("aria-valuetext", word);
@@ -50,6 +53,7 @@ export class LevelMeter {
 
   reset(words) {
     this.shown = FLOOR_DB;
+    this.loudest = FLOOR_DB;
     this.frames = 0;
     this.bar.style.transform = "scaleX(0)";
     this.meter.setAttribute("aria-valuetext", "off");
