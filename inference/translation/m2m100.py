@@ -1,0 +1,219 @@
+"""M2M100 through transformers: a hundred languages, any to any, with one model (Fan et al. 2020, arXiv 2010.11125).
+
+A source sentence is `[source language] tokens </s>`, and the decoder begins with `</s> [target language]`; both
+language tokens are set row by row, so one batch holds every direction.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from inference.device import CPU, Device
+from inference.loading import ModelMissing
+from inference.torchaudio_compat import import_torchaudio
+from inference.translation.captions import Sentence, translate_captions
+from inference.translation.translator import Translation, TranslationRequest, require_pairs
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import GenerationConfig
+
+LENGTH_FACTOR = 2
+"""Tokens of a translation to tokens of its source, at most: the sentences that people read stay under 1.6."""
+SPARE_TOKENS = 10
+"""On top, for sentences of a word or two."""
+CODES = {"jw": "jv", "nn": "no"}
+"""Whisper's code to M2M100's, where they differ."""
+REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
+CPU_BATCH = 8
+GPU_BATCH = 64
+
+Stop = Callable[..., "torch.Tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sentence as the model reads it."""
+
+    tokens: tuple[int, ...]
+    target: int
+    """The language token that the translation begins with."""
+
+    @property
+    def cap(self) -> int:
+        """Most tokens of the translation, language token and end included."""
+        return LENGTH_FACTOR * len(self.tokens) + SPARE_TOKENS
+
+
+class M2M100Translator:
+    """`inference.translation.translator.Translator` over M2M100ForConditionalGeneration.
+
+    Batches hold sentences of about one length, whatever their languages. A row's text does not depend on the others
+    but for the rounding of the arithmetic.
+    """
+
+    longest = 400
+    """Characters; training sentences had 250 tokens at most."""
+
+    def __init__(
+        self,
+        folder_or_name: str | Path,
+        *,
+        device: Device = CPU,
+        dtype: str = "",
+        beams: int = 1,
+        max_batch: int = 0,
+        label: str = "this translation model",
+    ) -> None:
+        """Loads a folder or a repository of the hub; `dtype` is a torch type's name, by default float16 on a GPU only.
+
+        Raises:
+            ModelMissing: the weights are neither here nor to be had.
+        """
+        import torch
+
+        on_cpu = device.kind == "cpu"
+        self._device = torch.device("cpu") if on_cpu else torch.device(device.kind, device.index)
+        self._tokenizer, self.model = _load(folder_or_name, getattr(torch, dtype or _default_dtype(device)))
+        self.model = self.model.to(self._device).eval()
+        self._quick, self._careful = _generation_configs(self.model.config, beams)
+        # What the publisher set (five beams, 200 tokens) must not fill in for what is left unset here.
+        self.model.generation_config = self._quick
+        self._positions = self.model.config.max_position_embeddings
+        self._max_batch = max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
+        self.longest = min(self.longest, self._positions - 3)
+        self.label = label
+
+    def targets(self, source: str) -> frozenset[str]:
+        """See `Translator.targets`."""
+        languages = {*self._tokenizer.lang_code_to_id, *CODES}
+        return frozenset(languages - {source}) if source in languages else frozenset()
+
+    def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
+        """See `Translator.translate`."""
+        require_pairs(self, requests)
+        return translate_captions(self, requests)
+
+    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+        """With as many beams as the constructor was told."""
+        return self._generate(sentences, self._quick)
+
+    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+        """With five beams and no way into a loop: three tokens never follow each other twice."""
+        return self._generate(sentences, self._careful)
+
+    def _generate(self, sentences: Sequence[Sentence], config: GenerationConfig) -> list[str]:
+        rows = [self.row(sentence) for sentence in sentences]
+        places = sorted(range(len(rows)), key=lambda place: len(rows[place].tokens))
+        texts = [""] * len(rows)
+        for first in range(0, len(places), self._max_batch):
+            batch = places[first : first + self._max_batch]
+            for place, text in zip(batch, self._generate_batch([rows[place] for place in batch], config), strict=True):
+                texts[place] = text
+        return texts
+
+    def row(self, sentence: Sentence) -> Row:
+        """`sentence` as the model reads it, cut to its positions."""
+        # What people say is never taken for a special token.
+        tokens = self._tokenizer.encode(sentence.text, add_special_tokens=False, split_special_tokens=True)
+        room = self._positions - 2
+        source = [self._language(sentence.source), *tokens[:room], self._tokenizer.eos_token_id]
+        return Row(tuple(source), self._language(sentence.target))
+
+    def _language(self, code: str) -> int:
+        return int(self._tokenizer.get_lang_id(CODES.get(code, code)))
+
+    def _generate_batch(self, rows: Sequence[Row], config: GenerationConfig) -> list[str]:
+        import torch
+
+        transformers = import_transformers()
+        tokens, mask = self._padded(rows)
+        starts = [[config.decoder_start_token_id, row.target] for row in rows]
+        config = copy(config)
+        config.max_new_tokens = min(max(row.cap for row in rows), self._positions - 2)
+        with torch.inference_mode():
+            generated = self.model.generate(
+                input_ids=tokens,
+                attention_mask=mask,
+                decoder_input_ids=torch.tensor(starts, device=self._device),
+                generation_config=config,
+                stopping_criteria=transformers.StoppingCriteriaList([_stop_at_caps([row.cap for row in rows])]),
+            )
+        spoken = generated[:, len(starts[0]) :]
+        texts: list[str] = self._tokenizer.batch_decode(spoken, skip_special_tokens=True)
+        return texts
+
+    def _padded(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens and attention mask, both int64 of shape (rows, longest row)."""
+        import torch
+
+        width = max(len(row.tokens) for row in rows)
+        padding = self._tokenizer.pad_token_id
+        tokens = [[*row.tokens, *[padding] * (width - len(row.tokens))] for row in rows]
+        mask = [[1] * len(row.tokens) + [0] * (width - len(row.tokens)) for row in rows]
+        return torch.tensor(tokens, device=self._device), torch.tensor(mask, device=self._device)
+
+
+def import_transformers() -> ModuleType:
+    """The `transformers` package, which itself imports torchaudio where that is installed."""
+    with suppress(ImportError):
+        import_torchaudio()
+    return importlib.import_module("transformers")
+
+
+def _load(folder_or_name: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
+    _check(Path(folder_or_name))
+    transformers = import_transformers()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.M2M100Tokenizer.from_pretrained(folder_or_name)
+        return tokenizer, transformers.M2M100ForConditionalGeneration.from_pretrained(folder_or_name, dtype=dtype)
+    except OSError as error:
+        raise ModelMissing(
+            f"The translation model {folder_or_name} is not on this machine and could not be fetched from the hub "
+            f"({type(error).__name__}); check the network, or name a folder that holds an M2M100 model."
+        ) from error
+
+
+def _check(folder: Path) -> None:
+    """Raises ModelMissing for a folder without a model; a name of the hub is no folder."""
+    for name in REQUIRED_FILES:
+        if folder.is_dir() and not (folder / name).is_file():
+            raise ModelMissing(f"{folder} has no {name}; name a folder that holds an M2M100 model.")
+
+
+def _default_dtype(device: Device) -> str:
+    return "float32" if device.kind == "cpu" else "float16"
+
+
+def _generation_configs(config: Any, beams: int) -> tuple[GenerationConfig, GenerationConfig]:
+    """How to decode first, and how to decode what came out as nonsense."""
+    transformers = import_transformers()
+    tokens = {
+        "decoder_start_token_id": config.decoder_start_token_id,
+        "eos_token_id": config.eos_token_id,
+        "pad_token_id": config.pad_token_id,
+        "do_sample": False,
+    }
+    quick = transformers.GenerationConfig(**tokens, num_beams=beams)
+    careful = transformers.GenerationConfig(**tokens, num_beams=5, no_repeat_ngram_size=3, repetition_penalty=1.2)
+    return quick, careful
+
+
+def _stop_at_caps(caps: Sequence[int]) -> Stop:
+    """Ends each row at its own cap; a batch's longest row must not let a short one run on."""
+
+    def stop(tokens: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
+        import torch
+
+        rows = torch.tensor(caps, device=tokens.device).repeat_interleave(tokens.shape[0] // len(caps))
+        return rows <= tokens.shape[1]
+
+    return stop
