@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
 from inference.diarization.turns import UNSURE
 from inference.diarization.voices import LocalVoice
 
-SAME = 0.4
+SAME = 0.45
 """Similarity from which on a print is of a known voice."""
 
 GUESS = 0.15
@@ -186,4 +186,4 @@ def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> 
     tree = linkage(squareform(distances.clip(min=0.0), checks=False), "average")
     labels = fcluster(tree, 1.0 - SAME, "distance")
     count = int(np.clip(labels.max(), hint.minimum, hint.maximum))
-    return labels if labels.max() == count else fcluster(tree, count, "maxclust")
+    return labels if labels.max() == count else cut_tree(tree, n_clusters=min(count, len(prints)))[:, 0]

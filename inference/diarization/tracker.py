@@ -82,7 +82,7 @@ class SpeakerTracker:
         `is_end`: nothing follows for now, so what is left is a window too.
         """
         end = self._asked + STEP
-        if end > self._buffer.end and (not is_end or self._buffer.end == self._asked):
+        if end > self._buffer.end and (not is_end or self._buffer.end <= self._asked):
             return None
         first, last = max(self._start, end - WINDOW), min(end, self._buffer.end)
         audio = np.zeros(WINDOW, np.float32)
@@ -114,7 +114,8 @@ class SpeakerTracker:
 
     def _label(self, end: int) -> SpeakerTurns | None:
         """Decides anew about all that the windows heard, up to the cell `end`."""
-        if end <= self._first_cell:
+        end = max(end, self._labelled)  # after a pause, what was labelled up to its last sample stays so
+        if end == self._first_cell:
             return None
         start = max(self._first_cell, self._windows[-1].start)
         turns = turns_of(*vote(self._windows, start, end), start=start)

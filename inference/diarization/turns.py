@@ -13,8 +13,8 @@ CELL_S = 0.02
 SHORTEST_TURN = 10
 """Cells that make a turn: 0.2 s."""
 
-SHORTEST_PAUSE = 50
-"""Cells that make a pause: 1 s. Within less the same voice has not stopped."""
+SHORTEST_PAUSE = 75
+"""Cells that make a pause: 1.5 s. Within less the same voice has not stopped: people who mark turns see it so too."""
 
 UNSURE = -1
 """Instead of a speaker's number: somebody speaks, and it cannot be said who."""

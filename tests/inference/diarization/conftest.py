@@ -1,0 +1,41 @@
+"""Real models of voices, and short meetings of real voices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.audio import SAMPLE_RATE, decode_file
+from inference.catalog import find_model
+from inference.diarization.voices import VoiceListener, load_listener
+from inference.fetching import ensure_model
+from tests.inference.diarization.meetings import Meeting, read_turns
+
+
+@pytest.fixture(scope="session")
+def voice_models(models: Path) -> Path:
+    """The folder of the real segmentation and voice print models, fetched once."""
+    return ensure_model(find_model("segmentation-campplus"), models)
+
+
+@pytest.fixture(scope="session")
+def listener(voice_models: Path) -> VoiceListener:
+    """The real listener."""
+    return load_listener(voice_models)
+
+
+@pytest.fixture(scope="session")
+def four_voices(speech: Path) -> Meeting:
+    """Four readers, each twice."""
+    path = speech / "voices" / "four_voices_36s.flac"
+    return Meeting(np.concatenate(list(decode_file(path))), read_turns(path.with_suffix(".rttm")))
+
+
+@pytest.fixture(scope="session")
+def two_voices(four_voices: Meeting) -> Meeting:
+    """Two of the four, in turn, each twice: a woman and a man."""
+    kept = [turn for turn in four_voices.turns if turn.speaker in ("1034", "1040")]
+    pause = round(0.4 * SAMPLE_RATE)
+    return four_voices.only(kept, pause=pause)

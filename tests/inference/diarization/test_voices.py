@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inference.audio import SAMPLE_RATE
+from inference.diarization.embedding import CamPlusPlusEmbedder
+from inference.diarization.segmentation import WINDOW, PyannoteSegmenter
+from inference.diarization.voices import VoiceListener, load_listener
+from inference.loading import ModelCorrupt
+from tests.inference.diarization.meetings import Meeting
+
+pytestmark = pytest.mark.xdist_group("voices")
+
+
+def test_silence_has_no_voices(listener: VoiceListener) -> None:
+    assert listener.listen(np.zeros(WINDOW, np.float32)) == ()
+
+
+def test_two_people_in_a_window_are_two_voices(listener: VoiceListener, two_voices: Meeting) -> None:
+    """The first turn ends after 3.6 s, the second begins at 4.0 s and ends at 8.2 s."""
+    voices = sorted(
+        listener.listen(np.resize(two_voices.samples[:WINDOW], WINDOW)), key=lambda one: one.active.argmax()
+    )
+    first, second = voices[:2]
+    assert first.active[25:170].mean() > 0.9
+    assert not first.active[215:400].any()
+    assert second.active[215:400].mean() > 0.9
+    assert first.print is not None
+    assert second.print is not None
+    assert first.print @ second.print < 0.3
+
+
+def test_the_same_voice_prints_alike_and_exactly_so_again(listener: VoiceListener, four_voices: Meeting) -> None:
+    embedder = listener._embedder
+    prints: dict[str | None, list[np.ndarray]] = {}
+    for turn in four_voices.turns:
+        speech = four_voices.samples[round(turn.start * SAMPLE_RATE) : round(turn.end * SAMPLE_RATE)]
+        prints.setdefault(turn.speaker, []).append(embedder.embed(speech))
+    assert np.array_equal(embedder.embed(speech), prints[turn.speaker][-1])
+    firsts = np.array([pair[0] for pair in prints.values()])
+    similar = firsts @ np.array([pair[1] for pair in prints.values()]).T
+    assert similar.diagonal().min() > 0.6
+    assert similar[~np.eye(4, dtype=bool)].max() < 0.4
+    assert np.allclose(np.linalg.norm(firsts, axis=1), 1.0)
+
+
+def test_a_window_of_another_length_is_refused(listener: VoiceListener) -> None:
+    with pytest.raises(ValueError, match="160000 samples"):
+        listener.listen(np.zeros(WINDOW - 1, np.float32))
+
+
+@pytest.mark.parametrize("load", [PyannoteSegmenter, CamPlusPlusEmbedder])
+def test_files_with_something_else_are_refused(load: type, tmp_path: Path, voice_models: Path) -> None:
+    (tmp_path / "rubbish").write_bytes(b"no weights")
+    with pytest.raises(ModelCorrupt):
+        load(tmp_path / "rubbish")
+    swapped = "embedding.pt" if load is PyannoteSegmenter else "segmentation.bin"
+    with pytest.raises(ModelCorrupt):
+        load(voice_models / swapped)
+
+
+def test_a_missing_file_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_listener(tmp_path)
