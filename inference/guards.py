@@ -31,6 +31,8 @@ SHORT_CYCLE_REPETITIONS = 7
 """The same for one or two words, which people do repeat."""
 
 
+STRETCHED = re.compile(r"([^\W\d])\1{3}")
+"""A letter four times on end is a cry ("Ahhhhh!"), not a word."""
 TAIL_S = 0.06
 """Words that begin nearer than this to the end of the audio have no sound of their own."""
 
@@ -56,7 +58,7 @@ def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
 
 def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
     """Why `hypothesis`, decoded from audio with `speech_s` seconds of detected speech, is to be dropped; None: keep."""
-    if not any(character.isalnum() for character in hypothesis.text):
+    if all(STRETCHED.search(word) for word in _words(hypothesis.text)):
         return Rejection.EMPTY
     if speech_s < LEAST_SPEECH_S:
         return Rejection.NO_SPEECH
