@@ -3,7 +3,7 @@
 const FLOOR_DB = -60;
 const FULL_SCALE = 32_768;
 /** Peaks above this are near clipping. */
-const LOUD_DB = -3;
+const LOUD_DB = -0.5;
 const QUIET_DB = -45;
 /** A microphone that works hears the room; below this for so long it is off, or somebody pressed its switch. */
 const SILENCE_DB = -60;

@@ -20,7 +20,8 @@ CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 IMAGES = REPOSITORY / "docs" / "images"
 MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
 SPEECH_S = 60
-AFTER_S = 34
+PAUSE_S = 2
+AFTER_S = 38
 
 pytestmark = pytest.mark.skipif(os.environ.get("PARLANCE_SCREENSHOTS") != "1", reason="writes into docs/images")
 
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("PARLANCE_SCREENSHOTS") != "1", r
 def microphone() -> None:
     """The clip again and again: a picture of a meeting shows somebody speaking."""
     samples, rate = soundfile.read(CLIP, dtype="int16")
-    soundfile.write(MICROPHONE, np.resize(samples, SPEECH_S * rate), rate)
+    soundfile.write(MICROPHONE, np.resize(np.pad(samples, (0, PAUSE_S * rate)), SPEECH_S * rate), rate)
 
 
 def page_of(browser: Browser, *, width: int, height: int) -> Page:
