@@ -17,10 +17,12 @@ from tests.browser.steps import DESKTOP, create_meeting, end_meeting, start_capt
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance
 
-CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+CLIP = REPOSITORY / "tests" / "speech" / "lobster_41s.flac"
 MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
 OFFLINE_AFTER_S, OFFLINE_S = 8, 8
 MOST_EXTRA_WER = 0.05
+CAPTURED_S = 45
+"""The clip, and the silence after it."""
 
 normalised = jiwer.Compose(
     [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()]
@@ -90,7 +92,7 @@ def test_people_read_what_is_said_though_the_host_goes_offline(
 
     wait_until_captured(host, 21)
     expect(host.locator("[data-connection]")).to_have_text(re.compile("Live|Catching up"), timeout=30_000)
-    wait_until_captured(host, 27)
+    wait_until_captured(host, CAPTURED_S)
     end_meeting(host)
 
     expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
