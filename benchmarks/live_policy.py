@@ -2,13 +2,11 @@
 
 The session, the engine and the models are the real ones; only waiting is left out. Audio comes in 100 ms frames at the
 speed of speech, a decode moves the clock on by the processor time that it took. What sockets and storage add is not in
-here. Audio: every `NAME.flac` with `NAME.txt` and word times beside it in the folders of PARLANCE_SPEECH (separated by
-`:`), or else in tests/speech.
+here. The recordings are those of `captions`.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +16,8 @@ from typing import Any
 import numpy as np
 from django.conf import settings
 
-from benchmarks.captions import latencies, total_words
+from benchmarks.captions import AUDIO, LIMIT_S, QUICK, RECORDINGS, latencies, total_words
 from benchmarks.references import Recording, load_recording
-from benchmarks.report import REPOSITORY
 from benchmarks.scoring import Score, Screen, score
 from inference.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
 from inference.audio import SAMPLE_RATE
@@ -30,9 +27,6 @@ from inference.hypothesis import LivePolicy
 from inference.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
 from meetings.engines import speech_model
-
-LIMIT_S = 180.0
-"""Longer recordings are cut."""
 
 FRAME = SAMPLE_RATE // 10
 """Samples that a browser sends at once."""
@@ -87,26 +81,20 @@ class Display:
         return Screen(clock, " ".join(self._finals), self._moving.text if self._moving else "")
 
 
-def run() -> dict[str, Any]:
-    """The shipped policy over the recordings, each and all."""
+def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
+    """The shipped policy over the recordings of the folder `audio`, each and all; `quick`: one clip of 30 s."""
     from faster_whisper import WhisperModel
 
     from inference.whisper import CTranslate2Transcriber
 
     folder = speech_model(settings.ENVIRONMENT)
     aligner = WhisperModel(str(folder), device="cpu", compute_type="int8")
-    recordings = [load_recording(path, aligner, limit_s=LIMIT_S) for path in recording_paths()]
+    paths = [audio / name for name in (QUICK if quick else RECORDINGS)]
+    recordings = [load_recording(path, aligner, limit_s=LIMIT_S) for path in paths]
     transcriber = CTranslate2Transcriber(folder)
     transcriber.warm_up()
     each = {recording.name: play(recording, transcriber) for recording in recordings}
     return {**{name: figures([paced]) for name, paced in each.items()}, "all": figures(list(each.values()))}
-
-
-def recording_paths() -> list[Path]:
-    """Recordings with a reference beside them."""
-    folders = os.environ.get("PARLANCE_SPEECH") or str(REPOSITORY / "tests" / "speech")
-    paths = (path for folder in folders.split(":") for path in sorted(Path(folder).glob("*.flac")))
-    return [path for path in paths if path.with_suffix(".words.json").exists() or path.with_suffix(".stm").exists()]
 
 
 def play(

@@ -102,7 +102,10 @@ class StageSeconds:
 class Transcriber(Protocol):
     """Writes audio down. Not to be called from two threads at once."""
 
-    stages: StageSeconds
+    @property
+    def stages(self) -> StageSeconds:
+        """Compute time since the start."""
+        ...
 
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
         """One hypothesis a request, in their order. The text depends on the request alone."""
