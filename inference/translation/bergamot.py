@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -34,15 +33,16 @@ REQUIRED_FILES = ("*.intgemm.alphas.bin", "lex.*.s2t.bin", "tokenizer.json")
 class BergamotTranslator:
     """`inference.translation.translator.Translator` over small one-way models.
 
-    A direction is loaded when it is first used: 17 MB of weights, 75 MB in memory.
+    A direction is loaded when it is first used. The engine has no batches: sentences are translated one after the
+    other on one core, which leaves the rest to recognition.
     """
 
     label = "the starter models"
     longest = 300
     """Characters; from 1,500 on the models lose the thread, and their time grows with the square of the length."""
 
-    def __init__(self, folders: Mapping[tuple[str, str], Path], *, workers: int = 1) -> None:
-        """`folders` names a model folder for each pair; `workers` sentences are translated side by side.
+    def __init__(self, folders: Mapping[tuple[str, str], Path]) -> None:
+        """`folders` names a model folder for each pair.
 
         Raises:
             ModelMissing: a folder lacks a file.
@@ -52,7 +52,6 @@ class BergamotTranslator:
         self._folders = dict(folders)
         self._directions: dict[tuple[str, str], NativeDirection] = {}
         self._loading = Lock()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="translation")
 
     def targets(self, source: str) -> frozenset[str]:
         """See `Translator.targets`."""
@@ -65,11 +64,11 @@ class BergamotTranslator:
 
     def render(self, sentences: Sequence[Sentence]) -> list[str]:
         """Greedy, as these models are meant to run."""
-        return list(self._pool.map(self._render, sentences))
+        return [self._render(sentence) for sentence in sentences]
 
     def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
         """In two halves: what makes a small model loop is mostly the length."""
-        return list(self._pool.map(self._render_halves, sentences))
+        return [self._render_halves(sentence) for sentence in sentences]
 
     def _render_halves(self, sentence: Sentence) -> str:
         return " ".join(self._render(replace(sentence, text=half)) for half in halves(sentence.text))

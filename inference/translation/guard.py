@@ -9,7 +9,7 @@ from enum import StrEnum
 from inference.guards import COMPRESSION_RATIO, compression_ratio, is_cyclic
 
 LONGEST_RATIO = 3
-"""Times the source's length; a sentence grows to its double at most between the languages of NTREX-128."""
+"""Times the source's length; a loop runs into the model's own limit, which is far beyond."""
 SPARE_LENGTH = 30
 """Characters that a short sentence may have on top."""
 IDEOGRAPH_LENGTH = 3

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 LENGTH_FACTOR = 2
-"""Tokens of a translation to tokens of its source, at most: the sentences that people read stay under 1.6."""
+"""Tokens of a translation to tokens of its source, at most; what needs more is a loop."""
 SPARE_TOKENS = 10
 """On top, for sentences of a word or two."""
 CODES = {"jw": "jv", "nn": "no"}
@@ -60,7 +60,7 @@ class M2M100Translator:
     """
 
     longest = 400
-    """Characters; training sentences had 250 tokens at most."""
+    """Characters: a sentence or two. The model was trained on single sentences."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import count
 
-MASKS = ("Zyphex", "Quarklane", "Vantonger", "Brindlewood", "Tarvik", "Jorvex")
+MASKS = ("Zyphex", "Quarklane", "Vantonger", "Brindlewood", "Tarvik")
 """Words of no language, chosen by trial: the starter models copied each of them every time."""
 
 

@@ -21,7 +21,7 @@ from inference.translation.translator import TranslationRequest
 request = TranslationRequest("Hello. How are you?", "en", "pt")
 translator = BergamotTranslator(installed_folders())
 for _ in range(8):
-    thread = Thread(target=lambda: BergamotTranslator(installed_folders(), workers=2).translate([request] * 8))
+    thread = Thread(target=lambda: BergamotTranslator(installed_folders()).translate([request] * 8))
     thread.start()
     thread.join()
 print(translator.translate([request])[0].text)
@@ -31,7 +31,7 @@ NAMES = {"en": "English", "es": "Spanish", "pt": "Portuguese"}
 
 @pytest.fixture(scope="module")
 def translator() -> BergamotTranslator:
-    return BergamotTranslator(installed_folders(), workers=2)
+    return BergamotTranslator(installed_folders())
 
 
 def test_captions_in_both_directions_share_a_batch(translator: BergamotTranslator) -> None:
