@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -11,7 +11,7 @@ import numpy as np
 from inference.audio import SAMPLE_RATE
 from inference.diarization.embedding import CamPlusPlusEmbedder, Embedder
 from inference.diarization.segmentation import FRAME, FRAME_OFFSET, FRAMES, WINDOW, PyannoteSegmenter, Segmenter
-from inference.diarization.turns import CELL_S
+from inference.diarization.turns import CELL_S, spans
 
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
@@ -21,6 +21,15 @@ STEP = SAMPLE_RATE
 STEP_CELLS = STEP // CELL
 SHORTEST_PRINT = SAMPLE_RATE // 4
 """Samples that a voice must speak alone for a print."""
+
+SHORTEST_STRETCH = SAMPLE_RATE
+"""Samples that a stretch of a voice must hold for a print of its own."""
+
+PAUSE_FRAMES = 15
+"""Frames of silence that divide stretches: a quarter of a second."""
+
+ALIKE = 0.35
+"""Cosine similarity from which on stretches of a voice are the same person."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,7 +53,11 @@ class Listener(Protocol):
 
 
 class VoiceListener:
-    """`Listener` on a segmentation model and a voice print model."""
+    """`Listener` on a segmentation model and a voice print model.
+
+    The segmentation sometimes takes two voices after each other for one. So a voice is printed stretch by stretch, and
+    stretches that are unlike are different voices.
+    """
 
     def __init__(self, segmenter: Segmenter, embedder: Embedder) -> None:
         self._segmenter = segmenter
@@ -54,15 +67,67 @@ class VoiceListener:
         frames = self._segmenter.segment(audio)
         alone = frames & (frames.sum(axis=1, keepdims=True) == 1)
         return tuple(
-            self._voice(audio, frames[:, voice], alone[:, voice])
-            for voice in range(frames.shape[1])
-            if frames[:, voice].any()
+            voice
+            for active, clean in zip(frames.T, alone.T, strict=True)
+            if active.any()
+            for voice in self._voices(audio, active, clean)
         )
 
-    def _voice(self, audio: np.ndarray, active: np.ndarray, alone: np.ndarray) -> LocalVoice:
-        speech = audio[alone[_FRAME_OF_SAMPLE]]
-        embedding = self._embedder.embed(speech) if len(speech) >= SHORTEST_PRINT else None
+    def _voices(self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray) -> list[LocalVoice]:
+        """The voices that the segmentation took for one, which is `active` and alone in `clean`, bool, (FRAMES,)."""
+        stretches = [self._voice(audio, stretch, clean & stretch) for stretch in _stretches(active)]
+        printed = [stretch for stretch in stretches if stretch.print is not None]
+        if not printed:
+            return [self._voice(audio, active, clean, shortest=SHORTEST_PRINT)]
+        voices: list[LocalVoice] = []
+        for stretch in printed:
+            same = next((index for index, voice in enumerate(voices) if _is_alike(voice, stretch)), None)
+            if same is None:
+                voices.append(stretch)
+            else:
+                voices[same] = _join(voices[same], stretch)
+        for stretch in stretches:
+            if stretch.print is None:
+                nearest = min(range(len(voices)), key=lambda index: _distance(voices[index], stretch))
+                voices[nearest] = replace(voices[nearest], active=voices[nearest].active | stretch.active)
+        return voices
+
+    def _voice(
+        self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray, *, shortest: int = SHORTEST_STRETCH
+    ) -> LocalVoice:
+        speech = audio[clean[_FRAME_OF_SAMPLE]]
+        embedding = self._embedder.embed(speech) if len(speech) >= shortest else None
         return LocalVoice(active[_FRAME_OF_CELL], embedding, len(speech) / SAMPLE_RATE)
+
+
+def _stretches(active: np.ndarray) -> list[np.ndarray]:
+    """`active`, bool, shape (FRAMES,), divided at pauses of PAUSE_FRAMES."""
+    edges: list[tuple[int, int]] = []
+    for first, last in spans(active):
+        if edges and first - edges[-1][1] < PAUSE_FRAMES:
+            edges[-1] = (edges[-1][0], last)
+        else:
+            edges.append((first, last))
+    places = np.arange(len(active))
+    return [active & (places >= first) & (places < last) for first, last in edges]
+
+
+def _is_alike(one: LocalVoice, other: LocalVoice) -> bool:
+    assert one.print is not None
+    assert other.print is not None
+    return float(one.print @ other.print) >= ALIKE
+
+
+def _join(one: LocalVoice, other: LocalVoice) -> LocalVoice:
+    assert one.print is not None
+    assert other.print is not None
+    total = one.clean_s * one.print + other.clean_s * other.print
+    return LocalVoice(one.active | other.active, total / np.linalg.norm(total), one.clean_s + other.clean_s)
+
+
+def _distance(voice: LocalVoice, stretch: LocalVoice) -> int:
+    """Cells between the first cell of `stretch` and the nearest of `voice`."""
+    return int(np.abs(np.flatnonzero(voice.active) - stretch.active.argmax()).min())
 
 
 def load_listener(folder: Path) -> VoiceListener:

@@ -6,6 +6,7 @@ import pytest
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
 from inference.diarization.recording import diarize_recording, place_turns
+from inference.diarization.tracker import SpeakerTracker
 from inference.diarization.turns import SpeakerTurn
 from inference.diarization.voices import Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
@@ -53,8 +54,6 @@ def test_four_real_voices_are_told_apart(four_voices: Meeting, four_heard: list[
 
 @pytest.mark.xdist_group("voices")
 def test_four_real_voices_are_told_apart_live(four_voices: Meeting, four_heard: list[tuple[LocalVoice, ...]]) -> None:
-    from inference.diarization.tracker import SpeakerTracker
-
     tracker, first = SpeakerTracker(), []
     tracker.feed(four_voices.samples)
     for voices in four_heard:
