@@ -92,7 +92,7 @@ class Gallery:
         return self._maximum is not None and len(self._sums) >= self._maximum
 
     def _learn(self, known: int, voice: LocalVoice) -> None:
-        if is_founding(voice):
+        if voice.print is not None and is_founding(voice):
             self._sums[known] = self._sums[known] + voice.clean_s * voice.print
 
 

@@ -33,7 +33,7 @@ def test_two_people_in_a_window_are_two_voices(listener: VoiceListener, two_voic
 
 
 class OneVoiceSegmenter:
-    """A double that takes all sound for one voice with a pause in the middle, as the real one does with alike voices."""
+    """A double that takes all sound for one voice with a pause, as the real one does with alike voices."""
 
     def segment(self, audio: np.ndarray) -> np.ndarray:
         frames = np.zeros((FRAMES, LOCAL_SPEAKERS), bool)
