@@ -75,28 +75,25 @@ class VoiceListener:
 
     def _voices(self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray) -> list[LocalVoice]:
         """The voices that the segmentation took for one, which is `active` and alone in `clean`, bool, (FRAMES,)."""
-        stretches = [self._voice(audio, stretch, clean & stretch) for stretch in _stretches(active)]
-        printed = [stretch for stretch in stretches if stretch.print is not None]
-        if not printed:
-            return [self._voice(audio, active, clean, shortest=SHORTEST_PRINT)]
+        stretches = _stretches(active)
+        long = [stretch for stretch in stretches if _samples(clean & stretch) >= SHORTEST_STRETCH]
+        if len(long) < 2:
+            return [self._voice(audio, active, clean)]
         voices: list[LocalVoice] = []
-        for stretch in printed:
+        for stretch in (self._voice(audio, frames, clean & frames) for frames in long):
             same = next((index for index, voice in enumerate(voices) if _is_alike(voice, stretch)), None)
             if same is None:
                 voices.append(stretch)
             else:
                 voices[same] = _join(voices[same], stretch)
-        for stretch in stretches:
-            if stretch.print is None:
-                nearest = min(range(len(voices)), key=lambda index: _distance(voices[index], stretch))
-                voices[nearest] = replace(voices[nearest], active=voices[nearest].active | stretch.active)
+        for frames in stretches:
+            if not any(frames is other for other in long):
+                _give_to_nearest(voices, frames[_FRAME_OF_CELL])
         return voices
 
-    def _voice(
-        self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray, *, shortest: int = SHORTEST_STRETCH
-    ) -> LocalVoice:
+    def _voice(self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray) -> LocalVoice:
         speech = audio[clean[_FRAME_OF_SAMPLE]]
-        embedding = self._embedder.embed(speech) if len(speech) >= shortest else None
+        embedding = self._embedder.embed(speech) if len(speech) >= SHORTEST_PRINT else None
         return LocalVoice(active[_FRAME_OF_CELL], embedding, len(speech) / SAMPLE_RATE)
 
 
@@ -125,9 +122,15 @@ def _join(one: LocalVoice, other: LocalVoice) -> LocalVoice:
     return LocalVoice(one.active | other.active, total / np.linalg.norm(total), one.clean_s + other.clean_s)
 
 
-def _distance(voice: LocalVoice, stretch: LocalVoice) -> int:
-    """Cells between the first cell of `stretch` and the nearest of `voice`."""
-    return int(np.abs(np.flatnonzero(voice.active) - stretch.active.argmax()).min())
+def _give_to_nearest(voices: list[LocalVoice], active: np.ndarray) -> None:
+    """Adds cells too few for a print of their own to the voice that speaks nearest to them."""
+    gaps = [int(np.abs(np.flatnonzero(voice.active) - active.argmax()).min()) for voice in voices]
+    nearest = int(np.argmin(gaps))
+    voices[nearest] = replace(voices[nearest], active=voices[nearest].active | active)
+
+
+def _samples(frames: np.ndarray) -> int:
+    return int(frames.sum()) * FRAME
 
 
 def load_listener(folder: Path) -> VoiceListener:
