@@ -60,9 +60,9 @@ def test_live_and_resumed_captions_are_the_same(speech: Path, transcriber: CTran
 
 
 def test_words_after_a_minute_of_silence_are_kept(speech: Path, transcriber: CTranslate2Transcriber) -> None:
-    samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[: 3 * 16_000]
+    samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[163_000:238_000]
     silence = np.zeros(60 * 16_000, np.float32)
     events = caption_recording([silence, samples], CaptionSession(SessionConfig("en")), Engine(transcriber))
-    (caption,) = finals(list(events))
-    assert caption.text.lower().startswith("lobsters and lobsters")
-    assert caption.start == pytest.approx(60.8, abs=0.2)
+    captions = finals(list(events))
+    assert " ".join(caption.text for caption in captions).lower().startswith("when is a lobster not a lobster")
+    assert captions[0].start == pytest.approx(60.7, abs=0.2)
