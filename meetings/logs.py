@@ -37,6 +37,8 @@ def logging_config(*, debug: bool) -> None:
             "loggers": {
                 "meetings": {"level": "INFO"},
                 "inference": {"level": "INFO"},
+                # Its warnings name the path of a refused page, and a sign-in link has its token there.
+                "django.request": {"level": "ERROR"},
                 "django.channels.server": {"level": "WARNING"},
                 "daphne": {"level": "WARNING"},
             },
