@@ -1,4 +1,4 @@
-"""Rows: a meeting, its captions, and the frames of its clock. Verbs over them are in `meetings.transcript`."""
+"""Rows: a meeting, its speakers, its captions and their translations. Verbs over them are in `meetings.transcript`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext as _
 
 MAX_VOCABULARY = 2_000
 """Characters; the decoder's prompt holds about 200 tokens of it."""
+
+MAX_SPEAKER_NAME = 80
+MAX_SPEAKERS = 20
+"""As many as a host may say that there are."""
+
+SPEAKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
+"""Okabe and Ito's colours, told apart by colour-blind people (https://jfly.uni-koeln.de/color/), grey for black."""
+
+UNSURE = "?"
+"""Instead of a speaker's label: somebody spoke, and it cannot be said who."""
 
 
 def new_meeting_id() -> str:
@@ -35,8 +47,17 @@ class Meeting(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     language = models.CharField(max_length=8, default="en", help_text="Spoken language, or auto.")
     languages = models.JSONField(default=list, blank=True, help_text="Languages offered beside the spoken one.")
+    spoken_languages = models.JSONField(
+        default=list, blank=True, help_text="With auto: the languages that may be spoken; empty: found out."
+    )
     vocabulary = models.TextField(
         blank=True, max_length=MAX_VOCABULARY, help_text="Names and jargon, separated by commas or lines."
+    )
+    expected_speakers = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SPEAKERS)],
+        help_text="How many people speak; empty: found out.",
     )
     summary_every_s = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds between summaries; empty: off."
@@ -70,15 +91,64 @@ class Meeting(models.Model):
             raise ValidationError({"title": "Give the meeting a title."})
 
     @property
+    def detectable_languages(self) -> tuple[str, ...]:
+        """Where the spoken language is detected: those that it may be; empty: any.
+
+        Who offers two languages or more and names none as spoken has a meeting in these.
+        """
+        return tuple(self.spoken_languages or (self.languages if len(self.languages) > 1 else ()))
+
+    @property
     def vocabulary_terms(self) -> tuple[str, ...]:
         return tuple(term.strip() for line in self.vocabulary.splitlines() for term in line.split(",") if term.strip())
 
 
+class Speaker(models.Model):
+    """A voice of the meeting, told from the others. No voice print is stored: that would be biometric data."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="speakers")
+    label = models.CharField(max_length=16, help_text="S1, S2 … in the order in which voices were first known.")
+    name = models.CharField(max_length=MAX_SPEAKER_NAME, blank=True, help_text="As the host calls them.")
+    merged_into = models.CharField(
+        max_length=16, blank=True, help_text="Label of the speaker that this one turned out to be."
+    )
+    seq = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ("meeting", "id")
+        constraints = (models.UniqueConstraint(fields=("meeting", "label"), name="one_speaker_per_label"),)
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def number(self) -> int:
+        """Counted from 1."""
+        return int(self.label.removeprefix("S"))
+
+    @property
+    def display_name(self) -> str:
+        """What people read."""
+        return self.name or _("Speaker %(number)d") % {"number": self.number}
+
+    @property
+    def color(self) -> str:
+        """Its colour among SPEAKER_COLORS; with more speakers than colours they come again, so the name is always beside it."""
+        return SPEAKER_COLORS[(self.number - 1) % len(SPEAKER_COLORS)]
+
+
 class Caption(models.Model):
-    """The present form of one caption; `seq` moves to the end of the series whenever it changes."""
+    """The present form of one caption; `seq` moves to the end of the series whenever it changes.
+
+    Where the speaker changes within an utterance, the utterance is several captions: the first has its segment id, the
+    others `<id>.1`, `<id>.2`. One that is no longer needed stays with an empty text, so that screens take it away.
+    """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="captions")
     segment = models.CharField(max_length=32, help_text="Stable id: where in the audio the caption starts.")
+    utterance = models.CharField(max_length=32, help_text="Segment id of the utterance that it is a part of.")
+    speaker = models.CharField(max_length=16, blank=True, help_text="Label; ?: unsure; empty: not told yet.")
+    is_speaker_fixed = models.BooleanField(default=False, help_text="The host said who spoke; no model changes it.")
     seq = models.PositiveBigIntegerField()
     revision = models.PositiveIntegerField(default=0)
     start = models.FloatField(help_text="Seconds since the meeting's first sample.")
@@ -94,6 +164,26 @@ class Caption(models.Model):
             models.UniqueConstraint(fields=("meeting", "segment"), name="one_caption_per_segment"),
             models.UniqueConstraint(fields=("meeting", "seq"), name="one_change_per_seq"),
         )
+        indexes = (
+            models.Index(fields=("meeting", "utterance"), name="captions_of_utterance"),
+            models.Index(fields=("meeting", "end"), name="captions_by_end"),
+        )
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class Translation(models.Model):
+    """One caption's present text in another language."""
+
+    caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="translations")
+    language = models.CharField(max_length=8)
+    text = models.TextField()
+    is_translated = models.BooleanField(default=True, help_text="False: a part stands as it was said.")
+
+    class Meta:
+        ordering = ("caption", "language")
+        constraints = (models.UniqueConstraint(fields=("caption", "language"), name="one_translation_per_language"),)
 
     def __str__(self) -> str:
         return self.text[:80]

@@ -143,6 +143,6 @@ class MeetingStream:
 def session_config(meeting: Meeting, language: str) -> SessionConfig:
     return SessionConfig(
         language=None if language == AUTO else language,
-        allowed=tuple(meeting.languages) if language == AUTO else (),
+        allowed=meeting.detectable_languages if language == AUTO else (),
         vocabulary=meeting.vocabulary_terms,
     )
