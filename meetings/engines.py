@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference.catalog import default_model
+from inference.catalog import default_model, find_model
 from inference.device import choose_device
+from inference.diarization.voices import Listener
 from inference.engine import Engine
-from inference.loading import model_folder
+from inference.loading import ModelMissing, check_sizes, model_folder
+from inference.translation.translator import Translator
 from meetings.environment import Environment
+from meetings.offers import translation_family, translation_model, translator_label
 
 
 def speech_model(environment: Environment) -> Path:
@@ -31,3 +34,50 @@ def load_engine(environment: Environment) -> Engine:
     transcriber = CTranslate2Transcriber(folder, device=device)
     transcriber.warm_up()
     return Engine(transcriber)
+
+
+def load_translator(environment: Environment) -> Translator:
+    """The translator for which `meetings.offers` answers. The starter models load when a direction is first used.
+
+    One thread at a time may use it; any may load it.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    if translation_family(environment) == "starter":
+        from inference.translation.bergamot import BergamotTranslator, installed_folders
+
+        return BergamotTranslator(installed_folders())
+    from inference.translation.m2m100 import M2M100Translator
+
+    folder = _translation_folder(environment)
+    return M2M100Translator(folder, device=choose_device(environment.device), label=translator_label(environment))
+
+
+def load_listener(environment: Environment) -> Listener:
+    """Who tells voices apart, on the CPU. It may be loaded and used in any thread, by one at a time.
+
+    Torch is set to one thread a call, for the whole process: these networks are too small to be worth sharing out,
+    and threads that wait for work take the cores from recognition.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+    """
+    import torch
+
+    from inference.diarization.voices import load_listener as load
+
+    folder = check_sizes(default_model(environment.profile, "speakers"), environment.models)
+    torch.set_num_threads(1)
+    return load(folder)
+
+
+def _translation_folder(environment: Environment) -> Path:
+    name = translation_model(environment)
+    if "/" not in name:
+        return check_sizes(find_model(name), environment.models)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelMissing(f"There is no folder {folder}; let PARLANCE_TRANSLATION_MODEL name one with an M2M100.")
+    return folder

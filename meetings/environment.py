@@ -13,12 +13,16 @@ from typing import Literal, get_args
 
 from django.core.exceptions import ImproperlyConfigured
 
+from inference.catalog import MODELS
+
 Profile = Literal["starter", "gpu"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
 UNIX_SOCKET_MAX_BYTES = 100
 """Linux allows 107, macOS 103."""
+STARTER_TRANSLATION = "starter"
+"""The name of the starter translation models: they come with the installation, and not from the catalogue."""
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -34,6 +38,8 @@ class Environment:
     """`auto`, `cpu`, `cuda` or `cuda:n`."""
     asr_model: str
     """A catalogue name or a folder with a CTranslate2 Whisper; empty: the profile's own."""
+    translation_model: str
+    """STARTER_TRANSLATION, a catalogue name or a folder with an M2M100; empty: the profile's own."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     database_url: str
@@ -67,6 +73,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         profile=_profile(env.get("PARLANCE_PROFILE") or "starter"),
         device=_device(env.get("PARLANCE_DEVICE") or "auto"),
         asr_model=env.get("PARLANCE_ASR_MODEL", ""),
+        translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
@@ -87,6 +94,16 @@ def _profile(value: str) -> Profile:
 def _device(value: str) -> str:
     if not DEVICE_PATTERN.fullmatch(value):
         raise ImproperlyConfigured(f"PARLANCE_DEVICE is {value!r}; use auto, cpu, cuda or cuda:N.")
+    return value
+
+
+def _translation_model(value: str) -> str:
+    """A folder's path has a slash in it; whether it is there matters only where the model is loaded."""
+    names = [STARTER_TRANSLATION, *(model.name for model in MODELS if model.stage == "translation")]
+    if value and value not in names and "/" not in value:
+        raise ImproperlyConfigured(
+            f"PARLANCE_TRANSLATION_MODEL is {value!r}; use one of {', '.join(names)}, or the path of a folder."
+        )
     return value
 
 

@@ -19,6 +19,7 @@ from inference.device import CPU, Device
 from inference.loading import ModelMissing
 from inference.torchaudio_compat import import_torchaudio
 from inference.translation.captions import Sentence, translate_captions
+from inference.translation.pairs import M2M100_CODES, m2m100_targets
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ LENGTH_FACTOR = 2
 """Tokens of a translation to tokens of its source, at most; what needs more is a loop."""
 SPARE_TOKENS = 10
 """On top, for sentences of a word or two."""
-CODES = {"jw": "jv", "nn": "no"}
-"""Whisper's code to M2M100's, where they differ."""
 REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 CPU_BATCH = 8
 GPU_BATCH = 64
@@ -93,8 +92,7 @@ class M2M100Translator:
 
     def targets(self, source: str) -> frozenset[str]:
         """See `Translator.targets`."""
-        languages = {*self._tokenizer.lang_code_to_id, *CODES}
-        return frozenset(languages - {source}) if source in languages else frozenset()
+        return m2m100_targets(source)
 
     def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """See `Translator.translate`."""
@@ -128,7 +126,7 @@ class M2M100Translator:
         return Row(tuple(source), self._language(sentence.target))
 
     def _language(self, code: str) -> int:
-        return int(self._tokenizer.get_lang_id(CODES.get(code, code)))
+        return int(self._tokenizer.get_lang_id(M2M100_CODES.get(code, code)))
 
     def _generate_batch(self, rows: Sequence[Row], config: GenerationConfig) -> list[str]:
         import torch

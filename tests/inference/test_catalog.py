@@ -5,7 +5,17 @@ from typing import get_args
 
 import pytest
 
-from inference.catalog import MODELS, HubRepository, Profile, UnknownModel, Wheels, default_model, find_model
+from inference.catalog import (
+    MODELS,
+    HubRepository,
+    Profile,
+    Stage,
+    UnknownModel,
+    Wheels,
+    default_model,
+    find_model,
+    profile_models,
+)
 
 
 def test_names_are_unique() -> None:
@@ -15,6 +25,18 @@ def test_names_are_unique() -> None:
 @pytest.mark.parametrize("profile", get_args(Profile))
 def test_every_profile_has_a_model_for_speech(profile: Profile) -> None:
     assert default_model(profile, "asr").profile == profile
+
+
+@pytest.mark.parametrize("profile", get_args(Profile))
+@pytest.mark.parametrize("stage", get_args(Stage))
+def test_a_profile_has_at_most_one_model_a_stage_unless_another_is_named(profile: Profile, stage: Stage) -> None:
+    assert sum(model.stage == stage for model in profile_models(profile)) <= 1
+
+
+def test_a_stage_that_a_profile_lacks_is_the_starters() -> None:
+    assert default_model("gpu", "speakers").stage == "speakers"
+    assert default_model("gpu", "translation").name == "m2m100_1.2B"
+    assert find_model("m2m100_418M") not in profile_models("gpu")
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)

@@ -9,7 +9,8 @@ import torch
 
 from inference.loading import ModelMissing
 from inference.translation.captions import Sentence
-from inference.translation.m2m100 import M2M100Translator
+from inference.translation.m2m100 import M2M100Translator, import_transformers
+from inference.translation.pairs import M2M100_LANGUAGES
 from inference.translation.translator import PairNotOffered, Translation, TranslationRequest
 from tests.inference import tiny_m2m100
 
@@ -97,6 +98,12 @@ def test_gradients_are_not_kept_and_the_type_is_as_asked(folder: Path) -> None:
     translator = M2M100Translator(folder, dtype="bfloat16")
     assert {parameter.dtype for parameter in translator.model.parameters()} == {torch.bfloat16}
     assert not translator.model.training
+
+
+def test_the_table_of_languages_is_the_tokenizers(folder: Path) -> None:
+    """Pages offer languages without loading a model, so they rely on a table of ours."""
+    tokenizer = import_transformers().M2M100Tokenizer.from_pretrained(folder)
+    assert set(tokenizer.lang_code_to_id) == M2M100_LANGUAGES
 
 
 def test_languages_are_whispers_codes(translator: M2M100Translator) -> None:
