@@ -12,7 +12,9 @@ from django.urls import path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
 pages = get_asgi_application()
 
-from meetings.consumers import HostConsumer, ViewerConsumer  # noqa: E402  (needs the apps that the line above loads)
+# The rest needs the apps that the line above loads.
+from meetings.consumers import ViewerConsumer  # noqa: E402
+from meetings.host import HostConsumer  # noqa: E402
 from meetings.origins import FullOriginValidator  # noqa: E402
 
 sockets = URLRouter(

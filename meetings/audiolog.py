@@ -1,7 +1,7 @@
 """The audio log: every frame of a meeting, in order, durable before it is acknowledged.
 
 One stream per meeting in the broker. Entry `(frame + 1)-0` holds frame `frame`; entries `(frame + 1)-k` after it hold
-marks (pause, end, language) at that place in the audio. The scripts below are the only writers, so numbering,
+marks (pause, end, language …) at that place in the audio. The scripts below are the only writers, so numbering,
 ownership and position can never disagree, whatever dies in between.
 """
 
@@ -23,7 +23,7 @@ HOST_TTL_MS = 3_000
 ACTIVE = "parlance:active"
 """Set of meetings whose log may hold audio that is not captioned yet."""
 
-Mark = Literal["pause", "resume", "flush", "language", "end"]
+Mark = Literal["pause", "resume", "flush", "language", "speakers", "end"]
 """What a host does between two frames; `flush` is the worker's own, when a host stays away."""
 
 
@@ -69,6 +69,8 @@ class LogState:
     """Samples; as told by the worker after each commit."""
     phase: str
     """What the worker does beyond captioning live (`catching_up`, `degraded`), or empty."""
+    detected: str
+    """The language that is heard while another one is set, or empty."""
 
 
 def audio_key(meeting_id: str) -> str:
@@ -159,10 +161,10 @@ class AudioLog:
         await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
 
     async def state(self, meeting_id: str) -> LogState:
-        fields = ("next_frame", "next_sample", "captioned", "phase")
-        *numbers, phase = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
+        fields = ("next_frame", "next_sample", "captioned", "phase", "detected")
+        *numbers, phase, detected = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
         next_frame, next_sample, captioned = (int(number or 0) for number in numbers)
-        return LogState(next_frame, next_sample, captioned, (phase or b"").decode())
+        return LogState(next_frame, next_sample, captioned, (phase or b"").decode(), (detected or b"").decode())
 
     # -- the worker's side -----------------------------------------------------------------------------------------
 
@@ -179,6 +181,10 @@ class AudioLog:
     async def report(self, meeting_id: str, *, captioned: int, phase: str) -> None:
         """Tells ledgers and late joiners how far the meeting is captioned, and what the worker is at."""
         await _awaited(self._broker.hset(state_key(meeting_id), mapping={"captioned": captioned, "phase": phase}))
+
+    async def report_language(self, meeting_id: str, detected: str) -> None:
+        """Tells the host that another language is heard than the one that is set; empty: no longer."""
+        await _awaited(self._broker.hset(state_key(meeting_id), "detected", detected))
 
     async def trim(self, meeting_id: str, before: bytes) -> None:
         """Forgets entries older than `before`."""

@@ -1,4 +1,4 @@
-"""Fan-out: one broker subscription per process and meeting, each message encoded once, each viewer bounded.
+"""Fan-out: one broker subscription per process and meeting, each message encoded once a language, each viewer bounded.
 
 A hint from the broker may be lost; the database is the truth. A feed that hears a bell, or nothing for a while, reads
 what is stored after the last `seq` it knows. A viewer that does not confirm what it got is held back, and resynced
@@ -11,6 +11,7 @@ server may have to keep in memory for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -20,7 +21,8 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from meetings import events, metrics, transcript
-from meetings.models import Caption
+from meetings.readership import TELL_S, Readership
+from meetings.transcript import Change
 
 log = structlog.get_logger(__name__)
 
@@ -40,15 +42,47 @@ RETRY_S = 0.5
 
 Send = Callable[[str], Awaitable[None]]
 
-captions_after = database_sync_to_async(transcript.captions_after, thread_sensitive=False)
+changes_after = database_sync_to_async(transcript.changes_after, thread_sensitive=False)
 last_seq = database_sync_to_async(transcript.last_seq, thread_sensitive=False)
+
+
+class EncodedChange:
+    """A stored change as the wire carries it, encoded once for each language that is read here."""
+
+    def __init__(self, row: Change) -> None:
+        self.seq = row.seq
+        self._row = row
+        self._texts: dict[str, str] = {}
+
+    def text(self, language: str) -> str:
+        if language not in self._texts:
+            self._texts[language] = events.encode(events.change(self._row, language))
+        return self._texts[language]
+
+
+class EncodedPassing:
+    """A partial or a notice as the wire carries it, encoded once for each interface language."""
+
+    def __init__(self, message: events.PartialMessage | events.Notice) -> None:
+        self._message = message
+        self._texts: dict[str, str] = {}
+
+    def text(self, interface: str) -> str:
+        if interface not in self._texts:
+            self._texts[interface] = events.encode(events.in_interface(self._message, interface))
+        return self._texts[interface]
 
 
 class Viewer:
     """One socket that reads a meeting: what it was sent, and what it confirmed."""
 
-    def __init__(self, meeting_id: str, send: Send, *, after: int) -> None:
+    def __init__(
+        self, meeting_id: str, send: Send, *, after: int, language: str = "", interface: str = events.INTERFACE
+    ) -> None:
+        """`language`: what is read; empty: what was said. `interface`: what notices are written in."""
         self.meeting_id = meeting_id
+        self.language = language
+        self.interface = interface
         self.sent_seq = after
         self._send = send
         self._unconfirmed: deque[int] = deque()
@@ -61,22 +95,22 @@ class Viewer:
     def has_credit(self) -> bool:
         return len(self._unconfirmed) < MAX_UNCONFIRMED
 
-    async def offer_stored(self, seq: int, text: str) -> None:
+    async def offer_stored(self, change: EncodedChange) -> None:
         """The next stored change; skipped while the viewer is behind, for it will read that from the database."""
-        if seq <= self.sent_seq:
+        if change.seq <= self.sent_seq:
             return
         if self._live and self.has_credit:
-            await self._deliver(seq, text)
+            await self._deliver(change.seq, change.text(self.language))
             return
-        self._skipped_seq = seq
+        self._skipped_seq = change.seq
         if self._live:
             self._hold_back()
 
-    async def offer_passing(self, text: str) -> None:
+    async def offer_passing(self, passing: EncodedPassing) -> None:
         """A partial or a notice: worthless later, so dropped for a viewer that lags."""
         if self._live and len(self._unconfirmed) < MAX_UNCONFIRMED_PARTIAL:
             self._unconfirmed.append(self.sent_seq)
-            await self._send(text)
+            await self._send(passing.text(self.interface))
 
     async def confirm(self, seq: int) -> None:
         """The viewer has read everything up to `seq`; if it was held back, it gets what it missed."""
@@ -85,6 +119,17 @@ class Viewer:
         if not self._live and self.has_credit:
             await self.catch_up()
 
+    async def read_in(self, language: str) -> None:
+        """Everything once more, in another language."""
+        async with self._reading:
+            self.language = language
+            # What it was sent still counts against its credit, until it confirms anything of what comes now.
+            self._unconfirmed = deque([0] * len(self._unconfirmed))
+            self.sent_seq = 0
+            self._live = False
+            self._held_back = True
+        await self.catch_up()
+
     async def catch_up(self) -> None:
         """Sends what is stored after the last sent change, as far as credit goes; then the viewer is live."""
         async with self._reading:
@@ -92,18 +137,18 @@ class Viewer:
                 self._held_back = False
                 await self._send(events.encode({"type": "resync", "after": self.sent_seq}))
             while self.has_credit:
-                rows = await captions_after(self.meeting_id, self.sent_seq, limit=PAGE)
+                rows = await changes_after(self.meeting_id, self.sent_seq, limit=PAGE)
                 await self._send_rows(rows)
                 # A change that came between the reading and here was skipped: read once more.
                 if not rows and self._skipped_seq <= self.sent_seq:
                     self._live = True
                     return
 
-    async def _send_rows(self, rows: Sequence[Caption]) -> None:
+    async def _send_rows(self, rows: Sequence[Change]) -> None:
         for row in rows:
             if not self.has_credit:
                 return
-            await self._deliver(row.seq, events.encode(events.caption(row)))
+            await self._deliver(row.seq, events.encode(events.change(row, self.language)))
 
     async def _deliver(self, seq: int, text: str) -> None:
         self.sent_seq = seq
@@ -132,19 +177,23 @@ class Feed:
                 if hint.seq > self._seq:
                     await self.read_stored()
             else:
-                text = events.encode(hint.message)
+                passing = EncodedPassing(hint.message)
                 for viewer in tuple(self.viewers):
-                    await viewer.offer_passing(text)
+                    await viewer.offer_passing(passing)
 
     async def read_stored(self) -> None:
-        """Reads once for everyone what was stored since the last reading, and encodes it once."""
+        """Reads once for everyone what was stored since the last reading."""
         async with self._reading:
-            while rows := await captions_after(self.meeting_id, self._seq, limit=PAGE):
-                for row in rows:
-                    text = events.encode(events.caption(row))
-                    self._seq = row.seq
+            while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
+                for change in map(EncodedChange, rows):
+                    self._seq = change.seq
                     for viewer in tuple(self.viewers):
-                        await viewer.offer_stored(row.seq, text)
+                        await viewer.offer_stored(change)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """What is read here beside what was said."""
+        return frozenset(viewer.language for viewer in self.viewers if viewer.language)
 
     async def skip_stored(self) -> None:
         """Begins at what is stored now: viewers read what was before for themselves."""
@@ -157,15 +206,27 @@ class Subscription:
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
         self._broker = broker
+        self._readership = Readership(broker)
         self._listening = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._tasks = (asyncio.create_task(self._run()), asyncio.create_task(self._tell_readership()))
 
     async def ready(self) -> None:
         """Waits until nothing that is stored from now on can be missed."""
         await self._listening.wait()
 
+    async def tell_languages(self) -> None:
+        """Lets the workers know at once what is read here."""
+        with contextlib.suppress(RedisError, OSError):
+            await self._readership.tell(self.feed.meeting_id, self.feed.languages)
+
     def close(self) -> None:
-        self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _tell_readership(self) -> None:
+        while True:
+            await self.tell_languages()
+            await asyncio.sleep(TELL_S)
 
     async def _run(self) -> None:
         await self.feed.skip_stored()
@@ -215,7 +276,15 @@ class Broadcaster:
         subscription.feed.viewers.add(viewer)
         metrics.viewers.inc()
         await subscription.ready()
+        await subscription.tell_languages()
         await viewer.catch_up()
+
+    async def change_language(self, viewer: Viewer, language: str) -> None:
+        """Goes on in another language, without a new connection."""
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        await viewer.read_in(language)
+        if subscription is not None:
+            await subscription.tell_languages()
 
     def leave(self, viewer: Viewer) -> None:
         """Ends the subscription with the meeting's last viewer here."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
-    "storage_unavailable", "not_available",
+    "storage_unavailable", "not_available", "language_unavailable", "unfit_correction",
 ]  # fmt: skip
 
 
@@ -30,6 +30,8 @@ FAULTS: dict[Code, Fault] = {
     "storage_unavailable": Fault(
         4503, "The audio cannot be stored just now. It is kept in your browser; trying again."
     ),
+    "language_unavailable": Fault(None, "This language is not offered here; you go on reading what was said."),
+    "unfit_correction": Fault(None, "The correction was not made."),
     "not_available": Fault(None, "This server does not offer that."),
 }
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
+
+from django.utils.translation import gettext, override
 
 from inference.types import PartialCaption
-from meetings.models import Caption, Meeting
+from meetings.models import UNSURE, Caption, Meeting, Speaker
+from meetings.transcript import Change
 
 NoticeState = Literal["live", "paused", "catching_up", "ended", "degraded", "waiting"]
+
+INTERFACE = "en"
+"""The language of the sentences in the code."""
 
 ROUND_S = 3
 """Decimals of seconds on the wire: a millisecond."""
@@ -22,14 +28,25 @@ class MeetingInfo(TypedDict):
     language: str
 
 
+class SpeakerInfo(TypedDict):
+    id: str
+    name: str | None
+    color: str
+
+
 class Hello(TypedDict):
     type: Literal["hello"]
     meeting: MeetingInfo
     languages: list[str]
-    speakers: list[dict[str, Any]]
+    speakers: list[SpeakerInfo]
     state: str
     last_seq: int
     downloads: bool
+
+
+class TranslationInfo(TypedDict):
+    language: str
+    text: str
 
 
 class CaptionMessage(TypedDict):
@@ -40,10 +57,20 @@ class CaptionMessage(TypedDict):
     start: float
     end: float
     speaker: str | None
+    unsure: bool
     language: str
     text: str
-    translation: None
+    translation: TranslationInfo | None
     provisional: bool
+
+
+class SpeakerMessage(TypedDict):
+    type: Literal["speaker"]
+    seq: int
+    id: str
+    name: str | None
+    color: str
+    merged_into: str | None
 
 
 class PartialMessage(TypedDict):
@@ -86,6 +113,8 @@ class Ledger(TypedDict):
     captioned_s: float
     behind_s: float
     missing_s: float
+    language: str
+    detected_language: str | None
 
 
 class ErrorMessage(TypedDict):
@@ -95,7 +124,9 @@ class ErrorMessage(TypedDict):
     next_frame: NotRequired[int]
 
 
-Message = Hello | CaptionMessage | PartialMessage | Notice | Resync | Ready | Ack | Ledger | ErrorMessage
+Message = (
+    Hello | CaptionMessage | SpeakerMessage | PartialMessage | Notice | Resync | Ready | Ack | Ledger | ErrorMessage
+)
 
 
 def encode(message: Message) -> str:
@@ -103,20 +134,24 @@ def encode(message: Message) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def hello(meeting: Meeting, state: str) -> Hello:
-    spoken = [] if meeting.language == "auto" else [meeting.language]
+def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: Sequence[Speaker]) -> Hello:
     return Hello(
         type="hello",
         meeting=MeetingInfo(id=meeting.pk, title=meeting.title, language=meeting.language),
-        languages=spoken + [language for language in meeting.languages if language not in spoken],
-        speakers=[],
+        languages=list(languages),
+        speakers=[SpeakerInfo(id=row.label, name=row.name or None, color=row.color) for row in speakers],
         state=state,
         last_seq=meeting.last_seq,
         downloads=meeting.allow_downloads,
     )
 
 
-def caption(row: Caption) -> CaptionMessage:
+def change(row: Change, language: str) -> CaptionMessage | SpeakerMessage:
+    """A stored change, for those who read in `language`; empty: as it was said."""
+    return speaker(row) if isinstance(row, Speaker) else caption(row, language)
+
+
+def caption(row: Caption, language: str = "") -> CaptionMessage:
     return CaptionMessage(
         type="caption",
         seq=row.seq,
@@ -124,11 +159,31 @@ def caption(row: Caption) -> CaptionMessage:
         revision=row.revision,
         start=round(row.start, ROUND_S),
         end=round(row.end, ROUND_S),
-        speaker=None,
+        speaker=None if row.speaker in ("", UNSURE) else row.speaker,
+        unsure=row.speaker == UNSURE,
         language=row.language,
         text=row.text,
-        translation=None,
+        translation=_translation(row, language),
         provisional=False,
+    )
+
+
+def _translation(row: Caption, language: str) -> TranslationInfo | None:
+    if not language or language == row.language:
+        return None
+    found = (stored.text for stored in row.translations.all() if stored.language == language)
+    text = next(found, None)
+    return None if text is None else TranslationInfo(language=language, text=text)
+
+
+def speaker(row: Speaker) -> SpeakerMessage:
+    return SpeakerMessage(
+        type="speaker",
+        seq=row.seq,
+        id=row.label,
+        name=row.name or None,
+        color=row.color,
+        merged_into=row.merged_into or None,
     )
 
 
@@ -147,6 +202,14 @@ NOTICES: dict[NoticeState, str] = {
     "waiting": "Waiting for the host to start.",
 }
 """What people read, by state."""
+
+
+def in_interface(message: PartialMessage | Notice, interface: str) -> PartialMessage | Notice:
+    """What is told to a person, in the language that they have chosen for the pages."""
+    if message["type"] != "notice":
+        return message
+    with override(interface):
+        return {**message, "message": gettext(NOTICES[message["state"]])}
 
 
 def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | None = None) -> Notice:

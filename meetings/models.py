@@ -133,7 +133,7 @@ class Speaker(models.Model):
 
     @property
     def color(self) -> str:
-        """Its colour among SPEAKER_COLORS; with more speakers than colours they come again, so the name is always beside it."""
+        """One of SPEAKER_COLORS; with more speakers they come again, so the name is always beside it."""
         return SPEAKER_COLORS[(self.number - 1) % len(SPEAKER_COLORS)]
 
 

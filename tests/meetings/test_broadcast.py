@@ -53,7 +53,7 @@ def store(lease: Lease, segment: int, text: str) -> int:
 
 
 def present(lease: Lease) -> dict[str, str]:
-    return {row.segment: row.text for row in transcript.captions_after(lease.meeting_id, 0, limit=1000)}
+    return {row.segment: row.text for row in transcript.changes_after(lease.meeting_id, 0, limit=1000)}
 
 
 STEPS = st.lists(

@@ -108,7 +108,7 @@ async def test_a_host_is_told_where_to_begin_and_what_is_durable(meeting: Meetin
         ledger = await heard(host, "ledger")
         assert ledger == {
             "type": "ledger", "captured_s": 0.3, "durable_s": 0.3, "captioned_s": 0.0, "behind_s": 0.3,
-            "missing_s": 0.0,
+            "missing_s": 0.0, "language": "en", "detected_language": None,
         }  # fmt: skip
     async with socket(host_path(meeting)) as host:
         assert (await heard(host, "ready"))["next_frame"] == 3
@@ -209,7 +209,7 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
             "downloads": True,
         }
         assert await heard(viewer, "caption") == {
-            "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None,
+            "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None, "unsure": False,
             "language": "en", "text": "line 2", "translation": None, "provisional": False,
         }  # fmt: skip
         seq = await asyncio.to_thread(store, 3)

@@ -10,7 +10,7 @@ from meetings.transcript import (
     LeaseLost,
     NoSuchMeeting,
     add_missing,
-    captions_after,
+    changes_after,
     commit,
     last_seq,
     set_state,
@@ -32,7 +32,7 @@ def lease() -> Lease:
 
 
 def stored(lease: Lease) -> list[tuple[int, int, str]]:
-    rows = captions_after(lease.meeting_id, 0, limit=100)
+    rows = changes_after(lease.meeting_id, 0, limit=100)
     return [(row.seq, row.revision, row.text) for row in rows]
 
 
@@ -75,7 +75,7 @@ def test_a_deleted_meeting_is_nobodys(lease: Lease) -> None:
 
 def test_reading_pages_through_the_series(lease: Lease) -> None:
     commit(Batch(lease, [final(n, f"line {n}") for n in range(5)], None))
-    assert [row.seq for row in captions_after(lease.meeting_id, 1, limit=2)] == [2, 3]
+    assert [row.seq for row in changes_after(lease.meeting_id, 1, limit=2)] == [2, 3]
 
 
 def test_states_change_once_and_leave_their_times(lease: Lease) -> None:

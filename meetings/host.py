@@ -1,0 +1,180 @@
+"""The host's socket: audio in, the host's word on meeting and speakers, and what became of the audio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from channels.db import database_sync_to_async
+from redis.exceptions import RedisError
+
+from inference.audio import SAMPLE_RATE
+from meetings import events, metrics, speakers, transcript
+from meetings.audiolog import AudioLog, LogState, Outcome
+from meetings.consumers import MeetingConsumer, find_meeting, number_in
+from meetings.errors import SocketFault
+from meetings.frames import FRAME_MS, Allowance, parse_frame
+from meetings.languages import AUTO, LANGUAGES
+from meetings.models import MAX_SPEAKERS, State
+from meetings.tokens import Role
+
+LEDGER_S = 1.0
+NORMAL_CLOSURE = 1000
+
+add_missing = database_sync_to_async(transcript.add_missing)
+expect_speakers = database_sync_to_async(speakers.expect_speakers)
+
+
+class HostConsumer(MeetingConsumer):
+    """Brings the audio: `/ws/host/<meeting>/?token=&session=&takeover=`.
+
+    `session` names the page: the same page comes back at once, another one has to take over.
+    """
+
+    role: Role = "host"
+    connection = ""
+    ledger: asyncio.Task[None] | None = None
+
+    async def enter(self) -> None:
+        if self.meeting.state == State.ENDED:
+            raise SocketFault("ended")
+        connection = self.query("session") or uuid.uuid4().hex
+        self.audio = AudioLog(self.broadcaster.broker)
+        takeover = self.query("takeover") == "1"
+        if not await self.audio.claim(self.meeting.pk, connection, takeover=takeover, cursor=self.meeting.cursor):
+            raise SocketFault("another_host")
+        self.connection = connection
+        metrics.hosts.inc()
+        self.paused = False
+        state = await self.log_state()
+        self.allowance = Allowance(time.monotonic(), absent_s=await self._absent_s(state))
+        await self.tell(
+            {"type": "ready", "next_frame": state.next_frame, "sample_rate": SAMPLE_RATE, "frame_ms": FRAME_MS}
+        )
+        await self.watch(after=self.after())
+        self.ledger = asyncio.create_task(self._tell_ledger())
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if not self.connection:
+            return
+        metrics.hosts.dec()
+        if self.ledger is not None:
+            self.ledger.cancel()
+        with contextlib.suppress(RedisError, OSError):
+            await self.audio.release(self.meeting.pk, self.connection)
+
+    async def take_bytes(self, data: bytes) -> None:
+        frame = parse_frame(data)
+        self.allowance.spend(frame.seconds, time.monotonic())
+        appended = await self.audio.append(self.meeting.pk, self.connection, frame.number, frame.pcm)
+        metrics.frames.labels(appended.outcome.name.lower()).inc()
+        if appended.outcome is Outcome.NOT_OWNER:
+            raise SocketFault("another_host")
+        if appended.outcome is Outcome.GAP:
+            raise SocketFault("frame_gap", f"next_frame is {appended.next_frame}.")
+        if self.viewer is not None:
+            await self.viewer.confirm(self.viewer.sent_seq)
+        self.paused = False
+        await self.tell({"type": "ack", "frame": appended.next_frame - 1})
+
+    async def on_pause(self, message: dict[str, Any]) -> None:
+        self.paused = True
+        await self.audio.mark(self.meeting.pk, "pause")
+
+    async def on_resume(self, message: dict[str, Any]) -> None:
+        self.paused = False
+        await self.audio.mark(self.meeting.pk, "resume")
+
+    async def on_end(self, message: dict[str, Any]) -> None:
+        await self.audio.mark(self.meeting.pk, "end")
+
+    async def on_set_language(self, message: dict[str, Any]) -> None:
+        language = str(message.get("language"))
+        if language != AUTO and language not in LANGUAGES:
+            raise SocketFault("malformed", "language is an ISO 639-1 code or auto.")
+        await self.audio.mark(self.meeting.pk, "language", language)
+
+    async def on_summarize(self, message: dict[str, Any]) -> None:
+        raise SocketFault("not_available", "Summaries come with a later version.")
+
+    async def on_rename_speaker(self, message: dict[str, Any]) -> None:
+        label, name = _text(message, "speaker"), _text(message, "name")
+        await self._correct(lambda: speakers.rename(self.meeting.pk, label, name))
+
+    async def on_merge_speakers(self, message: dict[str, Any]) -> None:
+        label, into = _text(message, "speaker"), _text(message, "into")
+        await self._correct(lambda: speakers.merge_speakers(self.meeting.pk, label, into))
+
+    async def on_assign_speaker(self, message: dict[str, Any]) -> None:
+        segment, label = _text(message, "segment"), _text(message, "speaker")
+        await self._correct(lambda: speakers.assign(self.meeting.pk, segment, label))
+
+    async def on_expect_speakers(self, message: dict[str, Any]) -> None:
+        count = message.get("count")
+        if count is not None:
+            count = int(number_in(message, "count"))
+            if not 1 <= count <= MAX_SPEAKERS:
+                raise SocketFault("malformed", f"count is a number from 1 to {MAX_SPEAKERS}, or null.")
+        await expect_speakers(self.meeting.pk, count)
+        await self.audio.mark(self.meeting.pk, "speakers", str(count or ""))
+
+    async def on_missing(self, message: dict[str, Any]) -> None:
+        """The browser could not keep this much audio; it will be shown as missing, never as silence."""
+        await add_missing(self.meeting.pk, float(number_in(message, "seconds")))
+
+    async def _correct(self, verb: Callable[[], int]) -> None:
+        """The host's word on who spoke, stored and told to every screen."""
+        try:
+            seq = await database_sync_to_async(verb)()
+        except (speakers.NoSuchSpeaker, speakers.NoSuchCaption, speakers.UnfitName) as error:
+            raise SocketFault("unfit_correction", str(error)) from error
+        except transcript.NoSuchMeeting as error:
+            raise SocketFault("no_such_meeting") from error
+        hint = events.pack([events.Bell(seq)])
+        await self.broadcaster.broker.publish(events.events_channel(self.meeting.pk), hint)
+
+    async def _absent_s(self, state: LogState) -> float:
+        """Seconds that the meeting ran without its host sending: that much may come at once."""
+        meeting = self.meeting
+        if meeting.started_at is None:
+            return 0.0
+        return max(0.0, time.time() - meeting.started_at.timestamp() - state.next_sample / SAMPLE_RATE)
+
+    async def _tell_ledger(self) -> None:
+        while True:
+            await asyncio.sleep(LEDGER_S)
+            with contextlib.suppress(RedisError, OSError):
+                await self._tell_ledger_once()
+
+    async def _tell_ledger_once(self) -> None:
+        if self.paused:  # frames keep the place of a host that speaks; nothing else keeps that of one that pauses
+            await self.audio.claim(self.meeting.pk, self.connection, takeover=False, cursor=self.meeting.cursor)
+        state = await self.log_state()
+        meeting = await find_meeting(self.meeting.pk)
+        captioned = max(state.captioned, meeting.cursor if meeting else 0)
+        await self.tell(
+            {
+                "type": "ledger",
+                "captured_s": round(state.next_sample / SAMPLE_RATE, 2),
+                "durable_s": round(state.next_sample / SAMPLE_RATE, 2),
+                "captioned_s": round(captioned / SAMPLE_RATE, 2),
+                "behind_s": round(max(0, state.next_sample - captioned) / SAMPLE_RATE, 2),
+                "missing_s": round(meeting.missing_s if meeting else 0.0, 2),
+                "language": meeting.language if meeting else self.meeting.language,
+                "detected_language": state.detected or None,
+            }
+        )
+        if meeting is None or meeting.state == State.ENDED:
+            await self.close(NORMAL_CLOSURE)
+
+
+def _text(message: dict[str, Any], name: str) -> str:
+    value = message.get(name)
+    if not isinstance(value, str):
+        raise SocketFault("malformed", f"{name} is a text.")
+    return value
