@@ -70,6 +70,9 @@ class Hypothesis:
     """Per token, natural logarithm."""
     seconds: float
     """Compute time that the decode took; a batch is shared out evenly."""
+    detected: tuple[str, float] | None = None
+    """Where the language was given: the one that it sounds like of all, and how probable that is. Only for finals that
+    are long enough to tell."""
 
     @property
     def text(self) -> str:
@@ -88,6 +91,7 @@ class StageSeconds:
 
     features: float = 0.0
     encode: float = 0.0
+    detect: float = 0.0
     decode: float = 0.0
     align: float = 0.0
     audio: float = 0.0

@@ -20,7 +20,7 @@ from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utteranc
 from inference.guards import DOUBTFUL, rejection, without_tail
 from inference.hypothesis import HypothesisBuffer, LivePolicy
 from inference.pace import LivePace
-from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress, Word
+from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress, Word
 from inference.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
 
 PROGRESS_S = 10.0
@@ -201,6 +201,8 @@ class CaptionSession:
             if heard.words:
                 self._language = heard.language
                 events.append(_final_caption(closed.utterance, heard))
+                if heard.detected:
+                    events.append(LanguageHeard(segment_id(closed.utterance.start), *heard.detected))
             events.append(self._progress(closed.boundary, closed.detector))
             if not self._closed and self._hypothesis.text:
                 events.append(self._partial())

@@ -59,4 +59,15 @@ class Progress:
     """Opaque text of `inference.session.Checkpoint`, stored with the captions it belongs to."""
 
 
-CaptionEvent = PartialCaption | FinalCaption | Progress
+@dataclass(frozen=True, slots=True)
+class LanguageHeard:
+    """What the utterance of a caption sounds like, whatever language it was written down in. It is not stored."""
+
+    segment: str
+    language: str
+    """ISO 639-1 code; of all that the model knows the likeliest."""
+    probability: float
+    """0 to 1."""
+
+
+CaptionEvent = PartialCaption | FinalCaption | LanguageHeard | Progress

@@ -28,6 +28,9 @@ POSITIONS = 448
 UNSURE_LANGUAGE = 0.5
 """Below this probability a short utterance's language is taken from what was spoken before."""
 
+SHORTEST_DETECTION_S = 2.0
+"""Seconds of audio from which on it is worth asking whether a given language is the right one."""
+
 CPU_WORKERS = 4
 """Most batches decoded at the same time on a CPU."""
 
@@ -97,15 +100,16 @@ class CTranslate2Transcriber:
         started = time.perf_counter()
         stages = StageSeconds(audio=sum(len(request.audio) for request in requests) / SAMPLE_RATE)
         encoded = self._encode(requests, stages)
-        language, certainty = self._language(requests[0], encoded)
+        language, certainty = self._language(requests[0], encoded, stages)
+        detected = self._detected(requests, encoded, stages)
         results = self._generate(requests, encoded, language, stages)
         # What CTranslate2 returns begins with the forced prefix.
         texts = [self._vocabulary.plain(result.sequences_ids[0]) for result in results]
         words = self._align(requests, encoded, language, texts, stages)
         seconds = (time.perf_counter() - started) / len(requests)
         hypotheses = [
-            Hypothesis(said, language, certainty, result.no_speech_prob, _mean_log_probability(result), seconds)
-            for said, result in zip(words, results, strict=True)
+            Hypothesis(said, language, certainty, result.no_speech_prob, _mean_log_probability(result), seconds, other)
+            for said, result, other in zip(words, results, detected, strict=True)
         ]
         return hypotheses, stages
 
@@ -124,10 +128,26 @@ class CTranslate2Transcriber:
         padded[: len(audio)] = audio[: len(padded)]
         return np.ascontiguousarray(self._features(padded, padding=0)[:, :frames], dtype=np.float32)
 
-    def _language(self, request: DecodeRequest, encoded: ctranslate2.StorageView) -> tuple[str, float]:
+    def _language(
+        self, request: DecodeRequest, encoded: ctranslate2.StorageView, stages: StageSeconds
+    ) -> tuple[str, float]:
         if request.language or not self._model.is_multilingual:
             return request.language or "en", 1.0
-        return _choose_language(request, self._model.detect_language(encoded)[0])
+        with _timed(stages, "detect"):
+            ranking = self._model.detect_language(encoded)[0]
+        return _choose_language(request, ranking)
+
+    def _detected(
+        self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, stages: StageSeconds
+    ) -> list[tuple[str, float] | None]:
+        """What finals in a given language sound like: one step of the decoder, on what the encoder has anyway."""
+        is_told = [_is_detection_told(request) for request in requests]
+        if not any(is_told) or not self._model.is_multilingual:
+            return [None] * len(requests)
+        with _timed(stages, "detect"):
+            rankings = self._model.detect_language(encoded)
+        likeliest = [(ranking[0][0].strip("<|>"), ranking[0][1]) for ranking in rankings]
+        return [pair if told else None for pair, told in zip(likeliest, is_told, strict=True)]
 
     def _generate(
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, language: str, stages: StageSeconds
@@ -179,6 +199,11 @@ def _timed(stages: StageSeconds, name: str) -> Iterator[None]:
     started = time.perf_counter()
     yield
     setattr(stages, name, getattr(stages, name) + time.perf_counter() - started)
+
+
+def _is_detection_told(request: DecodeRequest) -> bool:
+    is_long = len(request.audio) >= SHORTEST_DETECTION_S * SAMPLE_RATE
+    return request.kind != "live" and request.language is not None and is_long
 
 
 def _choose_language(request: DecodeRequest, ranking: list[tuple[str, float]]) -> tuple[str, float]:

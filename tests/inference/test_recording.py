@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from inference.audio import decode_file
+from inference.doubt import LanguageDoubt
 from inference.engine import Engine
 from inference.recording import caption_recording
 from inference.session import CaptionSession, SessionConfig
-from inference.types import CaptionEvent, FinalCaption, Progress
+from inference.types import CaptionEvent, FinalCaption, LanguageHeard, Progress
 from inference.whisper import CTranslate2Transcriber
 from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, sound
 
@@ -66,3 +67,41 @@ def test_words_after_a_minute_of_silence_are_kept(speech: Path, transcriber: CTr
     captions = finals(list(events))
     assert " ".join(caption.text for caption in captions).lower().startswith("when is a lobster not a lobster")
     assert captions[0].start == pytest.approx(61.0, abs=0.2)
+
+
+@pytest.fixture(scope="module")
+def bilingual(speech: Path) -> np.ndarray:
+    """An English sentence and three Portuguese ones in turn."""
+    english = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[163_000:238_000]
+    pause = np.zeros(16_000, np.float32)
+    names = ("ufpalign_falabrasil", "ufpalign_coxinha", "leopard_test_pt")
+    portuguese = [np.concatenate(list(decode_file(speech / "portuguese" / f"{name}.flac"))) for name in names]
+    return np.concatenate([part for clip in portuguese for part in (english, pause, clip, pause)])
+
+
+def test_a_bilingual_recording_is_written_down_in_both_languages(
+    bilingual: np.ndarray, transcriber: CTranslate2Transcriber
+) -> None:
+    session = CaptionSession(SessionConfig(None, allowed=("en", "pt")))
+    captions = finals(list(caption_recording([bilingual], session, Engine(transcriber))))
+    assert [caption.language for caption in captions] == ["en", "pt"] * 3
+    assert (
+        captions[0].text
+        == captions[2].text
+        == captions[4].text
+        == "When is a lobster not a lobster? When it is a crayfish."
+    )
+    assert captions[3].text == "Eu quero uma coxinha de frango."
+
+
+def test_a_recording_in_another_language_than_the_one_set_raises_a_doubt(
+    bilingual: np.ndarray, transcriber: CTranslate2Transcriber
+) -> None:
+    events = list(caption_recording([bilingual], CaptionSession(SessionConfig("en")), Engine(transcriber)))
+    heard = [event for event in events if isinstance(event, LanguageHeard)]
+    assert [event.segment for event in heard] == [caption.segment for caption in finals(events)]
+    assert [event.language for event in heard] == ["en", "pt"] * 3
+    doubt = LanguageDoubt("en")
+    for event in heard[1::2]:
+        doubt.take(event)
+    assert doubt.language == "pt"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from inference.checkpoint import Checkpoint
 from inference.endpointing import EndpointPolicy
 from inference.hypothesis import LivePolicy
 from inference.session import CaptionSession, SessionConfig
-from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
+from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
 from inference.vad import WINDOW
 from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, hypothesis, sound, word
 
@@ -206,6 +206,18 @@ def test_vocabulary_and_language_reach_the_request() -> None:
     session.feed(sound((0.9, 40), (0, 40)))
     (request,) = session.requests(live=False)
     assert (request.language, request.vocabulary) == ("pt", ("Lobster Newberg",))
+
+
+def test_what_an_utterance_sounds_like_is_told_beside_its_final_and_only_there() -> None:
+    session = open_session()
+    session.feed(sound((0.9, 60), (0, 40), (0.9, 60), (0, 40)))
+    first, second = session.requests(live=False)
+    told = replace(hypothesis([word("olá", 0.0)]), detected=("pt", 0.97))
+    final, heard, _ = session.accept(first, told)
+    assert isinstance(final, FinalCaption)
+    assert heard == LanguageHeard(final.segment, "pt", 0.97)
+    refused = replace(told, words=())
+    assert [type(event) for event in session.accept(second, refused)] == [Progress]
 
 
 def test_a_detected_language_is_the_fallback_of_the_next_utterance_and_is_resumed() -> None:

@@ -15,6 +15,7 @@ from inference.audio import SAMPLE_RATE, decode_file
 from inference.guards import rejection
 from inference.whisper import CTranslate2Transcriber
 
+STAGES = ("features", "encode", "detect", "decode", "align")
 SENTENCE = "when is a lobster not a lobster when it is a crayfish"
 
 
@@ -91,6 +92,24 @@ def test_language_is_detected_among_those_allowed(transcriber: CTranslate2Transc
     assert held.language == "pt"
 
 
+def test_a_final_tells_what_a_given_language_sounds_like(
+    transcriber: CTranslate2Transcriber, sentence: DecodeRequest, speech: Path
+) -> None:
+    portuguese = np.concatenate(list(decode_file(speech / "portuguese" / "ufpalign_falabrasil.flac")))
+    said = [sentence, replace(sentence, start=1, audio=portuguese), replace(sentence, start=2, language="pt")]
+    detected = [heard.detected for heard in transcriber.transcribe(said)]
+    assert [language for language, _ in detected] == ["en", "pt", "en"]
+    assert all(probability > 0.9 for _, probability in detected)
+
+
+def test_only_a_final_of_two_seconds_or_more_in_a_given_language_is_asked_what_it_sounds_like(
+    transcriber: CTranslate2Transcriber, sentence: DecodeRequest
+) -> None:
+    short = sentence.audio[: 2 * SAMPLE_RATE - 1]
+    others = [replace(sentence, kind="live"), replace(sentence, audio=short), replace(sentence, language=None)]
+    assert [heard.detected for heard in transcriber.transcribe(others)] == [None, None, None]
+
+
 def test_vocabulary_settles_a_word(transcriber: CTranslate2Transcriber, reading: np.ndarray) -> None:
     said = DecodeRequest(kind="final", start=0, audio=reading[round(14.9 * SAMPLE_RATE) :], language="en")
     (without,) = transcriber.transcribe([said])
@@ -104,4 +123,4 @@ def test_stages_are_timed(transcriber: CTranslate2Transcriber, sentence: DecodeR
     transcriber.transcribe([sentence])
     after = transcriber.stages
     assert after.audio - before.audio == pytest.approx(len(sentence.audio) / SAMPLE_RATE)
-    assert all(getattr(after, stage) > getattr(before, stage) for stage in ("features", "encode", "decode", "align"))
+    assert all(getattr(after, stage) > getattr(before, stage) for stage in STAGES)
