@@ -8,6 +8,7 @@ export const DEFAULTS = Object.freeze({
   spacing: "normal",
   mode: "fastest",
   announce: false,
+  original: false,
 });
 
 const ALLOWED = {
@@ -15,6 +16,7 @@ const ALLOWED = {
   spacing: ["normal", "wide"],
   mode: ["fastest", "steady"],
 };
+const SWITCHES = ["announce", "original"];
 const SMALLEST = 50;
 const LARGEST = 200;
 
@@ -29,7 +31,7 @@ export function sensible(values) {
   }
   const size = Number(values.size ?? NaN);
   if (Number.isFinite(size)) result.size = Math.max(SMALLEST, Math.min(LARGEST, Math.round(size)));
-  if ([true, "1"].includes(values.announce)) result.announce = true;
+  for (const name of SWITCHES) if ([true, "1"].includes(values[name])) result[name] = true;
   return result;
 }
 
@@ -45,13 +47,18 @@ export class Appearance extends EventTarget {
   bind(panel) {
     for (const input of panel.querySelectorAll("input, select")) fill(input, this.values[input.name]);
     this.output = panel.querySelector("[data-size-output]");
-    panel.addEventListener("input", ({ target }) => this.#set(target));
+    panel.addEventListener("input", ({ target }) => this.#read(target));
     this.#apply();
   }
 
-  #set(input) {
-    const value = input.type === "checkbox" ? input.checked : input.value;
-    this.values = { ...this.values, announce: false, ...sensible({ ...this.values, [input.name]: value }) };
+  #read(input) {
+    this.set(input.name, input.type === "checkbox" ? input.checked : input.value);
+  }
+
+  /** @param {keyof typeof DEFAULTS} name */
+  set(name, value) {
+    const off = Object.fromEntries(SWITCHES.map((each) => [each, false]));
+    this.values = { ...this.values, ...off, ...sensible({ ...this.values, [name]: value }) };
     save(this.values);
     this.#apply();
     this.dispatchEvent(new CustomEvent("change", { detail: this.values }));
@@ -61,6 +68,7 @@ export class Appearance extends EventTarget {
     const root = document.documentElement;
     root.dataset.theme = this.values.theme;
     root.dataset.spacing = this.values.spacing;
+    root.dataset.original = this.values.original ? "shown" : "hidden";
     // Through the CSSOM: the page's policy allows no style attribute in markup.
     root.style.setProperty("--caption-scale", String(this.values.size / 100));
     if (this.output) this.output.textContent = `${this.values.size} %`;

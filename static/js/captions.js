@@ -33,6 +33,11 @@ export class CaptionStore {
     return true;
   }
 
+  /** From here on the server sends again: a cut meanwhile must not leave gaps. */
+  rewind(seq) {
+    this.lastSeq = seq;
+  }
+
   /** After a cut the server starts the moving text anew. */
   forgetPartials() {
     this.partials.clear();
@@ -79,7 +84,14 @@ function isAfter(a, b) {
   return a.start > b.start || (a.start === b.start && a.segment > b.segment);
 }
 
-/** What the reader reads: the translation where there is one. @returns {{text: string, language: string}} */
-export function wording(caption) {
-  return caption.translation ?? { text: caption.text, language: caption.language ?? "" };
+/**
+ * What the reader reads of a caption.
+ * @param {string} reading language that is read; empty: as spoken
+ * @returns {{text: string, language: string, isTranslation: boolean, isPending: boolean}} pending: the original
+ *   stands where a translation is still to come
+ */
+export function wording({ text, language = "", translation = null }, reading) {
+  if (reading === "" || language === reading) return { text, language, isTranslation: false, isPending: false };
+  if (translation?.language === reading) return { ...translation, isTranslation: true, isPending: false };
+  return { text, language, isTranslation: false, isPending: language !== "" };
 }

@@ -1,14 +1,18 @@
 /** From the socket to the screen: captions, names and notices, for viewers and the host alike. */
-import { CaptionStore, wording } from "./captions.js";
+import { CaptionStore } from "./captions.js";
 import { ConnectionStatus, NoticeBanner } from "./notice.js";
 import { ScrollLock } from "./scroll-lock.js";
+import { SpeakerDirectory } from "./speakers.js";
 import { TranscriptView } from "./transcript-view.js";
 
 /** The server holds back when it hears nothing for long: confirm after so many messages, or this often. */
 const SEEN_EVERY_MESSAGES = 50;
 const SEEN_EVERY_MS = 5_000;
 
-/** Events: "hello", "notice", "state" (detail: the state), "final" (detail: the caption, once, as it is spoken). */
+/**
+ * Events: "hello", "notice" and "error" (detail: the message); "state" (detail: the state); "caption" (detail: the
+ * caption, at every change of it); "final" (detail: the caption, once, as it is spoken).
+ */
 export class CaptionFeed extends EventTarget {
   /**
    * @param {import("./socket.js").ReturningSocket} socket
@@ -19,7 +23,8 @@ export class CaptionFeed extends EventTarget {
     super();
     this.socket = socket;
     this.store = new CaptionStore();
-    this.view = new TranscriptView(page.querySelector("[data-captions]"), this.store, options);
+    this.speakers = new SpeakerDirectory();
+    this.view = new TranscriptView(page.querySelector("[data-captions]"), this.store, this.speakers, options);
     this.scroll = new ScrollLock(page.querySelector("[data-transcript]"), page.querySelector("[data-to-live]"));
     this.status = new ConnectionStatus(page.querySelector("[data-connection]"), socket);
     this.banner = new NoticeBanner(page.querySelector("[data-notice]"));
@@ -38,6 +43,15 @@ export class CaptionFeed extends EventTarget {
     this.scroll.follow();
   }
 
+  /** Shows captions in another language: at once what is here, the rest as it comes. @param {string} language */
+  readIn(language) {
+    if (language === this.view.reading) return;
+    this.view.readIn(language);
+    // What the page has is in the language before: should the link break now, all is needed again.
+    this.store.rewind(0);
+    this.scroll.follow();
+  }
+
   #received(message) {
     const handlers = {
       hello: () => this.#greeted(message),
@@ -45,6 +59,8 @@ export class CaptionFeed extends EventTarget {
       partial: () => this.#moved(message),
       speaker: () => this.#named(message),
       notice: () => this.#noticed(message),
+      resync: () => this.store.rewind(message.after),
+      error: () => this.dispatchEvent(new CustomEvent("error", { detail: message })),
     };
     handlers[message.type]?.();
   }
@@ -53,7 +69,7 @@ export class CaptionFeed extends EventTarget {
     this.store.forgetPartials();
     this.view.drawPartial();
     if (this.announceAfter === Infinity) this.announceAfter = message.last_seq;
-    for (const { id, name } of message.speakers ?? []) this.view.nameSpeaker(id, name);
+    this.speakers.replaceAll(message.speakers ?? []);
     this.#setState(message.state);
     this.banner.show({ state: message.state });
     this.dispatchEvent(new CustomEvent("hello", { detail: message }));
@@ -65,7 +81,8 @@ export class CaptionFeed extends EventTarget {
     const isNew = change === "appended";
     this.empty.hidden = this.store.ordered.length > 0;
     this.scroll.follow(isNew ? 1 : 0);
-    if (isNew && caption.seq > this.announceAfter) this.dispatchEvent(new CustomEvent("final", { detail: wording(caption) }));
+    if (isNew && caption.seq > this.announceAfter) this.dispatchEvent(new CustomEvent("final", { detail: caption }));
+    this.dispatchEvent(new CustomEvent("caption", { detail: caption }));
     this.#count();
   }
 
@@ -79,7 +96,7 @@ export class CaptionFeed extends EventTarget {
 
   #named(message) {
     this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
-    this.view.nameSpeaker(message.id, message.name);
+    this.speakers.apply(message);
     this.#count();
   }
 

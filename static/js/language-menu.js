@@ -1,38 +1,60 @@
-/** The reader's choice of language, shown when the meeting offers more than the one that is spoken. */
+/** The reader's choice of language, shown when captions can be read in another than the one that is spoken. */
+import { gettext } from "./i18n.js";
+import { endonym } from "./languages.js";
 
-export class LanguageMenu {
+const KEY = "parlance.language";
+
+/** Events: "change" (detail: the language that is read from now on; empty: as spoken). */
+export class LanguageMenu extends EventTarget {
   /**
-   * @param {HTMLElement} element a label that holds a select
+   * @param {HTMLElement} element holds a select, a button for the original, and a line for what the server says
    * @param {import("./socket.js").ReturningSocket} socket
-   * @param {string} chosen code asked for by the link; empty: as spoken
+   * @param {string|null} asked code asked for by the link
    */
-  constructor(element, socket, chosen) {
+  constructor(element, socket, asked) {
+    super();
     this.element = element;
+    this.socket = socket;
     this.select = element.querySelector("select");
-    this.chosen = chosen;
-    this.select.addEventListener("change", () => {
-      this.chosen = this.select.value;
-      socket.send({ type: "language", language: this.chosen });
-    });
+    this.answer = element.querySelector("[data-language-answer]");
+    this.chosen = asked ?? sessionStorage.getItem(KEY) ?? "";
+    this.previous = "";
+    this.select.addEventListener("change", () => this.#choose(this.select.value));
   }
 
   /** @param {string[]} codes what the server offers @param {string} spoken "auto" where it is detected */
   offer(codes, spoken) {
-    const others = codes.filter((code) => code !== spoken);
-    this.element.hidden = others.length === 0;
-    this.select.replaceChildren(option(spoken === "auto" ? "" : spoken, "As spoken"), ...others.map((code) => option(code, nameOf(code))));
-    this.select.value = others.includes(this.chosen) ? this.chosen : this.select.options[0].value;
+    this.element.hidden = codes.every((code) => code === spoken);
+    const original = new Option(gettext("Original"), "");
+    this.select.replaceChildren(original, ...codes.map(languageOption));
+    if (!codes.includes(this.chosen)) this.chosen = "";
+    this.#show();
+  }
+
+  /** The server does not offer what was chosen: back to what is read, with its sentence. */
+  refuse(sentence) {
+    this.chosen = this.previous;
+    this.#show();
+    this.answer.textContent = sentence;
+  }
+
+  #choose(language) {
+    this.previous = this.chosen;
+    this.chosen = language;
+    this.#show();
+    this.socket.send({ type: "language", language });
+  }
+
+  #show() {
+    this.answer.textContent = "";
+    this.select.value = this.chosen;
+    sessionStorage.setItem(KEY, this.chosen);
+    this.dispatchEvent(new CustomEvent("change", { detail: this.chosen }));
   }
 }
 
-function option(value, label) {
-  const element = document.createElement("option");
-  element.value = value;
-  element.textContent = label;
-  return element;
-}
-
-/** A language's name in itself: its readers may not read English. */
-function nameOf(code) {
-  return new Intl.DisplayNames([code], { type: "language", fallback: "code" }).of(code);
+function languageOption(code) {
+  const option = new Option(endonym(code), code);
+  option.lang = code;
+  return option;
 }

@@ -1,13 +1,14 @@
 /** What people are told: the connection, the meeting's state, and a pause with the seconds it is expected to take. */
+import { gettext } from "./i18n.js";
 
 const STATE_WORDS = {
-  waiting: "Waiting for the host",
-  live: "Live",
-  paused: "Paused",
-  summarizing: "Writing a summary",
-  catching_up: "Catching up",
-  degraded: "Captions are limited",
-  ended: "Meeting ended",
+  waiting: gettext("Waiting for the host"),
+  live: gettext("Live"),
+  paused: gettext("Paused"),
+  summarizing: gettext("Writing a summary"),
+  catching_up: gettext("Catching up"),
+  degraded: gettext("Captions are limited"),
+  ended: gettext("Meeting ended"),
 };
 const COUNT_MS = 1_000;
 /** Seconds behind below which nobody notices. */
@@ -20,7 +21,7 @@ export class ConnectionStatus {
     this.element = element;
     this.state = "waiting";
     socket.addEventListener("open", () => this.#show(this.state, STATE_WORDS[this.state]));
-    socket.addEventListener("waiting", () => this.#show("cut", "Connection lost, trying again…"));
+    socket.addEventListener("waiting", () => this.#show("cut", gettext("Connection lost, trying again…")));
     socket.addEventListener("closed", ({ detail }) => this.#show("closed", detail.message));
   }
 
@@ -53,7 +54,8 @@ export class NoticeBanner {
     const isOver = notice.state === "live" && !(notice.behind_s >= WORTH_TELLING);
     this.element.hidden = isOver || notice.state === "waiting";
     this.text.textContent = isOver ? "" : notice.message || (STATE_WORDS[notice.state] ?? "");
-    this.count.textContent = notice.behind_s >= WORTH_TELLING ? `${Math.round(notice.behind_s)} s behind` : "";
+    const isBehind = notice.behind_s >= WORTH_TELLING;
+    this.count.textContent = isBehind ? gettext("{seconds} s behind", { seconds: Math.round(notice.behind_s) }) : "";
     if (!isOver && notice.expected_s) this.#countDown(notice.expected_s);
   }
 
@@ -61,7 +63,7 @@ export class NoticeBanner {
     const end = performance.now() + seconds * 1_000;
     const draw = () => {
       const left = Math.ceil((end - performance.now()) / 1_000);
-      this.count.textContent = left > 0 ? `about ${left} s` : "any moment now";
+      this.count.textContent = left > 0 ? gettext("about {seconds} s", { seconds: left }) : gettext("any moment now");
     };
     draw();
     this.timer = setInterval(draw, COUNT_MS);

@@ -1,4 +1,5 @@
 /** Keeps the newest line in sight until the reader scrolls up; then counts what is new instead of moving the text. */
+import { gettext } from "./i18n.js";
 
 /** Distance from the end, in CSS pixels, that still counts as "at the end". */
 const NEAR_END = 48;
@@ -51,6 +52,6 @@ export class ScrollLock {
 
   #label() {
     this.button.hidden = this.isFollowing;
-    this.button.textContent = this.unread > 0 ? `Jump to live (${this.unread} new)` : "Jump to live";
+    this.button.textContent = this.unread > 0 ? gettext("Jump to live ({count} new)", { count: this.unread }) : gettext("Jump to live");
   }
 }

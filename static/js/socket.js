@@ -1,4 +1,5 @@
 /** A WebSocket that comes back: full-jitter backoff, and close codes that mean "do not try again". */
+import { gettext, interfaceLanguage } from "./i18n.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
@@ -7,12 +8,12 @@ const OPENING_TIMEOUT_MS = 10_000;
 
 /** What the server's last word was, in the reader's words. Every other code (1006, 1011, 1012, …) is tried again. */
 export const LAST_WORDS = {
-  1000: "The meeting has ended.",
-  4400: "This page and the server do not understand each other. Reload the page.",
-  4401: "This link is no longer valid. Ask the host for a new one.",
-  4404: "This meeting no longer exists.",
-  4409: "This meeting is being hosted from another page.",
-  4413: "The server refused the sound because its pieces were too large. Reload the page.",
+  1000: gettext("The meeting has ended."),
+  4400: gettext("This page and the server do not understand each other. Reload the page."),
+  4401: gettext("This link is no longer valid. Ask the host for a new one."),
+  4404: gettext("This meeting no longer exists."),
+  4409: gettext("This meeting is being hosted from another page."),
+  4413: gettext("The server refused the sound because its pieces were too large. Reload the page."),
 };
 
 /**
@@ -24,10 +25,10 @@ export function backoff(attempt, random = Math.random) {
   return FIRST_DELAY_MS / 2 + random() * (bound - FIRST_DELAY_MS / 2);
 }
 
-/** The address of a socket beside this page. */
+/** The address of a socket beside this page; notices on it are in the page's language. */
 export function socketUrl(path, parameters, place = window.location) {
   const scheme = place.protocol === "https:" ? "wss:" : "ws:";
-  return `${scheme}//${place.host}${path}?${new URLSearchParams(parameters)}`;
+  return `${scheme}//${place.host}${path}?${new URLSearchParams({ ...parameters, ui: interfaceLanguage })}`;
 }
 
 /**
@@ -106,7 +107,7 @@ export class ReturningSocket extends EventTarget {
     // Only a server that speaks is well again: one that accepts and dies must not be hammered.
     this.attempt = 0;
     const message = JSON.parse(data);
-    if (message.type === "error") this.lastError = message.message;
+    this.lastError = message.type === "error" ? message.message : null;
     this.#tell("message", message);
   }
 

@@ -1,114 +1,166 @@
 /**
- * Captions as paragraphs. A paragraph ends at a pause, at another speaker, or when it is long; the rule looks
- * only at captions in order, so who watched live, reloaded or came late sees the same paragraphs.
+ * Captions as paragraphs. A paragraph ends at a pause, at another speaker, where the direction of writing turns, or
+ * when it is long; the rule looks only at captions in order, so who watched live, reloaded or came late sees the same.
  */
+import { CaptionLine, textSpan } from "./caption-line.js";
 import { wording } from "./captions.js";
+import { directionOf } from "./languages.js";
+import { speakerOf } from "./speakers.js";
 
 /** Seconds of silence that start a paragraph. */
 const PAUSE_SECONDS = 2;
 /** Words after which the next caption starts a paragraph. */
 const PARAGRAPH_WORDS = 60;
 
+/**
+ * @typedef {object} Paragraph
+ * @property {HTMLElement} element
+ * @property {number} firstIndex of its first caption, in the store's order
+ * @property {number} start @property {number} end @property {number} words
+ * @property {string|null} speaker null while nobody has been told; what is told later starts anew
+ * @property {string} direction of what is spoken
+ */
+
 export class TranscriptView {
   /**
    * @param {HTMLElement} container
    * @param {import("./captions.js").CaptionStore} store
-   * @param {{newest?: number}} options show only so many captions (a projector's overlay)
+   * @param {import("./speakers.js").SpeakerDirectory} speakers
+   * @param {{newest?: number, makeLabel?: () => HTMLElement}} options newest: show only so many captions (a
+   *   projector's overlay); makeLabel: what a speaker's name is put into
    */
-  constructor(container, store, { newest = Infinity } = {}) {
+  constructor(container, store, speakers, { newest = Infinity, makeLabel = () => document.createElement("b") } = {}) {
     this.container = container;
     this.store = store;
+    this.speakers = speakers;
     this.newest = newest;
+    this.makeLabel = makeLabel;
     this.showPartials = true;
-    this.speakerNames = new Map();
-    /** Span and caption by segment. */
+    /** Language that is read; empty: as spoken. */
+    this.reading = "";
+    /** Line, caption and paragraph by segment, and whether it is the paragraph's first. */
     this.drawn = new Map();
-    this.paragraph = null;
+    /** @type {Paragraph[]} */
+    this.paragraphs = [];
     this.partialNodes = [];
+    speakers.addEventListener("change", () => this.#nameSpeakers());
   }
 
   /** @param {ReturnType<import("./captions.js").CaptionStore["applyCaption"]>} change what happened to `caption` */
   update(change, caption) {
     if (change === "known") return;
     this.#clearPartial();
-    if (change === "changed") this.#rewrite(caption);
-    else if (change === "appended" && this.store.ordered.length <= this.newest) this.#append(caption);
-    else this.rebuild();
+    if (change === "appended" && this.store.ordered.length <= this.newest) this.#append(caption, this.store.ordered.length - 1);
+    else if (change !== "changed" || !this.#rewrite(caption)) this.#redrawAround(caption);
     this.drawPartial();
   }
 
-  /** Draws everything anew: needed when something moved, rare enough to be simple. */
-  rebuild() {
-    this.container.replaceChildren();
-    this.drawn.clear();
-    this.paragraph = null;
-    for (const caption of this.store.ordered.slice(-this.newest)) this.#append(caption);
+  /** Shows everything in another language, as far as it is here. */
+  readIn(language) {
+    this.reading = language;
+    for (const entry of this.drawn.values()) this.#fill(entry);
   }
 
   /** Draws the moving text where its final will stand. */
   drawPartial() {
     this.#clearPartial();
     if (!this.showPartials) return;
-    let place = this.paragraph;
+    let place = this.paragraphs.at(-1) ?? null;
     for (const partial of this.store.moving) {
       if (startsParagraph(place, partial)) {
         place = this.#newParagraph(partial);
         this.partialNodes.push(place.element);
       }
-      const nodes = [document.createTextNode(" "), captionSpan(partial.text, "partial")];
+      const span = textSpan("partial");
+      span.dir = "auto";
+      span.textContent = partial.text;
+      const nodes = [document.createTextNode(" "), span];
       place.element.append(...nodes);
       this.partialNodes.push(...nodes);
     }
   }
 
-  /** @param {string} id @param {string|null} name */
-  nameSpeaker(id, name) {
-    this.speakerNames.set(id, name ?? id);
-    for (const label of this.container.querySelectorAll("[data-speaker]")) {
-      if (label.dataset.speaker === id) label.textContent = this.speakerNames.get(id);
-    }
+  #append(caption, index) {
+    const isFirst = startsParagraph(this.paragraphs.at(-1) ?? null, caption);
+    if (isFirst) this.paragraphs.push({ ...this.#newParagraph(caption), firstIndex: index });
+    const paragraph = this.paragraphs.at(-1);
+    const line = new CaptionLine(caption, this.reading);
+    paragraph.element.append(" ", line.element);
+    paragraph.end = caption.end;
+    paragraph.words += wordCount(caption);
+    const entry = { line, caption, paragraph, isFirst };
+    this.drawn.set(caption.segment, entry);
+    this.#direct(entry);
   }
 
-  #append(caption) {
-    if (startsParagraph(this.paragraph, caption)) this.paragraph = this.#newParagraph(caption);
-    const { text, language } = wording(caption);
-    const span = captionSpan(text, "final");
-    span.lang = language;
-    span.dataset.segment = caption.segment;
-    this.paragraph.element.append(" ", span);
-    this.paragraph.end = caption.end;
-    this.paragraph.words += wordCount(caption);
-    this.drawn.set(caption.segment, { span, caption });
-  }
-
-  /** In place, unless the paragraphs would be cut otherwise: a page that reloads must look the same. */
+  /** @returns {boolean} false where the paragraphs would be cut otherwise: a page that reloads must look the same */
   #rewrite(caption) {
-    const drawn = this.drawn.get(caption.segment);
-    if (drawn === undefined) return;
-    if (!cutsAlike(drawn.caption, caption)) {
-      this.rebuild();
-      return;
-    }
-    const { text, language } = wording(caption);
-    if (drawn.span.textContent !== text) drawn.span.textContent = text;
-    drawn.span.lang = language;
-    drawn.caption = caption;
+    const entry = this.drawn.get(caption.segment);
+    if (entry === undefined) return true;
+    if (!cutsAlike(entry, caption)) return false;
+    entry.caption = caption;
+    this.#fill(entry);
+    return true;
   }
 
-  #newParagraph({ start, speaker = null }) {
+  #fill(entry) {
+    entry.line.show(entry.caption, this.reading);
+    this.#direct(entry);
+  }
+
+  /** A paragraph runs the way its first caption reads. */
+  #direct({ caption, paragraph, isFirst }) {
+    if (isFirst) paragraph.element.dir = directionOf(wording(caption, this.reading).language);
+  }
+
+  /** What is said before a change stands; from its paragraph on, or the one that it may join, all is drawn anew. */
+  #redrawAround(caption) {
+    const start = Math.min(caption.start, this.drawn.get(caption.segment)?.caption.start ?? Infinity);
+    const before = this.paragraphs.findLastIndex((paragraph) => paragraph.start < start);
+    const isWhole = this.newest < Infinity || before < 0;
+    const from = isWhole ? Math.max(0, this.store.ordered.length - this.newest) : this.paragraphs[before].firstIndex;
+    this.#redraw(isWhole ? 0 : before, from);
+  }
+
+  #redraw(paragraphIndex, captionIndex) {
+    const focused = this.paragraphs.findIndex(({ element }) => element.contains(document.activeElement));
+    const gone = new Set(this.paragraphs.splice(paragraphIndex));
+    for (const { element } of gone) element.remove();
+    for (const [segment, { paragraph }] of this.drawn) if (gone.has(paragraph)) this.drawn.delete(segment);
+    const { ordered } = this.store;
+    for (let index = captionIndex; index < ordered.length; index += 1) this.#append(ordered[index], index);
+    if (focused >= paragraphIndex) this.paragraphs[focused]?.element.querySelector("button")?.focus({ preventScroll: true });
+  }
+
+  #newParagraph(spoken) {
+    const speaker = speakerOf(spoken);
     const element = document.createElement("p");
     element.dir = "auto";
-    element.append(timeStamp(start));
-    if (speaker !== null) element.append(this.#speakerLabel(speaker));
+    element.append(timeStamp(spoken.start));
+    if (speaker !== null) element.append(" ", this.#speakerLabel(speaker));
     this.container.append(element);
-    return { element, end: start, words: 0, speaker };
+    const direction = directionOf(spoken.language);
+    return { element, firstIndex: -1, start: spoken.start, end: spoken.start, words: 0, speaker, direction };
   }
 
   #speakerLabel(id) {
-    const label = document.createElement("b");
+    const label = this.makeLabel();
+    label.classList.add("speaker");
+    // A name of its own direction, whichever way the paragraph runs.
+    label.dir = "auto";
     label.dataset.speaker = id;
-    label.textContent = this.speakerNames.get(id) ?? id;
+    this.#nameSpeaker(label);
     return label;
+  }
+
+  #nameSpeakers() {
+    for (const label of this.container.querySelectorAll("[data-speaker]")) this.#nameSpeaker(label);
+  }
+
+  #nameSpeaker(label) {
+    const name = this.speakers.displayName(label.dataset.speaker);
+    if (label.textContent !== name) label.textContent = name;
+    label.dataset.color = this.speakers.colorIndex(label.dataset.speaker);
   }
 
   #clearPartial() {
@@ -122,21 +174,22 @@ function wordCount(caption) {
   return caption.text.split(/\s+/).length;
 }
 
-function cutsAlike(a, b) {
-  return a.end === b.end && a.speaker === b.speaker && wordCount(a) === wordCount(b);
+/** Whether a revision of a drawn caption leaves every paragraph as it is. */
+function cutsAlike({ caption: old, paragraph }, caption) {
+  const speaker = speakerOf(caption);
+  const isSpeakerAlike = speaker === speakerOf(old) || (speakerOf(old) === null && speaker === paragraph.speaker);
+  const isDirectionAlike = directionOf(caption.language) === directionOf(old.language);
+  return isSpeakerAlike && isDirectionAlike && caption.end === old.end && wordCount(caption) === wordCount(old);
 }
 
-function startsParagraph(paragraph, { start, speaker = null }) {
+/** Who is not told yet goes on in the paragraph that is there, so that nothing jumps when the name comes. */
+function startsParagraph(paragraph, spoken) {
   if (paragraph === null) return true;
   const isLong = paragraph.words >= PARAGRAPH_WORDS;
-  return isLong || start - paragraph.end >= PAUSE_SECONDS || speaker !== paragraph.speaker;
-}
-
-function captionSpan(text, kind) {
-  const span = document.createElement("span");
-  span.className = kind;
-  span.textContent = text;
-  return span;
+  const speaker = speakerOf(spoken);
+  const isOther = speaker !== null && speaker !== paragraph.speaker;
+  const turns = spoken.language !== undefined && directionOf(spoken.language) !== paragraph.direction;
+  return isLong || isOther || turns || spoken.start - paragraph.end >= PAUSE_SECONDS;
 }
 
 function timeStamp(seconds) {

@@ -2,6 +2,7 @@
 import { Announcer } from "./announcer.js";
 import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
+import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
 import { ReturningSocket, socketUrl } from "./socket.js";
 
@@ -15,18 +16,31 @@ const query = new URLSearchParams(window.location.search);
 const socket = new ReturningSocket(() =>
   socketUrl(`/ws/captions/${meeting}/`, { token, lang: languages.chosen, after: feed.store.lastSeq }),
 );
-const languages = new LanguageMenu(document.querySelector("[data-language]"), socket, query.get("lang") ?? "");
+const languages = new LanguageMenu(document.querySelector("[data-language]"), socket, query.get("lang"));
 const feed = new CaptionFeed(socket, document, isOverlay ? { newest: OVERLAY_CAPTIONS } : {});
-const announcer = new Announcer(document.querySelector("[data-announcements]"));
+const announcer = new Announcer(document.querySelector("[data-announcements]"), feed.speakers);
 const appearance = new Appearance(query);
+const original = document.querySelector("[data-show-original]");
 
-function applyChoices({ mode, announce }) {
-  feed.showPartials(mode === "fastest");
-  announcer.turn(announce);
+function applyChoices(values) {
+  feed.showPartials(values.mode === "fastest");
+  announcer.turn(values.announce);
+  original.setAttribute("aria-pressed", String(values.original));
+  feed.scroll.follow();
+}
+
+function readIn(language) {
+  feed.readIn(language);
+  announcer.reading = language;
+  original.hidden = language === "";
 }
 
 feed.addEventListener("final", ({ detail }) => announcer.say(detail));
+feed.addEventListener("caption", ({ detail }) => announcer.revise(detail));
 feed.addEventListener("hello", ({ detail }) => languages.offer(detail.languages ?? [], detail.meeting.language));
+feed.addEventListener("error", ({ detail }) => detail.code === "language_unavailable" && languages.refuse(detail.message));
+languages.addEventListener("change", ({ detail }) => readIn(detail));
+original.addEventListener("click", () => appearance.set("original", !appearance.values.original));
 appearance.addEventListener("change", ({ detail }) => applyChoices(detail));
 appearance.bind(document.querySelector("[data-appearance]"));
 applyChoices(appearance.values);
@@ -38,7 +52,7 @@ fullscreen.addEventListener("click", () =>
   document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen(),
 );
 document.addEventListener("fullscreenchange", () => {
-  fullscreen.textContent = document.fullscreenElement ? "Leave full screen" : "Full screen";
+  fullscreen.textContent = document.fullscreenElement ? gettext("Leave full screen") : gettext("Full screen");
 });
 closeMenusOutside(document.querySelectorAll("details.menu"));
 

@@ -8,9 +8,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.utils import translation
 from playwright.sync_api import Page, WebSocketRoute
 
-from meetings.models import Meeting
+from meetings.models import SPEAKER_COLORS, Meeting
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
 POLL_MS = 20
@@ -24,6 +26,8 @@ class ScriptedServer:
     page: Page
     sockets: list[WebSocketRoute] = field(default_factory=list)
     received: list[Message | bytes] = field(default_factory=list)
+    interface: str = "en"
+    """The language of the pages."""
 
     def open_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
         links = [("vtt", "/m/scripted/transcript.vtt")] if downloads else []
@@ -50,7 +54,8 @@ class ScriptedServer:
         return {name: values[0] for name, values in query.items()}
 
     def _open(self, url: str, template: str, context: dict[str, object]) -> None:
-        html = render_to_string(template, context)
+        with translation.override(self.interface):
+            html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
         self.page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
         self.page.route_web_socket("**/ws/**", self._connected)
         self.page.goto(url)
@@ -64,11 +69,28 @@ class ScriptedServer:
         self.received.append(message if isinstance(message, bytes) else json.loads(message))
 
 
-def hello(*, last_seq: int = 0, state: str = "live", languages: tuple[str, ...] = ("en",)) -> Message:
-    meeting = {"id": "scripted", "title": "Weekly planning", "language": "en"}
-    return {"type": "hello", "meeting": meeting, "languages": list(languages), "speakers": [], "state": state} | {
-        "last_seq": last_seq
+def hello(
+    *,
+    last_seq: int = 0,
+    state: str = "live",
+    language: str = "en",
+    languages: tuple[str, ...] = ("en",),
+    speakers: tuple[Message, ...] = (),
+) -> Message:
+    return {
+        "type": "hello",
+        "meeting": {"id": "scripted", "title": "Weekly planning", "language": language},
+        "languages": list(languages),
+        "speakers": [{name: one[name] for name in ("id", "name", "color")} for one in speakers],
+        "state": state,
+        "last_seq": last_seq,
     }
+
+
+def speaker(number: int, name: str | None = None, *, seq: int = 0, merged_into: str | None = None) -> Message:
+    """Speaker `number` (from 1)."""
+    color = SPEAKER_COLORS[(number - 1) % len(SPEAKER_COLORS)]
+    return {"type": "speaker", "seq": seq, "id": f"S{number}", "name": name, "color": color, "merged_into": merged_into}
 
 
 def caption(number: int, text: str | None = None, **changes: Any) -> Message:
@@ -81,6 +103,7 @@ def caption(number: int, text: str | None = None, **changes: Any) -> Message:
         "start": 3.0 * number,
         "end": 3.0 * number + 3.0,
         "speaker": None,
+        "unsure": False,
         "language": "en",
         "text": f"This is caption number {number}." if text is None else text,
         "translation": None,

@@ -13,11 +13,13 @@ from tests.browser.scripted import Message, caption, partial
 
 SETUP = """async () => {
     const { CaptionStore } = await import("/static/js/captions.js");
+    const { SpeakerDirectory } = await import("/static/js/speakers.js");
     const { TranscriptView } = await import("/static/js/transcript-view.js");
     window.read = (messages) => {
         const store = new CaptionStore();
         const container = document.createElement("div");
-        const view = new TranscriptView(container, store);
+        const view = new TranscriptView(container, store, new SpeakerDirectory());
+        view.readIn("pt");
         for (const message of messages) {
             if (message.type === "caption") view.update(store.applyCaption(message), message);
             else if (store.applyPartial(message)) view.drawPartial();
@@ -29,6 +31,7 @@ SETUP = """async () => {
 }"""
 
 TEXTS = st.sampled_from(["Good morning.", "When is a lobster not a lobster?", "Yes.", "", "word " * 61])
+SPEAKERS: list[dict[str, Any]] = [{"speaker": None}, {"speaker": "S1"}, {"speaker": "S2"}, {"unsure": True}]
 
 
 @pytest.fixture
@@ -55,7 +58,9 @@ def histories(draw: st.DrawFn) -> list[Message]:
             seq=seq,
             revision=revision,
             end=3.0 * start + draw(st.sampled_from([0.5, 3.0])),
-            speaker=draw(st.sampled_from([None, "S1", "S2"])),
+            **draw(st.sampled_from(SPEAKERS)),
+            language=draw(st.sampled_from(["en", "en", "ar"])),
+            translation=draw(st.sampled_from([None, {"language": "pt", "text": "Bom dia."}])),
         )
         for seq, (start, revision) in enumerate(changes, start=1)
     ]

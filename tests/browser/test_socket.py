@@ -29,8 +29,8 @@ def test_spreads_evenly(page: Page) -> None:
 @pytest.mark.parametrize(
     ("protocol", "url"),
     [
-        ("http:", "ws://host:8000/ws/captions/m/?token=a%26b&after=7"),
-        ("https:", "wss://host:8000/ws/captions/m/?token=a%26b&after=7"),
+        ("http:", "ws://host:8000/ws/captions/m/?token=a%26b&after=7&ui=en"),
+        ("https:", "wss://host:8000/ws/captions/m/?token=a%26b&after=7&ui=en"),
     ],
 )
 def test_socket_lies_beside_the_page(page: Page, protocol: str, url: str) -> None:

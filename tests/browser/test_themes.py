@@ -20,6 +20,7 @@ PAIRS = [
     ("--danger", "--surface"),
     ("--danger", "--danger-tint"),
     ("--warning", "--warning-tint"),
+    *((f"--speaker-{number}", ground) for number in range(1, 9) for ground in ("--surface", "--page")),
 ]
 LEAST = 4.5
 

@@ -133,16 +133,6 @@ class TestReading:
         assert viewer.locator("[role=log]").get_attribute("aria-live") == "off"
         assert viewer.locator("[role=log] p").count() == 0
 
-    def test_other_languages_are_offered_only_where_there_are_some(self, viewer: Page, server: ScriptedServer) -> None:
-        menu = viewer.get_by_label("Caption language")
-        expect(menu).to_be_hidden()
-        server.say(hello(languages=("en", "pt")))
-        menu.select_option("pt")
-        translated = {"translation": {"language": "pt", "text": "Bom dia."}}
-        server.say(caption(1, "Good morning.") | translated)
-        expect(shown(viewer, "Bom dia.")).to_have_attribute("lang", "pt")
-        assert {"type": "language", "language": "pt"} in server.received
-
     def test_overlay_keeps_three_lines_at_the_foot(
         self, page: Page, module_server: str, server: ScriptedServer
     ) -> None:

@@ -1,0 +1,32 @@
+"""The interface's texts for the scripts of a page, in the language of the request."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from django import template
+from django.utils.html import json_script
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation.trans_real import DjangoTranslation
+from django.views.i18n import JavaScriptCatalog
+
+LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
+SCRIPT_DOMAIN = "djangojs"
+
+register = template.Library()
+
+
+@register.simple_tag
+def interface_catalogue() -> SafeString:
+    """A block of JSON that `static/js/i18n.js` reads: no further request, and nothing that the page's policy runs."""
+    return json_script(catalogue(get_language() or "en"), "catalogue")
+
+
+@lru_cache
+def catalogue(language: str) -> dict[str, str]:
+    """Texts of the scripts by their English; empty for English itself."""
+    view = JavaScriptCatalog()
+    view.translation = DjangoTranslation(language, domain=SCRIPT_DOMAIN, localedirs=[str(LOCALE_DIR)])
+    return view.get_catalog()

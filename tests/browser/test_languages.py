@@ -1,0 +1,146 @@
+"""Captions in the reader's language: chosen without reconnecting, with the original at hand, in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.scripted import Message, ScriptedServer, caption, hello, partial, speaker
+
+LANGUAGES = ("en", "pt", "ar")
+
+
+@pytest.fixture
+def server(page: Page) -> ScriptedServer:
+    return ScriptedServer(page)
+
+
+@pytest.fixture
+def viewer(page: Page, module_server: str, server: ScriptedServer) -> Page:
+    server.open_viewer(module_server)
+    server.say(hello(languages=LANGUAGES))
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    return page
+
+
+def translated(number: int, original: str, text: str, *, language: str = "pt", **changes: Any) -> Message:
+    return caption(number, original, translation={"language": language, "text": text}, **changes)
+
+
+def menu(page: Page) -> Locator:
+    return page.get_by_label("Caption language")
+
+
+def text(page: Page) -> Locator:
+    return page.locator("[data-captions] .final")
+
+
+def test_a_menu_only_where_there_is_a_choice(page: Page, module_server: str, server: ScriptedServer) -> None:
+    server.open_viewer(module_server)
+    server.say(hello(languages=("en",)))
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    expect(menu(page)).to_be_hidden()
+    server.say(hello(language="auto", languages=("en", "pt")))
+    expect(menu(page)).to_be_visible()
+    assert menu(page).locator("option").all_inner_texts() == ["Original", "English", "Português"]
+
+
+def test_another_language_without_a_new_connection(viewer: Page, server: ScriptedServer) -> None:
+    server.say(caption(1, "Good morning."), caption(2, "Yes."))
+    expect(text(viewer)).to_have_text(["Good morning.", "Yes."])
+    menu(viewer).select_option("pt")
+    tag = viewer.locator(".language-tag")
+    expect(tag).to_have_text(["EN", "EN"])
+    server.say({"type": "resync", "after": 0}, translated(1, "Good morning.", "Bom dia."))
+    expect(text(viewer)).to_have_text(["Bom dia.", "Yes."])
+    server.say(translated(2, "Yes.", "Sim.", seq=3, revision=1))
+    expect(text(viewer)).to_have_text(["Bom dia.", "Sim."])
+    expect(tag).to_have_count(0)
+    assert text(viewer).first.get_attribute("lang") == "pt"
+    menu(viewer).select_option("Original")
+    expect(text(viewer)).to_have_text(["Good morning.", "Yes."])
+    asked = [m["language"] for m in server.received if isinstance(m, dict) and m["type"] == "language"]
+    assert (asked, len(server.sockets)) == (["pt", ""], 1)
+
+
+def test_a_cut_while_the_language_changes_loses_nothing(viewer: Page, server: ScriptedServer) -> None:
+    server.say(caption(1), caption(2))
+    expect(text(viewer)).to_have_count(2)
+    menu(viewer).select_option("pt")
+    server.close(1012)
+    query = server.wait_for_socket(2)
+    assert (query["lang"], query["after"]) == ("pt", "0")
+
+
+def test_the_choice_outlives_a_reload(viewer: Page, server: ScriptedServer) -> None:
+    menu(viewer).select_option("pt")
+    viewer.reload()
+    assert server.wait_for_socket(2)["lang"] == "pt"
+    server.say(hello(languages=LANGUAGES), translated(1, "Yes.", "Sim."))
+    expect(text(viewer)).to_have_text("Sim.")
+    expect(menu(viewer)).to_have_value("pt")
+
+
+def test_the_original_alongside_at_one_tap(viewer: Page, server: ScriptedServer) -> None:
+    toggle = viewer.get_by_role("button", name="Show original")
+    expect(toggle).to_be_hidden()
+    menu(viewer).select_option("pt")
+    server.say(translated(1, "Good morning.", "Bom dia."), caption(2, "Sim.", language="pt"))
+    original = viewer.locator("[data-captions] .original")
+    expect(original).to_be_hidden()
+    toggle.click()
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    expect(original).to_have_text(["Good morning."])
+    expect(original).to_be_visible()
+    assert original.evaluate("(span) => [span.lang, span.dir]") == ["en", "ltr"]
+    below, above = original.bounding_box(), text(viewer).first.bounding_box()
+    assert below is not None
+    assert above is not None
+    assert below["y"] >= above["y"] + above["height"] - 1
+    toggle.click()
+    expect(original).to_be_hidden()
+
+
+def test_a_language_that_is_not_offered_is_said(viewer: Page, server: ScriptedServer) -> None:
+    menu(viewer).select_option("ar")
+    sentence = "Arabic is not available with the starter models."
+    server.say({"type": "error", "code": "language_unavailable", "message": sentence})
+    expect(viewer.locator(".language [role=status]")).to_have_text(sentence)
+    expect(menu(viewer)).to_have_value("")
+    server.say(caption(1, "Good morning."))
+    expect(viewer.locator(".language-tag")).to_have_count(0)
+    expect(text(viewer)).to_have_text("Good morning.")
+    server.close(4404)
+    expect(viewer.locator("[data-connection]")).to_have_text("This meeting no longer exists.")
+
+
+def test_right_to_left(viewer: Page, server: ScriptedServer) -> None:
+    menu(viewer).select_option("ar")
+    server.say(speaker(1, "Ana"), caption(1, "Good morning.", speaker="S1"))
+    paragraph = viewer.locator("[data-captions] p")
+    expect(paragraph).to_have_attribute("dir", "ltr")
+    arabic = translated(1, "Good morning.", "صباح الخير.", language="ar", seq=2, revision=1, speaker="S1")
+    server.say(arabic, partial(2, "and so"))
+    expect(paragraph).to_have_attribute("dir", "rtl")
+    assert text(viewer).evaluate("(span) => [span.lang, span.dir]") == ["ar", "rtl"]
+    label, words = viewer.locator(".speaker").bounding_box(), text(viewer).bounding_box()
+    assert label is not None
+    assert words is not None
+    assert label["x"] > words["x"] + words["width"], "the name stands where reading begins"
+
+
+def test_speech_that_turns_its_direction_starts_a_paragraph(viewer: Page, server: ScriptedServer) -> None:
+    server.say(caption(1, "Good morning."), caption(2, "صباح الخير.", language="ar"), caption(3, "Well?"))
+    expect(viewer.locator("[data-captions] p")).to_have_count(3)
+    directions = viewer.locator("[data-captions] p").evaluate_all("(all) => all.map((p) => p.dir)")
+    assert directions == ["ltr", "rtl", "ltr"]
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_the_bar_fits_with_everything_in_it(viewer: Page, server: ScriptedServer, width: int) -> None:
+    viewer.set_viewport_size({"width": width, "height": 640})
+    menu(viewer).select_option("pt")
+    expect(viewer.get_by_role("button", name="Show original")).to_be_visible()
+    assert viewer.evaluate("document.documentElement.scrollWidth") <= width
