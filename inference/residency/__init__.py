@@ -1,0 +1,1 @@
+"""Which models are on the device: `pool` is what callers see, `plan` decides, the other modules move the weights."""
