@@ -1,17 +1,18 @@
-"""Speakers: diarization error of the live labels and of the pass over the recording, and what they cost.
+"""Speakers: diarization error while a meeting runs, at its end, and of a recording; and what each costs.
 
 pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is what
-was first said about each moment, two seconds after it; `revised` what was last said about it while the recording ran;
-`recording` the pass over the whole. Speech of which it cannot be said whose it is counts as missed. Recordings are cut
-after three minutes. Cost is processor time of one thread.
+was first said about each moment, two seconds after it on average; `revised` what was last said about it while the
+meeting ran; `concluded` what the voices heard live tell when it has ended; `recording` the pass over a whole file.
+Speech of which it cannot be said whose it is counts as missed. Recordings are cut after three minutes. Cost is
+processor time of one thread.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from django.conf import settings
@@ -19,8 +20,7 @@ from django.conf import settings
 from benchmarks.report import REPOSITORY
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
-from inference.diarization.clustering import SpeakerHint
-from inference.diarization.recording import place_turns
+from inference.diarization.recording import diarize_recording
 from inference.diarization.tracker import SpeakerTracker, cut_turns
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.voices import VoiceListener, load_listener
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from pyannote.core import Annotation
     from pyannote.metrics.diarization import DiarizationErrorRate
 
+Result = TypeVar("Result")
+
 AUDIO = REPOSITORY.parent / "shared" / "audio"
 FOLDERS = ("ami", "conv", "sim", "long")
 LIMIT_S = 180
-KINDS = ("live", "revised", "recording")
+KINDS = ("live", "revised", "concluded", "recording")
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
@@ -48,40 +50,45 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
 
 
 def measure(path: Path, listener: VoiceListener, metrics: dict[str, DiarizationErrorRate]) -> dict[str, Any]:
-    """One recording, listened to once; its errors are added to `metrics`."""
+    """One recording; its errors are added to `metrics`."""
     samples = np.concatenate(list(decode_file(path)))[: LIMIT_S * SAMPLE_RATE]
     seconds = len(samples) / SAMPLE_RATE
-    started = time.process_time()
-    hypotheses = diarize(samples, listener)
-    spent = time.process_time() - started
+    hypotheses, live_s = timed(lambda: follow(samples, listener))
+    hypotheses["recording"], recording_s = timed(lambda: list(diarize_recording([samples], listener)))
     reference = annotation(read_rttm(path.with_suffix(".rttm"), seconds))
     rates = {
         kind: _rates(metrics[kind](reference, annotation(turns), detailed=True)) for kind, turns in hypotheses.items()
     }
-    found = {kind: len({turn.speaker for turn in turns} - {None}) for kind, turns in hypotheses.items()}
     return {
         "audio_s": round(seconds, 1),
         "speakers": len(reference.labels()),
-        "speakers_found": found,
-        "cpu_s_per_audio_s": round(spent / seconds, 3),
+        "speakers_found": {kind: len({turn.speaker for turn in turns} - {None}) for kind, turns in hypotheses.items()},
+        "cpu_s_per_audio_s": {"live": round(live_s / seconds, 3), "recording": round(recording_s / seconds, 3)},
         **rates,
     }
 
 
-def diarize(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[SpeakerTurn]]:
-    """The turns of each of KINDS. All see the same windows, so these are listened to once."""
-    tracker, heard = SpeakerTracker(), []
+def timed(work: Callable[[], Result]) -> tuple[Result, float]:
+    """What `work` returns, and its processor seconds."""
+    started = time.process_time()
+    return work(), time.process_time() - started
+
+
+def follow(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[SpeakerTurn]]:
+    """The turns of a running meeting, fed second by second, and of its end."""
+    tracker = SpeakerTracker()
     first: list[SpeakerTurn] = []
     revised: list[SpeakerTurn] = []
-    tracker.feed(samples)
-    while request := tracker.request(is_end=True):
-        heard.append(listener.listen(request.audio))
-        before = tracker.labelled_s
-        told = tracker.accept(request, heard[-1], is_end=request.end >= len(samples))
-        if told:
-            first += cut_turns(told, before).turns
-            revised = [*cut_turns(SpeakerTurns(0.0, told.start, tuple(revised)), 0.0).turns, *told.turns]
-    return {"live": first, "revised": revised, "recording": list(place_turns(heard, len(samples), SpeakerHint()))}
+    for start in range(0, len(samples), SAMPLE_RATE):
+        tracker.feed(samples[start : start + SAMPLE_RATE])
+        is_end = tracker.received == len(samples)
+        while request := tracker.request(is_end=is_end):
+            before = tracker.labelled_s
+            told = tracker.accept(request, listener.listen(request.audio), is_end=is_end)
+            if told:
+                first += cut_turns(told, before).turns
+                revised = [*cut_turns(SpeakerTurns(0.0, told.start, tuple(revised)), 0.0).turns, *told.turns]
+    return {"live": first, "revised": revised, "concluded": list(tracker.conclude().turns)}
 
 
 def read_rttm(path: Path, limit_s: float) -> list[SpeakerTurn]:

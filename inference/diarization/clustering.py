@@ -8,7 +8,7 @@ and two seconds of clean speech, 95 % of those of one voice lie above 0.6 and 95
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +36,7 @@ ALIKE = 0.5
 prints, so what the tree of single prints left divided is joined, wherever it was cut."""
 
 LARGEST = 2000
-"""Prints clustered at once: time and memory grow with the square."""
+"""Prints clustered at once, or a few more: time and memory grow with the square."""
 
 APART = 2.0
 """Cosine distance of opposites: that of two voices in one window."""
@@ -65,13 +65,18 @@ class Gallery:
     """
 
     def __init__(self, *, maximum: int | None = None, first: int = 0) -> None:
-        """`maximum` speakers at most; numbers count from `first`."""
-        self._maximum = maximum
+        """`maximum` speakers at most, which may change; numbers count from `first`."""
+        self.maximum = maximum
         self._first = first
         self._sums: list[np.ndarray] = []
 
     def __len__(self) -> int:
         return len(self._sums)
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next new voice."""
+        return self._first + len(self._sums)
 
     def recognise(self, voices: Sequence[LocalVoice]) -> list[int]:
         """The number of each voice of one window, or UNSURE."""
@@ -89,7 +94,7 @@ class Gallery:
 
     @property
     def _is_full(self) -> bool:
-        return self._maximum is not None and len(self._sums) >= self._maximum
+        return self.maximum is not None and len(self._sums) >= self.maximum
 
     def _learn(self, known: int, voice: LocalVoice) -> None:
         if voice.print is not None and is_founding(voice):
@@ -123,20 +128,20 @@ def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: floa
     return numbers
 
 
-def directions(sums: Sequence[np.ndarray]) -> np.ndarray:
+def directions(sums: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Each of `sums` at length 1: shape (len(sums), width)."""
-    stacked = np.stack(sums)
+    stacked = np.asarray(sums)
     return stacked / np.linalg.norm(stacked, axis=1, keepdims=True)
 
 
 def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) -> list[list[int]]:
     """The number of each voice in each window, or UNSURE, knowing the whole recording.
 
-    Prints of enough clean speech are clustered (agglomerative, average linkage), and clusters whose means are alike
-    are joined. Then every print goes to the nearest mean, those of one window to different ones. Numbers count from 0
-    in order of appearance.
+    Prints of enough clean speech are clustered (agglomerative, average linkage), about LARGEST at a time so that hours
+    take little more memory than minutes, and clusters whose means are alike are joined. Then every print goes to the
+    nearest mean, those of one window to different ones. Numbers count from 0 in order of appearance.
     """
-    means = _means(_sample(windows), hint)
+    means = _means(windows, hint)
     if not len(means):
         return [[UNSURE] * len(voices) for voices in windows]
     numbers = [match_voices(voices, means, least=-1.0) for voices in windows]
@@ -144,35 +149,48 @@ def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) 
     return [[UNSURE if number == UNSURE else order.index(number) for number in window] for window in numbers]
 
 
-def _sample(windows: Sequence[Sequence[LocalVoice]]) -> list[tuple[int, LocalVoice]]:
-    """Voices to cluster with their window, at most about LARGEST: windows overlap, so some may be left out."""
-    founding = [(index, voice) for index, voices in enumerate(windows) for voice in voices if is_founding(voice)]
-    every = -(-len(founding) // LARGEST)
-    return [(index, voice) for index, voice in founding if index % every == 0]
+def _means(windows: Iterable[Sequence[LocalVoice]], hint: SpeakerHint) -> np.ndarray:
+    """The direction of each speaker, shape (speakers, width)."""
+    sums = [each for block in _blocks(windows) for each in _cluster(block, hint)]
+    return directions(_join_alike(np.stack(sums), hint)) if sums else NOBODY
 
 
-def _means(sample: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> np.ndarray:
-    """The direction of each cluster of `sample`, shape (clusters, width)."""
-    if not sample:
-        return NOBODY
-    prints = np.array([voice.print for _, voice in sample])
-    seconds = np.array([voice.clean_s for _, voice in sample])
-    labels = _agglomerate(prints, np.array([index for index, _ in sample]), hint)
+def _blocks(windows: Iterable[Sequence[LocalVoice]]) -> Iterator[list[tuple[int, LocalVoice]]]:
+    """The voices to cluster, each with its window's index, about LARGEST at a time."""
+    block: list[tuple[int, LocalVoice]] = []
+    for index, voices in enumerate(windows):
+        block += [(index, voice) for voice in voices if is_founding(voice)]
+        if len(block) >= LARGEST:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def _cluster(block: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> list[np.ndarray]:
+    """For each cluster of `block` the sum of its prints by their seconds, shape (width,)."""
+    prints = np.array([voice.print for _, voice in block])
+    seconds = np.array([voice.clean_s for _, voice in block])
+    labels = _agglomerate(prints, np.array([index for index, _ in block]), hint)
     weighted = prints * seconds[:, None]
-    sums = [weighted[labels == label].sum(axis=0) for label in np.unique(labels)]
-    return directions(_join_alike(sums, minimum=hint.minimum))
+    return [weighted[labels == label].sum(axis=0) for label in np.unique(labels)]
 
 
-def _join_alike(sums: list[np.ndarray], *, minimum: int) -> list[np.ndarray]:
-    """Adds up the most similar two of `sums` while they are alike, and more than `minimum` are left."""
-    while len(sums) > minimum:
-        similar = directions(sums) @ directions(sums).T
-        np.fill_diagonal(similar, -1.0)
-        one, other = np.unravel_index(similar.argmax(), similar.shape)
-        if similar[one, other] < ALIKE:
+def _join_alike(sums: np.ndarray, hint: SpeakerHint) -> np.ndarray:
+    """Adds up the most similar two of `sums`, shape (clusters, width), while they are alike or more than `hint` allows,
+    and more are left than it asks for."""
+    units = directions(sums)
+    similar = units @ units.T
+    np.fill_diagonal(similar, -APART)
+    while len(sums) > hint.minimum:
+        kept, gone = sorted(np.unravel_index(similar.argmax(), similar.shape))
+        is_too_many = hint.maximum is not None and len(sums) > hint.maximum
+        if similar[kept, gone] < ALIKE and not is_too_many:
             break
-        joined = sums[one] + sums[other]
-        sums = [joined, *(each for index, each in enumerate(sums) if index not in (one, other))]
+        sums[kept] += sums[gone]
+        sums, similar = np.delete(sums, gone, axis=0), np.delete(np.delete(similar, gone, axis=0), gone, axis=1)
+        similar[kept] = similar[:, kept] = directions(sums) @ directions(sums[kept : kept + 1])[0]
+        similar[kept, kept] = -APART
     return sums
 
 

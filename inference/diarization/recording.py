@@ -1,17 +1,24 @@
-"""Who spoke when in a whole recording: windows as in a running meeting, but clustered together."""
+"""Who spoke when in a whole recording: windows as in a running meeting, but fewer, and clustered together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from inference.audio import AudioBuffer
+from inference.audio import SAMPLE_RATE, AudioBuffer
 from inference.diarization.clustering import SpeakerHint, cluster_windows
+from inference.diarization.history import VoiceHistory
 from inference.diarization.segmentation import WINDOW
 from inference.diarization.timeline import HeardWindow, vote
-from inference.diarization.turns import SpeakerTurn, turns_of
-from inference.diarization.voices import CELL, STEP, STEP_CELLS, WINDOW_CELLS, Listener, LocalVoice
+from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
+from inference.diarization.voices import CELL, WINDOW_CELLS, Listener
+
+STEP = 165 * CELL
+"""Samples from one window to the next: 3.3 s, so that three windows hear each moment and one that errs is outvoted."""
+
+LONGEST = 24 * 3600 * SAMPLE_RATE // STEP
+"""Windows of a day: no recording is longer."""
 
 Advance = Callable[[int], object]
 """Told how many samples have been listened to."""
@@ -26,37 +33,41 @@ def diarize_recording(
 ) -> tuple[SpeakerTurn, ...]:
     """The turns of the recording that `blocks` make up: float32 mono at SAMPLE_RATE, shape (n,) each.
 
-    Ten seconds of sound are held at a time, besides the voices: about 50 kB a minute for each speaker.
+    Some seconds of sound are held at a time, besides the voices.
     """
-    buffer = AudioBuffer(0)
-    heard: list[tuple[LocalVoice, ...]] = []
+    buffer, history = AudioBuffer(0), VoiceHistory(LONGEST)
+    heard = 0
     for block in blocks:
         buffer.append(block)
-        while (len(heard) + 1) * STEP <= buffer.end:
-            heard.append(_listen(buffer, len(heard), listener))
+        while heard + STEP <= buffer.end:
+            heard += STEP
+            history.append(_listen(buffer, heard, listener))
             advance(STEP)
-            buffer.drop_before((len(heard) + 1) * STEP - WINDOW)
-    if len(heard) * STEP < buffer.end:
-        advance(buffer.end - len(heard) * STEP)
-        heard.append(_listen(buffer, len(heard), listener))
-    return place_turns(heard, buffer.end, hint or SpeakerHint())
+            buffer.drop_before(heard + STEP - WINDOW)
+    if heard < buffer.end:
+        advance(buffer.end - heard)
+        history.append(_listen(buffer, heard + STEP, listener))
+    return place_turns(list(history), hint or SpeakerHint(), start=0, end=buffer.end // CELL)
 
 
-def place_turns(heard: list[tuple[LocalVoice, ...]], samples: int, hint: SpeakerHint) -> tuple[SpeakerTurn, ...]:
-    """The turns of a recording of `samples`, whose windows, one a step, held the voices `heard`."""
-    numbers = cluster_windows(heard, hint)
-    windows = [
-        HeardWindow((index + 1) * STEP_CELLS - WINDOW_CELLS, voices, tuple(known))
-        for index, (voices, known) in enumerate(zip(heard, numbers, strict=True))
+def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int, end: int) -> tuple[SpeakerTurn, ...]:
+    """The turns in the cells [start, end) that `windows` heard, their voices clustered together.
+
+    Speakers are numbered from S1 on in order of appearance, whoever was recognised in the windows before.
+    """
+    numbers = cluster_windows([window.voices for window in windows], hint)
+    placed = [
+        HeardWindow(window.start, window.voices, tuple(known)) for window, known in zip(windows, numbers, strict=True)
     ]
-    return turns_of(*vote(windows, 0, samples // CELL), start=0)
+    return turns_of(*vote(placed, start, end), start=start)
 
 
-def _listen(buffer: AudioBuffer, index: int, listener: Listener) -> tuple[LocalVoice, ...]:
-    """Hears the window that ends a step after `index` steps; silence stands for what lies outside of the recording."""
-    end = (index + 1) * STEP
+def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
+    """Hears the window up to the sample `end`, in which nobody is recognised yet; silence stands for what lies outside
+    of the recording."""
     start = end - WINDOW
     first, last = max(0, start), min(end, buffer.end)
     audio = np.zeros(WINDOW, np.float32)
     audio[first - start : last - start] = buffer.slice(first, last)
-    return listener.listen(audio)
+    voices = listener.listen(audio)
+    return HeardWindow(end // CELL - WINDOW_CELLS, voices, (UNSURE,) * len(voices))

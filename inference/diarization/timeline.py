@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from inference.diarization.segmentation import VOICES_AT_ONCE
 from inference.diarization.voices import WINDOW_CELLS, LocalVoice
+
+PIECE = 30_000
+"""Cells elected at once: ranks need much more memory than votes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,9 +33,9 @@ def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarr
     """
     near = [window for window in windows if window.start < end and window.start + WINDOW_CELLS > start]
     numbers = sorted({number for window in near for number in window.numbers}, reverse=True)  # UNSURE loses ties
-    votes = np.zeros((end - start, len(numbers)), np.int32)
-    heard = np.zeros(end - start, np.int32)
-    spoken = np.zeros(end - start, np.int32)
+    votes = np.zeros((end - start, len(numbers)), np.int8)
+    heard = np.zeros(end - start, np.int8)
+    spoken = np.zeros(end - start, np.int8)
     for window in near:
         first, last = max(start, window.start), min(end, window.start + WINDOW_CELLS)
         there, inside = slice(first - start, last - start), slice(first - window.start, last - window.start)
@@ -40,10 +43,12 @@ def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarr
         for voice, number in zip(window.voices, window.numbers, strict=True):
             spoken[there] += voice.active[inside]
             votes[there, numbers.index(number)] += voice.active[inside]
-    return _elect(votes, np.rint(spoken / np.maximum(heard, 1)).astype(int)), numbers
+    pieces = [slice(first, first + PIECE) for first in range(0, end - start, PIECE)]
+    elected = [_elect(votes[piece], spoken[piece] / np.maximum(heard[piece], 1)) for piece in pieces]
+    return np.concatenate([votes[:0] > 0, *elected]), numbers
 
 
-def _elect(votes: np.ndarray, seats: Sequence[int] | np.ndarray) -> np.ndarray:
-    """The `seats` speakers with most votes in each cell: bool, the shape of `votes`."""
+def _elect(votes: np.ndarray, seats: np.ndarray) -> np.ndarray:
+    """The `seats` speakers with most votes in each cell, rounded: bool, the shape of `votes`."""
     ranks = np.argsort(np.argsort(-votes, axis=1, kind="stable"), axis=1, kind="stable")
-    return (ranks < np.minimum(seats, VOICES_AT_ONCE)[:, None]) & (votes > 0)
+    return (ranks < np.minimum(np.rint(seats), VOICES_AT_ONCE)[:, None]) & (votes > 0)

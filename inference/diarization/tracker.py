@@ -1,8 +1,8 @@
 """One meeting's speakers: samples in, windows to listen to out, voices in, turns out.
 
 Without I/O, clocks or models, as `inference.session` is: whoever runs it feeds audio, has the windows listened to
-whenever there is time, and hands the voices back. Turns are a pure function of the audio since `start`, however it was
-cut into `feed` calls. Text never waits for them.
+whenever there is time, and hands the voices back. As long as it keeps up, turns are a pure function of the audio since
+`start`, however that was cut into `feed` calls. Text never waits for them.
 """
 
 from __future__ import annotations
@@ -12,17 +12,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.audio import AudioBuffer
+from inference.audio import SAMPLE_RATE, AudioBuffer
 from inference.diarization.clustering import Gallery, SpeakerHint
+from inference.diarization.history import VoiceHistory
+from inference.diarization.recording import place_turns
+from inference.diarization.relabelling import keep_ids
 from inference.diarization.segmentation import WINDOW
 from inference.diarization.timeline import HeardWindow, vote
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns, turns_of
-from inference.diarization.voices import CELL, STEP, STEP_CELLS, WINDOW_CELLS, LocalVoice
+from inference.diarization.voices import CELL, WINDOW_CELLS, LocalVoice
 
-LATENCY_S = 2.0
-"""Seconds after which a moment is first labelled: a voice needs that long to be known."""
+STEP = 5 * SAMPLE_RATE // 2
+"""Samples from one window to the next: 2.5 s. Every second costs more than twice as much and errs no less."""
+
+LATENCY_S = 0.74
+"""Seconds before a window's end up to which it labels: a moment waits for its label 0.74 to 3.24 s, 2 s on average."""
 
 LATENCY_CELLS = round(LATENCY_S / CELL_S)
+
+BEHIND = 10 * SAMPLE_RATE
+"""Samples above which windows follow each other without overlap, at a quarter of the work, until few are waiting."""
+
+BACKLOG = 60 * SAMPLE_RATE
+"""Samples that wait at most: older ones are never listened to."""
+
+LONGEST = 12 * 3600 * SAMPLE_RATE // STEP
+"""Windows remembered for the end of the meeting: twelve hours. What is older stays labelled as it was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,11 +51,11 @@ class WindowRequest:
 
 
 class SpeakerTracker:
-    """See the module.
+    """See the module. Not for two threads at once, except `hint`, which any thread may set.
 
-    Memory is bounded: ten seconds of audio, ten windows, one direction for each speaker. All of it is biometric or
-    sound, so none of it is stored: after a crash a new tracker starts where the audio log still reaches, with numbers
-    from `first_number` on, so that no id is given to a second person. The pass over the recording joins them again.
+    Memory is bounded: a minute of audio at most, one direction for each speaker, and small copies of the voices heard
+    (`VoiceHistory`). All of it is biometric or sound, so none of it is stored: after a crash a new tracker starts where
+    the audio log still reaches, with numbers from `first_number` on, so that no id is given to a second person.
     """
 
     def __init__(self, hint: SpeakerHint | None = None, *, start: int = 0, first_number: int = 0) -> None:
@@ -48,14 +63,17 @@ class SpeakerTracker:
         taken. Raises ValueError for a `start` off the grid."""
         if start % CELL:
             raise ValueError(f"a tracker starts at a multiple of {CELL} samples, not at {start}")
-        self._gallery = Gallery(maximum=hint.maximum if hint else None, first=first_number)
+        self.hint = hint or SpeakerHint()
+        """How many speakers to expect; a new one holds from the next window on."""
+        self._gallery = Gallery(first=first_number)
+        self._history = VoiceHistory(LONGEST)
         self._buffer = AudioBuffer(start)
         self._start = start
-        self._asked = start
-        self._windows: deque[HeardWindow] = deque(maxlen=WINDOW_CELLS // STEP_CELLS)
-        self._first_cell = start // CELL
-        self._labelled = self._first_cell
-        self._turns: tuple[SpeakerTurn, ...] = ()
+        self._heard = start
+        self._requested: int | None = None
+        self._windows: deque[HeardWindow] = deque(maxlen=WINDOW // STEP)
+        self._labelled = start // CELL
+        self._known = SpeakerTurns(_seconds(self._labelled), _seconds(self._labelled), ())
 
     @property
     def received(self) -> int:
@@ -63,28 +81,42 @@ class SpeakerTracker:
         return self._buffer.end
 
     @property
+    def waiting_s(self) -> float:
+        """Seconds of audio that no window has reached yet; above 10 the tracker skips."""
+        return max(0, self._buffer.end - self._heard) / SAMPLE_RATE
+
+    @property
     def labelled_s(self) -> float:
         """Seconds since the meeting's first sample up to which it is said who speaks."""
-        return round(self._labelled * CELL_S, 2)
+        return _seconds(self._labelled)
 
     @property
     def speakers(self) -> int:
         """Voices known so far."""
         return len(self._gallery)
 
+    @property
+    def next_number(self) -> int:
+        """The first number that nobody has: `first_number` for a tracker that goes on after this one."""
+        return self._gallery.next_number
+
     def feed(self, samples: np.ndarray) -> None:
         """Takes float32 mono samples at SAMPLE_RATE, shape (n,), that follow on `received`."""
         self._buffer.append(samples)
+        oldest = _on_grid(self._buffer.end - BACKLOG)
+        self._heard = max(self._heard, oldest)
+        self._buffer.drop_before(self._heard + STEP - WINDOW)
 
     def request(self, *, is_end: bool = False) -> WindowRequest | None:
         """The next window to listen to, one at a time and in order; None when there is too little new audio.
 
-        `is_end`: nothing follows for now, so what is left is a window too.
+        `is_end`: nothing follows for now, so as long as samples are not labelled there is a window.
         """
-        end = self._asked + STEP
-        if end > self._buffer.end and (not is_end or self._buffer.end <= self._asked):
+        end = self._heard + (WINDOW if self._buffer.end - self._heard > BEHIND else STEP)
+        if end > self._buffer.end and (not is_end or self._labelled >= self._buffer.end // CELL):
             return None
-        first, last = max(self._start, end - WINDOW), min(end, self._buffer.end)
+        self._requested = end
+        first, last = max(self._buffer.start, end - WINDOW), min(end, self._buffer.end)
         audio = np.zeros(WINDOW, np.float32)
         audio[first - (end - WINDOW) : last - (end - WINDOW)] = self._buffer.slice(first, last)
         return WindowRequest(end, audio)
@@ -95,40 +127,77 @@ class SpeakerTracker:
         """What `request` tells about who spoke: new turns, and older ones that changed. None when nothing is new.
 
         `is_end`: label up to the last sample, not only up to LATENCY_S before it. Raises ValueError for a window that
-        is not the next one.
+        was not asked for last.
         """
-        if request.end != self._asked + STEP:
-            raise ValueError(f"the window that ends at {self._asked + STEP} comes next, not {request.end}")
-        self._asked = request.end
-        self._buffer.drop_before(request.end + STEP - WINDOW)
-        numbers = tuple(self._gallery.recognise(voices))
-        self._windows.append(HeardWindow(request.end // CELL - WINDOW_CELLS, voices, numbers))
-        return self._label(
-            min(request.end, self._buffer.end) // CELL if is_end else request.end // CELL - LATENCY_CELLS
-        )
+        if request.end != self._requested:
+            raise ValueError(f"the window that ends at {self._requested} was asked for, not {request.end}")
+        self._heard, self._requested = max(self._heard, request.end), None
+        self._buffer.drop_before(self._heard + STEP - WINDOW)
+        self._gallery.maximum = self.hint.maximum
+        window = HeardWindow(request.end // CELL - WINDOW_CELLS, voices, tuple(self._gallery.recognise(voices)))
+        self._windows.append(window)
+        self._history.append(window)
+        return self._label(self._reached() if is_end else request.end // CELL - LATENCY_CELLS)
 
     def turns(self) -> SpeakerTurns:
         """What is known now about the last seconds, as far as later windows may still change it."""
-        start = max(self._first_cell, self._asked // CELL - WINDOW_CELLS)
-        return SpeakerTurns(round(start * CELL_S, 2), self.labelled_s, self._turns)
+        return self._known
+
+    def conclude(self, hint: SpeakerHint | None = None) -> SpeakerTurns:
+        """All turns anew, when the meeting has ended: the voices of all windows clustered together.
+
+        Speakers keep the ids that they had, see `keep_ids`. `hint` replaces the tracker's own. Every voice is forgotten
+        afterwards. An hour's voices take a second of a core.
+        """
+        windows, next_number = list(self._history), self._gallery.next_number
+        start = max(self._start // CELL, windows[0].start if windows else self._labelled)
+        end = max(start, self._reached())
+        self.forget()
+        known = turns_of(*vote(windows, start, end), start=start)
+        turns = place_turns(windows, hint or self.hint, start=start, end=end)
+        kept = keep_ids(turns, known, next_number=next_number)
+        return SpeakerTurns(_seconds(start), _seconds(end), kept)
+
+    def forget(self) -> None:
+        """Wipes every voice and all sound. What follows is of strangers: their numbers go on where the last ended."""
+        self._gallery = Gallery(first=self._gallery.next_number)
+        self._history.clear()
+        self._windows.clear()
+        self._buffer = AudioBuffer(self._buffer.end)
+        self._start = self._heard = _on_grid(self._buffer.end)
+        self._labelled = max(self._labelled, self._start // CELL)
+        self._known = SpeakerTurns(self.labelled_s, self.labelled_s, ())
+
+    def _reached(self) -> int:
+        """The cell up to which windows have heard."""
+        return min(self._heard, self._buffer.end) // CELL
 
     def _label(self, end: int) -> SpeakerTurns | None:
         """Decides anew about all that the windows heard, up to the cell `end`."""
         end = max(end, self._labelled)  # after a pause, what was labelled up to its last sample stays so
-        if end == self._first_cell:
+        if end == self._start // CELL:
             return None
-        start = max(self._first_cell, self._windows[-1].start)
+        # After a skip the newest window begins later than what is not labelled yet.
+        start = max(self._start // CELL, min(self._windows[-1].start, self._labelled))
         turns = turns_of(*vote(self._windows, start, end), start=start)
-        known = SpeakerTurns(round(start * CELL_S, 2), round(end * CELL_S, 2), turns)
-        changed = _first_change(self._turns, turns, start=known.start, end=self.labelled_s)
-        self._labelled, self._turns = end, turns
+        known = SpeakerTurns(_seconds(start), _seconds(end), turns)
+        changed = _first_change(self._known, known, end=self.labelled_s)
+        self._labelled, self._known = end, known
         return cut_turns(known, changed)
 
 
-def _first_change(before: tuple[SpeakerTurn, ...], now: tuple[SpeakerTurn, ...], *, start: float, end: float) -> float:
-    """The first second in [start, end) about which `now` says something else than `before`; `end` if there is none."""
-    old = set(cut_turns(SpeakerTurns(start, end, before), start).turns)
-    new = set(cut_turns(SpeakerTurns(start, end, now), start).turns)
+def _on_grid(samples: int) -> int:
+    return samples // CELL * CELL
+
+
+def _seconds(cell: int) -> float:
+    return round(cell * CELL_S, 2)
+
+
+def _first_change(before: SpeakerTurns, now: SpeakerTurns, *, end: float) -> float:
+    """The first second up to `end` about which `now` says something else than `before`; `end` if there is none."""
+    old = set(cut_turns(SpeakerTurns(now.start, end, before.turns), now.start).turns)
+    new = set(cut_turns(SpeakerTurns(now.start, end, now.turns), now.start).turns)
     return min((turn.start for turn in old ^ new), default=end)
 
 

@@ -15,12 +15,11 @@ from inference.diarization.turns import CELL_S, spans
 
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
-STEP = SAMPLE_RATE
-"""Samples from one window to the next: 1 s."""
-
-STEP_CELLS = STEP // CELL
 SHORTEST_PRINT = SAMPLE_RATE // 4
 """Samples that a voice must speak alone for a print."""
+
+LONGEST_PRINT = 3 * SAMPLE_RATE
+"""Samples that are printed at most, the newest: more cost more and tell no more."""
 
 SHORTEST_STRETCH = SAMPLE_RATE
 """Samples that a stretch of a voice must hold for a print of its own."""
@@ -93,7 +92,7 @@ class VoiceListener:
 
     def _voice(self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray) -> LocalVoice:
         speech = audio[clean[_FRAME_OF_SAMPLE]]
-        embedding = self._embedder.embed(speech) if len(speech) >= SHORTEST_PRINT else None
+        embedding = self._embedder.embed(speech[-LONGEST_PRINT:]) if len(speech) >= SHORTEST_PRINT else None
         return LocalVoice(active[_FRAME_OF_CELL], embedding, len(speech) / SAMPLE_RATE)
 
 

@@ -54,6 +54,13 @@ class ScriptedListener:
         return LocalVoice(active, print_of(int(person[1:])) if seconds >= 0.25 else None, seconds)
 
 
+class SilentListener:
+    """Hears nobody."""
+
+    def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
+        return ()
+
+
 def clock(seconds: float) -> np.ndarray:
     """Audio whose samples are their own positions, counted from one."""
     return np.arange(1, round(seconds * SAMPLE_RATE) + 1, dtype=np.float32)

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.recording import diarize_recording, place_turns
-from inference.diarization.tracker import SpeakerTracker
-from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import Listener, LocalVoice
+from inference.diarization.recording import STEP, diarize_recording, place_turns
+from inference.diarization.timeline import HeardWindow
+from inference.diarization.turns import UNSURE, SpeakerTurn
+from inference.diarization.voices import CELL, WINDOW_CELLS, Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
 from tests.inference.diarization.meetings import Meeting, confusion
 
@@ -24,49 +27,37 @@ def test_the_script_comes_out_whatever_the_blocks() -> None:
 def test_all_samples_are_listened_to_once() -> None:
     heard: list[int] = []
     diarize_recording([clock(5.25)], ScriptedListener(SCRIPT), advance=heard.append)
-    assert heard == [SAMPLE_RATE] * 5 + [SAMPLE_RATE // 4]
+    assert heard == [STEP, round(5.25 * SAMPLE_RATE) - STEP]
 
 
 def test_a_recording_of_nobody_has_no_turns() -> None:
-    assert place_turns([(), ()], 2 * SAMPLE_RATE, SpeakerHint()) == ()
+    windows = [HeardWindow(start, (), ()) for start in (-250, 0)]
+    assert place_turns(windows, SpeakerHint(), start=0, end=500) == ()
 
 
 @pytest.fixture(scope="module")
-def four_heard(four_voices: Meeting, listener: Listener) -> list[tuple[LocalVoice, ...]]:
+def four_heard(four_voices: Meeting, listener: Listener) -> Sequence[HeardWindow]:
     """What the real models hear, so that the whole recording is listened to once."""
-    heard = []
+    starts, heard = itertools.count(STEP // CELL - WINDOW_CELLS, STEP // CELL), []
 
     class Recorder:
         def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
-            heard.append(listener.listen(audio))
-            return heard[-1]
+            voices = listener.listen(audio)
+            heard.append(HeardWindow(next(starts), voices, (UNSURE,) * len(voices)))
+            return voices
 
     diarize_recording([four_voices.samples], Recorder())
     return heard
 
 
 @pytest.mark.xdist_group("voices")
-def test_four_real_voices_are_told_apart(four_voices: Meeting, four_heard: list[tuple[LocalVoice, ...]]) -> None:
-    turns = place_turns(four_heard, len(four_voices.samples), SpeakerHint())
+def test_four_real_voices_are_told_apart(four_voices: Meeting, four_heard: Sequence[HeardWindow]) -> None:
+    turns = place_turns(four_heard, SpeakerHint(), start=0, end=len(four_voices.samples) // CELL)
     assert {turn.speaker for turn in turns} == {"S1", "S2", "S3", "S4"}
     assert confusion(four_voices.turns, turns) <= 0.10
 
 
 @pytest.mark.xdist_group("voices")
-def test_four_real_voices_are_told_apart_live(four_voices: Meeting, four_heard: list[tuple[LocalVoice, ...]]) -> None:
-    tracker, first = SpeakerTracker(), []
-    tracker.feed(four_voices.samples)
-    for voices in four_heard:
-        is_end = voices is four_heard[-1]
-        request, before = tracker.request(is_end=is_end), tracker.labelled_s
-        assert request is not None
-        told = tracker.accept(request, voices, is_end=is_end)
-        first += [turn for turn in told.turns if turn.end > before] if told else []
-    assert tracker.speakers == 4
-    assert confusion(four_voices.turns, first) <= 0.10
-
-
-@pytest.mark.xdist_group("voices")
-def test_an_exact_hint_is_kept(four_voices: Meeting, four_heard: list[tuple[LocalVoice, ...]]) -> None:
-    turns = place_turns(four_heard, len(four_voices.samples), SpeakerHint(2, 2))
+def test_an_exact_hint_is_kept(four_voices: Meeting, four_heard: Sequence[HeardWindow]) -> None:
+    turns = place_turns(four_heard, SpeakerHint(2, 2), start=0, end=len(four_voices.samples) // CELL)
     assert {turn.speaker for turn in turns} == {"S1", "S2"}

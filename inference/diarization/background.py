@@ -1,0 +1,92 @@
+"""The speakers' pass over a recording, in a thread beside its recognition: both hear the same audio, decoded once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, Full, Queue
+from types import TracebackType
+
+import numpy as np
+
+from inference.diarization.clustering import SpeakerHint
+from inference.diarization.recording import diarize_recording
+from inference.diarization.turns import SpeakerTurn
+from inference.diarization.voices import Listener
+
+AHEAD = 120
+"""Blocks that recognition may be ahead of the speakers; with blocks of a second 7.7 MB."""
+
+LOOK_S = 0.5
+"""How often whoever waits for room looks whether the other thread is still there."""
+
+
+class BackgroundDiarization:
+    """Listens to what passes through `overhear`; `turns` waits for the rest. A context: leaving it ends the thread."""
+
+    def __init__(self, listener: Listener, hint: SpeakerHint | None = None) -> None:
+        self._blocks: Queue[np.ndarray | None] = Queue(AHEAD)
+        self._waited_s = 0.0
+        self.held_up_s = 0.0
+        """Seconds that `overhear` waited for the speakers."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._pass = self._thread.submit(self._listen, listener, hint)
+
+    def __enter__(self) -> BackgroundDiarization:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not self._pass.done():
+            self._abandon()
+        self._thread.shutdown()
+
+    def overhear(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Passes float32 blocks at SAMPLE_RATE on, and has them listened to as well."""
+        for block in blocks:
+            self._give(block)
+            yield block
+        self._give(None)
+
+    def turns(self) -> tuple[tuple[SpeakerTurn, ...], float]:
+        """Who spoke when, and the seconds that it took to find out; raises what the pass raised.
+
+        To be called once everything was overheard, or it waits for ever.
+        """
+        return self._pass.result()
+
+    def _listen(self, listener: Listener, hint: SpeakerHint | None) -> tuple[tuple[SpeakerTurn, ...], float]:
+        started = time.perf_counter()
+        turns = diarize_recording(self._heard(), listener, hint)
+        return turns, time.perf_counter() - started - self._waited_s
+
+    def _heard(self) -> Iterator[np.ndarray]:
+        while True:
+            started = time.perf_counter()
+            block = self._blocks.get()
+            self._waited_s += time.perf_counter() - started
+            if block is None:
+                return
+            yield block
+
+    def _give(self, block: np.ndarray | None) -> None:
+        """Waits for room, unless nobody is there any more to make it."""
+        started = time.perf_counter()
+        while not self._pass.done():
+            try:
+                self._blocks.put(block, timeout=LOOK_S)
+            except Full:
+                continue
+            break
+        self.held_up_s += time.perf_counter() - started
+
+    def _abandon(self) -> None:
+        """Nobody wants the turns: what waits is not listened to."""
+        while True:
+            try:
+                self._blocks.get_nowait()
+            except Empty:
+                break
+        self._blocks.put(None)

@@ -1,0 +1,69 @@
+"""The voices of a running meeting, kept small until it ends and all of them can be clustered together."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from inference.diarization.timeline import HeardWindow
+from inference.diarization.voices import WINDOW_CELLS, LocalVoice
+
+
+class VoiceHistory:
+    """The newest windows, at most `longest` of them, in the order in which they were heard.
+
+    Biometric data: in memory only, about 0.6 kB a voice (`docs/speakers.md` has the figure for an hour).
+    """
+
+    def __init__(self, longest: int) -> None:
+        self._windows: deque[_PackedWindow] = deque(maxlen=longest)
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def __iter__(self) -> Iterator[HeardWindow]:
+        """Prints come back at half precision, which moves a similarity by less than a thousandth."""
+        return (window.unpack() for window in self._windows)
+
+    def append(self, window: HeardWindow) -> None:
+        self._windows.append(_PackedWindow.pack(window))
+
+    def clear(self) -> None:
+        """Forgets every voice."""
+        self._windows.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedVoice:
+    active: bytes
+    """A bit a cell."""
+    print: bytes | None
+    """float16."""
+    clean_s: float
+
+    @classmethod
+    def pack(cls, voice: LocalVoice) -> _PackedVoice:
+        half = None if voice.print is None else voice.print.astype(np.float16).tobytes()
+        return cls(np.packbits(voice.active).tobytes(), half, voice.clean_s)
+
+    def unpack(self) -> LocalVoice:
+        active = np.unpackbits(np.frombuffer(self.active, np.uint8), count=WINDOW_CELLS).astype(bool)
+        whole = None if self.print is None else np.frombuffer(self.print, np.float16).astype(np.float32)
+        return LocalVoice(active, whole, self.clean_s)
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedWindow:
+    start: int
+    voices: tuple[_PackedVoice, ...]
+    numbers: tuple[int, ...]
+
+    @classmethod
+    def pack(cls, window: HeardWindow) -> _PackedWindow:
+        return cls(window.start, tuple(_PackedVoice.pack(voice) for voice in window.voices), window.numbers)
+
+    def unpack(self) -> HeardWindow:
+        return HeardWindow(self.start, tuple(voice.unpack() for voice in self.voices), self.numbers)
