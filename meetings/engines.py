@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from inference.catalog import default_model, find_model
@@ -12,6 +14,24 @@ from inference.loading import ModelMissing, check_sizes, model_folder
 from inference.translation.translator import Translator
 from meetings.environment import Environment
 from meetings.offers import translation_family, translation_model, translator_label
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """How a worker comes by its models; each is called in the thread that will use them."""
+
+    engine: Callable[[], Engine]
+    listener: Callable[[], Listener]
+    translator: Callable[[], Translator]
+
+
+def loaders(environment: Environment) -> Loaders:
+    """Those of the settings."""
+    return Loaders(
+        engine=lambda: load_engine(environment),
+        listener=lambda: load_listener(environment),
+        translator=lambda: load_translator(environment),
+    )
 
 
 def speech_model(environment: Environment) -> Path:

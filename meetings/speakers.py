@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from inference.diarization.labelling import Run, label_words
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.types import Word
@@ -50,10 +52,10 @@ class LabelledCaption:
 
 
 def label_captions(lease: Lease, known: SpeakerTurns) -> int:
-    """Says who spoke in every utterance that `known` tells about to its end; returns the meeting's newest `seq`.
+    """Says who spoke in utterances between `known.start` and `known.end`, and in earlier ones of which it is not told.
 
-    An utterance is divided where the speaker changes. One that reaches beyond `known.end` waits for the next time; one
-    that begins before `known.start` is labelled by those turns of `known.turns` that reach back to there.
+    `known.turns` are all turns so far. An utterance is divided where the speaker changes; one that reaches beyond
+    `known.end` waits for the next time. Returns the meeting's newest `seq`.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -168,7 +170,8 @@ def _speaker(meeting: Meeting, label: str) -> Speaker:
 
 def _utterances(meeting: Meeting, known: SpeakerTurns) -> Iterator[list[Caption]]:
     """The parts of each utterance that `known` tells about, as far as it tells about all of it."""
-    rows = Caption.objects.filter(meeting=meeting, end__gt=known.start, start__lt=known.end).exclude(text="")
+    is_news = Q(end__gt=known.start) | Q(speaker="")
+    rows = Caption.objects.filter(is_news, meeting=meeting, start__lt=known.end).exclude(text="")
     for utterance in dict.fromkeys(rows.order_by("start").values_list("utterance", flat=True)):
         parts = parts_of(meeting, utterance)
         if max(part.end for part in parts if part.text) <= known.end + WHOLE:

@@ -10,18 +10,23 @@ from typing import Literal
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
+from inference.doubt import LanguageDoubt
 from inference.session import CaptionSession, SessionConfig
-from inference.types import CaptionEvent, FinalCaption, PartialCaption, Progress
-from meetings.audiolog import SAMPLE_BYTES, Entry
+from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
+from meetings.audiolog import Entry
 from meetings.languages import AUTO
 from meetings.models import Meeting, State
 from meetings.transcript import Lease
+from meetings.voices import Memory, VoiceTrack
 
 MAX_INBOX_S = 60
 """Audio read ahead of the session; the rest waits in the log."""
 
 MAX_BACKLOG = 8
 """Closed utterances that may wait in memory for their decode."""
+
+REHEAR_S = 60
+"""Captioned audio that stays in the log: a worker that takes the meeting over knows the voices again by it."""
 
 
 Phase = Literal["", "catching_up", "degraded"]
@@ -39,6 +44,7 @@ class Findings:
     """Marks whose place in the audio is captioned up to."""
     spoken: bool = False
     """Whether there was audio."""
+    languages: list[LanguageHeard] = field(default_factory=list)
     missing: int = 0
     """Samples that the log should hold and does not: the broker lost its file."""
 
@@ -49,6 +55,8 @@ class Findings:
                     self.partials.append(event)
                 case FinalCaption():
                     self.finals.append(event)
+                case LanguageHeard():
+                    self.languages.append(event)
                 case Progress():
                     self.progress = event
 
@@ -59,11 +67,19 @@ class Findings:
 class MeetingStream:
     """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
 
-    def __init__(self, meeting: Meeting) -> None:
+    def __init__(self, meeting: Meeting, memory: Memory) -> None:
         self.meeting_id: str = meeting.pk
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
+        self.vocabulary = meeting.vocabulary_terms
+        self.voices = VoiceTrack(memory, meeting.expected_speakers)
+        self.languages_read: frozenset[str] = frozenset()
+        """Those that somebody reads now."""
+        self.awaits_labels = True
+        """Whether there may be captions of sound that the speakers' thread has heard before."""
+        self.awaits_translation = True
+        """Whether there may be captions that are not in every wanted language."""
         self._config = session_config(meeting, meeting.language)
         self.session = CaptionSession(self._config, meeting.checkpoint or None)
         self.last_read = b"0-0"
@@ -75,9 +91,18 @@ class MeetingStream:
         self.flushed = 0
         """Where an absent host's utterance was closed, in samples."""
         self._meeting = meeting
+        self._resumed_at = self.session.audio_from
+        self.doubt = LanguageDoubt(self._config.language)
+        self.told_language = ""
+        """What the host was told to be heard instead of the language that is set."""
         self._inbox: deque[Entry] = deque()
         self._kept: deque[Entry] = deque()
         """Audio that a resumed session would need, or that is not in the recording yet."""
+
+    @property
+    def languages_wanted(self) -> frozenset[str]:
+        """Those that somebody reads, and those that the meeting lists."""
+        return self.languages_read | frozenset(self._meeting.languages)
 
     @property
     def wants_more(self) -> bool:
@@ -95,10 +120,14 @@ class MeetingStream:
         self._inbox.extend(entries)
 
     def take_in(self, findings: Findings) -> None:
-        """Feeds audio up to the next mark; a mark counts once everything before it is captioned."""
+        """Feeds audio up to the next mark; one that changes captions counts once everything before it is captioned."""
         while self._inbox and self.session.backlog < MAX_BACKLOG:
             entry = self._inbox[0]
-            if entry.mark:
+            if entry.mark and entry.sample < self._resumed_at:
+                pass  # heard again, obeyed before
+            elif entry.mark == "speakers":
+                self.voices.expect(int(entry.value) if entry.value else None)
+            elif entry.mark:
                 self.session.flush()
                 if self.session.backlog:
                     return
@@ -111,7 +140,7 @@ class MeetingStream:
 
     def forgettable(self, progress: Progress) -> bytes | None:
         """After `progress` is committed: the id before which the log is not needed, or None when nothing is new."""
-        resume_from = CaptionSession(self._config, progress.checkpoint).audio_from
+        resume_from = CaptionSession(self._config, progress.checkpoint).audio_from - REHEAR_S * SAMPLE_RATE
         first = None
         # The newest entry stays: it tells where the log goes on.
         while len(self._kept) > 1 and self._kept[0].end <= resume_from:
@@ -126,18 +155,22 @@ class MeetingStream:
     def _feed(self, entry: Entry) -> int:
         """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""
         self._kept.append(entry)
+        samples = pcm16_to_float(entry.pcm)
         missing = max(0, entry.sample - self.session.received)
         if missing:
             self.session.feed(np.zeros(missing, np.float32))
-        known = self.session.received - entry.sample
+        self.voices.hear(samples, entry.sample)
         if entry.end > self.session.received:
-            self.session.feed(pcm16_to_float(entry.pcm[known * SAMPLE_BYTES :]))
+            self.session.feed(samples[self.session.received - entry.sample :])
         return missing
 
     def _apply(self, mark: Entry) -> None:
         if mark.mark == "language":
             self._config = session_config(self._meeting, mark.value)
             self.session.configure(self._config)
+            self.doubt.configure(self._config.language)
+        else:
+            self.voices.rest()
 
 
 def session_config(meeting: Meeting, language: str) -> SessionConfig:

@@ -1,6 +1,7 @@
 """An inference worker: takes meetings, reads their audio logs, has them captioned, stores, tells.
 
-The event loop does the reading, storing and telling; one thread of its own owns the models (`inference.engine.Engine`).
+The event loop does the reading, storing and telling; one thread owns the models that write (`inference.engine.Engine`),
+one those that tell speakers apart (`meetings.labelling`), one those that translate (`meetings.interpreting`).
 Durable first, live second: finals and cursor are committed in one transaction before anybody is told, and the log is
 trimmed after that. Whatever dies in between, the next worker resumes at the cursor and finds the same captions.
 """
@@ -18,18 +19,21 @@ from typing import TypeVar
 import redis.asyncio
 import structlog
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from inference.engine import Engine
 from inference.types import Progress
-from meetings import events, recordings, transcript
+from meetings import events, recordings, speakers, transcript
 from meetings.audiolog import AudioLog, Entry
+from meetings.engines import Loaders
+from meetings.interpreting import Interpreting
+from meetings.labelling import Labelling
 from meetings.leases import RENEW_S, Leases
 from meetings.metrics import WorkerReport, file_report
-from meetings.models import State
-from meetings.stream import Findings, MeetingStream, Phase
+from meetings.models import Meeting, State
+from meetings.scribe import RETRY_S, Scribe
+from meetings.stream import REHEAR_S, Findings, MeetingStream
+from meetings.voices import Memory
 
 T = TypeVar("T")
 
@@ -40,7 +44,6 @@ READ_BLOCK_MS = 250
 READ_COUNT = 600
 """Entries a reading: a minute of audio."""
 
-RETRY_S = 0.5
 WATCH_S = 1.0
 CATCHING_UP_S = 20.0
 """Behind by more than the longest utterance: there is a backlog, and people are told."""
@@ -53,26 +56,42 @@ RETIRE_AFTER_S = 600.0
 DRAIN_S = 8.0
 """How long a worker that was told to stop may go on captioning what it has read."""
 
-take_lease = database_sync_to_async(transcript.take_lease, thread_sensitive=False)
 commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
-set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
 add_missing = database_sync_to_async(transcript.add_missing, thread_sensitive=False)
+
+
+@database_sync_to_async
+def open_stream(meeting_id: str) -> MeetingStream:
+    """Takes the meeting over. Raises NoSuchMeeting."""
+    meeting = transcript.take_lease(meeting_id)
+    return MeetingStream(meeting, _memory(meeting))
+
+
+def _memory(meeting: Meeting) -> Memory:
+    heard_again_from = meeting.cursor / SAMPLE_RATE - REHEAR_S
+    return Memory(speakers.highest_number(meeting), tuple(speakers.labelled_since(meeting, heard_again_from)))
 
 
 class Worker:
     """Captions any number of meetings with one engine."""
 
-    def __init__(self, name: str, load_engine: Callable[[], Engine], broker: redis.asyncio.Redis) -> None:
+    def __init__(self, name: str, loaders: Loaders, broker: redis.asyncio.Redis) -> None:
         self._name = name
-        self._load_engine = load_engine
+        self._load_engine = loaders.engine
         self._captioned_s = 0.0
         self._broker = broker
         self._audio = AudioLog(broker)
         self._leases = Leases(broker, name)
         self._streams: dict[str, MeetingStream] = {}
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self._scribe = Scribe(broker)
+        self._labelling = Labelling(loaders.listener, self._scribe)
+        self._interpreting = Interpreting(loaders.translator, self._scribe, broker)
+        self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
         self._work = asyncio.Event()
+        self._fresh = asyncio.Event()
+        """There are finals to translate."""
         self._idle = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -81,7 +100,10 @@ class Worker:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Works until `stop`; raises what the models raise when they cannot be loaded."""
+        """Works until `stop`; raises what the models raise when they cannot be loaded.
+
+        Captions begin before the models for speakers and translations are there.
+        """
         self._engine = await self._on_device(self._load_engine)
         log.info("worker_ready")
         loops = [
@@ -91,6 +113,9 @@ class Worker:
                 (self._assign, ASSIGN_S),
                 (self._read, 0.0),
                 (self._caption, 0.0),
+                (self._label, 0.0),
+                (self._translate, 0.0),
+                (self._close, 0.0),
                 (self._watch, WATCH_S),
             )
         ]
@@ -118,13 +143,13 @@ class Worker:
 
     async def _open(self, meeting_id: str) -> None:
         try:
-            meeting = await take_lease(meeting_id)
+            stream = await open_stream(meeting_id)
         except transcript.NoSuchMeeting:
             await self._audio.forget(meeting_id)
             await self._leases.release(meeting_id)
             return
-        self._streams[meeting_id] = MeetingStream(meeting)
-        log.info("meeting_taken", meeting=meeting_id, cursor_s=meeting.cursor / SAMPLE_RATE, epoch=meeting.lease_epoch)
+        self._streams[meeting_id] = stream
+        log.info("meeting_taken", meeting=meeting_id, cursor_s=stream.committed / SAMPLE_RATE, epoch=stream.lease.epoch)
 
     async def _renew(self) -> None:
         for meeting_id in await self._leases.renew(list(self._streams)):
@@ -197,7 +222,7 @@ class Worker:
         await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
         if findings.spoken and not ended:
-            await self._move(stream, State.LIVE)
+            await self._scribe.move(stream, State.LIVE)
         for mark in findings.marks:
             await self._obey(stream, mark)
 
@@ -206,15 +231,27 @@ class Worker:
         hints: list[events.Bell | events.Passing] = []
         if findings.finals or findings.progress:
             batch = transcript.Batch(stream.lease, findings.finals, findings.progress)
-            seq = await self._insist(stream, lambda: commit(batch))
+            seq = await self._scribe.insist(stream, lambda: commit(batch))
             hints.append(events.Bell(seq))
         if findings.missing:
-            await self._insist(stream, lambda: add_missing(stream.meeting_id, findings.missing / SAMPLE_RATE))
+            await self._scribe.insist(stream, lambda: add_missing(stream.meeting_id, findings.missing / SAMPLE_RATE))
         hints += [events.Passing(events.partial(partial)) for partial in findings.partials]
-        if hints:
-            await self._broker.publish(events.events_channel(stream.meeting_id), events.pack(hints))
+        await self._scribe.tell(stream, hints)
+        if findings.finals:
+            stream.awaits_labels = stream.awaits_translation = True
+            self._fresh.set()
+        await self._tell_language(stream, findings)
         if findings.progress:
             await self._forget(stream, findings.progress)
+
+    async def _tell_language(self, stream: MeetingStream, findings: Findings) -> None:
+        """Lets the host know when another language is heard than the one that is set."""
+        for heard in findings.languages:
+            stream.doubt.take(heard)
+        detected = stream.doubt.language or ""
+        if detected != stream.told_language:
+            stream.told_language = detected
+            await self._audio.report_language(stream.meeting_id, detected)
 
     async def _forget(self, stream: MeetingStream, progress: Progress) -> None:
         """Keeps the recording if it is wanted, then trims the log behind what is captioned."""
@@ -231,40 +268,56 @@ class Worker:
     async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
         match mark.mark:
             case "pause":
-                await self._move(stream, State.PAUSED)
+                await self._scribe.move(stream, State.PAUSED)
             case "resume":
-                await self._move(stream, State.LIVE)
+                await self._scribe.move(stream, State.LIVE)
             case "language":
-                await self._insist(stream, lambda: set_language(stream.meeting_id, mark.value))
+                await self._scribe.insist(stream, lambda: set_language(stream.meeting_id, mark.value))
             case "end":
-                await self._end(stream)
+                self._ended.put_nowait(stream)
 
-    async def _move(self, stream: MeetingStream, state: State) -> None:
-        """Changes the meeting's state, if it does change, and says so."""
-        if stream.state is state:
-            return
-        stream.state = state
-        await self._insist(stream, lambda: set_state(stream.meeting_id, state))
-        await self._notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
+    async def _close(self) -> None:
+        """A meeting that is captioned to its end: who spoke and the translations, then it is over."""
+        stream = await self._ended.get()
+        try:
+            await self._end(stream)
+        except (RedisError, OSError) as error:
+            log.warning("broker_unreachable", step="end", error=str(error))
+            self._drop(stream.meeting_id, "broker_unreachable")
+        finally:
+            self._ended.task_done()
 
     async def _end(self, stream: MeetingStream) -> None:
-        """Everything before the end is captioned: close the meeting and forget its audio."""
+        """The log goes last: whatever dies before that, the next worker finds the end there again."""
+        if self._streams.get(stream.meeting_id) is not stream:
+            return
         if stream.keep_recording:
             await asyncio.to_thread(recordings.write, stream.meeting_id, stream.unrecorded(0, stream.session.received))
             await asyncio.to_thread(recordings.finish, stream.meeting_id)
-        await self._move(stream, State.ENDED)
+        await self._labelling.finish(stream)
+        await self._interpreting.finish(stream)
+        await self._scribe.move(stream, State.ENDED)
         await self._audio.forget(stream.meeting_id)
         await self._leases.release(stream.meeting_id)
         self._drop(stream.meeting_id, "ended")
 
-    async def _notify(self, stream: MeetingStream, state: events.NoticeState, *, behind_s: float = 0.0) -> None:
-        hint = events.Passing(events.notice(state, behind_s=behind_s))
-        await self._broker.publish(events.events_channel(stream.meeting_id), events.pack([hint]))
+    # -- speakers and languages --------------------------------------------------------------------------------------
+
+    async def _label(self) -> None:
+        await self._labelling.turn(self._streams)
+
+    async def _translate(self) -> None:
+        """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
+        if not await self._interpreting.turn(self._streams):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._fresh.wait(), WATCH_S)
+            self._fresh.clear()
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         worst = 0.0
+        await self._interpreting.look(self._streams)
         for stream in list(self._streams.values()):
             state = await self._audio.state(stream.meeting_id)
             behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
@@ -279,22 +332,18 @@ class Worker:
             behind_s=behind_s,
             captioned_s=self._captioned_s,
             compute_s=self._engine.timings.compute_s,
-            stage_s={stage: s for stage, s in asdict(self._engine.stages).items() if stage != "audio"},
+            stage_s={
+                **{stage: s for stage, s in asdict(self._engine.stages).items() if stage != "audio"},
+                "speakers": self._labelling.seconds,
+                "translation": self._interpreting.seconds,
+            },
         )
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
         if stream.phase == "degraded":
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
-        await self._tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
-
-    async def _tell_phase(self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0) -> None:
-        """Tells the room and late joiners; while the worker catches up, the lag is told each time."""
-        if phase == stream.phase and phase != "catching_up":
-            return
-        stream.phase = phase
-        await self._audio.report(stream.meeting_id, captioned=stream.committed, phase=phase)
-        await self._notify(stream, phase or "live", behind_s=behind_s if phase else 0.0)
+        await self._scribe.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
 
     async def _mind_absence(self, stream: MeetingStream) -> None:
         absent_s = time.monotonic() - stream.heard_at
@@ -322,23 +371,13 @@ class Worker:
                 await asyncio.sleep(RETRY_S)
             await asyncio.sleep(pause_s)
 
-    async def _insist(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeats a database write until it succeeds: the audio is safe in the log meanwhile."""
-        while True:
-            try:
-                result = await write()
-            except DatabaseError as error:
-                log.error("database_refuses", meeting=stream.meeting_id, error=str(error))
-                await self._tell_phase(stream, "degraded")
-                await asyncio.sleep(RETRY_S)
-            else:
-                if stream.phase == "degraded":
-                    await self._tell_phase(stream, "")
-                return result
-
     async def _drain(self) -> None:
         """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
         self._idle.clear()
         self._work.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), DRAIN_S)
+            await asyncio.wait_for(self._settled(), DRAIN_S)
+
+    async def _settled(self) -> None:
+        await self._idle.wait()
+        await self._ended.join()

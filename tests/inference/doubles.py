@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
 from inference.audio import SAMPLE_RATE
+from inference.translation.translator import Translation, TranslationRequest, require_pairs
 from inference.vad import WINDOW, DetectorState
 
 WORD_S = 0.25
@@ -36,6 +38,13 @@ class ScriptedTranscriber:
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
         self.batches.append(list(requests))
         return [hypothesis(_words(request), language=request.language or "en") for request in requests]
+
+
+class PolyglotTranscriber(ScriptedTranscriber):
+    """Writes down what it is told to, and hears Portuguese in all of it."""
+
+    def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
+        return [replace(heard, detected=("pt", 0.95)) for heard in super().transcribe(requests)]
 
 
 def _words(request: DecodeRequest) -> list[DecodedWord]:
@@ -75,3 +84,20 @@ def sound(*stretches: tuple[float, int], seed: int = 0) -> np.ndarray:
         noise[:, 0] = 1.0
         pieces.append((noise * probability).reshape(-1))
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+class ScriptedTranslator:
+    """Answers `pt: …` for English and `en: …` for Portuguese; knows no other language."""
+
+    label = "the scripted models"
+
+    def __init__(self) -> None:
+        self.batches: list[list[TranslationRequest]] = []
+
+    def targets(self, source: str) -> frozenset[str]:
+        return frozenset({"en": ("pt",), "pt": ("en",)}.get(source, ()))
+
+    def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
+        require_pairs(self, requests)
+        self.batches.append(list(requests))
+        return [Translation(f"{request.target}: {request.text}", translated=True) for request in requests]

@@ -209,7 +209,8 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
             "downloads": True,
         }
         assert await heard(viewer, "caption") == {
-            "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None, "unsure": False,
+            "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None,
+            "unsure": False,
             "language": "en", "text": "line 2", "translation": None, "provisional": False,
         }  # fmt: skip
         seq = await asyncio.to_thread(store, 3)

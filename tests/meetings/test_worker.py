@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,18 @@ from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
 from inference.engine import Engine
-from meetings import events, recordings, worker
+from inference.loading import ModelMissing
+from meetings import events, recordings, stream, worker
 from meetings.audiolog import AudioLog, audio_key
+from meetings.engines import Loaders
 from meetings.leases import lease_key
 from meetings.metrics import report_key
-from meetings.models import Caption, Meeting, State
+from meetings.models import Caption, Meeting, State, Translation
+from meetings.readership import Readership
 from meetings.transcript import take_lease
 from meetings.worker import Worker
-from tests.inference.doubles import ScriptedTranscriber
+from tests.inference.diarization.doubles import SilentListener, SteadyListener
+from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
 from tests.live import frames_of, load_pcm
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,8 +44,15 @@ def meeting() -> Meeting:
 
 
 @asynccontextmanager
-async def working(broker: redis.asyncio.Redis, name: str = "worker") -> AsyncIterator[Worker]:
-    running = Worker(name, lambda: Engine(ScriptedTranscriber()), broker)
+async def working(
+    broker: redis.asyncio.Redis, name: str = "worker", **loaders: Callable[[], Any]
+) -> AsyncIterator[Worker]:
+    scripted = {
+        "engine": lambda: Engine(ScriptedTranscriber()),
+        "listener": SilentListener,
+        "translator": ScriptedTranslator,
+    }
+    running = Worker(name, Loaders(**{**scripted, **loaders}), broker)
     task = asyncio.create_task(running.run())
     yield running
     running.stop()
@@ -62,6 +73,14 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     """Looks at the database until it says so: another thread writes there, and nothing else tells."""
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+async def until_async(look: Callable[[], Awaitable[Any]], expected: object, *, seconds: float = 20) -> None:
+    """The same for what the broker holds."""
+    deadline = time.monotonic() + seconds
+    while await look() != expected:
         assert time.monotonic() < deadline, "it did not happen in time"
         await asyncio.sleep(0.02)
 
@@ -109,7 +128,10 @@ async def test_a_second_worker_resumes_where_the_first_one_stored(
     assert await asyncio.to_thread(texts, meeting) == expected
 
 
-async def test_the_log_is_trimmed_behind_the_cursor(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+async def test_the_log_is_trimmed_behind_the_cursor(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "REHEAR_S", 0)
     total = await speak(broker, meeting, pcm)
     async with working(broker):
         await until(lambda: len(texts(meeting)) >= 3)
@@ -254,3 +276,70 @@ async def test_the_worker_reports_what_it_does(broker: redis.asyncio.Redis, meet
             await asyncio.sleep(0.05)
     assert report["meetings"] == 1
     assert report["behind_s"] < 15
+
+
+async def test_captions_get_a_speaker_and_the_listed_language(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    await Meeting.objects.filter(pk=meeting.pk).aupdate(languages=["pt", "es"])
+    await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, listener=SteadyListener):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    said = [caption async for caption in Caption.objects.filter(meeting=meeting).exclude(text="")]
+    assert {caption.speaker for caption in said} == {"S1"}
+    translated = [row async for row in Translation.objects.filter(caption__meeting=meeting).order_by("caption")]
+    assert {(row.caption_id, row.language, row.text) for row in translated} == {
+        (caption.pk, "pt", f"pt: {caption.text}") for caption in said
+    }, "each once, and Spanish is not offered"
+
+
+async def test_a_language_that_somebody_opens_late_is_filled_in(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    await speak(broker, meeting, pcm)
+    async with working(broker):
+        await until(lambda: len(texts(meeting)) >= 3)
+        assert await Translation.objects.acount() == 0
+        await Readership(broker).tell(meeting.pk, ["pt"])
+        await until(lambda: Translation.objects.count() >= 3)
+
+
+async def test_a_worker_without_models_for_speakers_and_languages_captions_all_the_same(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    def missing() -> Any:
+        raise ModelMissing("The weights are not here.")
+
+    await Meeting.objects.filter(pk=meeting.pk).aupdate(languages=["pt"])
+    await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, listener=missing, translator=missing):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert {caption.speaker async for caption in Caption.objects.filter(meeting=meeting)} == {""}
+
+
+async def test_people_keep_their_ids_through_a_change_of_workers(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker, "first", listener=SteadyListener):
+        await until(lambda: Caption.objects.filter(meeting=meeting, speaker="S1").exists())
+    await speak(broker, meeting, pcm[half:], first=following)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, "second", listener=SteadyListener):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    said = Caption.objects.filter(meeting=meeting).exclude(text="")
+    assert {caption.speaker async for caption in said} == {"S1"}
+
+
+async def test_the_host_is_told_of_another_language(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    await speak(broker, meeting, pcm)
+    async with working(broker, engine=lambda: Engine(PolyglotTranscriber())):
+        await until(lambda: len(texts(meeting)) >= 4)
+        await until_async(lambda: _detected(broker, meeting), "pt")
+
+
+async def _detected(broker: redis.asyncio.Redis, meeting: Meeting) -> str:
+    return (await AudioLog(broker).state(meeting.pk)).detected

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from meetings.broker import check_broker, connect
 from meetings.cli import ParlanceCommand
-from meetings.engines import load_engine, speech_model
+from meetings.engines import loaders, speech_model
 from meetings.worker import Worker
 
 
@@ -31,7 +31,7 @@ class Command(ParlanceCommand):
 
 async def _work(name: str) -> None:
     broker = connect()
-    worker = Worker(name, lambda: load_engine(settings.ENVIRONMENT), broker)
+    worker = Worker(name, loaders(settings.ENVIRONMENT), broker)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)

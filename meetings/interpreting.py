@@ -1,0 +1,123 @@
+"""Captions in other languages: a worker's third thread translates what somebody reads or the meeting lists.
+
+What is to be translated is asked of the rows, the newest caption first. So nothing is lost in a crash, and a language
+that is opened late is filled in backwards by the same question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import redis.asyncio
+import structlog
+from channels.db import database_sync_to_async
+
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.translation.translator import TranslationRequest, Translator
+from meetings import transcript, translations
+from meetings.languages import LANGUAGES
+from meetings.readership import Readership
+from meetings.scribe import Scribe
+from meetings.stream import MeetingStream
+from meetings.translations import Untranslated
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+BATCH = 4
+"""Captions at once: a new one waits for no more than these."""
+
+untranslated = database_sync_to_async(translations.untranslated, thread_sensitive=False)
+
+
+class Interpreting:
+    """Translates the captions of a worker's meetings. Without its models captions go on as they were said."""
+
+    def __init__(self, load_translator: Callable[[], Translator], scribe: Scribe, broker: redis.asyncio.Redis) -> None:
+        self._load_translator = load_translator
+        self._scribe = scribe
+        self._readership = Readership(broker)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
+        self._has_tried = False
+        self._translator: Translator | None = None
+        self._sources: dict[str, frozenset[str]] = {}
+        """By target."""
+        self.seconds = 0.0
+        """Spent translating."""
+
+    async def _load(self) -> None:
+        """Loads the models, or says why nothing will be translated."""
+        self._has_tried = True
+        try:
+            self._translator = await self._in_thread(self._load_translator)
+        except (ModelMissing, ModelCorrupt) as error:
+            log.error("translation_unavailable", error=str(error))
+
+    async def look(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Learns which languages are read now."""
+        for stream in list(streams.values()):
+            read = await self._readership.languages(stream.meeting_id)
+            if read - stream.languages_read:
+                stream.awaits_translation = True
+            stream.languages_read = read
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> bool:
+        """One batch of every meeting, the models loaded first; says whether there was any."""
+        if not self._has_tried:
+            await self._load()
+        done = [await self._translate(stream) for stream in list(streams.values()) if stream.awaits_translation]
+        return any(done)
+
+    async def finish(self, stream: MeetingStream) -> None:
+        """The meeting is over: translates what is left."""
+        stream.awaits_translation = True
+        while await self._translate(stream):
+            pass
+
+    async def _translate(self, stream: MeetingStream) -> bool:
+        translator = self._translator
+        if translator is None:
+            return False
+        stream.awaits_translation = False
+        wanted = await self._wanted(translator, stream)
+        if not wanted:
+            return False
+        stream.awaits_translation = True
+        texts = await self._in_thread(lambda: self._timed(translator, wanted, stream.vocabulary))
+        done = list(zip(wanted, texts, strict=True))
+        try:
+            await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
+        except transcript.LeaseLost:
+            log.info("translations_come_too_late", meeting=stream.meeting_id)
+            return False
+        return True
+
+    async def _wanted(self, translator: Translator, stream: MeetingStream) -> list[Untranslated]:
+        wanted: list[Untranslated] = []
+        for target in sorted(stream.languages_wanted):
+            sources = self._sources_of(translator, target)
+            if sources:
+                wanted += await untranslated(stream.meeting_id, target, sources=sources, limit=BATCH)
+        return wanted
+
+    def _sources_of(self, translator: Translator, target: str) -> frozenset[str]:
+        if target not in self._sources:
+            self._sources[target] = frozenset(code for code in LANGUAGES if target in translator.targets(code))
+        return self._sources[target]
+
+    def _timed(
+        self, translator: Translator, wanted: Sequence[Untranslated], vocabulary: tuple[str, ...]
+    ) -> list[translations.Translated]:
+        started = time.perf_counter()
+        requests = [TranslationRequest(item.text, item.source, item.target, vocabulary) for item in wanted]
+        texts = translator.translate(requests)
+        self.seconds += time.perf_counter() - started
+        return texts
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

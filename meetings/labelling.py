@@ -1,0 +1,92 @@
+"""Who said it: a worker's second thread listens to voices while the first one writes. Text never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from inference.diarization.turns import SpeakerTurns
+from inference.diarization.voices import Listener
+from inference.loading import ModelCorrupt, ModelMissing
+from meetings import speakers, transcript
+from meetings.scribe import Scribe
+from meetings.stream import MeetingStream
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+IDLE_S = 0.1
+"""How long to wait for sound when no meeting has a window to listen to."""
+
+
+class Labelling:
+    """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
+
+    def __init__(self, load_listener: Callable[[], Listener], scribe: Scribe) -> None:
+        self._load_listener = load_listener
+        self._scribe = scribe
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._has_tried = False
+        self._listener: Listener | None = None
+        self.seconds = 0.0
+        """Spent listening."""
+
+    async def _load(self) -> None:
+        """Loads the models, or says why nobody will be named."""
+        self._has_tried = True
+        try:
+            self._listener = await self._in_thread(self._load_listener)
+        except (ModelMissing, ModelCorrupt) as error:
+            log.error("speakers_unavailable", error=str(error))
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """One window of every meeting that has one; loads the models first."""
+        if not self._has_tried:
+            await self._load()
+        listened = [await self._listen(stream) for stream in list(streams.values())]
+        if not any(listened):
+            await asyncio.sleep(IDLE_S)
+
+    async def finish(self, stream: MeetingStream) -> None:
+        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices."""
+        if self._listener is None:
+            return
+        stream.voices.rest()
+        while await self._listen(stream):
+            pass
+        await self._store(stream, await self._in_thread(stream.voices.conclude))
+
+    async def _listen(self, stream: MeetingStream) -> bool:
+        listener = self._listener
+        if listener is None:
+            return False
+        heard = await self._in_thread(lambda: self._timed(stream, listener))
+        if stream.awaits_labels:
+            stream.awaits_labels = False
+            stream.voices.ask_again()
+        await self._store(stream, stream.voices.take_news())
+        return heard
+
+    async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
+        if news is None:
+            return
+        try:
+            await self._scribe.change(stream, lambda: speakers.label_captions(stream.lease, news))
+        except transcript.LeaseLost:
+            log.info("labels_come_too_late", meeting=stream.meeting_id)
+        stream.awaits_translation = True
+
+    def _timed(self, stream: MeetingStream, listener: Listener) -> bool:
+        started = time.perf_counter()
+        heard = stream.voices.listen(listener)
+        self.seconds += time.perf_counter() - started
+        return heard
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
