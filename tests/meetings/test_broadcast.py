@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,13 +13,20 @@ from asgiref.sync import async_to_sync
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.types import FinalCaption, PartialCaption
+from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.translation.translator import Translation as Translated
+from inference.types import FinalCaption, PartialCaption, Word
 from meetings import broadcast, events, transcript
 from meetings.broadcast import Broadcaster, Feed, Viewer
-from meetings.models import Meeting
+from meetings.models import Meeting, Speaker
+from meetings.readership import Readership
+from meetings.speakers import label_captions, rename
 from meetings.transcript import Batch, Lease, commit, take_lease
+from meetings.translations import store_translations, untranslated
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+Content = tuple[str | None, ...]
 
 PARTIAL = events.Passing(events.partial(PartialCaption("9", 9.0, "and so")))
 
@@ -26,21 +34,31 @@ PARTIAL = events.Passing(events.partial(PartialCaption("9", 9.0, "and so")))
 class Screen:
     """What a viewer page does with the messages it gets, confirmed or not."""
 
-    def __init__(self, meeting_id: str) -> None:
-        self.captions: dict[str, str] = {}
+    def __init__(self, meeting_id: str, language: str = "") -> None:
+        self.shown: dict[str, Content] = {}
+        """What was said and what is read of it, by segment; names by speaker."""
         self.seqs: list[int] = []
         self.kinds: list[str] = []
-        self.viewer = Viewer(meeting_id, self.take, after=0)
+        self.viewer = Viewer(meeting_id, self.take, after=0, language=language)
 
     async def take(self, text: str) -> None:
         message: dict[str, Any] = json.loads(text)
         self.kinds.append(message["type"])
-        if message["type"] == "caption":
-            self.captions[message["segment"]] = message["text"]
+        if message["type"] == "resync":
+            self.seqs = [seq for seq in self.seqs if seq <= message["after"]]
+        elif "seq" in message:
+            self.shown.update(content(message))
             self.seqs.append(message["seq"])
 
     async def confirm(self) -> None:
         await self.viewer.confirm(self.viewer.sent_seq)
+
+
+def content(message: Any) -> dict[str, Content]:
+    """What a screen shows of a stored change."""
+    if message["type"] == "speaker":
+        return {message["id"]: (message["name"],)}
+    return {message["segment"]: (message["text"], message["speaker"], (message["translation"] or {}).get("text"))}
 
 
 def new_lease() -> Lease:
@@ -49,16 +67,42 @@ def new_lease() -> Lease:
 
 
 def store(lease: Lease, segment: int, text: str) -> int:
-    return commit(Batch(lease, [FinalCaption(str(segment), segment, segment + 1, text, "en", ())], None))
+    words = tuple(Word(segment, segment + 1, word, 0.9) for word in text.split())
+    return commit(Batch(lease, [FinalCaption(str(segment), segment, segment + 1, text, "en", words)], None))
 
 
-def present(lease: Lease) -> dict[str, str]:
-    return {row.segment: row.text for row in transcript.changes_after(lease.meeting_id, 0, limit=1000)}
+def label(lease: Lease, segment: int) -> int:
+    """Gives the segment to one of three speakers."""
+    turn = SpeakerTurn(segment, segment + 1, f"S{segment % 3 + 1}")
+    return label_captions(lease, SpeakerTurns(segment, segment + 1, (turn,)))
+
+
+def name(lease: Lease, number: int) -> int:
+    """Names a speaker, if there is one."""
+    for speaker in Speaker.objects.filter(meeting_id=lease.meeting_id)[:1]:
+        rename(lease.meeting_id, speaker.label, f"Ana {number}")
+    return transcript.last_seq(lease.meeting_id)
+
+
+def translate(lease: Lease) -> int:
+    wanted = untranslated(lease.meeting_id, "pt", sources=["en"], limit=2)
+    return store_translations(lease, [(item, Translated(f"pt {item.text}", True)) for item in wanted])
+
+
+def present(lease: Lease, language: str) -> dict[str, Content]:
+    shown: dict[str, Content] = {}
+    for row in transcript.changes_after(lease.meeting_id, 0, limit=1000):
+        shown.update(content(events.change(row, language)))
+    return shown
 
 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("store"), st.integers(0, 6)),
+        st.tuples(st.just("label"), st.integers(0, 6)),
+        st.tuples(st.just("name"), st.just(0)),
+        st.tuples(st.just("translate"), st.just(0)),
+        st.tuples(st.just("switch"), st.integers(0, 2)),
         st.tuples(st.just("bell"), st.integers(0, 3)),
         st.tuples(st.just("partial"), st.just(0)),
         st.tuples(st.just("join"), st.just(0)),
@@ -71,27 +115,33 @@ STEPS = st.lists(
 @given(steps=STEPS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]) -> None:
-    """Bells are dropped, doubled, late (`bell` rings an old number); viewers join and confirm at any time."""
+    """Bells are dropped, doubled, late (`bell` rings an old number); viewers join, confirm and switch at any time."""
     monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
     monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
     monkeypatch.setattr(broadcast, "PAGE", 2)
     lease = new_lease()
 
-    def store_in_thread(segment: int, number: int) -> None:
-        store(lease, segment, f"text {number}")
+    changes: dict[str, Callable[[int, int], int]] = {
+        "store": lambda segment, number: store(lease, segment, f"text {number}"),
+        "label": lambda segment, _: label(lease, segment),
+        "name": lambda _, number: name(lease, number),
+        "translate": lambda *_: translate(lease),
+    }
 
     async def play() -> None:
         feed, screens, seqs = Feed(lease.meeting_id), [Screen(lease.meeting_id)], [0]
         for number, (step, argument) in enumerate(steps):
-            if step == "store":
-                await asyncio.to_thread(store_in_thread, argument, number)
-                seqs.append(await broadcast.last_seq(lease.meeting_id))
+            if step in changes:
+                seqs.append(await asyncio.to_thread(changes[step], argument, number))
             elif step == "bell":
                 await feed.handle([events.Bell(seqs[-1 - argument % len(seqs)])])
             elif step == "partial":
                 await feed.handle([PARTIAL])
             elif step == "join":
                 screens.append(Screen(lease.meeting_id))
+            elif step == "switch":
+                viewer = screens[argument % len(screens)].viewer
+                await viewer.read_in("" if viewer.language else "pt")
             for screen in screens:
                 if screen.viewer not in feed.viewers:
                     feed.viewers.add(screen.viewer)
@@ -99,13 +149,13 @@ def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps
                 elif step == "confirm" and argument:
                     await screen.confirm()
         await feed.read_stored()
-        screens.append(Screen(lease.meeting_id))
+        screens += [Screen(lease.meeting_id), Screen(lease.meeting_id, "pt")]
         for screen in screens:
             while screen.viewer.sent_seq < seqs[-1]:
                 await screen.confirm()
                 await screen.viewer.catch_up()
-        expected = await asyncio.to_thread(present, lease)
-        assert [screen.captions for screen in screens] == [expected] * len(screens)
+        expected = {language: await asyncio.to_thread(present, lease, language) for language in ("", "pt")}
+        assert [screen.shown for screen in screens] == [expected[screen.viewer.language] for screen in screens]
         assert all(screen.seqs == sorted(set(screen.seqs)) for screen in screens), "each change once, in order"
 
     async_to_sync(play)()
@@ -154,5 +204,50 @@ async def test_messages_come_through_the_broker(broker: redis.asyncio.Redis) -> 
     await broker.publish(events.events_channel(lease.meeting_id), events.pack([PARTIAL, events.Bell(seq)]))
     await asyncio.wait_for(arrived.wait(), 5)
     broadcaster.leave(screen.viewer)
-    assert (screen.kinds, screen.captions) == (["partial", "caption"], {"1": "hello"})
+    assert (screen.kinds, screen.shown) == (["partial", "caption"], {"1": ("hello", None, None)})
     assert broadcaster._subscriptions == {}
+
+
+async def test_a_language_is_changed_without_a_new_connection(broker: redis.asyncio.Redis) -> None:
+    lease = await asyncio.to_thread(new_lease)
+    await asyncio.to_thread(store, lease, 1, "hello")
+    await asyncio.to_thread(translate, lease)
+    broadcaster, screen = Broadcaster(lambda: broker), Screen(lease.meeting_id)
+    await broadcaster.join(screen.viewer)
+    assert await Readership(broker).languages(lease.meeting_id) == frozenset()
+    await broadcaster.change_language(screen.viewer, "pt")
+    assert await Readership(broker).languages(lease.meeting_id) == {"pt"}
+    broadcaster.leave(screen.viewer)
+    assert (screen.kinds, screen.shown) == (["caption", "resync", "caption"], {"1": ("hello", None, "pt hello")})
+
+
+async def test_who_switches_languages_without_reading_gets_no_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
+    lease = await asyncio.to_thread(new_lease)
+    for segment in range(3):
+        await asyncio.to_thread(store, lease, segment, "text")
+    screen = Screen(lease.meeting_id)
+    await screen.viewer.catch_up()
+    for language in ("pt", "", "pt"):
+        await screen.viewer.read_in(language)
+    assert screen.kinds.count("caption") == 4
+    await screen.confirm()
+    assert screen.kinds.count("caption") == 7, "and goes on when it reads"
+
+
+async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
+    lease = await asyncio.to_thread(new_lease)
+    sent: dict[str, list[str]] = {"en": [], "pt": []}
+    feed = Feed(lease.meeting_id)
+    for interface, messages in sent.items():
+
+        async def take(text: str, messages: list[str] = messages) -> None:
+            messages.append(json.loads(text)["message"])
+
+        viewer = Viewer(lease.meeting_id, take, after=0, interface=interface)
+        feed.viewers.add(viewer)
+        await viewer.catch_up()
+    await feed.handle([events.Passing(events.notice("ended"))])
+    assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}

@@ -15,13 +15,15 @@ from channels.testing import WebsocketCommunicator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inference.types import FinalCaption
+from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.types import FinalCaption, Word
 from meetings import consumers, events
 from meetings.asgi import application
 from meetings.audiolog import AudioLog
 from meetings.broadcast import Broadcaster
 from meetings.broker import connect
 from meetings.models import Meeting, State
+from meetings.speakers import label_captions
 from meetings.tokens import meeting_token
 from meetings.transcript import Batch, Lease, commit, set_state, take_lease
 
@@ -216,6 +218,70 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
         seq = await asyncio.to_thread(store, 3)
         await broker.publish(events.events_channel(meeting.pk), events.pack([events.Bell(seq)]))
         assert (await heard(viewer, "caption"))["seq"] == 3
+
+
+def label_line(meeting: Meeting) -> None:
+    """One line, said by S1."""
+    lease = take_lease(meeting.pk)
+    held = Lease(lease.pk, lease.lease_epoch)
+    commit(Batch(held, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
+    label_captions(held, SpeakerTurns(0, 3, (SpeakerTurn(1, 2, "S1"),)))
+
+
+async def test_the_host_corrects_speakers_and_every_screen_follows(meeting: Meeting) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting, "&after=3")) as viewer, socket(host_path(meeting)) as host:
+        assert (await heard(viewer, "hello"))["speakers"] == [{"id": "S1", "name": None, "color": "#0072B2"}]
+        await host.send_to(text_data='{"type":"rename_speaker","speaker":"S1","name":"Ana"}')
+        assert await heard(viewer, "speaker") == {
+            "type": "speaker", "seq": 4, "id": "S1", "name": "Ana", "color": "#0072B2", "merged_into": None,
+        }  # fmt: skip
+    async with socket(viewer_path(meeting)) as late:
+        assert (await heard(late, "hello"))["speakers"] == [{"id": "S1", "name": "Ana", "color": "#0072B2"}]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"type": "rename_speaker", "speaker": "S7", "name": "Ana"}, "unfit_correction"),
+        ({"type": "rename_speaker", "speaker": "S1", "name": "x" * 200}, "unfit_correction"),
+        ({"type": "merge_speakers", "speaker": "S1", "into": "S7"}, "unfit_correction"),
+        ({"type": "assign_speaker", "segment": "9", "speaker": "S1"}, "unfit_correction"),
+        ({"type": "rename_speaker", "speaker": "S1"}, "malformed"),
+        ({"type": "expect_speakers", "count": 0}, "malformed"),
+        ({"type": "expect_speakers", "count": 99}, "malformed"),
+    ],
+)
+async def test_corrections_that_cannot_be_made(meeting: Meeting, message: dict[str, Any], code: str) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(text_data=json.dumps(message))
+        assert (await heard(host, "error"))["code"] == code
+
+
+async def test_the_number_of_speakers_reaches_the_worker(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(text_data='{"type":"expect_speakers","count":3}')
+        await host.send_to(text_data='{"type":"expect_speakers","count":null}')
+        await heard(host, "ledger")
+    entries = (await AudioLog(broker).read({meeting.pk: b"0-0"}, block_ms=1, count=10))[meeting.pk]
+    assert [(entry.mark, entry.value) for entry in entries] == [("speakers", "3"), ("speakers", "")]
+
+
+async def test_a_language_that_is_not_offered_is_said_and_the_original_is_read(meeting: Meeting) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting, "&lang=es")) as viewer:
+        error = await heard(viewer, "error")
+        assert error["code"] == "language_unavailable"
+        assert "Spanish is not available with the starter models." in error["message"]
+        assert (await heard(viewer, "caption"))["translation"] is None
+        await viewer.send_to(text_data='{"type":"language","language":"klingon"}')
+        assert (await heard(viewer, "error"))["code"] == "language_unavailable"
+
+
+async def test_faults_are_told_in_the_language_of_the_page(meeting: Meeting) -> None:
+    async with socket(viewer_path(meeting, "&ui=pt&lang=es")) as viewer:
+        assert "Espanhol" in (await heard(viewer, "error"))["message"].title()
 
 
 async def test_a_viewer_cannot_act_as_host(meeting: Meeting) -> None:
