@@ -1,12 +1,18 @@
-"""Meetings and captions in Django's admin: find, filter, read, correct, delete."""
+"""Meetings, speakers and captions in Django's admin: find, filter, read, correct, delete."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from meetings.models import Caption, Meeting
+from meetings.bell import ring
+from meetings.models import Caption, Meeting, Speaker, Translation
+from meetings.speakers import UnfitName, fit_name, rename
 
 INLINE_CAPTIONS = 50
 """An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""
@@ -17,7 +23,7 @@ class NewestCaptions(admin.TabularInline[Caption, Meeting]):
 
     model = Caption
     verbose_name_plural = f"newest {INLINE_CAPTIONS} captions"
-    fields = ("start", "end", "language", "text")
+    fields = ("start", "end", "speaker", "language", "text")
     readonly_fields = fields
     ordering = ("-start",)
     extra = 0
@@ -48,15 +54,64 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     inlines = (NewestCaptions,)
 
 
+class SpeakerForm(forms.ModelForm[Speaker]):
+    """A name, checked as the host's is."""
+
+    class Meta:
+        model = Speaker
+        fields = ("name",)
+
+    def clean_name(self) -> str:
+        try:
+            return fit_name(self.cleaned_data["name"])
+        except UnfitName as error:
+            raise ValidationError(str(error)) from error
+
+
+@admin.register(Speaker)
+class SpeakerAdmin(admin.ModelAdmin[Speaker]):
+    form = SpeakerForm
+    list_display = ("display_name", "label", "meeting", "merged_into")
+    list_select_related = ("meeting",)
+    search_fields = ("name", "meeting__title")
+    fields = ("meeting", "label", "name", "merged_into")
+    readonly_fields = ("meeting", "label", "merged_into")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Speaker | None = None) -> bool:
+        """Lines belong to them; they go with their meeting."""
+        return obj is None or not obj.meeting.captions.filter(speaker=obj.label).exists()
+
+    def save_model(self, request: HttpRequest, obj: Speaker, form: Any, change: bool) -> None:
+        """Like the host's word: numbered, stored, told to open screens."""
+        ring(obj.meeting_id, rename(obj.meeting_id, obj.label, obj.name))
+
+
+class Translations(admin.TabularInline[Translation, Caption]):
+    """A caption in other languages, to read."""
+
+    model = Translation
+    fields = ("language", "text", "is_translated")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Caption | None = None) -> bool:
+        return False
+
+
 @admin.register(Caption)
 class CaptionAdmin(admin.ModelAdmin[Caption]):
-    list_display = ("text", "meeting", "start", "end", "language", "revision")
+    inlines = (Translations,)
+    list_display = ("text", "speaker", "meeting", "start", "end", "language", "revision")
     list_filter = ("language", "meeting__state", "created_at")
     list_select_related = ("meeting",)
     search_fields = ("text", "meeting__title")
     date_hierarchy = "created_at"
     show_full_result_count = False
-    fields = ("meeting", "text", "start", "end", "language", "segment", "seq", "revision", "created_at")
+    fields = ("meeting", "text", "speaker", "start", "end", "language", "segment", "seq", "revision", "created_at")
     readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -13,6 +13,7 @@ from meetings import recordings
 from meetings.audiolog import ACTIVE, audio_key, host_key, state_key
 from meetings.broker import connect_sync
 from meetings.models import Meeting
+from meetings.readership import languages_key
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,8 @@ def forget_sound(instance: Meeting, **_: Any) -> None:
     recordings.delete(instance.pk)
     try:
         broker = connect_sync()
-        broker.delete(audio_key(instance.pk), state_key(instance.pk), host_key(instance.pk))
+        keys = (audio_key, state_key, host_key, languages_key)
+        broker.delete(*(key(instance.pk) for key in keys))
         # It stays active until a worker finds it gone: one may be appending to these keys right now.
         broker.sadd(ACTIVE, instance.pk)
     except (RedisError, OSError) as error:

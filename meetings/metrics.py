@@ -35,7 +35,7 @@ class WorkerReport:
     captioned_s: float
     """Seconds of audio captioned for good, silence included."""
     compute_s: float
-    """Seconds the device's thread worked; divided by `captioned_s`: RTF."""
+    """Seconds the models worked; divided by `captioned_s`: RTF."""
     stage_s: dict[str, float]
     """The same by stage."""
 
@@ -61,7 +61,7 @@ class WorkersCollector(Collector):
             "parlance_behind_seconds", "Audio not captioned yet, worst meeting", labels=["worker"]
         )
         captioned = CounterMetricFamily("parlance_captioned_seconds", "Audio captioned for good", labels=["worker"])
-        compute = CounterMetricFamily("parlance_compute_seconds", "Time the device's thread worked", labels=["worker"])
+        compute = CounterMetricFamily("parlance_compute_seconds", "Time the models worked", labels=["worker"])
         rtf = GaugeMetricFamily(
             "parlance_rtf", "Compute seconds per captioned second by stage", labels=["worker", "stage"]
         )

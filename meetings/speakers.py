@@ -73,15 +73,21 @@ def rename(meeting_id: str, label: str, name: str) -> int:
     Raises:
         NoSuchSpeaker, UnfitName, NoSuchMeeting: nothing was stored.
     """
-    name = " ".join(name.split())
-    if len(name) > MAX_SPEAKER_NAME or not name.isprintable():
-        raise UnfitName(f"A name has at most {MAX_SPEAKER_NAME} characters, all of them visible.")
+    name = fit_name(name)
     with changing(meeting_id) as meeting:
         speaker = _speaker(meeting, label)
         if speaker.name != name:
             meeting.last_seq += 1
             Speaker.objects.filter(pk=speaker.pk).update(name=name, seq=meeting.last_seq)
     return meeting.last_seq
+
+
+def fit_name(name: str) -> str:
+    """The name as it is stored. Raises UnfitName for one that cannot be shown."""
+    name = " ".join(name.split())
+    if len(name) > MAX_SPEAKER_NAME or not name.isprintable():
+        raise UnfitName(f"A name has at most {MAX_SPEAKER_NAME} characters, all of them visible.")
+    return name
 
 
 def merge_speakers(meeting_id: str, label: str, into: str) -> int:

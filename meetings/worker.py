@@ -331,7 +331,7 @@ class Worker:
             meetings=len(self._streams),
             behind_s=behind_s,
             captioned_s=self._captioned_s,
-            compute_s=self._engine.timings.compute_s,
+            compute_s=self._engine.timings.compute_s + self._labelling.seconds + self._interpreting.seconds,
             stage_s={
                 **{stage: s for stage, s in asdict(self._engine.stages).items() if stage != "audio"},
                 "speakers": self._labelling.seconds,

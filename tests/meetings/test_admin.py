@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from meetings.admin import INLINE_CAPTIONS
-from meetings.models import Caption, Meeting
+from meetings.models import Caption, Meeting, Speaker, Translation
 
 pytestmark = pytest.mark.django_db
 
@@ -78,3 +78,28 @@ def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
     admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/delete/", {"post": "yes"})
     assert not Meeting.objects.exists()
     assert not Caption.objects.exists()
+
+
+def test_a_speaker_is_renamed_as_by_the_host(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    speaker = Speaker.objects.create(meeting=meeting, label="S1", seq=0)
+    page = f"/admin/meetings/speaker/{speaker.pk}/change/"
+    assert admin_client.post(page, {"name": " Ana  Sousa"}).status_code == 302
+    speaker.refresh_from_db()
+    meeting.refresh_from_db()
+    assert (speaker.name, speaker.seq, meeting.last_seq) == ("Ana Sousa", 2, 2)
+    assert "all of them visible" in admin_client.post(page, {"name": "Ana\u202e"}).content.decode()
+
+
+def test_who_has_lines_is_not_deleted(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    speaker = Speaker.objects.create(meeting=meeting, label="S1", seq=0)
+    meeting.captions.update(speaker="S1")
+    assert admin_client.post(f"/admin/meetings/speaker/{speaker.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_a_caption_is_shown_with_its_translations(admin_client: Client) -> None:
+    caption = make_meeting("Planning", "the budget is fixed").captions.get()
+    Translation.objects.create(caption=caption, language="pt", text="o orçamento está fechado")
+    page = admin_client.get(f"/admin/meetings/caption/{caption.pk}/change/").content.decode()
+    assert "o orçamento está fechado" in page

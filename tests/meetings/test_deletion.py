@@ -6,6 +6,7 @@ import redis
 from meetings import recordings
 from meetings.audiolog import ACTIVE, Entry, audio_key, host_key, state_key
 from meetings.models import Caption, Meeting
+from meetings.readership import languages_key
 
 pytestmark = pytest.mark.django_db
 
@@ -14,7 +15,7 @@ def test_deleting_a_meeting_leaves_nothing(broker_sync: redis.Redis) -> None:
     meeting = Meeting.objects.create(title="Budget")
     meeting.captions.create(segment="1", seq=1, start=0, end=1, language="en", text="secret")
     recordings.write(meeting.pk, [Entry(b"1-0", 0, b"\1\0" * 1600)])
-    keys = (audio_key(meeting.pk), state_key(meeting.pk), host_key(meeting.pk))
+    keys = (audio_key(meeting.pk), state_key(meeting.pk), host_key(meeting.pk), languages_key(meeting.pk))
     for key in keys:
         broker_sync.set(key, "secret")
     raw, meeting_id = recordings.raw_path(meeting.pk), meeting.pk

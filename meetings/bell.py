@@ -1,0 +1,19 @@
+"""Rings for a stored change from a plain thread; workers and sockets ring with clients of their own."""
+
+from __future__ import annotations
+
+import structlog
+from redis.exceptions import RedisError
+
+from meetings.broker import connect_sync
+from meetings.events import Bell, events_channel, pack
+
+log = structlog.get_logger(__name__)
+
+
+def ring(meeting_id: str, seq: int) -> None:
+    """Tells every process that serves readers to read up to `seq`; when the broker is away they look by themselves."""
+    try:
+        connect_sync().publish(events_channel(meeting_id), pack([Bell(seq)]))
+    except (RedisError, OSError) as error:
+        log.warning("bell_not_heard", meeting=meeting_id, error=str(error))
