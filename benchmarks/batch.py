@@ -1,9 +1,10 @@
-"""Batch: real-time factor of transcribing a recording (the speech of the tests, four times over)."""
+"""Batch: real-time factor of transcribing a recording (the speech of the tests, four times over), alone and with
+speakers and one translation."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from django.conf import settings
 from benchmarks.report import REPOSITORY
 from inference.audio import decode_file
 from inference.session import SessionConfig
-from meetings.engines import load_engine
-from meetings.transcription import transcribe_recording
+from meetings.engines import load_engine, load_listener, load_translator
+from meetings.transcription import Models, Transcription, Wishes, transcribe_recording
 
 TIMES = 4
 RUNS = 3
@@ -22,17 +23,31 @@ RUNS = 3
 
 
 def run() -> dict[str, Any]:
-    """Loads once, transcribes several times."""
+    """Loads once, transcribes several times each way."""
     started = time.perf_counter()
-    engine = load_engine(settings.ENVIRONMENT)
+    environment = settings.ENVIRONMENT
+    engine = load_engine(environment)
+    everything = Models(engine, load_listener(environment), load_translator(environment))
     load_s = time.perf_counter() - started
+    ways = {
+        "captions": (Models(engine), Wishes(SessionConfig("en"))),
+        "captions, speakers, one translation": (everything, Wishes(SessionConfig("en"), ("pt",))),
+        "the same, language detected": (everything, Wishes(SessionConfig(None, ("en", "pt")), ("pt",))),
+    }
+    return {"load_s": round(load_s, 2), **{name: _measure(*way) for name, way in ways.items()}}
+
+
+def _measure(models: Models, wishes: Wishes) -> dict[str, Any]:
     started_cpu = time.process_time()
-    transcriptions = [transcribe_recording(_recording(), engine, SessionConfig(language="en")) for _ in range(RUNS)]
+    transcriptions = [transcribe_recording(_recording(), models, wishes) for _ in range(RUNS)]
     cpu_s = time.process_time() - started_cpu
+    return _figures(transcriptions, cpu_s)
+
+
+def _figures(transcriptions: Sequence[Transcription], cpu_s: float) -> dict[str, Any]:
     best = min(transcriptions, key=lambda transcription: transcription.rtf)
     return {
         "audio_s": round(best.audio_s, 2),
-        "load_s": round(load_s, 2),
         "rtf": round(best.rtf, 4),
         "rtf_runs": [round(transcription.rtf, 4) for transcription in transcriptions],
         "cpu_s_per_audio_s": round(cpu_s / sum(transcription.audio_s for transcription in transcriptions), 4),

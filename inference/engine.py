@@ -41,7 +41,7 @@ class Engine:
     def __init__(self, transcriber: Transcriber, *, max_batch: int = 4) -> None:
         """`max_batch` bounds the requests of one step, and with them how long the next text waits."""
         self._transcriber = transcriber
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._turn = 0
         self._live_next = False
         self.timings = Timings()
@@ -74,7 +74,7 @@ class Engine:
         spoken = [key for key in keys if not sessions[key].backlog] if live and (self._live_next or not behind) else []
         self._live_next = False
         texts = ((key, request) for key in spoken for request in sessions[key].requests(live=True))
-        chosen = list(islice(texts, self._max_batch))
+        chosen = list(islice(texts, self.max_batch))
         if chosen or not behind:
             return chosen
         self._live_next = True
@@ -84,7 +84,7 @@ class Engine:
         """The oldest final of every meeting, then the second oldest, as far as the batch goes."""
         named = ([(key, request) for request in ready] for key, ready in requests.items())
         in_turn = (entry for entry in chain.from_iterable(zip_longest(*named)) if entry is not None)
-        return list(islice(in_turn, self._max_batch))
+        return list(islice(in_turn, self.max_batch))
 
     def _rotated(self, keys: list[Key]) -> list[Key]:
         """The meetings, beginning with another one each step."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 import json
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -19,48 +18,13 @@ import srt
 import webvtt
 from webvtt.models import Timestamp
 
-from inference.types import FinalCaption, Word
-from meetings.models import Caption, Meeting
-
-BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Embeddings, overrides and isolates: nobody speaks them, and they can make a line read as another one."""
+from meetings.cues import Cue, meeting_cues, one_line, require_language, spoken_seconds
+from meetings.models import Meeting
 
 SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
 """SubRip has tags and no escape for them; so also no caption holds its `-->`."""
 
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]~|])")
-
-SHORTEST_CUE_MS = 1
-"""WebVTT wants a cue to end after it starts."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """One caption of a transcript, wherever it came from."""
-
-    seq: int
-    start: float
-    """Seconds since the first sample."""
-    end: float
-    text: str
-    language: str
-    """ISO 639-1 code, as spoken."""
-    speaker: str | None = None
-    """The name that people read; None while nobody knows who spoke."""
-    words: tuple[Word, ...] = ()
-
-    @property
-    def start_ms(self) -> int:
-        return round(self.start * 1000)
-
-    @property
-    def end_ms(self) -> int:
-        return max(round(self.end * 1000), self.start_ms + SHORTEST_CUE_MS)
-
-    @property
-    def line(self) -> str:
-        """The text as one line without control characters."""
-        return one_line(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +39,29 @@ class UnknownFormat(ValueError):
     """There is no transcript of that format."""
 
 
-def render_transcript(meeting: Meeting, format_name: str) -> Transcript:
-    """Everything stored of `meeting`. Raises UnknownFormat."""
-    return render_cues(meeting_cues(meeting), format_name, title=meeting.title)
+def render_transcript(meeting: Meeting, format_name: str, language: str | None = None) -> Transcript:
+    """Everything stored of `meeting`; with a `language`, as it is read in that one.
+
+    What is not translated stands as it was said. JSON always holds both.
+
+    Raises:
+        UnknownFormat: there is no such format.
+        UnknownLanguage, NotTranslated: nothing is there in `language`.
+    """
+    if language:
+        require_language(meeting, language)
+    return render_cues(meeting_cues(meeting), format_name, title=meeting.title, language=language)
 
 
-def render_cues(cues: Sequence[Cue], format_name: str, *, title: str) -> Transcript:
+def render_cues(cues: Sequence[Cue], format_name: str, *, title: str, language: str | None = None) -> Transcript:
     """The cues that say something, as a file of one of FORMATS. Raises UnknownFormat."""
     if format_name not in FORMATS:
         raise UnknownFormat(f"There is no format {format_name!r}; use one of {', '.join(FORMATS)}.")
     content_type, render = FORMATS[format_name]
-    return Transcript(content_type, render([cue for cue in cues if cue.line], title))
-
-
-def meeting_cues(meeting: Meeting) -> list[Cue]:
-    """The stored captions in the order of speech."""
-    return [_stored_cue(caption) for caption in meeting.captions.order_by("start", "segment")]
-
-
-def final_cue(seq: int, final: FinalCaption) -> Cue:
-    """A caption that is stored nowhere, from a recorded file."""
-    return Cue(seq, final.start, final.end, final.text, final.language, words=final.words)
+    said = [cue for cue in cues if cue.line]
+    if language and format_name in ONE_LANGUAGE:
+        said = [cue.in_language(language) for cue in said]
+    return Transcript(content_type, render(said, title))
 
 
 def cue_object(cue: Cue) -> dict[str, Any]:
@@ -104,27 +70,24 @@ def cue_object(cue: Cue) -> dict[str, Any]:
         "seq": cue.seq,
         "start": cue.start,
         "end": cue.end,
-        "speaker": cue.speaker,
+        "speaker": cue.speaker.id if cue.speaker else None,
         "language": cue.language,
         "text": cue.text,
         "words": [asdict(word) for word in cue.words],
-        "translations": {},
+        "translations": dict(cue.translations),
     }
 
 
-def one_line(text: str) -> str:
-    """`text` with every run of white space and line ends as one space, and no invisible controls."""
-    spaced = " ".join(text.translate(BIDI_CONTROLS).split())
-    return "".join(character for character in spaced if unicodedata.category(character) not in ("Cc", "Cs")).strip()
+def speaker_objects(cues: Sequence[Cue]) -> list[dict[str, Any]]:
+    """The JSON form of those who speak in `cues`, and for how long."""
+    return [
+        {"id": speaker.id, "name": speaker.name or None, "seconds": round(seconds, 2)}
+        for speaker, seconds in spoken_seconds(cues).items()
+    ]
 
 
-def _stored_cue(caption: Caption) -> Cue:
-    words = tuple(Word(**word) for word in caption.words)
-    return Cue(caption.seq, caption.start, caption.end, caption.text, caption.language, words=words)
-
-
-def _named(cue: Cue, text: str) -> str:
-    return f"{one_line(cue.speaker)}: {text}" if cue.speaker else text
+def _named(cue: Cue) -> str:
+    return f"{cue.speaker.label}: {cue.line}" if cue.speaker else cue.line
 
 
 # Formats -------------------------------------------------------------------------------------------------------------
@@ -146,22 +109,21 @@ def _timestamp(milliseconds: int) -> Timestamp:
 
 def _voice(cue: Cue) -> str:
     text = html.escape(cue.line, quote=False)
-    return f"<v {html.escape(one_line(cue.speaker), quote=False)}>{text}" if cue.speaker else text
+    return f"<v {html.escape(cue.speaker.label, quote=False)}>{text}" if cue.speaker else text
 
 
 def _subrip(cues: Sequence[Cue], title: str) -> str:
     del title
-    return str(
-        srt.compose(
-            srt.Subtitle(
-                index,
-                timedelta(milliseconds=cue.start_ms),
-                timedelta(milliseconds=cue.end_ms),
-                _named(cue, cue.line).translate(SUBRIP_LOOKALIKES),
-            )
-            for index, cue in enumerate(cues, start=1)
+    subtitles = (
+        srt.Subtitle(
+            index,
+            timedelta(milliseconds=cue.start_ms),
+            timedelta(milliseconds=cue.end_ms),
+            _named(cue).translate(SUBRIP_LOOKALIKES),
         )
+        for index, cue in enumerate(cues, start=1)
     )
+    return str(srt.compose(subtitles, reindex=False))
 
 
 def _clock(cue: Cue) -> str:
@@ -170,13 +132,13 @@ def _clock(cue: Cue) -> str:
 
 
 def _text(cues: Sequence[Cue], title: str) -> str:
-    lines = [f"[{_clock(cue)}] {_named(cue, cue.line)}" for cue in cues]
+    lines = [f"[{_clock(cue)}] {_named(cue)}" for cue in cues]
     return "\n".join([one_line(title), "", *lines]) + "\n"
 
 
 def _markdown(cues: Sequence[Cue], title: str) -> str:
     """CommonMark; text is escaped for HTML too, which Markdown lets through."""
-    paragraphs = [f"**{_clock(cue)}** {_markdown_text(_named(cue, cue.line))}" for cue in cues]
+    paragraphs = [f"**{_clock(cue)}** {_markdown_text(_named(cue))}" for cue in cues]
     return "\n\n".join([f"# {_markdown_text(one_line(title))}", *paragraphs]) + "\n"
 
 
@@ -185,7 +147,11 @@ def _markdown_text(text: str) -> str:
 
 
 def _json(cues: Sequence[Cue], title: str) -> str:
-    document = {"title": title, "captions": [cue_object(cue) for cue in cues]}
+    document = {
+        "title": title,
+        "captions": [cue_object(cue) for cue in cues],
+        "speakers": speaker_objects(cues),
+    }
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
@@ -197,3 +163,6 @@ FORMATS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {
     "json": ("application/json", _json),
 }
 """Content type and renderer by the ending of the file's name."""
+
+ONE_LANGUAGE = frozenset(FORMATS) - {"json"}
+"""Formats with room for one text a caption."""

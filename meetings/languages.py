@@ -108,13 +108,38 @@ LANGUAGES: dict[str, str] = {
     "yo": "Yoruba",
 }
 
+READ_ONLY: dict[str, str] = {
+    "ast": "Asturian",
+    "ceb": "Cebuano",
+    "ff": "Fulah",
+    "fy": "Western Frisian",
+    "ga": "Irish",
+    "gd": "Scottish Gaelic",
+    "ig": "Igbo",
+    "ilo": "Iloko",
+    "lg": "Ganda",
+    "ns": "Northern Sotho",
+    "or": "Odia",
+    "ss": "Swati",
+    "tn": "Tswana",
+    "wo": "Wolof",
+    "xh": "Xhosa",
+    "zu": "Zulu",
+}
+"""What M2M100 writes and Whisper does not hear."""
+
 COMMON = ("en", "pt", "es", "fr", "de", "it", "nl", "pl", "uk", "ru", "ar", "zh", "ja", "ko", "hi")
 """Offered first, or the list would bury them."""
 
 
 def language_name(code: str) -> str:
     """The English name, or the code itself where we have none."""
-    return "Detected" if code == AUTO else LANGUAGES.get(code, code)
+    return "Detected" if code == AUTO else LANGUAGES.get(code) or READ_ONLY.get(code, code)
+
+
+def is_language(code: str) -> bool:
+    """Whether somebody could speak or read it here, as far as we know."""
+    return code in LANGUAGES or code in READ_ONLY
 
 
 def spoken_choices() -> list[tuple[str, str | list[tuple[str, str]]]]:

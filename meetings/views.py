@@ -16,6 +16,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from meetings.access import find_meeting, is_host, require_host, require_viewer
+from meetings.cues import NotTranslated, UnknownLanguage
 from meetings.exports import FORMATS, render_transcript
 from meetings.forms import MeetingForm
 from meetings.languages import language_name
@@ -103,14 +104,19 @@ def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponse:
 @private
 @require_GET
 def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpResponse:
-    """The stored captions as a file."""
+    """The stored captions as a file; `lang=pt`: as they are read in that language."""
     meeting = find_meeting(meeting_id)
     require_viewer(request, meeting)
     if format_name not in FORMATS:
         raise Http404(f"There is no transcript in the format {format_name}; there is {', '.join(FORMATS)}.")
     if not meeting.allow_downloads and not is_host(request, meeting):
         raise PermissionDenied("The host of this meeting does not offer its transcript.")
-    document = render_transcript(meeting, format_name)
+    try:
+        document = render_transcript(meeting, format_name, request.GET.get("lang"))
+    except UnknownLanguage as error:
+        return render(request, "400.html", {"sentence": str(error)}, status=400)
+    except NotTranslated as error:
+        raise Http404(str(error)) from error
     disposition = f'attachment; filename="transcript-{meeting.pk}.{format_name}"'
     return HttpResponse(document.body, content_type=document.content_type, headers={"Content-Disposition": disposition})
 

@@ -13,7 +13,7 @@ from inference.catalog import MODELS
 from inference.translation.bergamot import FOLDERS
 from inference.translation.pairs import M2M100_CODES, M2M100_LANGUAGES, STARTER_PAIRS
 from meetings.environment import Environment
-from meetings.languages import AUTO, LANGUAGES
+from meetings.languages import AUTO, LANGUAGES, is_language
 from meetings.offers import offered_targets, readable_languages, refusal, translation_model, translator_label
 
 
@@ -52,6 +52,10 @@ def test_whispers_codes_that_differ_are_its_own_and_lead_to_m2m100s() -> None:
     assert set(M2M100_CODES) <= set(LANGUAGES)
     assert not set(M2M100_CODES) & M2M100_LANGUAGES
     assert set(M2M100_CODES.values()) <= M2M100_LANGUAGES
+
+
+def test_every_language_to_read_has_a_name(gpu: Environment) -> None:
+    assert [code for code in offered_targets(gpu, AUTO) if not is_language(code)] == []
 
 
 def test_the_starter_pairs_are_those_that_have_a_model() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,8 @@ import soundfile
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE
+from inference.catalog import find_model
+from inference.fetching import ensure_model
 
 CLIP = "lobster_24s"
 MAX_WORD_ERROR_RATE = 0.2
@@ -29,6 +32,18 @@ def quiet(tmp_path: Path) -> Path:
     path = tmp_path / "quiet.wav"
     soundfile.write(path, np.zeros(2 * SAMPLE_RATE), SAMPLE_RATE)
     return path
+
+
+@pytest.fixture(scope="module")
+def voice_models(models: Path) -> Path:
+    return ensure_model(find_model("segmentation-campplus"), models)
+
+
+@pytest.fixture(scope="module")
+def meeting(whisper_base: Path, voice_models: Path, speech: Path) -> dict[str, object]:
+    """Four readers, each of them twice, with everything that can be told about them."""
+    clip = speech / "voices" / "four_voices.flac"
+    return json.loads(transcribe(clip, "--language", "en", "--translate", "pt", "--format", "json"))
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +83,50 @@ def test_captions_are_numbered_timed_and_made_of_their_words(document: dict) -> 
     assert ends == sorted(ends)
 
 
-def test_silence_has_no_captions_and_no_language(whisper_base: Path, quiet: Path, tmp_path: Path) -> None:
+def test_speakers_are_told_apart(meeting: dict) -> None:
+    assert [speaker["id"] for speaker in meeting["speakers"]] == ["S1", "S2", "S3", "S4"]
+    assert {speaker["name"] for speaker in meeting["speakers"]} == {None}
+    spoken = {"They were waiting below": "S1", "to strike the personal note": "S2", "She knitted a sweater": "S4"}
+    captions = {start: caption for start in spoken for caption in meeting["captions"] if start in caption["text"]}
+    assert {start: caption["speaker"] for start, caption in captions.items()} == spoken
+    for speaker in meeting["speakers"]:
+        mine = [caption for caption in meeting["captions"] if caption["speaker"] == speaker["id"]]
+        seconds = sum(caption["end"] - caption["start"] for caption in mine)
+        assert speaker["seconds"] == pytest.approx(seconds, abs=0.01)
+
+
+def test_every_caption_is_translated(meeting: dict) -> None:
+    translated = {caption["text"]: caption["translations"] for caption in meeting["captions"]}
+    assert all(set(translations) == {"pt"} for translations in translated.values())
+    [said] = [text for text in translated if text.startswith("What became of the other boys")]
+    assert "outros meninos" in translated[said]["pt"]
+    assert set(meeting["stages"]) == {"audio", "asr", "speakers", "translation"}
+    assert all(seconds > 0 for seconds in meeting["stages"].values())
+
+
+def test_a_text_format_is_in_the_language_of_the_translation_and_names_voices(
+    whisper_base: Path, voice_models: Path, speech: Path
+) -> None:
+    clip = speech / "portuguese" / "ufpalign_coxinha.flac"
+    body = transcribe(clip, "--language", "pt", "--translate", "en", "--speakers", 1, "--format", "vtt")
+    [(voice, text)] = re.findall(r"<v ([^>]+)>(.+)", body)
+    assert voice == "Speaker 1"
+    assert "chicken" in text
+
+
+def test_silence_has_no_captions_and_no_language(
+    whisper_base: Path, voice_models: Path, quiet: Path, tmp_path: Path
+) -> None:
     transcribe(quiet, "-o", tmp_path / "out.json")
     document = json.loads((tmp_path / "out.json").read_text())
-    assert (document["audio_s"], document["language"], document["captions"]) == (2.0, None, [])
+    assert (document["audio_s"], document["language"]) == (2.0, None)
+    assert (document["captions"], document["speakers"]) == ([], [])
 
 
 def test_the_format_follows_the_name_of_the_output(whisper_base: Path, quiet: Path, tmp_path: Path) -> None:
-    assert transcribe(quiet, "-o", tmp_path / "out.vtt") == ""
+    assert transcribe(quiet, "--no-speakers", "-o", tmp_path / "out.vtt") == ""
     assert (tmp_path / "out.vtt").read_text() == "WEBVTT\n"
-    assert transcribe(quiet) == "quiet.wav\n\n"
+    assert transcribe(quiet, "--no-speakers") == "quiet.wav\n\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.vtt", "quiet.wav"]
 
 
@@ -102,19 +151,33 @@ def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sent
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--translate", "pt"), "Translation comes with a later release"),
+        (("--language", "en", "--translate", "es"), r"^Spanish is not available with the starter models\.$"),
+        (("--language", "es", "--translate", "en"), r"^Spanish is not available with the starter models\.$"),
+        (("--translate", "pt,fr", "--format", "json"), r"^French is not available with the starter models\.$"),
+        (("--language", "pt", "--translate", "pt"), "Portuguese is what is spoken; leave it out of --translate"),
+        (("--translate", "pt,en", "--format", "vtt"), "A vtt file is in one language; use --format json"),
+        (("--speakers", "0"), "--speakers is 0; use 1 to 20"),
         (("--summary",), "Summaries come with a later release"),
         (("--language", "klingon"), "'klingon' is no language code"),
         (("-o", "/nowhere/out.txt"), "There is no folder /nowhere"),
-        (("--format", "docx"), "invalid choice: 'docx'"),
     ],
 )
-def test_odd_options_are_refused_with_a_sentence(quiet: Path, arguments: tuple[str, ...], sentence: str) -> None:
+def test_odd_options_are_refused_with_a_sentence_before_models_load(
+    quiet: Path, arguments: tuple[str, ...], sentence: str, settings: object
+) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=Path("/nowhere"))
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(quiet, *arguments)
+    assert failure.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--format", "docx"), "invalid choice: 'docx'"),
+        (("--speakers", "2", "--no-speakers"), "not allowed with argument"),
+    ],
+)
+def test_what_the_parser_refuses_has_a_sentence_too(quiet: Path, arguments: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         transcribe(quiet, *arguments)
-
-
-def test_translate_says_that_it_is_not_there_yet() -> None:
-    with pytest.raises(CommandError, match="Translation comes with a later release") as failure:
-        call_command("translate", "--source", "en", "--target", "pt")
-    assert failure.value.returncode == 2

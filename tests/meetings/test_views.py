@@ -3,12 +3,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from meetings.models import Caption, Meeting, State
+from meetings.models import Caption, Meeting, State, Translation
 from meetings.tokens import Role, meeting_token
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +194,28 @@ class TestTranscript:
         assert answer.status_code == 200
         assert answer["Content-Disposition"] == f'attachment; filename="transcript-{meeting.pk}.{name}"'
         assert "Good morning everyone." in answer.content.decode()
+
+    def test_is_in_the_language_that_is_asked_for(self, client: Client, meeting: Meeting) -> None:
+        Translation.objects.create(caption=meeting.captions.get(), language="pt", text="Bom dia a todos.")
+        link = address(meeting, "join", "transcript.txt")
+        assert "Bom dia a todos." in client.get(f"{link}&lang=pt").content.decode()
+        assert "Good morning everyone." in client.get(f"{link}&lang=en").content.decode()
+        assert "Good morning everyone." in client.get(f"{link}&lang=").content.decode()
+
+    @pytest.mark.parametrize(
+        ("language", "status", "sentence"),
+        [
+            ("es", 404, "This meeting has no transcript in Spanish."),
+            ("tlh", 400, "tlh is no language code; use one such as en, pt, es."),
+            ("<b>", 400, "&lt;b&gt; is no language code"),
+        ],
+    )
+    def test_a_language_that_is_not_there_is_said(
+        self, client: Client, meeting: Meeting, language: str, status: int, sentence: str
+    ) -> None:
+        answer = client.get(f"{address(meeting, 'join', 'transcript.txt')}&{urlencode({'lang': language})}")
+        assert answer.status_code == status
+        assert sentence in answer.content.decode()
 
     @pytest.mark.parametrize("name", ["exe", "vtt.", "VTT"])
     def test_unknown_format_is_not_found(self, client: Client, meeting: Meeting, name: str) -> None:

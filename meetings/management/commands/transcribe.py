@@ -1,4 +1,4 @@
-"""`manage.py transcribe`: the captions of a recorded file."""
+"""`manage.py transcribe`: the captions of a recorded file, with speakers and translations."""
 
 from __future__ import annotations
 
@@ -16,12 +16,22 @@ from django.core.management import CommandError
 from tqdm import tqdm
 
 from inference.audio import decode_file
+from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
 from meetings.cli import BAD_INPUT, ParlanceCommand
-from meetings.engines import load_engine
-from meetings.exports import FORMATS, render_cues
-from meetings.languages import AUTO, LANGUAGES
-from meetings.transcription import Advance, Transcription, transcribe_recording, transcription_object
+from meetings.engines import load_engine, load_listener, load_translator
+from meetings.exports import FORMATS, ONE_LANGUAGE, render_cues
+from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.models import MAX_SPEAKERS
+from meetings.offers import offered_targets, refusal
+from meetings.transcription import (
+    Advance,
+    Models,
+    Transcription,
+    Wishes,
+    transcribe_recording,
+    transcription_object,
+)
 
 DEFAULT_FORMAT = "txt"
 
@@ -33,43 +43,70 @@ class Command(ParlanceCommand):
         parser.add_argument("file", metavar="FILE", type=Path)
         parser.add_argument("--language", default=AUTO, metavar="CODE", help="spoken language; default: detected")
         parser.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
-        parser.add_argument("--translate", metavar="CODE", help="comes with a later release")
         parser.add_argument(
-            "--no-speakers", action="store_true", help="do not tell speakers apart (nor does this release)"
+            "--translate",
+            default="",
+            metavar="CODE[,CODE]",
+            help="languages to translate into; JSON has the original and all of them, "
+            "every other format takes one and is written in it",
         )
+        speakers = parser.add_mutually_exclusive_group()
+        speakers.add_argument("--no-speakers", action="store_true", help="do not tell speakers apart")
+        speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: found out")
         parser.add_argument("--summary", action="store_true", help="comes with a later release")
         parser.add_argument("--format", choices=FORMATS, help=f"default: by the ending of OUT, else {DEFAULT_FORMAT}")
         parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: standard output")
 
     def handle(self, *_: Any, file: Path, output: Path | None, **options: Any) -> None:
-        refuse_unbuilt(options)
+        if options["summary"]:
+            raise CommandError("Summaries come with a later release; leave --summary out.", returncode=BAD_INPUT)
         format_name = options["format"] or _format_of(output)
-        config = session_config(options["language"], options["vocabulary"])
+        wishes = read_wishes(options, format_name)
         if output is not None and not output.parent.is_dir():
             raise CommandError(f"There is no folder {output.parent} to write {output.name} into.", returncode=BAD_INPUT)
-        body = _rendered(_transcribe(file, config), format_name, title=file.name)
+        transcription = _transcribe(file, wishes, tells_speakers=not options["no_speakers"])
+        body = _rendered(transcription, wishes, format_name, title=file.name)
         if output is None:
             self.stdout.write(body, ending="")
         else:
             _write(output, body)
 
 
-def refuse_unbuilt(options: dict[str, Any]) -> None:
-    """Says so where somebody asks for what this release cannot do."""
-    if options["translate"]:
-        raise CommandError("Translation comes with a later release; leave --translate out.", returncode=BAD_INPUT)
-    if options["summary"]:
-        raise CommandError("Summaries come with a later release; leave --summary out.", returncode=BAD_INPUT)
-
-
-def session_config(language: str, vocabulary: str) -> SessionConfig:
-    """What the options ask for. Raises CommandError for a language that nobody knows."""
+def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
+    """What the options ask for. Raises CommandError with a sentence where that cannot be had."""
+    language: str = options["language"]
     if language != AUTO and language not in LANGUAGES:
         raise CommandError(
             f"{language!r} is no language code; use {AUTO} or one such as en, pt, es.", returncode=BAD_INPUT
         )
-    terms = tuple(term.strip() for term in vocabulary.split(",") if term.strip())
-    return SessionConfig(language=None if language == AUTO else language, vocabulary=terms)
+    terms = tuple(term.strip() for term in options["vocabulary"].split(",") if term.strip())
+    session = SessionConfig(language=None if language == AUTO else language, vocabulary=terms)
+    return Wishes(session, _targets(options["translate"], language, format_name), _hint(options["speakers"]))
+
+
+def _targets(value: str, language: str, format_name: str) -> tuple[str, ...]:
+    """The languages to translate into, each of which captions in `language` can be read in."""
+    targets = tuple(dict.fromkeys(code.strip() for code in value.split(",") if code.strip()))
+    for target in targets:
+        if target == language:
+            name = language_name(target)
+            raise CommandError(f"{name} is what is spoken; leave it out of --translate.", returncode=BAD_INPUT)
+        if target not in offered_targets(settings.ENVIRONMENT, language):
+            raise CommandError(refusal(settings.ENVIRONMENT, language, target), returncode=BAD_INPUT)
+    if len(targets) > 1 and format_name in ONE_LANGUAGE:
+        raise CommandError(
+            f"A {format_name} file is in one language; use --format json, or give --translate one code.",
+            returncode=BAD_INPUT,
+        )
+    return targets
+
+
+def _hint(speakers: int | None) -> SpeakerHint | None:
+    if speakers is None:
+        return None
+    if not 1 <= speakers <= MAX_SPEAKERS:
+        raise CommandError(f"--speakers is {speakers}; use 1 to {MAX_SPEAKERS}.", returncode=BAD_INPUT)
+    return SpeakerHint(speakers, speakers)
 
 
 def _format_of(output: Path | None) -> str:
@@ -77,13 +114,22 @@ def _format_of(output: Path | None) -> str:
     return ending if ending in FORMATS else DEFAULT_FORMAT
 
 
-def _transcribe(file: Path, config: SessionConfig) -> Transcription:
+def _transcribe(file: Path, wishes: Wishes, *, tells_speakers: bool) -> Transcription:
     """Reads the first second before the models load, so that a wrong file is refused at once."""
     blocks = decode_file(file)
     blocks = chain([next(blocks)], blocks)
-    engine = load_engine(settings.ENVIRONMENT)
+    models = _load(translates=bool(wishes.targets), tells_speakers=tells_speakers)
     with _progress(file) as advance:
-        return transcribe_recording(blocks, engine, config, advance=advance)
+        return transcribe_recording(blocks, models, wishes, advance=advance)
+
+
+def _load(*, translates: bool, tells_speakers: bool) -> Models:
+    environment = settings.ENVIRONMENT
+    return Models(
+        engine=load_engine(environment),
+        listener=load_listener(environment) if tells_speakers else None,
+        translator=load_translator(environment) if translates else None,
+    )
 
 
 @contextmanager
@@ -107,10 +153,11 @@ def _duration(file: Path) -> float:
         return (container.duration or 0) / av.time_base
 
 
-def _rendered(transcription: Transcription, format_name: str, *, title: str) -> str:
+def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> str:
     if format_name == "json":
         return json.dumps(transcription_object(transcription), ensure_ascii=False, indent=1) + "\n"
-    return render_cues(transcription.cues, format_name, title=title).body
+    language = wishes.targets[0] if wishes.targets else None
+    return render_cues(transcription.cues, format_name, title=title, language=language).body
 
 
 def _write(output: Path, body: str) -> None:

@@ -1,21 +1,55 @@
-"""`manage.py translate`: named in the contract, and honest about not being there yet."""
+"""`manage.py translate`: lines of text in, the same lines in another language out."""
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.core.management import CommandError
 
+from inference.translation.translator import TranslationRequest, Translator
 from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.engines import load_translator
+from meetings.languages import language_name
+from meetings.offers import offered_targets, refusal
+
+BATCH = 16
+"""Lines translated together, and written out together."""
 
 
 class Command(ParlanceCommand):
-    help = "Translates lines of text; comes with a later release."
+    help = "Translates standard input to standard output, line by line; blank lines stay blank."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--source", metavar="CODE")
-        parser.add_argument("--target", metavar="CODE")
+        parser.add_argument("--source", metavar="CODE", required=True, help="the language of the lines, such as en")
+        parser.add_argument("--target", metavar="CODE", required=True, help="the language to write, such as pt")
+        parser.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
 
-    def handle(self, *_: Any, **__: Any) -> None:
-        raise CommandError("Translation comes with a later release.", returncode=BAD_INPUT)
+    def handle(self, *_: Any, source: str, target: str, vocabulary: str, **__: Any) -> None:
+        if target == source:
+            raise CommandError(f"The lines are in {language_name(source)} already.", returncode=BAD_INPUT)
+        if target not in offered_targets(settings.ENVIRONMENT, source):
+            raise CommandError(refusal(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
+        terms = tuple(term.strip() for term in vocabulary.split(",") if term.strip())
+        translator = load_translator(settings.ENVIRONMENT)
+        for batch in batches(line.rstrip("\r\n") for line in sys.stdin):
+            requests = [TranslationRequest(line, source, target, terms) for line in batch]
+            self.stdout.write("".join(f"{line}\n" for line in translated(translator, requests)), ending="")
+            self.stdout.flush()
+
+
+def batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """The lines, at most BATCH at once; nothing is read beyond a batch before it is taken."""
+    remaining = iter(lines)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[str]:
+    """One line a request, in their order."""
+    spoken = iter(translator.translate([request for request in requests if request.text.strip()]))
+    return [next(spoken).text if request.text.strip() else "" for request in requests]

@@ -1,0 +1,50 @@
+"""Captions translated in a thread of their own, while recognition goes on to the next ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from inference.translation.translator import TranslationRequest, Translator, offers
+
+
+class BackgroundTranslation:
+    """Translates every text once into each of some languages. A context: leaving it ends the thread."""
+
+    def __init__(self, translator: Translator, targets: Sequence[str], *, vocabulary: Sequence[str] = ()) -> None:
+        """`vocabulary`: names and jargon that stand in the translations as they are written."""
+        self._translator = translator
+        self._targets = tuple(targets)
+        self._vocabulary = tuple(vocabulary)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
+        self._answers: dict[tuple[str, str], Future[dict[str, str]]] = {}
+        self.compute_s = 0.0
+        """Seconds spent translating."""
+
+    def __enter__(self) -> BackgroundTranslation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def begin(self, text: str, source: str) -> None:
+        """Has `text` translated soon; what was begun before is not done again."""
+        if (text, source) not in self._answers:
+            self._answers[text, source] = self._thread.submit(self._translate, text, source)
+
+    def finish(self, text: str, source: str) -> dict[str, str]:
+        """`text` by language: in those that its own can be translated into. Raises what the translator raised."""
+        self.begin(text, source)
+        return self._answers[text, source].result()
+
+    def _translate(self, text: str, source: str) -> dict[str, str]:
+        targets = [target for target in self._targets if offers(self._translator, source, target)]
+        requests = [TranslationRequest(text, source, target, self._vocabulary) for target in targets]
+        started = time.perf_counter()
+        translations = self._translator.translate(requests)
+        self.compute_s += time.perf_counter() - started
+        return {target: translation.text for target, translation in zip(targets, translations, strict=True)}

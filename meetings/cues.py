@@ -1,0 +1,143 @@
+"""What a transcript is made of: captions in the order of speech, with their speakers and translations."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from django.utils.translation import gettext as _
+
+from inference.types import Word
+from meetings.languages import is_language, language_name
+from meetings.models import UNSURE, Caption, Meeting, Speaker, Translation
+
+BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+"""Embeddings, overrides and isolates: nobody speaks them, and they can make a line read as another one."""
+
+SHORTEST_CUE_MS = 1
+"""WebVTT wants a cue to end after it starts."""
+
+
+class UnknownLanguage(ValueError):
+    """There is no language with that code."""
+
+
+class NotTranslated(LookupError):
+    """Nothing of the meeting is there in that language."""
+
+
+@dataclass(frozen=True, slots=True)
+class CueSpeaker:
+    """Who spoke, as a transcript says it."""
+
+    id: str | None
+    """`S1`, `S2` …; None: somebody, and it cannot be said who."""
+    name: str = ""
+    """As the host calls them; may be empty."""
+
+    @property
+    def label(self) -> str:
+        """What people read, on one line."""
+        return one_line(self.name) or (Speaker(label=self.id).display_name if self.id else _("Speaker ?"))
+
+    @property
+    def number(self) -> int:
+        """Counted from 1; 0 where it cannot be said who."""
+        return Speaker(label=self.id).number if self.id else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One caption of a transcript, wherever it came from."""
+
+    seq: int
+    start: float
+    """Seconds since the first sample."""
+    end: float
+    text: str
+    language: str
+    """ISO 639-1 code: as spoken, or of `text` where the transcript is in another language."""
+    speaker: CueSpeaker | None = None
+    """None: it was not told yet, or speakers are not told apart."""
+    words: tuple[Word, ...] = ()
+    translations: Mapping[str, str] = field(default_factory=dict)
+    """Text by language."""
+
+    @property
+    def start_ms(self) -> int:
+        return round(self.start * 1000)
+
+    @property
+    def end_ms(self) -> int:
+        return max(round(self.end * 1000), self.start_ms + SHORTEST_CUE_MS)
+
+    @property
+    def line(self) -> str:
+        """The text as one line without control characters."""
+        return one_line(self.text)
+
+    def in_language(self, language: str) -> Cue:
+        """The cue as it is read in `language`: what is not translated stands as it was said."""
+        text = self.translations.get(language, "")
+        if not one_line(text):
+            return self
+        return replace(self, text=text, language=language, words=())
+
+
+def meeting_cues(meeting: Meeting) -> list[Cue]:
+    """The stored captions that say something, in the order of speech."""
+    speakers = _speakers(meeting)
+    rows = meeting.captions.exclude(text="").prefetch_related("translations").order_by("start", "segment")
+    return [_stored_cue(caption, speakers) for caption in rows]
+
+
+def require_language(meeting: Meeting, language: str) -> None:
+    """Whether a transcript of `meeting` can be had in `language`: it is spoken there, or something is translated.
+
+    Raises:
+        UnknownLanguage: nobody knows the code; the message is a sentence.
+        NotTranslated: it is known, and nothing is there in it; the message is a sentence.
+    """
+    stored = Translation.objects.filter(caption__meeting=meeting, language=language).exists()
+    spoken = language == meeting.language or meeting.captions.filter(language=language).exists()
+    if stored or spoken:
+        return
+    if not is_language(language):
+        raise UnknownLanguage(_("%(code)s is no language code; use one such as en, pt, es.") % {"code": language[:20]})
+    raise NotTranslated(_("This meeting has no transcript in %(language)s.") % {"language": language_name(language)})
+
+
+def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
+    """How long each known speaker's captions last, by the number of the speaker."""
+    seconds: dict[CueSpeaker, float] = {}
+    for cue in cues:
+        if cue.speaker and cue.speaker.id:
+            seconds[cue.speaker] = seconds.get(cue.speaker, 0.0) + cue.end - cue.start
+    return dict(sorted(seconds.items(), key=lambda item: item[0].number))
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space and line ends as one space, and no invisible controls."""
+    spaced = " ".join(text.translate(BIDI_CONTROLS).split())
+    return "".join(character for character in spaced if unicodedata.category(character) not in ("Cc", "Cs")).strip()
+
+
+def _speakers(meeting: Meeting) -> dict[str, CueSpeaker]:
+    """By label; those that turned out to be somebody else stand for that one."""
+    rows = {row.label: row for row in Speaker.objects.filter(meeting=meeting)}
+    present = {label: rows.get(row.merged_into, row) for label, row in rows.items()}
+    return {UNSURE: CueSpeaker(None)} | {label: CueSpeaker(row.label, row.name) for label, row in present.items()}
+
+
+def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
+    return Cue(
+        caption.seq,
+        caption.start,
+        caption.end,
+        caption.text,
+        caption.language,
+        speaker=speakers.get(caption.speaker),
+        words=tuple(Word(**word) for word in caption.words),
+        translations={row.language: row.text for row in caption.translations.all()},
+    )
