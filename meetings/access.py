@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from meetings.models import Meeting
 from meetings.tokens import is_meeting_token
 
-DEAD_LINK = "This link does not open the meeting. It may have been cut short or withdrawn: ask the host for a new one."
+DEAD_LINK = gettext_lazy(
+    "This link does not open the meeting. It may have been cut short or withdrawn: ask the host for a new one."
+)
 
 
 def find_meeting(meeting_id: str) -> Meeting:
     """The meeting, or a 404 page with a sentence."""
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
-        raise Http404("There is no such meeting. It may have been deleted, or the link was cut short.")
+        raise Http404(_("There is no such meeting. It may have been deleted, or the link was cut short."))
     return meeting
 
 

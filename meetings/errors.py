@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from django.utils.translation import gettext_noop
+
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
     "storage_unavailable", "not_available", "language_unavailable", "unfit_correction",
@@ -19,20 +21,24 @@ class Fault:
 
 
 FAULTS: dict[Code, Fault] = {
-    "bad_token": Fault(4401, "This link is not valid, or no longer. Ask the host for a new one."),
-    "no_such_meeting": Fault(4404, "There is no such meeting. It may have been deleted."),
-    "ended": Fault(4404, "This meeting has ended."),
-    "another_host": Fault(4409, "Another host is live in this meeting. Take over, or close this page."),
-    "malformed": Fault(4400, "The message could not be understood."),
-    "frame_gap": Fault(4400, "A frame is missing before this one; connect again and continue at next_frame."),
-    "frame_too_large": Fault(4413, "The audio frame is too large: one second (32,000 bytes) at most."),
-    "too_fast": Fault(4429, "Audio arrives faster than four times real time."),
-    "storage_unavailable": Fault(
-        4503, "The audio cannot be stored just now. It is kept in your browser; trying again."
+    "bad_token": Fault(4401, gettext_noop("This link is not valid, or no longer. Ask the host for a new one.")),
+    "no_such_meeting": Fault(4404, gettext_noop("There is no such meeting. It may have been deleted.")),
+    "ended": Fault(4404, gettext_noop("This meeting has ended.")),
+    "another_host": Fault(4409, gettext_noop("Another host is live in this meeting. Take over, or close this page.")),
+    "malformed": Fault(4400, gettext_noop("The message could not be understood.")),
+    "frame_gap": Fault(
+        4400, gettext_noop("A frame is missing before this one; connect again and continue at next_frame.")
     ),
-    "language_unavailable": Fault(None, "This language is not offered here; you go on reading what was said."),
-    "unfit_correction": Fault(None, "The correction was not made."),
-    "not_available": Fault(None, "This server does not offer that."),
+    "frame_too_large": Fault(4413, gettext_noop("The audio frame is too large: one second (32,000 bytes) at most.")),
+    "too_fast": Fault(4429, gettext_noop("Audio arrives faster than four times real time.")),
+    "storage_unavailable": Fault(
+        4503, gettext_noop("The audio cannot be stored just now. It is kept in your browser; trying again.")
+    ),
+    "language_unavailable": Fault(
+        None, gettext_noop("This language is not offered here; you go on reading what was said.")
+    ),
+    "unfit_correction": Fault(None, gettext_noop("The correction was not made.")),
+    "not_available": Fault(None, gettext_noop("This server does not offer that.")),
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, gettext_noop, override
 
 from inference.types import PartialCaption
 from meetings.models import UNSURE, Caption, Meeting, Speaker
@@ -194,12 +194,12 @@ def partial(event: PartialCaption) -> PartialMessage:
 
 
 NOTICES: dict[NoticeState, str] = {
-    "live": "Captions are live.",
-    "paused": "The host has paused. Captions continue when the host does.",
-    "catching_up": "Catching up: everything said is kept and is being captioned now.",
-    "ended": "The meeting has ended.",
-    "degraded": "Captions are delayed by a fault. What is said is kept and will be captioned.",
-    "waiting": "Waiting for the host to start.",
+    "live": gettext_noop("Captions are live."),
+    "paused": gettext_noop("The host has paused. Captions continue when the host does."),
+    "catching_up": gettext_noop("Catching up: everything said is kept and is being captioned now."),
+    "ended": gettext_noop("The meeting has ended."),
+    "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
+    "waiting": gettext_noop("Waiting for the host to start."),
 }
 """What people read, by state."""
 

@@ -5,28 +5,58 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from meetings.languages import offered_choices, spoken_choices
+from meetings.languages import AUTO, LANGUAGES, named_languages, spoken_choices
 from meetings.models import Meeting
+from meetings.offers import offered_targets, readable_languages, refusal, translator_label
 
-SUMMARY_CHOICES = ((None, "Off"), (600, "Every 10 minutes"), (900, "Every 15 minutes"), (1800, "Every 30 minutes"))
+SUMMARY_CHOICES = (
+    (None, _("Off")),
+    (600, _("Every 10 minutes")),
+    (900, _("Every 15 minutes")),
+    (1800, _("Every 30 minutes")),
+)
 """Seconds; shorter ones would say little."""
+
+
+def detectable_choices() -> list[tuple[str, str]]:
+    """Every language that can be heard."""
+    return named_languages(LANGUAGES)
+
+
+def offered_choices() -> list[tuple[str, str]]:
+    """Every language that something spoken can be read in here."""
+    return named_languages(readable_languages(settings.ENVIRONMENT, AUTO))
 
 
 class MeetingForm(forms.ModelForm[Meeting]):
     """What the host chooses before a meeting; everything but the title has a sensible value."""
 
     language = forms.ChoiceField(
-        label="Spoken language", choices=spoken_choices, initial="en", help_text="A stated language is heard better."
+        label=_("Spoken language"),
+        choices=spoken_choices,
+        initial="en",
+        help_text=_("A stated language is heard better."),
+    )
+    spoken_languages = forms.MultipleChoiceField(
+        label=_("Languages that may be spoken"),
+        choices=detectable_choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("The fewer, the better they are told apart. None: any language."),
     )
     languages = forms.MultipleChoiceField(
-        label="Languages offered to viewers",
+        label=_("Languages offered to viewers"),
         choices=offered_choices,
         required=False,
         widget=forms.CheckboxSelectMultiple,
     )
     summary_every_s = forms.TypedChoiceField(
-        label="Summaries",
+        label=_("Summaries"),
         choices=SUMMARY_CHOICES,
         required=False,
         coerce=int,
@@ -38,30 +68,54 @@ class MeetingForm(forms.ModelForm[Meeting]):
         fields = (
             "title",
             "language",
+            "spoken_languages",
             "vocabulary",
             "languages",
+            "expected_speakers",
             "summary_every_s",
             "allow_downloads",
             "keep_recording",
         )
-        labels: ClassVar[dict[str, str]] = {
-            "vocabulary": "Names and jargon",
-            "allow_downloads": "Viewers may download the transcript",
-            "keep_recording": "Keep the recording",
+        labels: ClassVar[dict[str, str | Promise]] = {
+            "title": _("Title"),
+            "vocabulary": _("Names and jargon"),
+            "expected_speakers": _("How many people speak?"),
+            "allow_downloads": _("Viewers may download the transcript"),
+            "keep_recording": _("Keep the recording"),
         }
-        help_texts: ClassVar[dict[str, str]] = {
-            "vocabulary": "Words that are easy to mishear, separated by commas or lines.",
+        help_texts: ClassVar[dict[str, str | Promise]] = {
+            "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
+            "expected_speakers": _("Empty: it is found out."),
             "allow_downloads": "",
-            "keep_recording": "Otherwise audio is deleted as soon as it is captioned.",
+            "keep_recording": _("Otherwise audio is deleted as soon as it is captioned."),
         }
         widgets: ClassVar[dict[str, forms.Widget]] = {
-            "title": forms.TextInput(attrs={"autocomplete": "off", "placeholder": "Weekly planning"}),
+            "title": forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Weekly planning")}),
             "vocabulary": forms.Textarea(attrs={"rows": 3, "placeholder": "Valkey, Quintela, RTF"}),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["languages"].help_text = gettext("What %(models)s can translate.") % {
+            "models": translator_label(settings.ENVIRONMENT)
+        }
+
     def clean(self) -> dict[str, Any]:
-        """The spoken language is always there, so it is never stored among those offered beside it."""
+        """Keeps only what goes together: where the spoken language is stated there is nothing to detect."""
         cleaned = super().clean() or self.cleaned_data
-        if "languages" in cleaned:
-            cleaned["languages"] = [code for code in cleaned["languages"] if code != cleaned.get("language")]
+        spoken = cleaned.get("language")
+        if spoken != AUTO and "spoken_languages" in cleaned:
+            cleaned["spoken_languages"] = []
+        if spoken is not None and "languages" in cleaned:
+            cleaned["languages"] = self._offered(spoken, cleaned["languages"])
         return cleaned
+
+    def _offered(self, spoken: str, languages: list[str]) -> list[str]:
+        """Without the spoken one, which is always there; says of each that cannot be had why."""
+        others = [code for code in languages if code != spoken]
+        targets = offered_targets(settings.ENVIRONMENT, spoken)
+        for sentence in dict.fromkeys(
+            refusal(settings.ENVIRONMENT, spoken, code) for code in others if code not in targets
+        ):
+            self.add_error("languages", sentence)
+        return others

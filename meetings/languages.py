@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Iterable
+
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
 AUTO = "auto"
 """Detect the language of each utterance."""
 
@@ -133,8 +139,11 @@ COMMON = ("en", "pt", "es", "fr", "de", "it", "nl", "pl", "uk", "ru", "ar", "zh"
 
 
 def language_name(code: str) -> str:
-    """The English name, or the code itself where we have none."""
-    return "Detected" if code == AUTO else LANGUAGES.get(code) or READ_ONLY.get(code, code)
+    """The name in the interface language, as in a sentence; or the code itself where we have none."""
+    if code == AUTO:
+        return _("Detected")
+    name = LANGUAGES.get(code) or READ_ONLY.get(code)
+    return _(name) if name else code
 
 
 def is_language(code: str) -> bool:
@@ -144,15 +153,22 @@ def is_language(code: str) -> bool:
 
 def spoken_choices() -> list[tuple[str, str | list[tuple[str, str]]]]:
     """Choices of a select: detection, then the common languages, then all others by name."""
-    others = sorted((code for code in LANGUAGES if code not in COMMON), key=LANGUAGES.__getitem__)
+    named = named_languages(LANGUAGES)
     return [
-        (AUTO, "Detect it while people speak"),
-        ("Common", [(code, LANGUAGES[code]) for code in COMMON]),
-        ("All others", [(code, LANGUAGES[code]) for code in others]),
+        (AUTO, _("Detect it while people speak")),
+        (_("Common"), named[: len(COMMON)]),
+        (_("All others"), named[len(COMMON) :]),
     ]
 
 
-def offered_choices() -> list[tuple[str, str]]:
-    """Every language by name, the common ones first."""
-    others = sorted((code for code in LANGUAGES if code not in COMMON), key=LANGUAGES.__getitem__)
-    return [(code, LANGUAGES[code]) for code in (*COMMON, *others)]
+def named_languages(codes: Iterable[str]) -> list[tuple[str, str]]:
+    """Codes with their names as a list shows them: the common ones first, the others by name."""
+    wanted = frozenset(codes)
+    names = {code: capfirst(language_name(code)) for code in wanted}
+    others = sorted(wanted.difference(COMMON), key=lambda code: _without_accents(names[code]))
+    return [(code, names[code]) for code in (*(code for code in COMMON if code in wanted), *others)]
+
+
+def _without_accents(name: str) -> str:
+    """Dictionaries put Á beside A."""
+    return unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().casefold()

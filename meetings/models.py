@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 MAX_VOCABULARY = 2_000
 """Characters; the decoder's prompt holds about 200 tokens of it."""
@@ -33,10 +34,10 @@ def new_meeting_id() -> str:
 class State(models.TextChoices):
     """What viewers are told a meeting is doing."""
 
-    WAITING = "waiting", "Waiting for the host"
-    LIVE = "live", "Live"
-    PAUSED = "paused", "Paused"
-    ENDED = "ended", "Ended"
+    WAITING = "waiting", gettext_lazy("Waiting for the host")
+    LIVE = "live", gettext_lazy("Live")
+    PAUSED = "paused", gettext_lazy("Paused")
+    ENDED = "ended", gettext_lazy("Ended")
 
 
 class Meeting(models.Model):
@@ -88,7 +89,7 @@ class Meeting(models.Model):
 
     def clean(self) -> None:
         if not self.title.strip():
-            raise ValidationError({"title": "Give the meeting a title."})
+            raise ValidationError({"title": _("Give the meeting a title.")})
 
     @property
     def detectable_languages(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,7 +20,6 @@ from meetings.access import find_meeting, is_host, require_host, require_viewer
 from meetings.cues import NotTranslated, UnknownLanguage
 from meetings.exports import FORMATS, render_transcript
 from meetings.forms import MeetingForm
-from meetings.languages import language_name
 from meetings.models import Meeting, State
 from meetings.qr import qr_svg
 from meetings.signin import user_of_link
@@ -50,7 +50,7 @@ def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Deletes the meeting with its captions; who only holds a link may not."""
     meeting = find_meeting(meeting_id)
     if not _meetings_of(request).filter(pk=meeting.pk).exists():
-        raise PermissionDenied("Only the owner of a meeting may delete it.")
+        raise PermissionDenied(_("Only the owner of a meeting may delete it."))
     meeting.delete()
     return redirect("meetings")
 
@@ -65,7 +65,6 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     require_host(request, meeting)
     context = {
         "meeting": meeting,
-        "language_name": language_name(meeting.language),
         "token": meeting_token(meeting, "host"),
         "join_token": meeting_token(meeting, "join"),
         "join_link": _link(request, meeting, "join"),
@@ -108,9 +107,12 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
     meeting = find_meeting(meeting_id)
     require_viewer(request, meeting)
     if format_name not in FORMATS:
-        raise Http404(f"There is no transcript in the format {format_name}; there is {', '.join(FORMATS)}.")
+        raise Http404(
+            _("There is no transcript in the format %(asked)s; there is %(offered)s.")
+            % {"asked": format_name, "offered": ", ".join(FORMATS)}
+        )
     if not meeting.allow_downloads and not is_host(request, meeting):
-        raise PermissionDenied("The host of this meeting does not offer its transcript.")
+        raise PermissionDenied(_("The host of this meeting does not offer its transcript."))
     try:
         document = render_transcript(meeting, format_name, request.GET.get("lang"))
     except UnknownLanguage as error:

@@ -1,13 +1,14 @@
 /** Tells the host loudly that no sound arrives: a banner that assistive technology announces at once, and a tone. */
+import { gettext } from "./i18n.js";
 
 const SENTENCES = {
-  ended: "The microphone stopped. Captions stand still until you start it again.",
-  muted: "The microphone is muted by the system or its own switch: nothing is captioned.",
-  stalled: "No sound arrives from the microphone.",
-  broken: "The page's sound processing failed. Reload the page: what was captured is kept.",
-  silent: "Nothing was heard for 10 seconds. Is the right microphone chosen, and is it on?",
-  storage: "The browser's storage is full: unsaved sound is kept in memory only. Do not close this page.",
-  lost: "Some sound could not be kept and is missing from the captions; see the figures.",
+  ended: gettext("The microphone stopped. Captions stand still until you start it again."),
+  muted: gettext("The microphone is muted by the system or its own switch: nothing is captioned."),
+  stalled: gettext("No sound arrives from the microphone."),
+  broken: gettext("The page's sound processing failed. Reload the page: what was captured is kept."),
+  silent: gettext("Nothing was heard for 10 seconds. Is the right microphone chosen, and is it on?"),
+  storage: gettext("The browser's storage is full: unsaved sound is kept in memory only. Do not close this page."),
+  lost: gettext("Some sound could not be kept and is missing from the captions; see the figures."),
 };
 const TONE_HZ = 880;
 const TONE_SECONDS = 0.25;

@@ -1,7 +1,8 @@
 /** From a stream of sound to frames: the audio graph, its watch over the track, and a stop that loses nothing. */
+import { gettext } from "./i18n.js";
 import { SoundError } from "./microphone.js";
 
-const NO_WORKLET = "A part of this page could not be loaded. Check the connection, then start again.";
+const NO_WORKLET = gettext("A part of this page could not be loaded. Check the connection, then start again.");
 const FRAME_RATE = 16_000;
 const WATCH_MS = 1_000;
 /** The audio thread posts ten frames a second; none for this long means that it stands still. */

@@ -1,8 +1,9 @@
 /** The host's buttons and choices; what they do is `HostSession`'s. */
+import { gettext } from "./i18n.js";
 import { LevelMeter } from "./level.js";
 import { canShareTab, microphones, obstacle, rememberedMicrophone, rememberMicrophone, SoundError, TAB } from "./microphone.js";
 
-const LABELS = { idle: "Start captions", starting: "Starting…", paused: "Resume" };
+const LABELS = { idle: gettext("Start captions"), starting: gettext("Starting…"), paused: gettext("Resume") };
 
 export class HostControls {
   /**
@@ -82,7 +83,7 @@ export class HostControls {
     const chosen = this.device.value || rememberedMicrophone();
     const found = await microphones();
     for (const option of [...this.device.options].slice(1, -1)) option.remove();
-    this.tab.before(...found.map(({ deviceId, label }, i) => new Option(label || `Microphone ${i + 1}`, deviceId)));
+    this.tab.before(...found.map(({ deviceId, label }, i) => new Option(label || gettext("Microphone {number}", { number: i + 1 }), deviceId)));
     this.tab.hidden = !canShareTab();
     this.device.value = chosen;
     if (this.device.selectedIndex < 0) this.device.value = "";
@@ -99,15 +100,19 @@ export class HostControls {
     this.start.textContent = LABELS[state] ?? LABELS.idle;
     this.pause.hidden = state !== "capturing";
     this.end.hidden = !isRunning;
-    if (!isRunning) this.meter.reset("Not listening.");
+    if (!isRunning) this.meter.reset(gettext("Not listening."));
     this.#showProgress();
   }
 
   #showProgress() {
     const { state, uplink } = this.session;
     const left = uplink.frames.seconds;
-    const isSending = left >= 1 ? `${Math.ceil(left)} s of sound still go to the server` : "the last words are being captioned";
-    this.#write(state === "ending" ? `Ending: ${isSending}. Keep this page open.` : state === "paused" ? "Paused: nothing is captured." : "");
+    const ending =
+      left >= 1
+        ? gettext("Ending: {seconds} s of sound still go to the server. Keep this page open.", { seconds: Math.ceil(left) })
+        : gettext("Ending: the last words are being captioned. Keep this page open.");
+    const words = { ending, paused: gettext("Paused: nothing is captured.") };
+    this.#write(words[state] ?? "");
   }
 
   #write(text) {

@@ -5,9 +5,13 @@ import { FrameStore } from "./frame-store.js";
 import { UnsavedFrames } from "./frames.js";
 import { HostControls } from "./host-controls.js";
 import { HostSession } from "./host-session.js";
+import { gettext } from "./i18n.js";
 import { Ledger } from "./ledger.js";
+import { LineDialog } from "./line-dialog.js";
 import { bindSharing } from "./share.js";
 import { ReturningSocket, socketUrl } from "./socket.js";
+import { SpeakerCard } from "./speaker-card.js";
+import { SpokenLanguage } from "./spoken-language.js";
 import { Tally } from "./tally.js";
 import { Uplink } from "./uplink.js";
 
@@ -32,7 +36,7 @@ function review() {
     socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
   );
   const feed = new CaptionFeed(socket, page);
-  find("controls").hidden = true;
+  for (const name of ["controls", "speakers", "spoken"]) find(name).hidden = true;
   socket.connect();
 }
 
@@ -41,11 +45,12 @@ async function host() {
   await frames.restore();
   const claim = { takeover: false };
   const socket = new ReturningSocket(() => hostUrl(feed.store.lastSeq, claim));
-  const feed = new CaptionFeed(socket, page);
+  const feed = new CaptionFeed(socket, page, { makeLabel: correctableLabel });
   const uplink = new Uplink(socket, frames, new Tally(meeting));
   const session = new HostSession(socket, uplink, worklet);
   const alarm = new Alarm(find("alarm"));
   const controls = new HostControls(page, session, alarm);
+  takeCorrections(socket, feed);
   showSound(socket, uplink);
   raiseAlarms(uplink, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);
@@ -94,6 +99,25 @@ function offerTakeover(socket, claim, controls) {
   socket.addEventListener("message", ({ detail }) => detail.type === "ready" && (claim.takeover = false));
 }
 
+/** What the host knows better than the models. */
+function takeCorrections(socket, feed) {
+  new SpeakerCard(find("speakers"), feed, socket);
+  new LineDialog(find("lines"), find("captions"), feed, socket);
+  const spoken = new SpokenLanguage(find("spoken"), socket);
+  socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && spoken.update(detail));
+  // What is corrected goes over the host's socket, and that is closed for good.
+  feed.addEventListener("state", ({ detail }) => {
+    if (detail === "ended") for (const name of ["speakers", "spoken"]) find(name).hidden = true;
+  });
+}
+
+function correctableLabel() {
+  const label = document.createElement("button");
+  label.type = "button";
+  label.title = gettext("Say who said it");
+  return label;
+}
+
 function showSound(socket, uplink) {
   const ledger = new Ledger(find("ledger"));
   socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
@@ -101,7 +125,9 @@ function showSound(socket, uplink) {
     ledger.setCaptured(uplink.capturedSeconds);
     const { seconds } = uplink.frames;
     const isWorthSaying = seconds >= UNSAVED_SECONDS;
-    find("unsaved").textContent = isWorthSaying ? `${Math.round(seconds)} s are kept in this page until the server has them.` : "";
+    find("unsaved").textContent = isWorthSaying
+      ? gettext("{seconds} s are kept in this page until the server has them.", { seconds: Math.round(seconds) })
+      : "";
   });
 }
 

@@ -1,5 +1,12 @@
 /** The level meter, and the watch for silence. Levels in dB below full scale. */
+import { gettext } from "./i18n.js";
 
+const WORDS = {
+  loud: gettext("too loud"),
+  good: gettext("good"),
+  quiet: gettext("quiet"),
+  silent: gettext("no sound"),
+};
 const FLOOR_DB = -60;
 const FULL_SCALE = 32_768;
 /** Peaks above this are near clipping. */
@@ -18,10 +25,10 @@ export function peakDb(pcm) {
   return peak === 0 ? FLOOR_DB : Math.max(FLOOR_DB, 20 * Math.log10(peak / FULL_SCALE));
 }
 
-/** @returns {string} */
-export function levelWord(db) {
-  if (db >= LOUD_DB) return "too loud";
-  if (db <= SILENCE_DB) return "no sound";
+/** @returns {keyof typeof WORDS} */
+export function levelOf(db) {
+  if (db >= LOUD_DB) return "loud";
+  if (db <= SILENCE_DB) return "silent";
   return db <= QUIET_DB ? "quiet" : "good";
 }
 
@@ -43,12 +50,12 @@ export class LevelMeter {
     this.loudest = Math.max(this.loudest, db);
     this.frames += 1;
     if (this.frames % 10 !== 1) return;
-    const word = levelWord(this.loudest);
+    const level = levelOf(this.loudest);
     this.loudest = FLOOR_DB;
-    this.meter.dataset.level = word;
+    this.meter.dataset.level = level;
     this.meter.setAttribute("aria-valuenow", String(Math.round(this.shown)));
-    this.meter.setAttribute("aria-valuetext", word);
-    this.text.textContent = `Level: ${word}`;
+    this.meter.setAttribute("aria-valuetext", WORDS[level]);
+    this.text.textContent = gettext("Level: {word}", { word: WORDS[level] });
   }
 
   reset(words) {
@@ -56,7 +63,7 @@ export class LevelMeter {
     this.loudest = FLOOR_DB;
     this.frames = 0;
     this.bar.style.transform = "scaleX(0)";
-    this.meter.setAttribute("aria-valuetext", "off");
+    this.meter.setAttribute("aria-valuetext", gettext("off"));
     this.text.textContent = words;
   }
 }

@@ -1,4 +1,5 @@
 /** Gets sound from a microphone or a browser tab, and says in a sentence why there is none. */
+import { gettext } from "./i18n.js";
 
 const DEVICE_KEY = "parlance.microphone";
 export const TAB = "tab";
@@ -12,14 +13,14 @@ const PRESETS = {
 };
 
 const REASONS = {
-  NotAllowedError: "The browser was not allowed to listen. Allow the microphone for this page (the icon beside the address), then start again.",
-  NotFoundError: "No microphone was found. Plug one in, then start again.",
-  NotReadableError: "The microphone is in use by another program, or the system withholds it.",
-  OverconstrainedError: "The chosen microphone is gone. Choose another one.",
-  AbortError: "The system stopped the microphone. Start again.",
+  NotAllowedError: gettext("The browser was not allowed to listen. Allow the microphone for this page (the icon beside the address), then start again."),
+  NotFoundError: gettext("No microphone was found. Plug one in, then start again."),
+  NotReadableError: gettext("The microphone is in use by another program, or the system withholds it."),
+  OverconstrainedError: gettext("The chosen microphone is gone. Choose another one."),
+  AbortError: gettext("The system stopped the microphone. Start again."),
 };
-const INSECURE = "Browsers give the microphone only to secure pages: open this page by https://, or on this machine by http://localhost.";
-const NO_SOUND_SHARED = "No sound was shared. Choose a tab and tick “Also share tab audio”.";
+const INSECURE = gettext("Browsers give the microphone only to secure pages: open this page by https://, or on this machine by http://localhost.");
+const NO_SOUND_SHARED = gettext("No sound was shared. Choose a tab and tick “Also share tab audio”.");
 
 /** Nothing to listen to; the message is for the host. */
 export class SoundError extends Error {}
@@ -45,7 +46,7 @@ export async function openSound(source, preset) {
     return source === TAB ? await openTab() : await openMicrophone(source, preset);
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
-    throw new SoundError(REASONS[error.name] ?? `The browser gave no sound: ${error.message}`, { cause: error });
+    throw new SoundError(REASONS[error.name] ?? gettext("The browser gave no sound: {reason}", { reason: error.message }), { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 /** The link for readers: copied, or projected as a QR card. */
+import { gettext } from "./i18n.js";
 
 const THANKS_MS = 3_000;
 
@@ -16,11 +17,11 @@ export function bindSharing(page) {
 async function copy(link, answer) {
   if (navigator.clipboard) {
     await navigator.clipboard.writeText(link.value);
-    answer.textContent = "Copied.";
+    answer.textContent = gettext("Copied.");
   } else {
     // Insecure pages have no clipboard: the reader's own keys do it.
     link.select();
-    answer.textContent = "Press Ctrl-C or ⌘-C to copy.";
+    answer.textContent = gettext("Press Ctrl-C or ⌘-C to copy.");
   }
   setTimeout(() => (answer.textContent = ""), THANKS_MS);
 }

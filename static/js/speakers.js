@@ -37,7 +37,12 @@ export class SpeakerDirectory extends EventTarget {
   displayName(id) {
     if (id === UNSURE) return gettext("Speaker ?");
     const speaker = this.#find(id);
-    return speaker.name || gettext("Speaker {number}", { number: numberOf(speaker.id) });
+    return speaker.name || this.numberedName(speaker.id);
+  }
+
+  /** What people read of somebody who has no name. */
+  numberedName(id) {
+    return gettext("Speaker {number}", { number: numberOf(id) });
   }
 
   /** @returns {number} place in the palette from 1; 0 where it cannot be said who spoke */

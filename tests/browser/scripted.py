@@ -35,7 +35,7 @@ class ScriptedServer:
         self._open(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
     def open_host(self, base: str) -> None:
-        context = {"meeting": MEETING, "language_name": "English", "token": "t", "join_link": f"{base}m/scripted/"}
+        context = {"meeting": MEETING, "token": "t", "join_link": f"{base}m/scripted/"}
         self._open(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
 
     def say(self, *messages: Message) -> None:

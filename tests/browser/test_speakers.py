@@ -1,4 +1,4 @@
-"""Who said it, on the viewer page: names in text and colour, labels that come later, and paragraphs that do not jump."""
+"""Who said it, on the viewer page: names in text and colour, labels that come later, paragraphs that do not jump."""
 
 from __future__ import annotations
 

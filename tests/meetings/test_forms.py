@@ -34,6 +34,10 @@ def test_summary_interval_is_kept_in_seconds() -> None:
         ("title", "x" * 201),
         ("language", "klingon"),
         ("languages", ["xx"]),
+        ("languages", ["es"]),
+        ("spoken_languages", ["xx"]),
+        ("expected_speakers", "0"),
+        ("expected_speakers", "21"),
         ("summary_every_s", "1"),
         ("vocabulary", "x" * (MAX_VOCABULARY + 1)),
     ],
@@ -43,5 +47,26 @@ def test_odd_values_are_refused_where_they_stand(field: str, value: object) -> N
     assert list(form.errors) == [field]
 
 
-def test_detection_is_a_choice() -> None:
-    assert filled_form(language="auto").is_valid()
+def test_detection_is_a_choice_and_may_be_told_among_which() -> None:
+    meeting = filled_form(language="auto", spoken_languages=["en", "pt"], languages=["pt", "en"]).save(commit=False)
+    assert (meeting.language, meeting.spoken_languages, meeting.languages) == ("auto", ["en", "pt"], ["pt", "en"])
+
+
+def test_where_the_language_is_stated_nothing_is_detected() -> None:
+    assert filled_form(language="pt", spoken_languages=["en", "pt"]).save(commit=False).spoken_languages == []
+
+
+def test_number_of_speakers_may_be_told() -> None:
+    assert filled_form().save(commit=False).expected_speakers is None
+    assert filled_form(expected_speakers="3").save(commit=False).expected_speakers == 3
+
+
+def test_only_what_can_be_translated_is_offered() -> None:
+    form = filled_form()
+    assert [code for code, _ in form["languages"].field.choices] == ["en", "pt"]
+    assert form["languages"].help_text == "What the starter models can translate."
+
+
+def test_a_language_that_cannot_be_translated_is_said_once() -> None:
+    form = filled_form(language="es", languages=["en", "pt"])
+    assert form.errors == {"languages": ["Spanish is not available with the starter models."]}

@@ -1,0 +1,28 @@
+"""The languages that can be spoken, for the select of the host page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django import template
+
+from meetings.languages import spoken_choices
+
+register = template.Library()
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageGroup:
+    """Options under one heading; without a name they stand by themselves."""
+
+    name: str
+    languages: list[tuple[str, str]]
+
+
+@register.simple_tag
+def spoken_language_choices() -> list[LanguageGroup]:
+    """The choices of the form, as groups."""
+    return [
+        LanguageGroup("", [(value, label)]) if isinstance(label, str) else LanguageGroup(value, label)
+        for value, label in spoken_choices()
+    ]

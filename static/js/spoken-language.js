@@ -1,0 +1,51 @@
+/** The language that the host says is spoken, and a question where the models hear another one. */
+import { gettext } from "./i18n.js";
+import { languageName } from "./languages.js";
+
+export class SpokenLanguage {
+  /**
+   * @param {HTMLElement} card holds the data-spoken-… elements of templates/meetings/_spoken.html
+   * @param {import("./socket.js").ReturningSocket} socket
+   */
+  constructor(card, socket) {
+    this.socket = socket;
+    for (const name of ["language", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
+    this.detected = null;
+    /** Pairs of set and heard that the host wants to keep: asked once is enough. */
+    this.kept = new Set();
+    this.language.addEventListener("change", () => this.#set(this.language.value));
+    this.switch.addEventListener("click", () => this.#set(this.detected));
+    this.keep.addEventListener("click", () => this.#keep());
+  }
+
+  /** @param {{language?: string, detected_language?: string|null}} ledger the server's, once a second */
+  update({ language, detected_language: detected = null }) {
+    if (language && document.activeElement !== this.language) this.language.value = language;
+    this.#ask(this.kept.has(pair(this.language.value, detected)) ? null : detected);
+  }
+
+  #ask(detected) {
+    if (detected === this.detected) return;
+    this.detected = detected;
+    this.buttons.hidden = detected === null;
+    this.question.textContent = detected === null ? "" : gettext("This sounds like {language}. Switch?", { language: languageName(detected) });
+    if (detected === null) return;
+    this.switch.textContent = gettext("Switch to {language}", { language: languageName(detected) });
+    this.keep.textContent = gettext("Keep {language}", { language: languageName(this.language.value) });
+  }
+
+  #set(language) {
+    this.socket.send({ type: "set_language", language });
+    this.language.value = language;
+    this.#ask(null);
+  }
+
+  #keep() {
+    this.kept.add(pair(this.language.value, this.detected));
+    this.#ask(null);
+  }
+}
+
+function pair(set, heard) {
+  return `${set} ${heard}`;
+}
