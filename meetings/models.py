@@ -63,6 +63,10 @@ class Meeting(models.Model):
     summary_every_s = models.PositiveIntegerField(
         null=True, blank=True, help_text="Seconds between summaries; empty: off."
     )
+    summary_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="One is wanted now.")
+    summary_not_before = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The host said: not now."
+    )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")
     link_generation = models.PositiveIntegerField(default=0, help_text="Raise it to revoke every link of this meeting.")
@@ -188,3 +192,46 @@ class Translation(models.Model):
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+class Summary(models.Model):
+    """What was said in a part of the meeting, and who will do what. Every item names the captions it comes from."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="summaries")
+    seq = models.PositiveBigIntegerField()
+    from_s = models.FloatField(help_text="Seconds since the meeting's first sample.")
+    to_s = models.FloatField()
+    language = models.CharField(max_length=8)
+    text = models.TextField(blank=True)
+    items: models.JSONField[Any, Any] = models.JSONField(default=list)
+    translations: models.JSONField[Any, Any] = models.JSONField(
+        default=dict, blank=True, help_text="Text and the items' texts by language."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("meeting", "from_s")
+        verbose_name_plural = "summaries"
+
+    def __str__(self) -> str:
+        return self.text[:80]
+
+
+class Swap(models.Model):
+    """One exchange of the models on a worker's device, for those who look after it."""
+
+    worker = models.CharField(max_length=80)
+    direction = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=16)
+    reason = models.TextField(blank=True)
+    seconds = models.FloatField()
+    gibibytes = models.FloatField(help_text="Weights that came to the device.")
+    gigabytes_per_s = models.FloatField(help_text="10⁹ bytes a second while they came.")
+    steps: models.JSONField[Any, Any] = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.direction}, {self.outcome}"

@@ -1,0 +1,143 @@
+"""The verbs over a meeting's summaries: when one is due, what it is to be written from, and what was written.
+
+That a summary is due is asked of the rows, so a worker that dies while it writes leaves it due for the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Max
+from django.utils import timezone
+
+from meetings.models import Caption, Meeting, State, Summary
+from meetings.transcript import Lease, changing
+
+NOT_NOW_S = 300
+"""How long the host's "not now" holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A meeting that is to be summed up now."""
+
+    meeting_id: str
+    asked: bool
+    """By the host; else by its interval."""
+    from_s: float
+    """Where the last summary ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A summary as it is stored."""
+
+    from_s: float
+    to_s: float
+    language: str
+    text: str
+    items: Sequence[dict[str, Any]]
+    """As on the wire: kind, text, owner, segments."""
+
+
+def ask(meeting_id: str) -> None:
+    """A summary is wanted now."""
+    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=timezone.now(), summary_not_before=None)
+
+
+def not_now(meeting_id: str) -> None:
+    """No summary for a while, whatever the interval says."""
+    later = timezone.now() + timedelta(seconds=NOT_NOW_S)
+    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=None, summary_not_before=later)
+
+
+def set_interval(meeting_id: str, seconds: int | None) -> None:
+    """Seconds between summaries; None: only when asked for."""
+    Meeting.objects.filter(pk=meeting_id).update(summary_every_s=seconds)
+
+
+def due(meeting_ids: Collection[str]) -> list[Due]:
+    """Those of the meetings that want a summary now and have something new to sum up."""
+    now = timezone.now()
+    meetings = Meeting.objects.filter(pk__in=meeting_ids).annotate(
+        summed_up_s=Max("summaries__to_s"), summed_up_at=Max("summaries__created_at")
+    )
+    found = [
+        Due(meeting.pk, meeting.summary_asked_at is not None, meeting.summed_up_s or 0.0)
+        for meeting in meetings
+        if meeting.summary_asked_at is not None or _interval_is_over(meeting, meeting.summed_up_at, now)
+    ]
+    return [one for one in found if new_captions(one.meeting_id, one.from_s)]
+
+
+def next_due(meeting: Meeting) -> datetime | None:
+    """When the interval is over next; None: summaries are only written when asked for."""
+    last = meeting.summaries.aggregate(at=Max("created_at"))["at"]
+    return _next_due(meeting, last)
+
+
+def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
+    """What was said since the last summary."""
+    rows = Caption.objects.filter(meeting_id=meeting_id, start__gte=from_s).exclude(text="")
+    return list(rows.order_by("start", "segment"))
+
+
+def earlier(meeting_id: str) -> list[Summary]:
+    """The summaries so far, oldest first."""
+    return list(Summary.objects.filter(meeting_id=meeting_id).order_by("from_s", "pk"))
+
+
+def store(lease: Lease, written: Written) -> int:
+    """Stores a summary, which is no longer asked for then; returns the meeting's newest `seq`.
+
+    Raises:
+        LeaseLost: a newer worker owns the meeting, and will write one itself; nothing was stored.
+    """
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        meeting.last_seq += 1
+        Summary.objects.create(
+            meeting=meeting,
+            seq=meeting.last_seq,
+            from_s=written.from_s,
+            to_s=written.to_s,
+            language=written.language,
+            text=written.text,
+            items=list(written.items),
+        )
+        meeting.summary_asked_at = None
+        meeting.save(update_fields=("summary_asked_at",))
+    return meeting.last_seq
+
+
+def untranslated(meeting_id: str, target: str, *, sources: Collection[str]) -> list[Summary]:
+    """Summaries in one of the languages `sources` that are not there in `target` yet, newest first."""
+    rows = Summary.objects.filter(meeting_id=meeting_id, language__in=sources).exclude(language=target)
+    return [summary for summary in rows.order_by("-from_s") if target not in summary.translations]
+
+
+def store_translation(lease: Lease, summary_id: int, language: str, text: str, items: Sequence[str]) -> int:
+    """Stores a summary in another language; returns the meeting's newest `seq`. Raises LeaseLost."""
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        summary = Summary.objects.filter(meeting=meeting, pk=summary_id).first()
+        if summary is not None:
+            meeting.last_seq += 1
+            summary.seq = meeting.last_seq
+            summary.translations = {**summary.translations, language: {"text": text, "items": list(items)}}
+            summary.save(update_fields=("seq", "translations"))
+    return meeting.last_seq
+
+
+def _interval_is_over(meeting: Meeting, last: datetime | None, now: datetime) -> bool:
+    at = _next_due(meeting, last)
+    return at is not None and at <= now and meeting.state == State.LIVE
+
+
+def _next_due(meeting: Meeting, last: datetime | None) -> datetime | None:
+    began = last or meeting.started_at
+    if meeting.summary_every_s is None or began is None:
+        return None
+    at = began + timedelta(seconds=meeting.summary_every_s)
+    return max(at, meeting.summary_not_before) if meeting.summary_not_before else at
