@@ -10,7 +10,7 @@ from inference.device import CPU, Device
 from inference.residency.copies import WeightCopy, keep_copy
 from inference.residency.layout import Layout, plan_layout
 from inference.residency.reach import reachable
-from inference.residency.resident import NotLoaded, Probe
+from inference.residency.resident import NotLoaded, Probe, WeightsDamaged
 
 if TYPE_CHECKING:
     import torch
@@ -101,7 +101,7 @@ class TorchResident(Generic[M]):
                 for network in self._networks():
                     network.to(self._target())
             else:
-                self._layout.point_to(self._copy.fetch())
+                self._layout.point_to(self._fetched(self._copy))
 
     def warm_up(self) -> None:
         """See `Resident.warm_up`."""
@@ -110,6 +110,14 @@ class TorchResident(Generic[M]):
     def forget(self) -> None:
         """See `Resident.forget`."""
         self._model = self._layout = self._copy = None
+
+    def _fetched(self, copy: WeightCopy) -> torch.Tensor:
+        """A damaged copy is of no use to anybody: the next load reads the disk."""
+        try:
+            return copy.fetch()
+        except WeightsDamaged:
+            self.forget()
+            raise
 
     def _networks(self) -> list[torch.nn.Module]:
         import torch

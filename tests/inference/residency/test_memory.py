@@ -1,0 +1,65 @@
+"""Promises never exceed the budget or what the device has."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.device import CPU
+from inference.residency.memory import DeviceMemory, default_budget, free_memory
+from inference.residency.plan import DoesNotFit
+
+
+class MeasuredMemory(DeviceMemory):
+    """A device that has as much free as it is told."""
+
+    def __init__(self, budget: int, free: int | None) -> None:
+        super().__init__(CPU, budget)
+        self.now_free = free
+
+    def free(self) -> int | None:
+        return self.now_free
+
+
+def test_promises_are_kept_within_the_budget() -> None:
+    memory = MeasuredMemory(100, None)
+    memory.claim("asr", 60)
+    with pytest.raises(DoesNotFit, match=r"summary needs 0\.0 MiB and 0\.0 MiB of the budget"):
+        memory.claim("summary", 41)
+    memory.claim("summary", 40)
+    assert memory.claimed == 100
+    memory.give_back("asr")
+    memory.give_back("asr")
+    assert memory.claimed == 40
+
+
+def test_a_second_promise_to_a_model_replaces_the_first() -> None:
+    memory = MeasuredMemory(100, None)
+    memory.claim("asr", 60)
+    memory.claim("asr", 90)
+    assert memory.claimed == 90
+
+
+def test_a_refused_promise_leaves_the_earlier_one() -> None:
+    memory = MeasuredMemory(100, None)
+    memory.claim("asr", 60)
+    with pytest.raises(DoesNotFit):
+        memory.claim("asr", 101)
+    assert memory.claimed == 60
+
+
+def test_what_the_device_does_not_have_is_not_promised() -> None:
+    memory = MeasuredMemory(100, 50)
+    with pytest.raises(DoesNotFit, match=r"the device has 0\.0 MiB free"):
+        memory.claim("asr", 60)
+    memory.claim("asr", 50)
+    memory.now_free = 5
+    memory.claim("asr", 55)
+    with pytest.raises(DoesNotFit):
+        memory.claim("asr", 61)
+
+
+def test_this_machine_has_memory_and_a_budget() -> None:
+    free = free_memory(CPU)
+    assert free is not None
+    assert free > 2**28
+    assert 0 < default_budget(CPU) < 2**50
