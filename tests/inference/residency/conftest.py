@@ -1,4 +1,4 @@
-"""One thread of torch in each test process: several processes share the cores, and waiting threads take time from all."""
+"""One thread of torch in each test process: several share the cores, and waiting threads take time from all."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ MIB = 2**20
 CYCLES = 7
 SETTLED = 3
 """Cycles after which the allocators have what they want."""
-FLAT = 8 * MIB
+FLAT = 16 * MIB
+"""Less than a third of the summariser: the allocators' own ups and downs are half of this."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,6 @@ def test_cycles_leave_answers_and_memory_as_they_were(pool: ModelPool, request_o
     assert heard == {"When is a lobster not a lobster? When it is a crayfish."}
     assert len(summaries) == 1
     assert values == values[:1] * CYCLES
-    print([s >> 20 for s in captions_rss], [s >> 20 for s in summary_rss])
     for sizes in (captions_rss, summary_rss):
         assert max(sizes[SETTLED:]) - min(sizes[SETTLED:]) < FLAT
     assert pool.expected_s() is not None
