@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: live test check lock
+.PHONY: live test check lock messages
 
 # Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
 OPTIONS ?=
@@ -24,6 +24,10 @@ check: $(INSTALLED)
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 	@if command -v node >/dev/null; then set -e; for file in static/js/*.js; do \
 	    node --input-type=module --check < "$$file" || { echo "$$file is no valid module" >&2; exit 1; }; done; fi
+
+# The compiled texts of the interface, after a change of meetings/locale/*/LC_MESSAGES/*.po.
+messages: $(INSTALLED)
+	@$(BIN)/python -c 'import pathlib, polib; [polib.pofile(str(path)).save_as_mofile(str(path.with_suffix(".mo"))) for path in pathlib.Path("meetings/locale").glob("*/LC_MESSAGES/*.po")]'
 
 # The pins of everything that is installed now, local builds written as their public versions.
 lock:

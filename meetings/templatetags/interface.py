@@ -25,8 +25,8 @@ def interface_catalogue() -> SafeString:
 
 
 @lru_cache
-def catalogue(language: str) -> dict[str, str]:
-    """Texts of the scripts by their English; empty for English itself."""
+def catalogue(language: str) -> dict[str, str | list[str]]:
+    """Texts of the scripts by their English; empty for English itself. None of ours has a plural form."""
     view = JavaScriptCatalog()
     view.translation = DjangoTranslation(language, domain=SCRIPT_DOMAIN, localedirs=[str(LOCALE_DIR)])
     return view.get_catalog()

@@ -74,7 +74,7 @@ export class SpeakerCard {
     const into = select.value;
     select.value = "";
     const names = { one: this.speakers.displayName(speaker), other: this.speakers.displayName(into) };
-    const question = gettext("Are {one} and {other} the same person? Their lines are joined under the name {other}. This cannot be undone.", names);
+    const question = gettext("Are {one} and {other} the same person? They become one; this cannot be undone.", names);
     if (into && window.confirm(question)) this.#send({ type: "merge_speakers", speaker, into });
   }
 

@@ -81,13 +81,7 @@ class TestSpeakers:
         merge.select_option("Ana")
         wait_for(server, {"type": "merge_speakers", "speaker": "S2", "into": "S1"})
         assert len(sent(server, "merge_speakers")) == 1
-        assert (
-            questions
-            == [
-                "Are Speaker 2 and Ana the same person? Their lines are joined under the name Ana. This cannot be undone."
-            ]
-            * 2
-        )
+        assert questions == ["Are Speaker 2 and Ana the same person? They become one; this cannot be undone."] * 2
         server.say(speaker(2, seq=1, merged_into="S1"))
         expect(host.locator("[data-speaker-list] li")).to_have_count(1)
         expect(host.get_by_label("Ana is the same person as")).to_be_hidden()

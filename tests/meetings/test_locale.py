@@ -1,0 +1,144 @@
+"""Every text of the interface has a translation, and the compiled catalogues are those of the sources.
+
+After a change of a text: edit `meetings/locale/pt/LC_MESSAGES/*.po`, then `make messages`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polib
+import pytest
+from django.template import engines
+from django.templatetags.i18n import BlockTranslateNode, TranslateNode
+from django.utils import translation
+
+from meetings.languages import COMMON, LANGUAGES, READ_ONLY, language_name, spoken_choices
+from meetings.templatetags.interface import LOCALE_DIR, catalogue
+from tests.conftest import REPOSITORY
+
+MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
+JS_TEXT = re.compile(r'\bgettext\(\s*"((?:[^"\\]|\\.)*)"')
+CATALOGUES = sorted(LOCALE_DIR.glob("*/LC_MESSAGES/*.po"))
+PLACES = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
+
+Key = tuple[str | None, str]
+"""Context and English text."""
+
+
+def marked_in_python() -> Iterator[Key]:
+    for path in (REPOSITORY / "meetings").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id not in MARKERS:
+                continue
+            text = node.args[0]
+            if isinstance(text, ast.Constant):
+                yield None, str(text.value)
+    for name in (*LANGUAGES.values(), *READ_ONLY.values()):
+        yield None, name
+
+
+def marked_in_templates() -> Iterator[Key]:
+    engine = engines["django"].engine  # type: ignore[attr-defined]
+    for path in (REPOSITORY / "templates").rglob("*.html"):
+        template = engine.from_string(path.read_text(encoding="utf-8"))
+        for node in template.nodelist.get_nodes_by_type(TranslateNode):
+            context = node.message_context
+            yield context and context.var, str(node.filter_expression.var.literal)
+        for node in template.nodelist.get_nodes_by_type(BlockTranslateNode):
+            yield None, node.render_token_list(node.singular)[0]
+
+
+def marked_in_scripts() -> Iterator[Key]:
+    for path in (REPOSITORY / "static" / "js").glob("*.js"):
+        for text in JS_TEXT.findall(path.read_text(encoding="utf-8")):
+            yield None, text
+
+
+def marked(domain: str) -> set[Key]:
+    return {*marked_in_scripts()} if domain == "djangojs" else {*marked_in_python(), *marked_in_templates()}
+
+
+class ReadTexts(HTMLParser):
+    """What people read in a template: its text, and the attributes that are read out."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.texts: set[str] = set()
+        self.feed(markup)
+
+    def handle_data(self, data: str) -> None:
+        self.texts |= {line.strip() for line in data.splitlines() if re.search(r"[a-z]{2}", line)}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("alt", "aria-label", "aria-valuetext", "placeholder", "title"):
+                self.handle_data(value or "")
+
+
+def unmarked(source: str) -> set[str]:
+    """What a template holds beside its tags and marked texts."""
+    source = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}", "", source, flags=re.DOTALL)
+    source = re.sub(r"{% block body_class %}.*?{% endblock %}", "", source)
+    return ReadTexts(re.sub(r"{%.*?%}|{{.*?}}", "", source)).texts
+
+
+def keys(catalogue: polib.POFile) -> set[Key]:
+    return {(entry.msgctxt, entry.msgid) for entry in catalogue if not entry.obsolete}
+
+
+def test_there_is_a_catalogue_for_pages_and_for_scripts() -> None:
+    assert [path.relative_to(LOCALE_DIR).as_posix() for path in CATALOGUES] == [
+        "pt/LC_MESSAGES/django.po",
+        "pt/LC_MESSAGES/djangojs.po",
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "templates").rglob("*.html")), ids=lambda path: path.name)
+def test_every_text_of_a_template_is_marked(path: Path) -> None:
+    assert unmarked(path.read_text(encoding="utf-8")) <= {"Parlance", "· Parlance"}
+
+
+def test_a_text_that_is_not_marked_is_found() -> None:
+    source = '<p title="One">{% translate "Two" %} Three</p>{% blocktranslate %}Four {{ x }}{% endblocktranslate %}'
+    assert unmarked(source) == {"One", "Three"}
+
+
+@pytest.mark.parametrize("path", CATALOGUES, ids=lambda path: path.stem)
+class TestCatalogue:
+    def test_has_every_text_and_no_other(self, path: Path) -> None:
+        assert keys(polib.pofile(str(path))) == marked(path.stem)
+
+    def test_every_text_is_translated(self, path: Path) -> None:
+        entries = polib.pofile(str(path))
+        assert [entry.msgid for entry in entries if not entry.translated()] == []
+
+    def test_translations_have_the_same_places(self, path: Path) -> None:
+        entries = polib.pofile(str(path))
+        differing = [e.msgid for e in entries if set(PLACES.findall(e.msgid)) != set(PLACES.findall(e.msgstr))]
+        assert differing == []
+
+    def test_compiled_is_what_the_source_says(self, path: Path) -> None:
+        compiled = polib.mofile(str(path.with_suffix(".mo")))
+        assert {(e.msgctxt, e.msgid): e.msgstr for e in compiled} == {
+            (e.msgctxt, e.msgid): e.msgstr for e in polib.pofile(str(path))
+        }
+
+
+def test_scripts_get_their_texts_in_the_language_of_the_page() -> None:
+    assert catalogue("en") == {}
+    assert catalogue("pt")["Jump to live"] == "Ir para o vivo"
+
+
+def test_languages_have_their_names_in_the_language_of_the_page() -> None:
+    with translation.override("pt"):
+        assert language_name("pt") == "português"
+        detection, (common, _), (others, named) = spoken_choices()
+        assert (detection, common, others) == (("auto", "Detectar enquanto se fala"), "Comuns", "Todas as outras")
+        names = [name for _, name in named]
+    assert names[:3] == ["Africâner", "Albanês", "Amárico"]
+    assert len(named) + len(COMMON) == len(LANGUAGES)
