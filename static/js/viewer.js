@@ -33,6 +33,7 @@ function readIn(language) {
   feed.readIn(language);
   announcer.reading = language;
   original.hidden = language === "";
+  for (const link of document.querySelectorAll("a[download]")) link.href = inLanguage(link.href, language);
 }
 
 feed.addEventListener("final", ({ detail }) => announcer.say(detail));
@@ -57,6 +58,14 @@ document.addEventListener("fullscreenchange", () => {
 closeMenusOutside(document.querySelectorAll("details.menu"));
 
 socket.connect();
+
+/** What is downloaded is what is read. */
+function inLanguage(address, language) {
+  const url = new URL(address);
+  if (language === "") url.searchParams.delete("lang");
+  else url.searchParams.set("lang", language);
+  return url.href;
+}
 
 /** Menus close like menus: by a click elsewhere, or by Escape. */
 function closeMenusOutside(menus) {

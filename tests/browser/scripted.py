@@ -12,6 +12,7 @@ from django.test import RequestFactory
 from django.utils import translation
 from playwright.sync_api import Page, WebSocketRoute
 
+from meetings.forms import MeetingForm
 from meetings.models import SPEAKER_COLORS, Meeting
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
@@ -30,13 +31,17 @@ class ScriptedServer:
     """The language of the pages."""
 
     def open_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
-        links = [("vtt", "/m/scripted/transcript.vtt")] if downloads else []
+        links = [("vtt", "/m/scripted/transcript.vtt?token=t")] if downloads else []
         context = {"meeting": MEETING, "token": "t", "transcripts": links, "is_overlay": "overlay=1" in query}
         self._open(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
     def open_host(self, base: str) -> None:
         context = {"meeting": MEETING, "token": "t", "join_link": f"{base}m/scripted/"}
         self._open(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
+
+    def open_list(self, base: str, *, meetings: tuple[Meeting, ...] = ()) -> None:
+        """The page of the host's meetings; it has no socket."""
+        self._serve(f"{base}list/", "meetings/list.html", {"form": MeetingForm(), "meetings": meetings})
 
     def say(self, *messages: Message) -> None:
         for message in messages:
@@ -54,12 +59,15 @@ class ScriptedServer:
         return {name: values[0] for name, values in query.items()}
 
     def _open(self, url: str, template: str, context: dict[str, object]) -> None:
+        self.page.route_web_socket("**/ws/**", self._connected)
+        self._serve(url, template, context)
+        self.wait_for_socket(1)
+
+    def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):
             html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
         self.page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
-        self.page.route_web_socket("**/ws/**", self._connected)
         self.page.goto(url)
-        self.wait_for_socket(1)
 
     def _connected(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)

@@ -262,3 +262,29 @@ def test_passwords_sign_in_and_out(client: Client, owner: User) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert client.post("/logout/")["Location"] == "/login/"
     assert client.get("/").status_code == 302
+
+
+class TestInterface:
+    def test_speaks_the_language_of_the_browser(self, client: Client, meeting: Meeting) -> None:
+        for asked, spoken in (("pt-BR,pt;q=0.9", "pt"), ("de,en;q=0.5", "en")):
+            answer = client.get("/login/", headers={"Accept-Language": asked})
+            assert f'<html lang="{spoken}" dir="ltr">' in answer.content.decode()
+            assert answer["Content-Language"] == spoken
+
+    def test_the_choice_is_kept_and_leads_back(self, client: Client, meeting: Meeting) -> None:
+        link = address(meeting, "join")
+        page = client.get(link, headers={"Accept-Language": "en"}).content.decode()
+        assert f'name="next" value="{link}"' in unescape(page)
+        answer = client.post("/interface-language/", {"language": "pt", "next": link}, follow=True)
+        assert answer.redirect_chain == [(link, 302)]
+        assert "As legendas aparecem aqui" in answer.content.decode()
+        assert '"Jump to live": "Ir para o vivo"' in answer.content.decode()
+
+    def test_leads_nowhere_else(self, client: Client) -> None:
+        answer = client.post("/interface-language/", {"language": "pt", "next": "https://elsewhere.example/"})
+        assert answer["Location"] == "/"
+
+    def test_refusals_are_in_it_too(self, client: Client, meeting: Meeting) -> None:
+        portuguese = {"Accept-Language": "pt"}
+        assert "Este link não abre a reunião." in client.get(f"/m/{meeting.pk}/", headers=portuguese).content.decode()
+        assert "Essa reunião não existe." in client.get("/m/nothing/", headers=portuguese).content.decode()
