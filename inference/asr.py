@@ -18,6 +18,10 @@ Kind = Literal["live", "final", "careful"]
 first answer was not to be believed, decoded another way."""
 
 
+UNSURE_LANGUAGE = 0.5
+"""Below this probability an utterance's language is taken from what was spoken before."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodeRequest:
     """One stretch of audio to be written down."""
@@ -32,7 +36,7 @@ class DecodeRequest:
     allowed: tuple[str, ...] = ()
     """Languages that may be detected; empty: all."""
     fallback: str | None = None
-    """Language to assume when the detection is unsure."""
+    """Language to assume when the detection is less sure than UNSURE_LANGUAGE."""
     vocabulary: tuple[str, ...] = ()
     """Names and jargon to expect."""
     prefix: tuple[int, ...] = ()
@@ -63,7 +67,7 @@ class Hypothesis:
     words: tuple[DecodedWord, ...]
     language: str
     language_probability: float
-    """1.0 where the language was given."""
+    """As detected, whether or not the fallback was taken instead; 1.0 where the language was given."""
     no_speech: float
     """Whisper's probability of the no-speech token, 0 to 1."""
     mean_log_probability: float

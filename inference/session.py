@@ -9,11 +9,11 @@ session resumed from any checkpoint gives the same finals from there on.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from inference.asr import DecodeRequest, Hypothesis, Kind
+from inference.asr import UNSURE_LANGUAGE, DecodeRequest, Hypothesis, Kind
 from inference.audio import SAMPLE_RATE, AudioBuffer
 from inference.checkpoint import Checkpoint
 from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
@@ -56,6 +56,13 @@ class _Closed:
     """How it is to be decoded."""
     heard: Hypothesis | None = None
     """What was understood; without words when nothing was to be believed."""
+    assumed: set[str | None] = field(default_factory=set)
+    """Fallbacks of the decodes so far that were unsure of the language."""
+
+    def decode_again(self) -> None:
+        """From the start, as if nothing had been understood."""
+        self.kind, self.heard = "final", None
+        self.assumed.clear()
 
 
 class CaptionSession:
@@ -97,6 +104,11 @@ class CaptionSession:
         """Closed utterances that wait for their final decode."""
         return len(self._closed)
 
+    @property
+    def is_speaking(self) -> bool:
+        """Whether somebody is in the middle of an utterance."""
+        return self._endpointer.start is not None
+
     def feed(self, samples: np.ndarray) -> None:
         """Takes float32 mono samples at SAMPLE_RATE, shape (n,), that follow on `received`."""
         self._buffer.append(samples)
@@ -118,14 +130,9 @@ class CaptionSession:
         self._config = config
 
     def requests(self, *, live: bool) -> list[DecodeRequest]:
-        """What to decode next: finals of closed utterances in order, or else the open utterance when that is due.
-
-        Where the language is detected one final is asked for at a time, because it may lean on the one before.
-        """
+        """What to decode next: finals of closed utterances in order, or else the open utterance when that is due."""
         if self._closed:
-            waiting = [closed for closed in self._closed if closed.heard is None]
-            ready = waiting if self._config.language else waiting[:1]
-            return [self._final_request(closed) for closed in ready]
+            return [self._final_request(closed) for closed in self._closed if closed.heard is None]
         if live and self._pace.is_due(self._endpointer):
             return [self._live_request()]
         return []
@@ -186,6 +193,8 @@ class CaptionSession:
         closed = next((closed for closed in self._closed if closed.utterance.start == request.start), None)
         if closed is None or closed.kind != request.kind or closed.heard:
             raise ValueError(f"no {request.kind} decode of {request.start} is waited for")
+        if hypothesis.language_probability < UNSURE_LANGUAGE:
+            closed.assumed.add(request.fallback)
         hypothesis = without_tail(hypothesis, audio_s=len(closed.audio) / SAMPLE_RATE)
         refused = rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE)
         if refused in DOUBTFUL and closed.kind == "final":
@@ -194,9 +203,16 @@ class CaptionSession:
             closed.heard = replace(hypothesis, words=()) if refused else hypothesis
 
     def _take_heard(self) -> list[CaptionEvent]:
-        """Events of the oldest utterances, as far as they are decoded without a gap."""
+        """Events of the oldest utterances, as far as they are decoded without a gap.
+
+        One that was unsure of its language leans on the one before it: where it was decoded too early to know that
+        one's language, it is decoded again.
+        """
         events: list[CaptionEvent] = []
         while self._closed and (heard := self._closed[0].heard):
+            if self._closed[0].assumed - {self._language}:
+                self._closed[0].decode_again()
+                break
             closed = self._closed.popleft()
             if heard.words:
                 self._language = heard.language

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
+from inference.asr import UNSURE_LANGUAGE, DecodedWord, DecodeRequest, Hypothesis, StageSeconds
 from inference.audio import SAMPLE_RATE
 from inference.decoding import HOP, LONGEST_WINDOW, POLICIES, batch_key
 from inference.device import CPU, Device
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 POSITIONS = 448
 """Tokens that the decoder has positions for, prompt included."""
-
-UNSURE_LANGUAGE = 0.5
-"""Below this probability a short utterance's language is taken from what was spoken before."""
 
 SHORTEST_DETECTION_S = 2.0
 """Seconds of audio from which on it is worth asking whether a given language is the right one."""

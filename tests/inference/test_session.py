@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference.asr import DecodeRequest
+from inference.asr import DecodeRequest, Hypothesis
 from inference.audio import SAMPLE_RATE
 from inference.checkpoint import Checkpoint
 from inference.endpointing import EndpointPolicy
@@ -225,12 +227,35 @@ def test_a_detected_language_is_the_fallback_of_the_next_utterance_and_is_resume
     speech = sound((0.9, 40), (0, 40))
     session.feed(speech)
     session.feed(speech)
-    (first,) = session.requests(live=False)
+    first, _ = session.requests(live=False)
     assert (first.fallback, first.allowed) == (None, ("en", "pt"))
     (progress,) = progresses(session.accept(first, hypothesis([word("olá", 0.1)], language="pt")))
     (second,) = session.requests(live=False)
     assert second.fallback == "pt"
     assert Checkpoint.loads(progress.checkpoint).language == "pt"
+
+
+def test_an_unsure_utterance_that_was_decoded_too_early_is_decoded_again() -> None:
+    session = open_session(SessionConfig(None))
+    session.feed(sound((0.9, 40), (0, 40), (0.9, 40), (0, 40)))
+    first, second = session.requests(live=False)
+    guess = replace(hypothesis([word("ola", 0.1)], language="es"), language_probability=0.3)
+    assert session.accept(second, guess) == []
+    sure = hypothesis([word("olá", 0.1)], language="pt")
+    assert [final.language for final in finals(session.accept(first, sure))] == ["pt"]
+    (again,) = session.requests(live=False)
+    assert (again.start, again.kind, again.fallback) == (second.start, "final", "pt")
+    leaning = replace(guess, language="pt")
+    assert [final.language for final in finals(session.accept(again, leaning))] == ["pt"]
+
+
+def test_a_sure_utterance_stands_whatever_was_spoken_before() -> None:
+    session = open_session(SessionConfig(None))
+    session.feed(sound((0.9, 40), (0, 40), (0.9, 40), (0, 40)))
+    first, second = session.requests(live=False)
+    session.accept(second, hypothesis([word("yes", 0.1)]))
+    events = session.accept(first, hypothesis([word("olá", 0.1)], language="pt"))
+    assert [final.language for final in finals(events)] == ["pt", "en"]
 
 
 def test_settings_hold_for_utterances_that_close_after_them() -> None:
@@ -240,6 +265,44 @@ def test_settings_hold_for_utterances_that_close_after_them() -> None:
     session.feed(sound((0.9, 40), (0, 40)))
     assert [request.language for request in session.requests(live=False)[:1]] == ["en"]
     assert [request.language for request in session.requests(live=False)] == ["en", "pt"]
+
+
+class UnsureTranscriber(ScriptedTranscriber):
+    """Hears one of three languages, by the audio, or is unsure and takes the fallback; doubts some of its own answers.
+
+    The words tell the language they were written down in, so that a wrong one is noticed.
+    """
+
+    def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
+        return [self._heard(request) for request in requests]
+
+    def _heard(self, request: DecodeRequest) -> Hypothesis:
+        mood = zlib.crc32(request.audio.tobytes())
+        is_unsure = mood % 2 == 0
+        language = request.fallback if is_unsure and request.fallback else ("en", "pt", "es")[mood // 2 % 3]
+        is_doubtful = request.kind == "final" and (mood // 6 + len(language) + ord(language[0])) % 3 == 0
+        return replace(
+            hypothesis([word(f"{request.kind}-{language}", 0.1)], language=language),
+            language_probability=0.3 if is_unsure else 0.9,
+            mean_log_probability=-2.0 if is_doubtful else -0.2,
+        )
+
+
+def caption_unsure(samples: np.ndarray, *, at_once: int) -> list[FinalCaption]:
+    session, transcriber = open_session(SessionConfig(None)), UnsureTranscriber()
+    session.feed(samples)
+    session.flush()
+    found: list[CaptionEvent] = []
+    while requests := session.requests(live=False)[:at_once]:
+        for request, heard in zip(requests, transcriber.transcribe(requests), strict=True):
+            found += session.accept(request, heard)
+    return finals(found)
+
+
+@given(seed=st.integers(0, 10_000), at_once=st.integers(2, 9))
+def test_detected_languages_do_not_depend_on_what_is_decoded_together(seed: int, at_once: int) -> None:
+    samples = sound(*((0.9, 20), (0, 40)) * 8, seed=seed)
+    assert caption_unsure(samples, at_once=at_once) == caption_unsure(samples, at_once=1)
 
 
 # -- properties -------------------------------------------------------------------------------------------------------
