@@ -168,6 +168,17 @@ MODELS = (
         ),
     ),
     Model(
+        name="speaker-diarization-community-1",
+        stage="speakers",
+        profile="gpu",
+        description="pyannote's segmentation and WeSpeaker voice prints of community-1",
+        licence="CC-BY-4.0",
+        origin="pyannote/speaker-diarization-community-1",
+        # As above: out of reach. It is gated: see `AccessDenied`.
+        source=HubRepository("pyannote/speaker-diarization-community-1", "main"),
+        files=(ModelFile("segmentation/pytorch_model.bin"), ModelFile("embedding/pytorch_model.bin")),
+    ),
+    Model(
         name="m2m100_1.2B",
         stage="translation",
         profile="gpu",

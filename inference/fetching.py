@@ -35,6 +35,10 @@ class FetchFailed(ConnectionError):
     """The weights could not be brought here."""
 
 
+class AccessDenied(FetchFailed):
+    """The hub gives these weights only to those who accepted their terms and say who they are."""
+
+
 def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
     """The model's folder under `models`, fetched if it is not there or not whole.
 
@@ -42,6 +46,7 @@ def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) 
 
     Raises:
         FetchFailed: it could not be downloaded; what was there is left as it was.
+        AccessDenied: nor can it be before somebody accepts the terms; the message says where.
         ModelCorrupt: what was downloaded is not what the catalogue says.
     """
     models.mkdir(parents=True, exist_ok=True)
@@ -144,7 +149,7 @@ def _copy_part(model: Model, part: str, archives: list[zipfile.ZipFile], output:
 
 def _fetch_hub(model: Model, source: HubRepository, target: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HTTPError
+    from huggingface_hub.errors import GatedRepoError, HTTPError
 
     try:
         snapshot_download(
@@ -154,6 +159,12 @@ def _fetch_hub(model: Model, source: HubRepository, target: Path) -> None:
             allow_patterns=[file.name for file in model.files],
         )
         shutil.rmtree(target / ".cache", ignore_errors=True)
+    except GatedRepoError as error:
+        raise AccessDenied(
+            f"{model.name} is free, but its makers want to know who uses it: accept the terms at "
+            f"https://huggingface.co/{source.repository}, make a token at https://huggingface.co/settings/tokens, "
+            f"set it as HF_TOKEN, and run `manage.py models fetch {model.name}` again."
+        ) from error
     except (HTTPError, OSError) as error:
         raise FetchFailed(
             f"{model.name} could not be downloaded from the hub repository {source.repository} "

@@ -14,6 +14,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MEL_BINS = 80
 EMBEDDING = 192
@@ -158,6 +159,23 @@ class Projection(nn.Module):
     def forward(self, statistics: Tensor) -> Tensor:
         embedding: Tensor = self.nonlinear(self.linear(statistics.unsqueeze(-1)).squeeze(-1))
         return embedding
+
+
+def fold_normalisation(model: CamPlusPlus) -> None:
+    """Writes each normalisation that follows a convolution into that convolution's weights.
+
+    `model`, in evaluation mode, then gives the same prints but for rounding, with a quarter less work. Its state no
+    longer has the published names, so this comes after `load_state_dict`.
+    """
+    for module in list(model.modules()):
+        if isinstance(module, FrontEnd | ResidualBlock):
+            module.conv1, module.bn1 = fuse_conv_bn_eval(module.conv1, module.bn1), nn.Identity()
+            module.conv2, module.bn2 = fuse_conv_bn_eval(module.conv2, module.bn2), nn.Identity()
+        if isinstance(module, ResidualBlock) and len(module.shortcut):
+            module.shortcut = nn.Sequential(fuse_conv_bn_eval(*module.shortcut))
+        if isinstance(module, DenseLayer):
+            module.linear1 = fuse_conv_bn_eval(module.linear1, module.nonlinear2.batchnorm)
+            module.nonlinear2.batchnorm = nn.Identity()
 
 
 def _activation(width: int) -> nn.Sequential:

@@ -62,11 +62,12 @@ def load_network(path: Path) -> CamPlusPlus:
     """
     import torch
 
-    from inference.diarization.campplus import CamPlusPlus
+    from inference.diarization.campplus import CamPlusPlus, fold_normalisation
 
     model = CamPlusPlus()
     try:
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (pickle.UnpicklingError, RuntimeError, TypeError, EOFError) as error:
         raise ModelCorrupt(f"{path} holds no weights of CAM++: {error}") from error
-    return model.eval()
+    fold_normalisation(model.eval())
+    return model

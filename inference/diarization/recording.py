@@ -14,8 +14,8 @@ from inference.diarization.timeline import HeardWindow, vote
 from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
 from inference.diarization.voices import CELL, WINDOW_CELLS, Listener
 
-STEP = 165 * CELL
-"""Samples from one window to the next: 3.3 s, so that three windows hear each moment and one that errs is outvoted."""
+STEP = 3 * SAMPLE_RATE
+"""Samples from one window to the next: three windows hear each moment, so that one that errs is outvoted."""
 
 LONGEST = 24 * 3600 * SAMPLE_RATE // STEP
 """Windows of a day: no recording is longer."""

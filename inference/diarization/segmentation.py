@@ -7,21 +7,16 @@ of the voices means nothing beyond their window.
 
 from __future__ import annotations
 
-import os
-import pickle
-import warnings
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
+from inference.device import CPU, Device
+from inference.diarization.checkpoint import load_network
 from inference.loading import ModelCorrupt
-from inference.torchaudio_compat import import_torchaudio
-
-if TYPE_CHECKING:
-    from pyannote.audio.models.segmentation import PyanNet
 
 WINDOW_S = 10
 """Seconds judged at once; the model knows no other length."""
@@ -48,12 +43,15 @@ class Segmenter(Protocol):
 
 
 class PyannoteSegmenter:
-    """`Segmenter` with a checkpoint of pyannote's PyanNet on the CPU."""
+    """`Segmenter` with a checkpoint of pyannote's PyanNet: segmentation 3.0, or that of community-1."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, device: Device = CPU) -> None:
         """Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint."""
-        self._model = load_network(path)
+        self._device = f"{device.kind}:{device.index}"
+        self._model = load_network(path, "PyanNet").to(self._device)
         self._classes = _powerset_classes()
+        if self._model.dimension != len(self._classes):
+            raise ModelCorrupt(f"{path} tells {self._model.dimension} classes apart, not {len(self._classes)}.")
 
     def segment(self, audio: np.ndarray) -> np.ndarray:
         import torch
@@ -61,38 +59,8 @@ class PyannoteSegmenter:
         if audio.shape != (WINDOW,):
             raise ValueError(f"a window has {WINDOW} samples, not {audio.shape}")
         with torch.inference_mode():
-            scores = self._model(torch.as_tensor(audio, dtype=torch.float32)[None, None])[0]
-        return self._classes[scores.argmax(dim=-1).numpy()]
-
-
-def load_network(path: Path) -> PyanNet:
-    """The network of a checkpoint, ready to judge.
-
-    pyannote's own `Model.from_pretrained` unpickles whatever the file holds; here only its weights and the few classes
-    that describe the task may come out of it.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ModelCorrupt: the file is no such checkpoint.
-    """
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")  # it reports uses to its makers otherwise
-    import_torchaudio()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="\\s*torchcodec", category=UserWarning)  # waveforms need no decoder
-        from pyannote.audio.core.task import Problem, Resolution, Specifications
-        from pyannote.audio.models.segmentation import PyanNet
-    import torch
-
-    try:
-        with torch.serialization.safe_globals([Problem, Resolution, Specifications, torch.torch_version.TorchVersion]):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        model = PyanNet(**checkpoint["hyper_parameters"])
-        model.specifications = checkpoint["pyannote.audio"]["specifications"]
-        model.build()
-        model.load_state_dict(checkpoint["state_dict"])
-    except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
-        raise ModelCorrupt(f"{path} is no segmentation model of pyannote: {error}") from error
-    return model.eval()
+            scores = self._model(torch.as_tensor(audio, dtype=torch.float32, device=self._device)[None, None])[0]
+        return self._classes[scores.argmax(dim=-1).cpu().numpy()]
 
 
 def _powerset_classes() -> np.ndarray:

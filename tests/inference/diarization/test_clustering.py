@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.diarization import clustering
 from inference.diarization.clustering import (
     FOUNDING_S,
     Gallery,
@@ -102,3 +103,22 @@ def test_clearly_different_voices_are_told_apart_live_and_afterwards(windows: li
     expected = [[order.index(person) for person in window] for window in windows]
     assert [gallery.recognise(window) for window in heard] == expected
     assert cluster_windows(heard, SpeakerHint()) == expected
+
+
+@given(WINDOWS)
+def test_prints_of_many_blocks_give_the_same_speakers_as_those_of_one(windows: list[list[int]]) -> None:
+    heard = [[voice(person) for person in window] for window in windows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clustering, "LARGEST", 4)
+        in_blocks = cluster_windows(heard, SpeakerHint())
+    assert in_blocks == cluster_windows(heard, SpeakerHint())
+
+
+@pytest.mark.parametrize(("minimum", "maximum", "expected"), [(1, None, 4), (1, 2, 2), (3, 3, 3), (4, 9, 4)])
+def test_prints_of_many_blocks_keep_to_the_hint(
+    minimum: int, maximum: int | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustering, "LARGEST", 3)
+    windows = [[voice(person, tilt=0.1 * turn)] for turn in range(3) for person in (1, 2, 3, 4)]
+    numbers = cluster_windows(windows, SpeakerHint(minimum, maximum))
+    assert len({number for window in numbers for number in window}) == expected

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from inference.audio import SAMPLE_RATE
-from inference.diarization.embedding import CamPlusPlusEmbedder
+from inference.diarization.campplus import MEL_BINS, CamPlusPlus
+from inference.diarization.embedding import CamPlusPlusEmbedder, load_network
 from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, WINDOW, PyannoteSegmenter
 from inference.diarization.voices import VoiceListener, load_listener
 from inference.loading import ModelCorrupt
@@ -15,8 +17,18 @@ from tests.inference.diarization.meetings import Meeting
 pytestmark = pytest.mark.xdist_group("voices")
 
 
-def test_silence_has_no_voices(listener: VoiceListener) -> None:
-    assert listener.listen(np.zeros(WINDOW, np.float32)) == ()
+class NobodySegmenter:
+    """A double that must not be asked."""
+
+    def segment(self, audio: np.ndarray) -> np.ndarray:
+        raise AssertionError("silence was segmented")
+
+
+def test_silence_has_no_voices_and_costs_nothing(listener: VoiceListener) -> None:
+    muted = VoiceListener(NobodySegmenter(), SignEmbedder())
+    assert muted.listen(np.zeros(WINDOW, np.float32)) == ()
+    quiet = np.random.default_rng(1).normal(0, 1e-4, WINDOW).astype(np.float32)
+    assert listener.listen(quiet) == ()
 
 
 def test_two_people_in_a_window_are_two_voices(listener: VoiceListener, two_voices: Meeting) -> None:
@@ -45,7 +57,11 @@ class OneVoiceSegmenter:
 class SignEmbedder:
     """A double for which positive and negative samples are two persons."""
 
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
     def embed(self, speech: np.ndarray) -> np.ndarray:
+        self.seconds.append(len(speech) / SAMPLE_RATE)
         return np.array([1.0, 0.0], np.float32) if speech.mean() > 0 else np.array([0.0, 1.0], np.float32)
 
 
@@ -59,6 +75,28 @@ def test_unlike_stretches_of_a_voice_are_two_voices() -> None:
     assert not (before.active & after.active).any()
     assert np.array_equal(before.active | after.active, whole.active)
     assert before.clean_s + after.clean_s == pytest.approx(whole.clean_s)
+
+
+def test_the_newest_three_seconds_of_a_stretch_are_printed() -> None:
+    embedder = SignEmbedder()
+    audio = np.ones(WINDOW, np.float32)
+    audio[: 15 * SAMPLE_RATE // 10] = -1.0  # old enough to be left out
+    (voice,) = VoiceListener(OneVoiceSegmenter(), embedder).listen(audio)
+    assert embedder.seconds == [3.0, 3.0]
+    assert voice.clean_s == pytest.approx(9.66, abs=0.02)
+    assert voice.print is not None
+    assert voice.print.tolist() == [1.0, 0.0]
+
+
+def test_folded_normalisation_changes_no_print(voice_models: Path) -> None:
+    published = CamPlusPlus()
+    published.load_state_dict(torch.load(voice_models / "embedding.pt", weights_only=True))
+    folded = load_network(voice_models / "embedding.pt")
+    features = torch.as_tensor(np.random.default_rng(2).normal(0, 1, (2, 250, MEL_BINS)), dtype=torch.float32)
+    with torch.inference_mode():
+        assert torch.allclose(published.eval()(features), folded(features), atol=1e-4)
+    left = [type(module).__name__ for module in folded.head.modules()]
+    assert "BatchNorm2d" not in left
 
 
 def test_the_same_voice_prints_alike_and_exactly_so_again(listener: VoiceListener, four_voices: Meeting) -> None:
@@ -77,7 +115,7 @@ def test_the_same_voice_prints_alike_and_exactly_so_again(listener: VoiceListene
 
 def test_a_window_of_another_length_is_refused(listener: VoiceListener) -> None:
     with pytest.raises(ValueError, match="160000 samples"):
-        listener.listen(np.zeros(WINDOW - 1, np.float32))
+        listener.listen(np.ones(WINDOW - 1, np.float32))
 
 
 @pytest.mark.parametrize("load", [PyannoteSegmenter, CamPlusPlusEmbedder])
