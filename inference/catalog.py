@@ -221,6 +221,8 @@ def profile_models(profile: Profile) -> tuple[Model, ...]:
 
 
 def default_model(profile: Profile, stage: Stage) -> Model:
-    """The model that `profile` uses for `stage` unless the operator names another; the starter's where it has none."""
-    candidates = (*profile_models(profile), *profile_models("starter"))
-    return next(model for model in candidates if model.stage == stage)
+    """The model that `profile` uses for `stage` unless the operator names another.
+
+    The starter's translation models are not in the catalogue: they come with the installation.
+    """
+    return next(model for model in profile_models(profile) if model.stage == stage)

@@ -76,13 +76,14 @@ def load_translator(environment: Environment) -> Translator:
 
 
 def load_listener(environment: Environment) -> Listener:
-    """Who tells voices apart, on the CPU. It may be loaded and used in any thread, by one at a time.
+    """Who tells voices apart. It may be loaded and used in any thread, by one at a time.
 
-    Torch is set to one thread a call, for the whole process: these networks are too small to be worth sharing out,
-    and threads that wait for work take the cores from recognition.
+    Torch is set to one thread a call on the CPU, for the whole process: these networks are too small to be worth
+    sharing out, and threads that wait for work take the cores from recognition.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
     """
     import torch
 
@@ -90,7 +91,7 @@ def load_listener(environment: Environment) -> Listener:
 
     folder = check_sizes(default_model(environment.profile, "speakers"), environment.models)
     torch.set_num_threads(1)
-    return load(folder)
+    return load(folder, device=choose_device(environment.device))
 
 
 def _translation_folder(environment: Environment) -> Path:

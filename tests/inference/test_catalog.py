@@ -33,9 +33,12 @@ def test_a_profile_has_at_most_one_model_a_stage_unless_another_is_named(profile
     assert sum(model.stage == stage for model in profile_models(profile)) <= 1
 
 
-def test_a_stage_that_a_profile_lacks_is_the_starters() -> None:
-    assert default_model("gpu", "speakers").stage == "speakers"
-    assert default_model("gpu", "translation").name == "m2m100_1.2B"
+def test_the_gpu_profile_has_a_model_for_every_stage() -> None:
+    assert {stage: default_model("gpu", stage).name for stage in get_args(Stage)} == {
+        "asr": "whisper-large-v3-turbo",
+        "speakers": "speaker-diarization-community-1",
+        "translation": "m2m100_1.2B",
+    }
     assert find_model("m2m100_418M") not in profile_models("gpu")
 
 
