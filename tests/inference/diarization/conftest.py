@@ -11,7 +11,9 @@ from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
 from inference.diarization.voices import VoiceListener, load_listener
 from inference.fetching import ensure_model
-from tests.inference.diarization.meetings import Meeting, read_turns
+from tests.inference.diarization.meetings import Meeting, join, read_turns
+
+PAUSE = round(0.4 * SAMPLE_RATE)
 
 
 @pytest.fixture(scope="session")
@@ -32,13 +34,23 @@ def listener(voice_models: Path) -> VoiceListener:
 @pytest.fixture(scope="session")
 def four_voices(speech: Path) -> Meeting:
     """Four readers, each twice."""
-    path = speech / "voices" / "four_voices.flac"
-    return Meeting(np.concatenate(list(decode_file(path))), read_turns(path.with_suffix(".rttm")))
+    return _read(speech / "voices" / "four_voices.flac")
 
 
 @pytest.fixture(scope="session")
 def two_voices(four_voices: Meeting) -> Meeting:
     """Two of the four, in turn, each twice."""
     kept = [turn for turn in four_voices.turns if turn.speaker in ("1040", "1069")]
-    pause = round(0.4 * SAMPLE_RATE)
-    return four_voices.only(kept, pause=pause)
+    return four_voices.only(kept, pause=PAUSE)
+
+
+@pytest.fixture(scope="session")
+def eight_voices(speech: Path, four_voices: Meeting) -> Meeting:
+    """Eight readers: each once, and then each again."""
+    more = _read(speech / "voices" / "four_more_voices.flac")
+    rounds = [(four_voices, slice(0, 4)), (more, slice(0, 4)), (four_voices, slice(4, 8)), (more, slice(4, 8))]
+    return join([meeting.only(meeting.turns[turns], pause=PAUSE) for meeting, turns in rounds])
+
+
+def _read(path: Path) -> Meeting:
+    return Meeting(np.concatenate(list(decode_file(path))), read_turns(path.with_suffix(".rttm")))

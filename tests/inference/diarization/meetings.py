@@ -31,6 +31,17 @@ class Meeting:
         return Meeting(np.concatenate(pieces), tuple(moved))
 
 
+def join(meetings: Iterable[Meeting]) -> Meeting:
+    """One after the other."""
+    pieces, turns, at = [], [], 0
+    for meeting in meetings:
+        seconds = at / SAMPLE_RATE
+        turns += [replace(turn, start=turn.start + seconds, end=turn.end + seconds) for turn in meeting.turns]
+        pieces.append(meeting.samples)
+        at += len(meeting.samples)
+    return Meeting(np.concatenate(pieces), tuple(turns))
+
+
 def read_turns(path: Path) -> tuple[SpeakerTurn, ...]:
     """Turns of a NIST RTTM file."""
     rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]

@@ -267,12 +267,26 @@ def test_after_all_is_forgotten_a_voice_is_a_stranger() -> None:
     assert joined(said) == [SpeakerTurn(20.0, 30.0, "S2")]
 
 
+# Real voices ---------------------------------------------------------------------------------------------------------
+
+
 @pytest.mark.xdist_group("voices")
-def test_two_real_voices_are_told_apart_live_and_at_the_end(two_voices: Meeting, listener: Listener) -> None:
+@pytest.mark.parametrize(
+    ("meeting", "found"),
+    [
+        ("two_voices", {2}),
+        ("four_voices", {4}),
+        ("eight_voices", {8, 9}),
+    ],  # one reader's first word may be a stranger's
+)
+def test_real_voices_are_told_apart_live_and_at_the_end(
+    meeting: str, found: set[int], request: pytest.FixtureRequest, listener: Listener
+) -> None:
+    spoken: Meeting = request.getfixturevalue(meeting)
     tracker = SpeakerTracker()
-    turns = joined(track(tracker, two_voices.samples, listener))
-    assert names(turns) - {None} == {"S1", "S2"}
-    assert confusion(two_voices.turns, turns) <= 0.10
+    told = joined(track(tracker, spoken.samples, listener))
     concluded = tracker.conclude().turns
-    assert names(concluded) == {"S1", "S2"}
-    assert confusion(two_voices.turns, concluded) <= 0.10
+    assert len(names(told) - {None}) in found
+    assert len(names(concluded)) in found
+    assert confusion(spoken.turns, told) <= 0.10
+    assert confusion(spoken.turns, concluded) <= 0.10
