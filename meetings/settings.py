@@ -86,6 +86,8 @@ LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("pt", "Portuguese")]
+# Ours before those of the libraries, which translate some of the same texts otherwise.
+LOCALE_PATHS = [BASE_DIR / "meetings" / "locale"]
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 TIME_ZONE = "UTC"

@@ -146,9 +146,9 @@ export class TranscriptView {
   #speakerLabel(id) {
     const label = this.makeLabel();
     label.classList.add("speaker");
-    // A name of its own direction, whichever way the paragraph runs.
-    label.dir = "auto";
     label.dataset.speaker = id;
+    // A name has a direction of its own; what stands behind it runs with the paragraph.
+    label.append(document.createElement("bdi"));
     this.#nameSpeaker(label);
     return label;
   }
@@ -159,7 +159,7 @@ export class TranscriptView {
 
   #nameSpeaker(label) {
     const name = this.speakers.displayName(label.dataset.speaker);
-    if (label.textContent !== name) label.textContent = name;
+    if (label.textContent !== name) label.firstElementChild.textContent = name;
     label.dataset.color = this.speakers.colorIndex(label.dataset.speaker);
   }
 

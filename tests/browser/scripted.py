@@ -41,7 +41,9 @@ class ScriptedServer:
 
     def open_list(self, base: str, *, meetings: tuple[Meeting, ...] = ()) -> None:
         """The page of the host's meetings; it has no socket."""
-        self._serve(f"{base}list/", "meetings/list.html", {"form": MeetingForm(), "meetings": meetings})
+        with translation.override(self.interface):
+            form = MeetingForm()
+        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": meetings})
 
     def say(self, *messages: Message) -> None:
         for message in messages:
