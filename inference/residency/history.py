@@ -44,6 +44,8 @@ class StepKind(StrEnum):
     WAKE = "wake"
     """Weights to the device, checksum included."""
     WARM_UP = "warm-up"
+    SETTLE = "settle"
+    """Taking what was loaded out of later garbage collections; once for each group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Mover:
         Raises what loaders, allocators and checks raise, MOVE_ERRORS; none of what was asleep is awake then.
         """
         coming = [member for member in self._of(group) if self._where[member.name] is not Where.AWAKE]
+        is_first = any(self._where[member.name] is Where.DISK for member in coming)
         with ExitStack() as undo:
             for member in coming:
                 pause()
@@ -76,6 +77,8 @@ class Mover:
                 pause()
                 self._timed(StepKind.WARM_UP, member, member.resident.warm_up)
             undo.pop_all()
+        if is_first:
+            self._timed(StepKind.SETTLE, None, self._memory.settle)
 
     def load_ahead(self, group: Group) -> None:
         """Loads what was never loaded; it is asleep then, or awake where all fits.
@@ -92,6 +95,7 @@ class Mover:
                 self._load(member)
                 self._timed(StepKind.SLEEP, member, member.resident.sleep)
                 self._timed(StepKind.RELEASE, None, self._memory.release)
+                self._timed(StepKind.SETTLE, None, self._memory.settle)
 
     def send_away(self, group: Group) -> None:
         """Puts the group's models to sleep and hands their memory back; nothing where all fits.
@@ -112,6 +116,7 @@ class Mover:
 
     def forget(self, group: Group) -> None:
         """Lets go of the group's models; the next `bring` loads them from disk."""
+        self._memory.unsettle()
         for member in self._of(group):
             self._forget(member)
         self._memory.release()

@@ -28,8 +28,10 @@ class Resident(Protocol):
         """What callers use. Raises NotLoaded where there is none."""
         ...
 
-    loads_on_device: bool
-    """Whether `load` takes memory of the device, as any does on a CPU."""
+    @property
+    def loads_on_device(self) -> bool:
+        """Whether `load` takes memory of the device, as any does on a CPU."""
+        ...
 
     @property
     def weights(self) -> int | None:

@@ -113,13 +113,15 @@ class CountedMemory(DeviceMemory):
 
     def __init__(self, budget: int) -> None:
         super().__init__(CPU, budget)
-        self.releases = 0
 
     def free(self) -> int | None:
         return None
 
     def release(self) -> None:
-        self.releases += 1
+        """Nothing: there is nothing to hand back."""
+
+    def settle(self) -> None:
+        """Nothing: the tests' own objects stay in collections."""
 
 
 def scripted_pool(budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0) -> ScriptedPool:

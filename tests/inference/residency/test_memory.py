@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from inference.device import CPU
@@ -56,6 +58,14 @@ def test_what_the_device_does_not_have_is_not_promised() -> None:
     memory.claim("asr", 55)
     with pytest.raises(DoesNotFit):
         memory.claim("asr", 61)
+
+
+def test_what_is_here_to_stay_is_left_out_of_collections_until_it_may_go() -> None:
+    memory = MeasuredMemory(100, None)
+    memory.settle()
+    assert gc.get_freeze_count() > 1000
+    memory.unsettle()
+    assert gc.get_freeze_count() == 0
 
 
 def test_this_machine_has_memory_and_a_budget() -> None:

@@ -105,6 +105,7 @@ def test_there_and_back() -> None:
         StepKind.KEEP_COPY,
         StepKind.WAKE,
         StepKind.WARM_UP,
+        StepKind.SETTLE,
     ]
     assert [(step.kind, step.model, step.size) for step in back.steps] == [
         (StepKind.DRAIN, "", 0),
@@ -130,9 +131,9 @@ def test_the_expected_pause_is_that_of_the_last_one_from_drain_to_captions() -> 
     assert scripted.pool.expected_s() is None
     scripted.pool.swap_to_summarization()
     scripted.pool.swap_to_transcription()
-    # The clock goes on by one each time it is read: twice for each of 15 steps, and for the records between.
-    assert scripted.pool.expected_s() == 2 * 15 + 3
-    assert scripted.pool.history.expected_swap_s(Direction.TO_SUMMARIZATION) == 2 * 8 + 2
+    # The clock goes on by one each time it is read: twice for each of 16 steps, and for the records between.
+    assert scripted.pool.expected_s() == 2 * 16 + 3
+    assert scripted.pool.history.expected_swap_s(Direction.TO_SUMMARIZATION) == 2 * 9 + 2
 
 
 def test_a_verb_whose_work_is_done_does_nothing() -> None:
@@ -153,7 +154,7 @@ def test_where_all_fits_nothing_moves_and_the_groups_take_turns() -> None:
         pass
     scripted.pool.swap_to_transcription()
     assert_captions_work_beside(scripted)
-    assert [step.kind for step in scripted.steps[3:]] == [StepKind.DRAIN, StepKind.DRAIN]
+    assert [step.kind for step in scripted.steps[4:]] == [StepKind.DRAIN, StepKind.DRAIN]
     assert scripted.pool.expected_s() is not None
 
 
