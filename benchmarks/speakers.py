@@ -3,8 +3,11 @@
 pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is what
 was first said about each moment, two seconds after it on average; `revised` what was last said about it while the
 meeting ran; `concluded` what the voices heard live tell when it has ended; `recording` the pass over a whole file.
-Speech of which it cannot be said whose it is counts as missed. Recordings are cut after three minutes. Cost is
-processor time of one thread.
+Speech of which it cannot be said whose it is counts as missed. Longer recordings are cut between two turns, after
+three minutes. Cost is processor time of one thread.
+
+`cpwer`: the captions of the recording, divided by the turns of each kind and by those of the reference, see
+`attribution`.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from django.conf import settings
 
+from benchmarks.attribution import attributed_words, captioned_words, count_errors, spoken_words
 from benchmarks.report import REPOSITORY
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
@@ -24,47 +28,74 @@ from inference.diarization.recording import diarize_recording
 from inference.diarization.tracker import SpeakerTracker, cut_turns
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.voices import VoiceListener, load_listener
+from inference.engine import Engine
 from inference.fetching import ensure_model
+from meetings.engines import load_engine
 
 if TYPE_CHECKING:
+    from meeteval.wer import CPErrorRate
     from pyannote.core import Annotation
-    from pyannote.metrics.diarization import DiarizationErrorRate
 
 Result = TypeVar("Result")
 
 AUDIO = REPOSITORY.parent / "shared" / "audio"
 FOLDERS = ("ami", "conv", "sim", "long")
-LIMIT_S = 180
+LIMIT_S = 174.3
 KINDS = ("live", "revised", "concluded", "recording")
+PERFECT = "reference_turns"
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
     """Scores all recordings in the folder `audio` that have an RTTM beside them; `quick`: the first two."""
-    from pyannote.metrics.diarization import DiarizationErrorRate
+    import torch
 
+    engine, totals = load_engine(settings.ENVIRONMENT), Totals()
     listener = load_listener(ensure_model(find_model("segmentation-campplus"), settings.ENVIRONMENT.models))
+    torch.set_num_threads(1)
     paths = [path for folder in FOLDERS for path in sorted((audio / folder).glob("*.flac"))]
-    metrics = {kind: DiarizationErrorRate(collar=0.0, skip_overlap=False) for kind in KINDS}
-    figures = {path.stem: measure(path, listener, metrics) for path in (paths[:2] if quick else paths)}
-    return {**figures, "all": {kind: _rates(metric[:]) for kind, metric in metrics.items()}}
+    figures = {path.stem: measure(path, listener, engine, totals) for path in (paths[:2] if quick else paths)}
+    return {**figures, "all": totals.figures()}
 
 
-def measure(path: Path, listener: VoiceListener, metrics: dict[str, DiarizationErrorRate]) -> dict[str, Any]:
-    """One recording; its errors are added to `metrics`."""
-    samples = np.concatenate(list(decode_file(path)))[: LIMIT_S * SAMPLE_RATE]
+class Totals:
+    """Errors of all recordings together."""
+
+    def __init__(self) -> None:
+        from pyannote.metrics.diarization import DiarizationErrorRate
+
+        self.diarization = {kind: DiarizationErrorRate(collar=0.0, skip_overlap=False) for kind in KINDS}
+        self.words: dict[str, list[CPErrorRate]] = {kind: [] for kind in (*KINDS, PERFECT)}
+
+    def figures(self) -> dict[str, Any]:
+        rates = {kind: _rates(metric[:]) for kind, metric in self.diarization.items()}
+        return {**rates, "cpwer": {kind: _percent(sum(counts[1:], counts[0])) for kind, counts in self.words.items()}}
+
+
+def measure(path: Path, listener: VoiceListener, engine: Engine, totals: Totals) -> dict[str, Any]:
+    """One recording; its errors are added to `totals`."""
+    samples = np.concatenate(list(decode_file(path)))[: round(LIMIT_S * SAMPLE_RATE)]
     seconds = len(samples) / SAMPLE_RATE
     hypotheses, live_s = timed(lambda: follow(samples, listener))
     hypotheses["recording"], recording_s = timed(lambda: list(diarize_recording([samples], listener)))
-    reference = annotation(read_rttm(path.with_suffix(".rttm"), seconds))
+    reference = read_rttm(path.with_suffix(".rttm"), seconds)
     rates = {
-        kind: _rates(metrics[kind](reference, annotation(turns), detailed=True)) for kind, turns in hypotheses.items()
+        kind: _rates(totals.diarization[kind](annotation(reference), annotation(turns), detailed=True))
+        for kind, turns in hypotheses.items()
     }
+    captions, spoken = captioned_words(samples, engine), spoken_words(path.with_suffix(".stm"), seconds)
+    words = {
+        kind: count_errors(spoken, attributed_words(captions, turns))
+        for kind, turns in {**hypotheses, PERFECT: reference}.items()
+    }
+    for kind, counted in words.items():
+        totals.words[kind].append(counted)
     return {
         "audio_s": round(seconds, 1),
-        "speakers": len(reference.labels()),
+        "speakers": len({turn.speaker for turn in reference}),
         "speakers_found": {kind: len({turn.speaker for turn in turns} - {None}) for kind, turns in hypotheses.items()},
         "cpu_s_per_audio_s": {"live": round(live_s / seconds, 3), "recording": round(recording_s / seconds, 3)},
         **rates,
+        "cpwer": {kind: _percent(counted) for kind, counted in words.items()},
     }
 
 
@@ -118,3 +149,7 @@ def _rates(components: dict[str, float]) -> dict[str, float]:
     )
     rates = {name: 100 * components[key] / components["total"] for name, key in parts}
     return {"der": round(sum(rates.values()), 1), **{name: round(rate, 1) for name, rate in rates.items()}}
+
+
+def _percent(counted: CPErrorRate) -> float:
+    return round(100 * counted.error_rate, 1)
