@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from inference.catalog import HubRepository, Model, ModelFile, Wheels, find_model
+from inference.catalog import HubRepository, Model, ModelFile, Stage, Wheels, find_model
 from inference.fetching import AccessDenied, FetchFailed, ensure_model, fetch_model
 from inference.loading import ModelCorrupt
 
@@ -144,13 +144,23 @@ def test_terms_that_must_be_accepted_are_said_and_where(models: Path, monkeypatc
         server.server_close()
 
 
-def test_an_unreachable_hub_is_reported_with_the_way_round(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("stage", "remedy"),
+    [
+        ("asr", ", or point PARLANCE_ASR_MODEL at a folder that holds a CTranslate2 Whisper"),
+        ("translation", ", or point PARLANCE_TRANSLATION_MODEL at a folder that holds an M2M100"),
+        ("speakers", r"\.$"),
+    ],
+)
+def test_an_unreachable_hub_is_reported_with_the_way_round(
+    models: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage, remedy: str
+) -> None:
     import huggingface_hub
 
     def unreachable(*arguments: object, **options: object) -> str:
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
-    from_hub = replace(MODEL, source=HubRepository("somebody/some-whisper", "main"))
-    with pytest.raises(FetchFailed, match=r"somebody/some-whisper \(ConnectionError\).*PARLANCE_ASR_MODEL"):
+    from_hub = replace(MODEL, stage=stage, source=HubRepository("somebody/some-model", "main"))
+    with pytest.raises(FetchFailed, match=rf"somebody/some-model \(ConnectionError\).*HF_TOKEN{remedy}"):
         ensure_model(from_hub, models)

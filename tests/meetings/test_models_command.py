@@ -31,6 +31,8 @@ def listed(name: str) -> list[str]:
 def test_list_says_what_is_here(whisper_base: Path) -> None:
     assert listed("whisper-base")[:6] == ["whisper-base", "asr", "starter", "here", "141", "MiB"]
     assert listed("whisper-large-v3-turbo")[:3] == ["whisper-large-v3-turbo", "asr", "gpu"]
+    for name in ("m2m100_1.2B", "m2m100_418M"):
+        assert listed(name)[:7] == [name, "translation", "gpu", "absent", "size", "unknown", "MIT"]
 
 
 def test_list_tells_absent_from_damaged(empty_machine: Path) -> None:

@@ -47,8 +47,8 @@ class Command(ParlanceCommand):
         for model in MODELS:
             size = f"{model.size / MEBIBYTE:.0f} MiB" if model.size else "size unknown"
             self.stdout.write(
-                f"{model.name:<24} {model.stage:<5} {model.profile:<8} {_presence(model, models):<8} {size:<13} "
-                f"{model.licence:<5} {model.description}; {model.source}"
+                f"{model.name:<32} {model.stage:<11} {model.profile:<8} {_presence(model, models):<8} {size:<13} "
+                f"{model.licence:<18} {model.description}; {model.source}"
             )
 
     def _fetch(self, model: Model, models: Path, *, force: bool) -> None:
