@@ -1,5 +1,6 @@
 /** The host page. */
 import { Alarm } from "./alarm.js";
+import { Corrections } from "./corrections.js";
 import { CaptionFeed } from "./feed.js";
 import { FrameStore } from "./frame-store.js";
 import { UnsavedFrames } from "./frames.js";
@@ -101,11 +102,11 @@ function offerTakeover(socket, claim, controls) {
 
 /** What the host knows better than the models. */
 function takeCorrections(socket, feed) {
-  new SpeakerCard(find("speakers"), feed, socket);
-  new LineDialog(find("lines"), find("captions"), feed, socket);
-  const spoken = new SpokenLanguage(find("spoken"), socket);
+  const corrections = new Corrections(socket, feed, find("speaker-answer"));
+  new SpeakerCard(find("speakers"), feed, corrections);
+  new LineDialog(find("lines"), find("captions"), feed, corrections);
+  const spoken = new SpokenLanguage(find("spoken"), corrections);
   socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && spoken.update(detail));
-  // What is corrected goes over the host's socket, and that is closed for good.
   feed.addEventListener("state", ({ detail }) => {
     if (detail === "ended") for (const name of ["speakers", "spoken"]) find(name).hidden = true;
   });

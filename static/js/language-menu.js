@@ -13,8 +13,8 @@ export class LanguageMenu extends EventTarget {
    */
   constructor(element, socket, asked) {
     super();
-    this.element = element;
     this.socket = socket;
+    this.label = element.querySelector("label");
     this.select = element.querySelector("select");
     this.answer = element.querySelector("[data-language-answer]");
     this.chosen = asked ?? sessionStorage.getItem(KEY) ?? "";
@@ -24,7 +24,7 @@ export class LanguageMenu extends EventTarget {
 
   /** @param {string[]} codes what the server offers @param {string} spoken "auto" where it is detected */
   offer(codes, spoken) {
-    this.element.hidden = codes.every((code) => code === spoken);
+    this.label.hidden = codes.every((code) => code === spoken);
     const original = new Option(gettext("Original"), "");
     this.select.replaceChildren(original, ...codes.map(languageOption));
     if (!codes.includes(this.chosen)) this.chosen = "";

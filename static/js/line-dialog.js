@@ -5,14 +5,14 @@ import { speakerOf } from "./speakers.js";
 export class LineDialog {
   /**
    * @param {HTMLDialogElement} dialog @param {HTMLElement} container of the captions
-   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./feed.js").CaptionFeed} feed @param {import("./corrections.js").Corrections} corrections
    */
-  constructor(dialog, container, feed, socket) {
+  constructor(dialog, container, feed, corrections) {
     this.dialog = dialog;
     this.list = dialog.querySelector("[data-line-list]");
     this.store = feed.store;
     this.speakers = feed.speakers;
-    this.socket = socket;
+    this.corrections = corrections;
     container.addEventListener("click", (event) => this.#clicked(event));
     dialog.addEventListener("close", () => dialog.returnValue === "save" && this.#save());
   }
@@ -22,7 +22,7 @@ export class LineDialog {
     const line = target.closest("[data-segment]");
     const paragraph = target.closest("p");
     if (paragraph === null || !(line || target.closest("button")) || !document.getSelection().isCollapsed) return;
-    if (this.speakers.listed.length === 0) return;
+    if (this.speakers.listed.length === 0 || !this.corrections.isOpen) return;
     const segments = [...paragraph.querySelectorAll("[data-segment]")].map((element) => element.dataset.segment);
     this.#open(segments, line?.dataset.segment ?? segments[0]);
   }
@@ -61,7 +61,7 @@ export class LineDialog {
 
   #save() {
     for (const { name, value, dataset } of this.list.querySelectorAll("select")) {
-      if (value !== dataset.before) this.socket.send({ type: "assign_speaker", segment: name, speaker: value });
+      if (value !== dataset.before) this.corrections.send({ type: "assign_speaker", segment: name, speaker: value });
     }
   }
 }

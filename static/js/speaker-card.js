@@ -5,17 +5,17 @@ import { speakerOf } from "./speakers.js";
 export class SpeakerCard {
   /**
    * @param {HTMLElement} card holds the data-speaker-… elements of templates/meetings/_speakers.html
-   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./feed.js").CaptionFeed} feed @param {import("./corrections.js").Corrections} corrections
    */
-  constructor(card, feed, socket) {
+  constructor(card, feed, corrections) {
     this.speakers = feed.speakers;
-    this.socket = socket;
-    for (const name of ["list", "row", "count", "answer", "none"]) this[name] = card.querySelector(`[data-speaker-${name}]`);
+    this.corrections = corrections;
+    for (const name of ["list", "row", "count", "none"]) this[name] = card.querySelector(`[data-speaker-${name}]`);
     /** Elements by speaker. */
     this.rows = new Map();
     this.speakers.addEventListener("change", () => this.#draw());
     feed.addEventListener("caption", ({ detail }) => this.#heard(detail));
-    feed.addEventListener("error", ({ detail }) => detail.code === "unfit_correction" && this.#refused(detail.message));
+    corrections.addEventListener("refused", () => this.#draw());
     this.count.addEventListener("change", () => this.#expect());
   }
 
@@ -67,7 +67,7 @@ export class SpeakerCard {
 
   #rename(speaker, input) {
     input.value = input.value.trim();
-    this.#send({ type: "rename_speaker", speaker, name: input.value });
+    this.corrections.send({ type: "rename_speaker", speaker, name: input.value });
   }
 
   #merge(speaker, select) {
@@ -75,23 +75,11 @@ export class SpeakerCard {
     select.value = "";
     const names = { one: this.speakers.displayName(speaker), other: this.speakers.displayName(into) };
     const question = gettext("Are {one} and {other} the same person? They become one; this cannot be undone.", names);
-    if (into && window.confirm(question)) this.#send({ type: "merge_speakers", speaker, into });
+    if (into && window.confirm(question)) this.corrections.send({ type: "merge_speakers", speaker, into });
   }
 
   #expect() {
     if (!this.count.reportValidity()) return;
-    this.#send({ type: "expect_speakers", count: this.count.value === "" ? null : Number(this.count.value) });
-  }
-
-  #send(correction) {
-    const isSent = this.socket.send(correction);
-    this.answer.textContent = isSent ? "" : gettext("There is no connection: this was not saved.");
-    if (!isSent) this.#draw();
-  }
-
-  /** The server's sentence, and the truth back in the fields. */
-  #refused(sentence) {
-    this.answer.textContent = sentence;
-    this.#draw();
+    this.corrections.send({ type: "expect_speakers", count: this.count.value === "" ? null : Number(this.count.value) });
   }
 }

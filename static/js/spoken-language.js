@@ -5,10 +5,10 @@ import { languageName } from "./languages.js";
 export class SpokenLanguage {
   /**
    * @param {HTMLElement} card holds the data-spoken-… elements of templates/meetings/_spoken.html
-   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./corrections.js").Corrections} corrections
    */
-  constructor(card, socket) {
-    this.socket = socket;
+  constructor(card, corrections) {
+    this.corrections = corrections;
     for (const name of ["language", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
     this.detected = null;
     /** Pairs of set and heard that the host wants to keep: asked once is enough. */
@@ -35,7 +35,7 @@ export class SpokenLanguage {
   }
 
   #set(language) {
-    this.socket.send({ type: "set_language", language });
+    this.corrections.send({ type: "set_language", language });
     this.language.value = language;
     this.#ask(null);
   }

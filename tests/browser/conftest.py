@@ -85,11 +85,12 @@ def module_server() -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, module_server: str) -> Iterator[Page]:
-    """An empty page beside the modules; an error that nobody catches fails the test."""
+    """An empty page beside the modules; an error that nobody catches fails the test, and what the policy refuses."""
     context = browser.new_context()
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
     page.goto(module_server)
     yield page
     context.close()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import translation
@@ -17,6 +18,9 @@ from meetings.models import SPEAKER_COLORS, Meeting
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
 POLL_MS = 20
+POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].items())
+"""What the real pages may do."""
+
 Message = dict[str, Any]
 
 
@@ -68,7 +72,8 @@ class ScriptedServer:
     def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):
             html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
-        self.page.route(url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        headers = {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
+        self.page.route(url, lambda route: route.fulfill(body=html, headers=headers))
         self.page.goto(url)
 
     def _connected(self, socket: WebSocketRoute) -> None:

@@ -145,6 +145,12 @@ class TestLines:
         wait_for(server, {"type": "assign_speaker", "segment": "00000003", "speaker": "S1"})
         expect(label).to_be_focused()
 
+    def test_after_the_meeting_nothing_can_be_corrected(self, read: Page, server: ScriptedServer) -> None:
+        server.say({"type": "notice", "state": "ended", "message": "The meeting has ended."})
+        expect(read.get_by_role("heading", name="Speakers")).to_be_hidden()
+        read.locator("[data-captions]").get_by_text("Hi.").click()
+        expect(read.get_by_role("heading", name="Who said it?")).to_be_hidden()
+
     def test_escape_changes_nothing(self, read: Page, server: ScriptedServer) -> None:
         read.locator("[data-captions]").get_by_text("Hi.").click()
         read.get_by_label("Hi.").select_option("Speaker 2")

@@ -116,6 +116,24 @@ def test_a_language_that_is_not_offered_is_said(viewer: Page, server: ScriptedSe
     expect(viewer.locator("[data-connection]")).to_have_text("This meeting no longer exists.")
 
 
+def test_a_link_may_ask_for_a_language_and_the_original(page: Page, module_server: str, server: ScriptedServer) -> None:
+    server.open_viewer(module_server, query="lang=pt&original=1")
+    assert server.wait_for_socket(1)["lang"] == "pt"
+    server.say(hello(languages=LANGUAGES), translated(1, "Yes.", "Sim."))
+    expect(text(page)).to_have_text("Sim.")
+    expect(page.locator("[data-captions] .original")).to_be_visible()
+
+
+def test_a_link_may_ask_in_vain(page: Page, module_server: str, server: ScriptedServer) -> None:
+    server.open_viewer(module_server, query="lang=es")
+    sentence = "Spanish is not available with the starter models."
+    server.say(hello(), {"type": "error", "code": "language_unavailable", "message": sentence}, caption(1, "Yes."))
+    expect(page.locator(".language [role=status]")).to_have_text(sentence)
+    expect(page.locator(".language [role=status]")).to_be_visible()
+    expect(text(page)).to_have_text("Yes.")
+    expect(page.locator(".language-tag")).to_have_count(0)
+
+
 def test_right_to_left(viewer: Page, server: ScriptedServer) -> None:
     menu(viewer).select_option("ar")
     server.say(speaker(1, "Ana"), caption(1, "Good morning.", speaker="S1"))
