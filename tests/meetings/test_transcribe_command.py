@@ -12,9 +12,13 @@ import pytest
 import soundfile
 from django.core.management import CommandError, call_command
 
-from inference.audio import SAMPLE_RATE
+from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
+from inference.diarization.clustering import SpeakerHint
 from inference.fetching import ensure_model
+from inference.session import SessionConfig
+from meetings.management.commands.transcribe import read_wishes
+from meetings.transcription import Wishes
 
 CLIP = "lobster_24s"
 MAX_WORD_ERROR_RATE = 0.2
@@ -114,6 +118,35 @@ def test_a_text_format_is_in_the_language_of_the_translation_and_names_voices(
     assert "chicken" in text
 
 
+def test_a_bilingual_recording_is_translated_both_ways(whisper_base: Path, speech: Path, tmp_path: Path) -> None:
+    english = np.concatenate(list(decode_file(speech / f"{CLIP}.flac")))[163_000:238_000]
+    portuguese = np.concatenate(list(decode_file(speech / "portuguese" / "ufpalign_coxinha.flac")))
+    path = tmp_path / "both.wav"
+    soundfile.write(path, np.concatenate([english, np.zeros(SAMPLE_RATE), portuguese]), SAMPLE_RATE)
+    options = ("--language", "en,pt", "--translate", "pt,en", "--no-speakers", "--format", "json")
+    captions = json.loads(transcribe(path, *options))["captions"]
+    assert [(caption["language"], list(caption["translations"])) for caption in captions] == [
+        ("en", ["pt"]),
+        ("pt", ["en"]),
+    ]
+    assert captions[1]["text"] == "Eu quero uma coxinha de frango."
+
+
+@pytest.mark.parametrize(
+    ("options", "wishes"),
+    [
+        ({}, Wishes(SessionConfig(None))),
+        ({"language": "pt", "translate": "en"}, Wishes(SessionConfig("pt"), ("en",))),
+        ({"language": "en, pt,en", "translate": "pt,en"}, Wishes(SessionConfig(None, ("en", "pt")), ("pt", "en"))),
+        ({"vocabulary": " Ana, ,Bo "}, Wishes(SessionConfig(None, vocabulary=("Ana", "Bo")))),
+        ({"speakers": 2}, Wishes(SessionConfig(None), speakers=SpeakerHint(2, 2))),
+    ],
+)
+def test_options_become_wishes(options: dict[str, object], wishes: Wishes) -> None:
+    defaults = {"language": "auto", "translate": "", "vocabulary": "", "speakers": None}
+    assert read_wishes(defaults | options, "json") == wishes
+
+
 def test_silence_has_no_captions_and_no_language(
     whisper_base: Path, voice_models: Path, quiet: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +192,8 @@ def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sent
         (("--speakers", "0"), "--speakers is 0; use 1 to 20"),
         (("--summary",), "Summaries come with a later release"),
         (("--language", "klingon"), "'klingon' is no language code"),
+        (("--language", "en,tlh"), "'tlh' is no language code"),
+        (("--language", "es,fr", "--translate", "pt"), r"^Portuguese is not available with the starter models\.$"),
         (("-o", "/nowhere/out.txt"), "There is no folder /nowhere"),
     ],
 )

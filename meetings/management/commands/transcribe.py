@@ -41,7 +41,12 @@ class Command(ParlanceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", type=Path)
-        parser.add_argument("--language", default=AUTO, metavar="CODE", help="spoken language; default: detected")
+        parser.add_argument(
+            "--language",
+            default=AUTO,
+            metavar="CODE[,CODE]",
+            help="spoken language; with several each utterance is in one of them; default: detected among all",
+        )
         parser.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
         parser.add_argument(
             "--translate",
@@ -74,31 +79,52 @@ class Command(ParlanceCommand):
 
 def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
     """What the options ask for. Raises CommandError with a sentence where that cannot be had."""
-    language: str = options["language"]
-    if language != AUTO and language not in LANGUAGES:
-        raise CommandError(
-            f"{language!r} is no language code; use {AUTO} or one such as en, pt, es.", returncode=BAD_INPUT
-        )
+    spoken = _spoken(options["language"])
     terms = tuple(term.strip() for term in options["vocabulary"].split(",") if term.strip())
-    session = SessionConfig(language=None if language == AUTO else language, vocabulary=terms)
-    return Wishes(session, _targets(options["translate"], language, format_name), _hint(options["speakers"]))
+    is_fixed = len(spoken) == 1
+    session = SessionConfig(spoken[0] if is_fixed else None, allowed=() if is_fixed else spoken, vocabulary=terms)
+    return Wishes(session, _targets(options["translate"], spoken, format_name), _hint(options["speakers"]))
 
 
-def _targets(value: str, language: str, format_name: str) -> tuple[str, ...]:
-    """The languages to translate into, each of which captions in `language` can be read in."""
-    targets = tuple(dict.fromkeys(code.strip() for code in value.split(",") if code.strip()))
+def _spoken(value: str) -> tuple[str, ...]:
+    """The languages that may be spoken; none: any."""
+    codes = _codes(value)
+    if codes == (AUTO,):
+        return ()
+    for code in codes:
+        if code not in LANGUAGES:
+            raise CommandError(
+                f"{code!r} is no language code; use {AUTO} or some such as en, pt, es.", returncode=BAD_INPUT
+            )
+    return codes
+
+
+def _targets(value: str, spoken: tuple[str, ...], format_name: str) -> tuple[str, ...]:
+    """The languages to translate into, each of which something that is spoken can be read in."""
+    targets = _codes(value)
     for target in targets:
-        if target == language:
-            name = language_name(target)
-            raise CommandError(f"{name} is what is spoken; leave it out of --translate.", returncode=BAD_INPUT)
-        if target not in offered_targets(settings.ENVIRONMENT, language):
-            raise CommandError(refusal(settings.ENVIRONMENT, language, target), returncode=BAD_INPUT)
+        _require_offer(target, spoken)
     if len(targets) > 1 and format_name in ONE_LANGUAGE:
         raise CommandError(
             f"A {format_name} file is in one language; use --format json, or give --translate one code.",
             returncode=BAD_INPUT,
         )
     return targets
+
+
+def _require_offer(target: str, spoken: tuple[str, ...]) -> None:
+    if spoken == (target,):
+        raise CommandError(
+            f"{language_name(target)} is what is spoken; leave it out of --translate.", returncode=BAD_INPUT
+        )
+    environment = settings.ENVIRONMENT
+    if not any(target in offered_targets(environment, source) for source in spoken or (AUTO,)):
+        source = spoken[0] if len(spoken) == 1 else AUTO
+        raise CommandError(refusal(environment, source, target), returncode=BAD_INPUT)
+
+
+def _codes(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(code.strip() for code in value.split(",") if code.strip()))
 
 
 def _hint(speakers: int | None) -> SpeakerHint | None:
