@@ -40,7 +40,7 @@ class State(StrEnum):
     """Captions could not be brought back; `swap_to_transcription` tries again, and so does a new process."""
 
 
-class UnknownModel(LookupError):
+class NoSuchModel(LookupError):
     """The pool has no model of that name."""
 
 
@@ -126,11 +126,11 @@ class ModelPool:
         for a model that is away; a thread that swaps itself must not wait.
 
         Raises:
-            UnknownModel: the pool has none of that name.
+            NoSuchModel: the pool has none of that name.
             ModelAsleep: it is away, and did not come back in time.
         """
         if name not in self._members:
-            raise UnknownModel(f"No model is called {name!r}; the pool has {', '.join(self._members)}.")
+            raise NoSuchModel(f"No model is called {name!r}; the pool has {', '.join(self._members)}.")
         member = self._members[name]
         with self._gate.enter(member.need.group, name, wait_s=wait_s):
             yield member.resident.model

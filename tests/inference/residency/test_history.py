@@ -34,6 +34,13 @@ def test_swaps_are_expected_by_direction_and_from_completed_ones() -> None:
     assert [record.seconds for record in history] == [2.0, 3.0, 9.0, 7.0]
 
 
+def test_long_ago_does_not_count() -> None:
+    history = SwapHistory()
+    for seconds in (100.0,) * 50 + (1.0,) * 20:
+        history.add(swap(seconds))
+    assert history.expected_swap_s(Direction.TO_SUMMARIZATION) == 1.0
+
+
 def test_a_record_adds_up_its_steps() -> None:
     steps = (
         Step(StepKind.SLEEP, "asr", 0.25, 1_000_000_000),

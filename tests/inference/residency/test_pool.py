@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -12,7 +13,7 @@ from inference.residency.gate import DrainTimeout, ModelAsleep, ModelInUse, Swap
 from inference.residency.history import Direction, Outcome, StepKind
 from inference.residency.mover import Where
 from inference.residency.plan import DoesNotFit, Residency
-from inference.residency.pool import CaptionsLost, ModelPool, State, SwapFailed, SwapUnderWay, UnknownModel
+from inference.residency.pool import CaptionsLost, ModelPool, NoSuchModel, State, SwapFailed, SwapUnderWay
 from tests.inference.residency.doubles import AMPLE, ScriptedFailure, ScriptedPool, scripted_pool, started_pool
 
 LONG_S = 30.0
@@ -80,6 +81,15 @@ def test_preparing_leaves_the_loading_to_the_first_swap_where_there_is_none() ->
     scripted["summary"].loads_on_device = False
     scripted.pool.prepare()
     assert scripted["summary"].calls == ["load", "keep_copy", "sleep"]
+    assert_captions_work(scripted)
+
+
+def test_a_summariser_that_cannot_be_prepared_takes_no_memory() -> None:
+    scripted = started_pool(165, choice="swap")
+    scripted["summary"].fail("keep_copy")
+    with pytest.raises(ScriptedFailure):
+        scripted.pool.prepare()
+    assert not scripted["summary"].is_loaded
     assert_captions_work(scripted)
 
 
@@ -179,7 +189,7 @@ def assert_captions_work_beside(scripted: ScriptedPool) -> None:
 
 
 def test_an_unknown_model_is_named() -> None:
-    with pytest.raises(UnknownModel, match=r"'ars'.*asr, translation, summary, bridge"), started_pool().pool.use("ars"):
+    with pytest.raises(NoSuchModel, match=r"'ars'.*asr, translation, summary, bridge"), started_pool().pool.use("ars"):
         pass
 
 
@@ -306,6 +316,7 @@ def test_a_summariser_that_fails_where_all_fits_gives_captions_back(method: str)
     with pytest.raises(SwapFailed):
         scripted.pool.swap_to_summarization()
     assert_captions_work(scripted)
+    assert "sleep" not in scripted["summary"].calls
     del scripted["summary"].failing[method]
     scripted.pool.swap_to_summarization()
     assert scripted.awake() == {*STACK, "summary"}
@@ -373,6 +384,28 @@ def test_captions_that_cannot_be_had_are_lost_until_they_can() -> None:
     scripted["asr"].failing.clear()
     scripted.pool.swap_to_transcription()
     assert_captions_work(scripted)
+    assert scripted.pool.expected_s() is None
+
+
+def test_what_a_failed_wake_had_allocated_is_gone_before_captions_need_the_room() -> None:
+    scripted = started_pool()
+    allocated: list[weakref.ref[Block]] = []
+
+    def allocate_and_fail() -> None:
+        block = Block()
+        allocated.append(weakref.ref(block))
+        raise ScriptedFailure("out of memory")
+
+    scripted["summary"].meanwhile["wake"] = allocate_and_fail
+    scripted["asr"].meanwhile["wake"] = lambda: left.append(allocated[0]())
+    left: list[Block | None] = []
+    with pytest.raises(SwapFailed):
+        scripted.pool.swap_to_summarization()
+    assert left == [None]
+
+
+class Block:
+    """Stands for memory of the device."""
 
 
 def test_what_nobody_foresaw_still_gives_captions_back() -> None:
