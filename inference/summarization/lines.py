@@ -1,0 +1,142 @@
+"""Spoken sentences fit to be read: captions put together to sentences, without fillers, repeats and asides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+
+from inference.summarization.summary import SpokenLine
+from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
+from inference.translation.sentences import SPACELESS, split_sentences
+
+LONGEST = 300
+"""Characters of a sentence; speech without full stops is cut behind a clause."""
+LONGEST_GAP_S = 2.0
+"""Between captions of one sentence."""
+MOST_CAPTIONS = 3
+"""Of one sentence: what goes on for longer was not punctuated."""
+
+_ASIDE = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|<[^<>]*>|\((?:laugh\w*|risos?|inaudible|inaudível)\)", re.IGNORECASE)
+_MARKUP = re.compile(r"[<>|{}\[\]`\x00-\x1f]+")
+"""Nothing that a chat template or a delimiter could be made of."""
+_FILLER = re.compile(
+    r"\b(?:u[hm]+|e[rh]m?|h[mu]+m*|mm+(?:[- ]?hmm*)?|uh[- ]huh|ah+n?|ahã|éh?m|you know|i mean|sabe)\b[,.]?\s*(?![?])"
+    r"|(?<=\s)(?:like|tipo),\s",
+    re.IGNORECASE,
+)
+_REPEAT = re.compile(r"(?<![\w'’])(\w[\w']*(?:\s+\w[\w']*){0,2})((?:[,\s]+\1)+)\b", re.IGNORECASE)
+_FRAGMENT = re.compile(r"(?<![\w'’])([^\W\d_]{1,4})(?:\s+\1)*\s+(?=\1\w)", re.IGNORECASE)
+"""The beginning of a word before the word; short words are often such a beginning ("the theme") and stay."""
+_OPENING = re.compile(
+    r"^(?:(?:so|and|but|okay|ok|yeah|yep|oh|alright|anyway|então|e|mas|tá|né|aí)[,.]?\s+"
+    r"|(?:well|yes|no|now|right|all right|bom|bem|sim|não|olha|certo|ah)[,.]\s+)+(?=\w+\W+\w+)",
+    re.IGNORECASE,
+)
+"""What may also be part of what is said, such as "no", only goes with a comma behind it."""
+_ENDS = re.compile(r"[.!?…][\"'”’»)\]]*$")
+
+
+_SHORT_WORDS = frozenset().union(*FUNCTION_WORDS.values())
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """One sentence as it was said, and where."""
+
+    text: str
+    """Tidied; every word of it is a word of the captions."""
+    segments: tuple[str, ...]
+    speaker: str | None
+    name: str | None
+    language: str
+    place: int
+    """Its number in the meeting's new lines."""
+
+    @cached_property
+    def content(self) -> frozenset[str]:
+        """The stems of its content words."""
+        return frozenset(content_stems(self.text, self.language))
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of all its words."""
+        return frozenset(all_stems(self.text, self.language))
+
+    @property
+    def length(self) -> int:
+        """Words."""
+        return len(words_of(self.text))
+
+
+def sentences_of(lines: Sequence[SpokenLine]) -> list[Sentence]:
+    """The sentences of `lines` in their order, those that hold no word left out."""
+    found = [sentence for turn in _turns(lines) for sentence in _split(turn)]
+    return [
+        Sentence(text, segments, first.speaker, first.name, first.language, place)
+        for place, (text, segments, first) in enumerate(found)
+    ]
+
+
+def tidy(text: str) -> str:
+    """`text` without asides, fillers, repeated words, and what only opens a turn; it begins with a capital.
+
+    No word is added and none is changed but for its first letter.
+    """
+    text = _FILLER.sub("", clean(text))
+    text = _REPEAT.sub(r"\1", _FRAGMENT.sub(_unless_word, text))
+    text = _OPENING.sub("", text.strip(" ,;-–"))
+    text = re.sub(r"\s+([,.?!;:])", r"\1", " ".join(text.split()))
+    return text[:1].upper() + text[1:]
+
+
+def _unless_word(fragment: re.Match[str]) -> str:
+    return fragment.group(0) if fragment.group(1).lower() in _SHORT_WORDS else ""
+
+
+def clean(text: str) -> str:
+    """`text` on one line, without asides and without anything that a delimiter could be made of."""
+    return " ".join(_MARKUP.sub(" ", _ASIDE.sub(" ", text)).split())
+
+
+def _turns(lines: Sequence[SpokenLine]) -> Iterator[list[SpokenLine]]:
+    """Captions that may share a sentence."""
+    turn: list[SpokenLine] = []
+    for line in lines:
+        if turn and not _goes_on(turn, line):
+            yield turn
+            turn = []
+        turn.append(line)
+    if turn:
+        yield turn
+
+
+def _goes_on(turn: Sequence[SpokenLine], line: SpokenLine) -> bool:
+    last = turn[-1]
+    return (
+        len(turn) < MOST_CAPTIONS
+        and (last.speaker, last.language) == (line.speaker, line.language)
+        and line.start - last.end <= LONGEST_GAP_S
+        and not _ENDS.search(last.text.strip())
+    )
+
+
+def _split(turn: Sequence[SpokenLine]) -> Iterator[tuple[str, tuple[str, ...], SpokenLine]]:
+    space = "" if turn[0].language in SPACELESS else " "
+    texts = [" ".join(line.text.split()) for line in turn]
+    ends = list(accumulate(len(text) + len(space) for text in texts))
+    whole, start = space.join(texts), 0
+    for sentence in split_sentences(whole, longest=LONGEST):
+        start = whole.index(sentence, start)
+        end = start + len(sentence)
+        segments = tuple(
+            line.segment
+            for line, first, last in zip(turn, [0, *ends], ends, strict=False)
+            if first < end and start < last - len(space)
+        )
+        start = end
+        text = tidy(sentence)
+        if words_of(text) and segments:
+            yield text, segments, turn[0]

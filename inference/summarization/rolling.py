@@ -1,0 +1,58 @@
+"""The running notes: what was noted stays, what is new is added, nothing is told twice, and there is never too much."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
+
+from inference.summarization.selection import alike
+from inference.summarization.summary import Item, Kind, Summary
+from inference.summarization.words import content_stems
+
+MOST_ITEMS = {Kind.TOPIC: 8, Kind.DECISION: 10, Kind.ACTION: 12, Kind.QUESTION: 6}
+"""Of a meeting, however long."""
+ORDER = tuple(Kind)
+
+
+def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: float, language: str) -> Summary:
+    """`notes` with `items`; topics first, then decisions, actions and questions, each in the order they were said."""
+    kept = list(notes.items) if notes else []
+    for item in items:
+        _add(kept, item, language)
+    bounded = tuple(item for kind in ORDER for item in _bounded([i for i in kept if i.kind is kind], kind, language))
+    start = min(notes.from_s, from_s) if notes else from_s
+    return Summary(start, max(to_s, start), language, prose(bounded), bounded)
+
+
+def prose(items: Sequence[Item]) -> str:
+    """The topics as one paragraph."""
+    return " ".join(_ended(item.text) for item in items if item.kind is Kind.TOPIC)
+
+
+def _add(kept: list[Item], item: Item, language: str) -> None:
+    """What says the same as a kept item only adds its captions to it."""
+    stems = frozenset(content_stems(item.text, language))
+    for place, other in enumerate(kept):
+        if other.kind is item.kind and alike(stems, frozenset(content_stems(other.text, language))):
+            kept[place] = replace(other, segments=tuple(dict.fromkeys((*other.segments, *item.segments))))
+            return
+    kept.append(item)
+
+
+def _bounded(items: list[Item], kind: Kind, language: str) -> list[Item]:
+    """As many as `MOST_ITEMS`: what shares most words with another item goes first, the earlier of the two."""
+    stems = [frozenset(content_stems(item.text, language)) for item in items]
+    places = set(range(len(items)))
+    while len(places) > MOST_ITEMS[kind]:
+        one, _ = max(combinations(sorted(places), 2), key=lambda pair: _likeness(stems[pair[0]], stems[pair[1]]))
+        places.discard(one)
+    return [items[place] for place in sorted(places)]
+
+
+def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / max(1, len(one | other))
+
+
+def _ended(text: str) -> str:
+    return text if text[-1:] in ".!?…" else f"{text}."

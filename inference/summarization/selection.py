@@ -1,0 +1,104 @@
+"""What a summary will be about: the central sentences of every stretch, and what was decided, promised and asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from inference.summarization.centrality import centralities, stretches, weigh
+from inference.summarization.cues import kind_of
+from inference.summarization.lines import Sentence
+from inference.summarization.steering import without_steering
+from inference.summarization.summary import Kind
+
+WORDS_A_STRETCH = 350
+"""About two and a half minutes of talk."""
+MOST_STRETCHES = 8
+"""Of one run, however long: it bounds what is asked of the model."""
+SENTENCES_A_TOPIC = 5
+WORDS_A_TOPIC = 110
+LEAST_CONTENT = 3
+"""Content words of a sentence that a topic may rest on."""
+LONGEST = 40
+"""Words of such a sentence: longer ones are talk without full stops."""
+MOST_ITEMS = {Kind.DECISION: 4, Kind.ACTION: 5, Kind.QUESTION: 3}
+"""Of one run."""
+ALIKE = 0.6
+"""Jaccard index of content stems from which two sentences say the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one item will be written from."""
+
+    kind: Kind
+    sentences: tuple[Sentence, ...]
+    """In their order."""
+    best: Sentence
+    """The one to quote where nothing can be written."""
+
+
+def select(sentences: Sequence[Sentence], language: str) -> list[Evidence]:
+    """Topics in their order, then decisions, actions and questions; only sentences in `language` make topics."""
+    meant = without_steering(sentences)
+    if not meant:
+        return []
+    weights = weigh(meant)
+    count = min(MOST_STRETCHES, max(1, round(sum(sentence.length for sentence in meant) / WORDS_A_STRETCH)))
+    parts = stretches(meant, weights, count)
+    ranks = {
+        meant[place].place: rank for part in parts for place, rank in zip(part, _ranks(part, weights), strict=True)
+    }
+    topics = (_topic([meant[place] for place in part], language, ranks) for part in parts)
+    return [*(topic for topic in topics if topic), *_cued(meant, ranks)]
+
+
+def _ranks(part: range, weights: Any) -> list[float]:
+    """Centrality inside of a stretch; 1 is the mean, however long it is."""
+    return [float(rank) * len(part) for rank in centralities(weights[part.start : part.stop])]
+
+
+def alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Whether two sets of content stems say the same."""
+    return len(one & other) >= ALIKE * len(one | other) and bool(one)
+
+
+def _topic(stretch: Sequence[Sentence], language: str, ranks: dict[int, float]) -> Evidence | None:
+    fit = [sentence for sentence in stretch if _is_telling(sentence) and sentence.language == language]
+    chosen: list[Sentence] = []
+    for sentence in sorted(fit, key=lambda sentence: (-_worth(sentence, ranks), sentence.place)):
+        words = sum(other.length for other in chosen) + sentence.length
+        if words <= WORDS_A_TOPIC and not any(alike(sentence.content, other.content) for other in chosen):
+            chosen.append(sentence)
+        if len(chosen) == SENTENCES_A_TOPIC:
+            break
+    if not chosen:
+        return None
+    return Evidence(Kind.TOPIC, tuple(sorted(chosen, key=lambda sentence: sentence.place)), chosen[0])
+
+
+def _is_telling(sentence: Sentence) -> bool:
+    return len(sentence.content) >= LEAST_CONTENT and sentence.length <= LONGEST
+
+
+def _worth(sentence: Sentence, ranks: dict[int, float]) -> float:
+    """Centrality; a question says less about a topic than an answer, and a short sentence less than a full one."""
+    asks = 0.5 if sentence.text.endswith("?") else 1.0
+    return ranks[sentence.place] * asks * min(1.0, len(sentence.content) / 6)
+
+
+def _cued(sentences: Sequence[Sentence], ranks: dict[int, float]) -> list[Evidence]:
+    """The most central ones of every kind, in their order; the same thing once."""
+    kept: dict[Kind, list[Sentence]] = {kind: [] for kind in MOST_ITEMS}
+    for sentence in sorted(sentences, key=lambda sentence: (-ranks[sentence.place], sentence.place)):
+        kind = kind_of(sentence) if sentence.length <= LONGEST else None
+        if kind is None or len(kept[kind]) == MOST_ITEMS[kind]:
+            continue
+        if not any(alike(sentence.content, other.content) for other in kept[kind]):
+            kept[kind].append(sentence)
+    return [
+        Evidence(kind, (sentence,), sentence)
+        for kind, found in kept.items()
+        for sentence in sorted(found, key=lambda sentence: sentence.place)
+    ]

@@ -1,0 +1,114 @@
+"""The two summarisers: one that quotes, and one whose chat model writes the topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from inference.summarization.chat import Answer, ChatModel, Speed
+from inference.summarization.cues import owner_of
+from inference.summarization.lines import sentences_of
+from inference.summarization.prompts import ANSWER_TOKENS, ask
+from inference.summarization.rolling import join
+from inference.summarization.selection import Evidence, select
+from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.writing import quote, write
+
+BATCH = 4
+"""Topics that the model writes at once."""
+SELECTION_S = 0.5
+"""To choose from ten minutes of talk, about."""
+UNMEASURED = Speed(prompt_token_s=0.01, step_s=0.25)
+"""Of a model that has not answered yet: SmolLM2 135M on two busy cores."""
+
+Clock = Callable[[], float]
+
+
+class ExtractiveSummarizer:
+    """`Summarizer` that quotes the most central sentences; needs no model and next to no time."""
+
+    label = "quotations"
+
+    def expected_s(self, request: SummaryRequest) -> float:
+        """See `Summarizer.expected_s`."""
+        return SELECTION_S
+
+    def summarize(
+        self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
+    ) -> Summary:
+        """See `Summarizer.summarize`; takes a moment, whatever `within_s`."""
+        chosen = _choose(request)
+        return _finish(request, [quote(topic) for topic in chosen.topics], chosen.quoted, is_cancelled)
+
+
+class ChatSummarizer:
+    """`Summarizer` whose model writes each topic from its most central sentences; all other items are quoted.
+
+    What was decided, promised and asked is not given to the model: there every word counts.
+    """
+
+    def __init__(self, model: ChatModel, *, clock: Clock = time.monotonic) -> None:
+        self.model = model
+        self.label = model.label
+        self._clock = clock
+
+    def expected_s(self, request: SummaryRequest) -> float:
+        """See `Summarizer.expected_s`."""
+        topics = _choose(request).topics
+        tokens = self.model.count_tokens([ask(topic.sentences, request.language) for topic in topics])
+        batches = -(-len(topics) // BATCH)
+        return SELECTION_S + (self.model.speed or UNMEASURED).expected_s(tokens, batches * ANSWER_TOKENS)
+
+    def summarize(
+        self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
+    ) -> Summary:
+        """See `Summarizer.summarize`."""
+        until = self._clock() + within_s
+        chosen = _choose(request)
+        answers = self._answers(chosen.topics, request.language, lambda: is_cancelled() or self._clock() >= until)
+        written = [write(topic, answer) for topic, answer in zip(chosen.topics, answers, strict=True)]
+        return _finish(request, written, chosen.quoted, is_cancelled)
+
+    def _answers(self, topics: Sequence[Evidence], language: str, is_done: Callable[[], bool]) -> list[Answer | None]:
+        answers: list[Answer | None] = []
+        for first in range(0, len(topics), BATCH):
+            chats = [ask(topic.sentences, language) for topic in topics[first : first + BATCH]]
+            if is_done():
+                answers += [None] * len(chats)
+            else:
+                answers += self.model.answer(chats, most_tokens=ANSWER_TOKENS, is_done=is_done)
+        return answers
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a run is about."""
+
+    topics: tuple[Evidence, ...]
+    quoted: tuple[Item, ...]
+    """Decisions, actions and questions."""
+
+
+def _choose(request: SummaryRequest) -> _Chosen:
+    evidence = select(sentences_of(request.lines), request.language)
+    speakers = {line.speaker: line.name for line in request.lines if line.speaker and line.name}
+    return _Chosen(
+        tuple(found for found in evidence if found.kind is Kind.TOPIC),
+        tuple(_quoted(found, speakers) for found in evidence if found.kind is not Kind.TOPIC),
+    )
+
+
+def _quoted(evidence: Evidence, speakers: Mapping[str, str]) -> Item:
+    return quote(evidence, owner=owner_of(evidence.best, speakers) if evidence.kind is Kind.ACTION else None)
+
+
+def _finish(
+    request: SummaryRequest, topics: Sequence[Item], quoted: Sequence[Item], is_cancelled: IsCancelled
+) -> Summary:
+    """Joins all items to the notes. Raises SummaryCancelled."""
+    if is_cancelled():
+        raise SummaryCancelled("The summary was cancelled; the notes stay as they were.")
+    from_s = min((line.start for line in request.lines), default=request.notes.from_s if request.notes else 0.0)
+    to_s = max((line.end for line in request.lines), default=request.notes.to_s if request.notes else 0.0)
+    return join(request.notes, [*topics, *quoted], from_s=from_s, to_s=to_s, language=request.language)

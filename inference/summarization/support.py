@@ -1,0 +1,259 @@
+"""Whether captions support a line that was written about them: nine rules, published in docs/summaries.md.
+
+No rule understands the line. Together they let through only what says again, in the words of one caption a clause, what
+that caption says, no surer and no less negated than it was said. Rejecting a true line costs little: the caption itself
+is quoted instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from inference.summarization.lines import Sentence
+from inference.summarization.words import (
+    FUNCTION_WORDS,
+    all_stems,
+    content_stems,
+    is_number,
+    stem,
+    words_of,
+)
+
+
+class Fault(StrEnum):
+    """The rule that a line breaks."""
+
+    NOTHING = "says nothing"
+    NUMBER = "a number that was not said"
+    NAME = "a name that was not said"
+    WORD = "a word that was not said"
+    WEIGHT = "a word such as all, only or never that was not said"
+    MIXED = "words of two sentences in one clause"
+    SPEAKER = "said by someone else"
+    NEGATION = "negated otherwise than it was said"
+    CERTAINTY = "surer than it was said"
+    REPORTED = "asserts what was only reported"
+
+
+def _all(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+def _stems(language: str, words: str) -> frozenset[str]:
+    return frozenset(stem(word, language) for word in words.split())
+
+
+_REPORTING = {
+    "en": _stems(
+        "en",
+        """said says say asked asks discussed discusses discussing talked talks talking mentioned mentions explained
+        explains described describes considered spoke told presented raised meeting team group participants people
+        speaker speakers they""",
+    ),
+    "pt": _stems(
+        "pt",
+        """disse disseram diz perguntou perguntaram discutiu discutiram falou falaram mencionou mencionaram explicou
+        explicaram descreveu descreveram considerou consideraram apresentou reunião equipe equipa grupo participantes
+        pessoas""",
+    ),
+}
+"""Words of one who reports; they claim no more than that something was talked about."""
+_SOFT = {
+    "en": _stems(
+        "en", "asked asks discussed discusses considered whether if maybe might may could should would perhaps"
+    ),
+    "pt": _stems("pt", "perguntou perguntaram discutiu discutiram considerou consideraram se talvez poderia deveria"),
+}
+"""Words that leave open whether something is so."""
+_REPORTS = {
+    "en": _stems("en", "said says say asked asks mentioned explained described discussed talked told"),
+    "pt": _stems("pt", "disse disseram diz perguntou mencionou explicou descreveu discutiram falou falaram"),
+}
+"""Words that make a line a report of speech."""
+_NEGATIONS = {
+    "en": re.compile(r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|\w+n['’]t)\b", re.IGNORECASE),
+    "pt": re.compile(r"\b(?:não|nunca|nenhum|nenhuma|ninguém|nada|nem|sem|jamais)\b", re.IGNORECASE),
+}
+_HEDGES = {
+    "en": re.compile(
+        r"\?|\b(?:if|whether|maybe|perhaps|might|could|should|would|may|probably|unless|suppose|wonder|guess)\b",
+        re.IGNORECASE,
+    ),
+    "pt": re.compile(
+        r"\?|\b(?:se|talvez|poderia|poderíamos|deveria|deveríamos|provavelmente|seria|será que|caso)\b", re.IGNORECASE
+    ),
+}
+_FRAMES = {
+    "en": re.compile(
+        r"\b(?:say|says|said|tell|tells|told|write|writes|wrote|claim\w*|state[sd]?|report\w*|pretend\w*|imagine\w*|"
+        r"put down|note down|record that|announce\w*|argue[sd]?|believe[sd]?|heard|rumou?r\w*)\b",
+        re.IGNORECASE,
+    ),
+    "pt": re.compile(
+        r"\b(?:diz|dizem|disse|disseram|diga|digam|dizer|escreva|escrever|escreveu|afirm\w+|declar\w+|"
+        r"finj\w+|imagin\w+|"
+        r"anot\w+|regist\w+|anunci\w+|acredit\w+|ouvi)\b",
+        re.IGNORECASE,
+    ),
+}
+"""What follows these in a sentence is not itself said to be so."""
+_WEIGHTY = {
+    "en": _all(
+        """all always any before after below above best better both different during each every everybody everyone
+        everything few first further here less more most much many now only several since still until will won't without
+        worse again almost enough instead never none nobody nothing already"""
+    ),
+    "pt": _all(
+        """todo todos toda todas tudo sempre antes após depois cada menos mais muito muitos muita muitas agora hoje só
+        somente apenas sem ainda já nunca nenhum nenhuma ninguém nada melhor pouco poucos até desde vai vão vamos
+        primeiro"""
+    ),
+}
+"""Function words that change what is claimed; they must have been said."""
+_COMMITMENT = {"en": _stems("en", "must going"), "pt": _stems("pt", "deve devem")}
+_CLAUSES = re.compile(
+    r"[;:,]\s+|\s+(?:and|but|while|because|so|which|who|or|e|mas|enquanto|porque|pois|ou)\s+", re.IGNORECASE
+)
+_SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+)[\"“'(]?(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A part of a line that claims one thing, and who is said to have said it."""
+
+    text: str
+    stems: tuple[str, ...]
+    """Content words that must have been said, in their order."""
+    speaker: str | None
+    """The name that the line gives for it; None: it names no speaker."""
+
+
+def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    """The first rule that `line` breaks against the sentences it cites; None: they support it."""
+    names = tuple({sentence.name for sentence in cited if sentence.name})
+    bare = _without_names(line, names)
+    checks = (
+        _numbers(bare, cited, language),
+        _names(bare, cited, language),
+        _words(bare, cited, language),
+        _weights(bare, cited, language),
+    )
+    found = next((fault for fault in checks if fault), None)
+    return found or _clauses_fault(line, cited, language, names)
+
+
+def supporting(line: str, sentences: Sequence[Sentence], language: str) -> list[Sentence]:
+    """The sentences that `line` was made of: for every clause the one that shares most of its content words."""
+    names = tuple({sentence.name for sentence in sentences if sentence.name})
+    best = {id(source) for clause in clauses_of(line, language, names) if (source := _source(clause, sentences))}
+    return [sentence for sentence in sentences if id(sentence) in best]
+
+
+def clauses_of(line: str, language: str, names: Sequence[str] = ()) -> list[Clause]:
+    """The clauses of `line` that have content words; a speaker once named speaks until another is."""
+    found: list[Clause] = []
+    speaker: str | None = None
+    for text in _CLAUSES.split(line):
+        speaker = next((name for name in names if re.match(rf"\W*{re.escape(name)}\b", text, re.IGNORECASE)), speaker)
+        free = _REPORTING.get(language, frozenset())
+        stems = tuple(word for word in content_stems(_without_names(text, names), language) if word not in free)
+        if found and not stems:
+            # "but nobody knows" says something about what stands before it.
+            found[-1] = replace(found[-1], text=f"{found[-1].text} {text}")
+        else:
+            found.append(Clause(text, stems, speaker))
+    return [clause for clause in found if clause.stems]
+
+
+def number_runs(text: str, language: str) -> set[tuple[str, ...]]:
+    """The numbers of `text` as stems; number words that follow each other are one, "one" alone is none."""
+    runs: set[tuple[str, ...]] = set()
+    run: list[str] = []
+    for word in [*words_of(text), ""]:
+        if word and is_number(word, language):
+            run.append(stem(word, language))
+        elif run:
+            runs.add(tuple(run))
+            run = []
+    return runs - {("1",)}
+
+
+def _without_names(text: str, names: Sequence[str]) -> str:
+    for name in sorted(names, key=len, reverse=True):
+        text = re.sub(rf"\b{re.escape(name)}\b(?:['’]s)?", " ", text, flags=re.IGNORECASE)
+    return text
+
+
+def _numbers(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    said = {run for sentence in cited for run in number_runs(sentence.text, language)}
+    return None if number_runs(line, language) <= said else Fault.NUMBER
+
+
+def _names(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
+    first = {match.group(1) for match in _SENTENCE_START.finditer(line)}
+    functions = FUNCTION_WORDS.get(language, frozenset())
+    for word in words_of(line):
+        if word[0].isupper() and word.lower() not in said | functions and word not in first:
+            return Fault.NAME
+    return None
+
+
+def _words(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    said = {word for sentence in cited for word in sentence.stems} | _REPORTING.get(language, frozenset())
+    return None if set(content_stems(line, language)) <= said else Fault.WORD
+
+
+def _weights(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
+    stems = {word for sentence in cited for word in sentence.stems}
+    weighty = {word.lower() for word in words_of(line)} & _WEIGHTY.get(language, frozenset())
+    committed = set(all_stems(line, language)) & _COMMITMENT.get(language, frozenset())
+    future = (
+        {"will"}
+        if said & {"i'll", "we'll", "you'll", "it'll", "they'll", "he'll", "she'll", "gonna", "going"}
+        else set()
+    )
+    return None if weighty <= said | future and committed <= stems else Fault.WEIGHT
+
+
+def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: Sequence[str]) -> Fault | None:
+    clauses = clauses_of(line, language, names)
+    if not clauses:
+        return Fault.NOTHING
+    return next((fault for clause in clauses if (fault := _clause_fault(clause, line, cited, language))), None)
+
+
+def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+    source = _source(clause, cited)
+    if source is None or not set(clause.stems) <= source.stems:
+        return Fault.MIXED
+    if clause.speaker and clause.speaker not in (source.name,) and clause.speaker.lower() not in source.text.lower():
+        return Fault.SPEAKER
+    if _is(_NEGATIONS, clause.text, language) != _is(_NEGATIONS, source.text, language):
+        return Fault.NEGATION
+    said = set(all_stems(line, language))
+    if _is(_HEDGES, source.text, language) and not said & _SOFT.get(language, frozenset()):
+        return Fault.CERTAINTY
+    if _is(_FRAMES, source.text, language) and not said & _REPORTS.get(language, frozenset()):
+        return Fault.REPORTED
+    return None
+
+
+def _source(clause: Clause, sentences: Sequence[Sentence]) -> Sentence | None:
+    """The sentence that shares most of the clause's words, of its speaker where one is named."""
+    wanted = set(clause.stems)
+
+    def rank(sentence: Sentence) -> tuple[int, bool]:
+        return len(wanted & sentence.stems), clause.speaker is not None and clause.speaker == sentence.name
+
+    best = max(sentences, key=rank, default=None)
+    return best if best is not None and wanted & best.stems else None
+
+
+def _is(patterns: dict[str, re.Pattern[str]], text: str, language: str) -> bool:
+    pattern = patterns.get(language)
+    return pattern is not None and pattern.search(text) is not None

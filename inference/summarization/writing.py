@@ -1,0 +1,67 @@
+"""From evidence to an item: the model's line where captions support it, else the caption itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.summarization.chat import Answer
+from inference.summarization.lines import Sentence
+from inference.summarization.prompts import is_quotation, read
+from inference.summarization.selection import Evidence
+from inference.summarization.summary import Item
+from inference.summarization.support import Fault, find_fault, supporting
+
+LONGEST_QUOTATION = 30
+"""Words; a longer one is cut, which marks show."""
+MOST_STATEMENTS = 2
+"""Of an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One statement of the model."""
+
+    text: str
+    cited: tuple[Sentence, ...]
+    """What it rests on; empty where nothing does."""
+    fault: Fault | None
+    """The first rule that it breaks; None: the captions support it."""
+
+
+def quote(evidence: Evidence, *, owner: str | None = None) -> Item:
+    """The best sentence as it was said, with its speaker's name where the host gave one."""
+    return Item(evidence.kind, _quotation(evidence.best), evidence.best.segments, owner)
+
+
+def write(evidence: Evidence, answer: Answer | None) -> Item:
+    """The statements of the model that captions support; a quotation where there are none."""
+    found = [check for check in checked(evidence, answer) if check.fault is None] if answer else []
+    if not found:
+        return quote(evidence)
+    kept = found[:MOST_STATEMENTS]
+    segments = dict.fromkeys(segment for check in kept for sentence in check.cited for segment in sentence.segments)
+    return Item(evidence.kind, " ".join(check.text for check in kept), tuple(segments))
+
+
+def checked(evidence: Evidence, answer: Answer) -> list[Check]:
+    """Every statement of `answer`, with the sentences it rests on."""
+    names = [sentence.name for sentence in evidence.sentences if sentence.name]
+    return [_check(evidence, text, names) for text in read(answer.text, names, is_complete=answer.is_complete)]
+
+
+def _check(evidence: Evidence, text: str, names: Sequence[str]) -> Check:
+    language = evidence.best.language
+    cited = tuple(supporting(text, evidence.sentences, language))
+    fault = find_fault(text, cited, language) if cited else Fault.NOTHING
+    if fault in (Fault.REPORTED, Fault.CERTAINTY) and is_quotation(text, names):
+        fault = None
+    return Check(text, cited, fault)
+
+
+def _quotation(sentence: Sentence) -> str:
+    words = sentence.text.split()
+    text = (
+        sentence.text if len(words) <= LONGEST_QUOTATION else f"{' '.join(words[:LONGEST_QUOTATION]).rstrip(',;:')} …"
+    )
+    return f"{sentence.name}: {text}" if sentence.name else text
