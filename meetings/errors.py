@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext, gettext_noop
 
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
@@ -43,12 +43,12 @@ FAULTS: dict[Code, Fault] = {
 
 
 class SocketFault(Exception):
-    """Ends a socket with a code and a sentence from the table.
+    """Ends a socket with a code and a sentence from the table, in the interface language of whoever raises it.
 
     `detail` adds what exactly was wrong, for the developer at the other end; it never holds what somebody said.
     """
 
     def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(f"{FAULTS[code].sentence} {detail}".strip())
+        super().__init__(f"{gettext(FAULTS[code].sentence)} {detail}".strip())
         self.code: Code = code
         self.close_code = FAULTS[code].close_code
