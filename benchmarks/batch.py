@@ -1,5 +1,7 @@
-"""Batch: real-time factor of transcribing a recording (the speech of the tests, four times over), alone and with
-speakers and one translation."""
+"""Batch: real-time factor of transcribing a recording, alone and with speakers and one translation.
+
+The recording is the speech of the tests, four times over.
+"""
 
 from __future__ import annotations
 
