@@ -68,7 +68,9 @@ class LogState:
     captioned: int
     """Samples; as told by the worker after each commit."""
     phase: str
-    """What the worker does beyond captioning live (`catching_up`, `degraded`), or empty."""
+    """What the worker does beyond captioning live (`catching_up`, `degraded`, `summarizing`), or empty."""
+    until: float
+    """Unix time when that is expected to be over; 0: nobody knows."""
     detected: str
     """The language that is heard while another one is set, or empty."""
 
@@ -161,10 +163,11 @@ class AudioLog:
         await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
 
     async def state(self, meeting_id: str) -> LogState:
-        fields = ("next_frame", "next_sample", "captioned", "phase", "detected")
-        *numbers, phase, detected = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
-        next_frame, next_sample, captioned = (int(number or 0) for number in numbers)
-        return LogState(next_frame, next_sample, captioned, (phase or b"").decode(), (detected or b"").decode())
+        fields = ("next_frame", "next_sample", "captioned", "phase", "until", "detected")
+        found = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
+        next_frame, next_sample, captioned = (int(number or 0) for number in found[:3])
+        phase, until, detected = ((value or b"").decode() for value in found[3:])
+        return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
 
     # -- the worker's side -----------------------------------------------------------------------------------------
 
@@ -178,9 +181,10 @@ class AudioLog:
         by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
         return {by_key[key]: _entries(rows) for key, rows in _stream_rows(reply)}
 
-    async def report(self, meeting_id: str, *, captioned: int, phase: str) -> None:
-        """Tells ledgers and late joiners how far the meeting is captioned, and what the worker is at."""
-        await _awaited(self._broker.hset(state_key(meeting_id), mapping={"captioned": captioned, "phase": phase}))
+    async def report(self, meeting_id: str, *, captioned: int, phase: str, until: float = 0.0) -> None:
+        """Tells ledgers and late joiners how far the meeting is captioned, what the worker is at, and until when."""
+        told: dict[Any, Any] = {"captioned": captioned, "phase": phase, "until": until}
+        await _awaited(self._broker.hset(state_key(meeting_id), mapping=told))
 
     async def report_language(self, meeting_id: str, detected: str) -> None:
         """Tells the host that another language is heard than the one that is set; empty: no longer."""

@@ -69,7 +69,9 @@ class EncodedPassing:
 
     def text(self, interface: str) -> str:
         if interface not in self._texts:
-            self._texts[interface] = events.encode(events.in_interface(self._message, interface))
+            message = self._message
+            told = events.in_interface(message, interface) if message["type"] == "notice" else message
+            self._texts[interface] = events.encode(told)
         return self._texts[interface]
 
 

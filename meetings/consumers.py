@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 import structlog
@@ -17,6 +17,7 @@ from django.conf import settings
 from django.utils.translation import get_supported_language_variant, override
 from redis.exceptions import RedisError
 
+from inference.audio import SAMPLE_RATE
 from meetings import broker, events, metrics, speakers
 from meetings.audiolog import AudioLog, LogState
 from meetings.broadcast import Broadcaster, Viewer
@@ -84,6 +85,10 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         await self.tell(
             events.hello(meeting, phase or meeting.state, languages=languages, speakers=await present_speakers(meeting))
         )
+        if state.phase and meeting.state == State.LIVE:
+            behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE
+            phase_now = cast(events.NoticeState, state.phase)
+            await self.tell(events.phase_notice(phase_now, until=state.until, behind_s=behind_s))
         language = await self.readable(self.query("lang"))
         self.viewer = Viewer(meeting.pk, self.send_text, after=after, language=language or "", interface=self.interface)
         await self.broadcaster.join(self.viewer)

@@ -11,16 +11,19 @@ from inference.device import choose_device
 from inference.diarization.voices import Listener
 from inference.engine import Engine
 from inference.loading import ModelMissing, check_sizes, model_folder
+from inference.residency.pool import ModelPool
 from inference.translation.translator import Translator
 from meetings.environment import Environment
 from meetings.offers import translation_family, translation_model, translator_label
+from meetings.stack import build_pool
 
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
     """How a worker comes by its models; each is called in the thread that will use them."""
 
-    engine: Callable[[], Engine]
+    pool: Callable[[], ModelPool]
+    """Not started; it has the transcriber as `stack.ASR`, and maybe a summariser as `stack.SUMMARY`."""
     listener: Callable[[], Listener]
     translator: Callable[[], Translator]
 
@@ -28,7 +31,7 @@ class Loaders:
 def loaders(environment: Environment) -> Loaders:
     """Those of the settings."""
     return Loaders(
-        engine=lambda: load_engine(environment),
+        pool=lambda: build_pool(environment),
         listener=lambda: load_listener(environment),
         translator=lambda: load_translator(environment),
     )

@@ -9,11 +9,12 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.catalog import MODELS
+from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
 
@@ -40,6 +41,12 @@ class Environment:
     """A catalogue name or a folder with a CTranslate2 Whisper; empty: the profile's own."""
     translation_model: str
     """STARTER_TRANSLATION, a catalogue name or a folder with an M2M100; empty: the profile's own."""
+    summary_model: str
+    """A catalogue name, a folder or a repository of the hub with a chat model; empty: the profile's own."""
+    residency: Choice
+    """Whether models may stay in memory together."""
+    device_budget: int | None
+    """Bytes that models may take of the device's memory; None: most of what is free."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     database_url: str
@@ -74,6 +81,9 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         device=_device(env.get("PARLANCE_DEVICE") or "auto"),
         asr_model=env.get("PARLANCE_ASR_MODEL", ""),
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
+        summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
+        residency=_residency(env.get("PARLANCE_RESIDENCY") or "auto"),
+        device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
@@ -105,6 +115,26 @@ def _translation_model(value: str) -> str:
             f"PARLANCE_TRANSLATION_MODEL is {value!r}; use one of {', '.join(names)}, or the path of a folder."
         )
     return value
+
+
+def _residency(value: str) -> Choice:
+    for choice in get_args(Choice):
+        if value == choice:
+            return cast(Choice, choice)
+    raise ImproperlyConfigured(f"PARLANCE_RESIDENCY is {value!r}; use one of: {', '.join(get_args(Choice))}.")
+
+
+def _gigabytes(name: str, value: str) -> int | None:
+    """Bytes of a number of 10⁹ bytes."""
+    if not value:
+        return None
+    try:
+        gigabytes = float(value)
+    except ValueError:
+        gigabytes = 0.0
+    if not 0 < gigabytes < 1e6:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number of gigabytes, such as 16.")
+    return int(gigabytes * 1e9)
 
 
 def _broker_url(value: str) -> str:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext
+
+
+def gettext_noop(sentence: str) -> str:
+    """Marks a sentence for translation. Django's own reads the settings, which may be what the error is about."""
+    return sentence
+
 
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
-    "storage_unavailable", "not_available", "language_unavailable", "unfit_correction",
+    "storage_unavailable", "language_unavailable", "unfit_correction",
+    "nothing_new",
 ]  # fmt: skip
 
 
@@ -38,7 +45,7 @@ FAULTS: dict[Code, Fault] = {
         None, gettext_noop("This language is not offered here; you go on reading what was said.")
     ),
     "unfit_correction": Fault(None, gettext_noop("The correction was not made.")),
-    "not_available": Fault(None, gettext_noop("This server does not offer that.")),
+    "nothing_new": Fault(None, gettext_noop("Nothing was said since the last summary.")),
 }
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NotRequired, TypedDict
 
-from django.utils.translation import gettext, gettext_noop, override
+from django.utils.translation import get_language, gettext, gettext_noop, override
 
 from inference.types import PartialCaption
-from meetings.models import UNSURE, Caption, Meeting, Speaker
+from meetings.models import UNSURE, Caption, Meeting, Speaker, Summary
 from meetings.transcript import Change
 
-NoticeState = Literal["live", "paused", "catching_up", "ended", "degraded", "waiting"]
+NoticeState = Literal["live", "paused", "catching_up", "summarizing", "ended", "degraded", "waiting"]
 
 INTERFACE = "en"
 """The language of the sentences in the code."""
@@ -73,6 +74,24 @@ class SpeakerMessage(TypedDict):
     merged_into: str | None
 
 
+class SummaryItem(TypedDict):
+    kind: str
+    text: str
+    owner: str | None
+    segments: list[str]
+
+
+class SummaryMessage(TypedDict):
+    type: Literal["summary"]
+    seq: int
+    id: str
+    from_s: float
+    to_s: float
+    language: str
+    text: str
+    items: list[SummaryItem]
+
+
 class PartialMessage(TypedDict):
     type: Literal["partial"]
     segment: str
@@ -125,7 +144,17 @@ class ErrorMessage(TypedDict):
 
 
 Message = (
-    Hello | CaptionMessage | SpeakerMessage | PartialMessage | Notice | Resync | Ready | Ack | Ledger | ErrorMessage
+    Hello
+    | CaptionMessage
+    | SpeakerMessage
+    | SummaryMessage
+    | PartialMessage
+    | Notice
+    | Resync
+    | Ready
+    | Ack
+    | Ledger
+    | ErrorMessage
 )
 
 
@@ -146,9 +175,14 @@ def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: S
     )
 
 
-def change(row: Change, language: str) -> CaptionMessage | SpeakerMessage:
+def change(row: Change, language: str) -> CaptionMessage | SpeakerMessage | SummaryMessage:
     """A stored change, for those who read in `language`; empty: as it was said."""
-    return speaker(row) if isinstance(row, Speaker) else caption(row, language)
+    match row:
+        case Speaker():
+            return speaker(row)
+        case Summary():
+            return summary(row, language)
+    return caption(row, language)
 
 
 def caption(row: Caption, language: str = "") -> CaptionMessage:
@@ -187,6 +221,25 @@ def speaker(row: Speaker) -> SpeakerMessage:
     )
 
 
+def summary(row: Summary, language: str = "") -> SummaryMessage:
+    """In `language` where it is translated, else as it was written."""
+    translated = row.translations.get(language)
+    texts = translated["items"] if translated else [item["text"] for item in row.items]
+    return SummaryMessage(
+        type="summary",
+        seq=row.seq,
+        id=str(row.pk),
+        from_s=round(row.from_s, ROUND_S),
+        to_s=round(row.to_s, ROUND_S),
+        language=language if translated else row.language,
+        text=translated["text"] if translated else row.text,
+        items=[
+            SummaryItem(kind=item["kind"], text=text, owner=item["owner"], segments=item["segments"])
+            for item, text in zip(row.items, texts, strict=True)
+        ],
+    )
+
+
 def partial(event: PartialCaption) -> PartialMessage:
     return PartialMessage(
         type="partial", segment=event.segment, start=round(event.start, ROUND_S), speaker=None, text=event.text
@@ -197,6 +250,7 @@ NOTICES: dict[NoticeState, str] = {
     "live": gettext_noop("Captions are live."),
     "paused": gettext_noop("The host has paused. Captions continue when the host does."),
     "catching_up": gettext_noop("Catching up: everything said is kept and is being captioned now."),
+    "summarizing": gettext_noop("A summary is being written. What is said meanwhile is kept and captioned afterwards."),
     "ended": gettext_noop("The meeting has ended."),
     "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
     "waiting": gettext_noop("Waiting for the host to start."),
@@ -204,10 +258,8 @@ NOTICES: dict[NoticeState, str] = {
 """What people read, by state."""
 
 
-def in_interface(message: PartialMessage | Notice, interface: str) -> PartialMessage | Notice:
+def in_interface(message: Notice, interface: str) -> Notice:
     """What is told to a person, in the language that they have chosen for the pages."""
-    if message["type"] != "notice":
-        return message
     with override(interface):
         return {**message, "message": gettext(NOTICES[message["state"]])}
 
@@ -216,6 +268,12 @@ def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | Non
     return Notice(
         type="notice", state=state, message=NOTICES[state], expected_s=expected_s, behind_s=round(behind_s, 1)
     )
+
+
+def phase_notice(phase: NoticeState, *, until: float, behind_s: float) -> Notice:
+    """For who comes in the middle of it. `until`: Unix time when it is expected to be over; 0: nobody knows."""
+    expected_s = round(max(0.0, until - time.time()), 1) if until else None
+    return in_interface(notice(phase, behind_s=behind_s, expected_s=expected_s), get_language() or INTERFACE)
 
 
 # ---- between our processes: hints that may be lost; the database is the truth -------------------------------------

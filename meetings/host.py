@@ -13,19 +13,23 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from meetings import events, metrics, speakers, transcript
+from meetings import events, metrics, speakers, summaries, transcript
 from meetings.audiolog import AudioLog, LogState, Outcome
 from meetings.consumers import MeetingConsumer, find_meeting, number_in
 from meetings.errors import SocketFault
 from meetings.frames import FRAME_MS, Allowance, parse_frame
 from meetings.languages import AUTO, LANGUAGES
 from meetings.models import MAX_SPEAKERS, State
+from meetings.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from meetings.tokens import Role
 
 LEDGER_S = 1.0
 NORMAL_CLOSURE = 1000
 
 add_missing = database_sync_to_async(transcript.add_missing)
+ask_summary = database_sync_to_async(summaries.ask)
+put_off_summary = database_sync_to_async(summaries.not_now)
+set_summary_interval = database_sync_to_async(summaries.set_interval)
 expect_speakers = database_sync_to_async(speakers.expect_speakers)
 
 
@@ -100,7 +104,24 @@ class HostConsumer(MeetingConsumer):
         await self.audio.mark(self.meeting.pk, "language", language)
 
     async def on_summarize(self, message: dict[str, Any]) -> None:
-        raise SocketFault("not_available", "Summaries come with a later version.")
+        """A summary now; a worker writes it as soon as the people breathe."""
+        if not await ask_summary(self.meeting.pk):
+            raise SocketFault("nothing_new")
+
+    async def on_not_now(self, message: dict[str, Any]) -> None:
+        """No summary for a while."""
+        await put_off_summary(self.meeting.pk)
+
+    async def on_summary_every(self, message: dict[str, Any]) -> None:
+        """Another interval; null: summaries only when asked for."""
+        seconds = message.get("seconds")
+        if seconds is not None:
+            seconds = int(number_in(message, "seconds"))
+            if not SHORTEST_INTERVAL_S <= seconds <= LONGEST_INTERVAL_S:
+                raise SocketFault(
+                    "malformed", f"seconds is from {SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S}, or null."
+                )
+        await set_summary_interval(self.meeting.pk, seconds)
 
     async def on_rename_speaker(self, message: dict[str, Any]) -> None:
         label, name = _text(message, "speaker"), _text(message, "name")

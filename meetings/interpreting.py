@@ -1,4 +1,4 @@
-"""Captions in other languages: a worker's third thread translates what somebody reads or the meeting lists.
+"""Captions and summaries in other languages: a third thread translates what somebody reads or the meeting lists.
 
 What is to be translated is asked of the rows, the newest caption first. So nothing is lost in a crash, and a language
 that is opened late is filled in backwards by the same question.
@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import redis.asyncio
@@ -17,11 +18,15 @@ import structlog
 from channels.db import database_sync_to_async
 
 from inference.loading import ModelCorrupt, ModelMissing
-from inference.translation.translator import TranslationRequest, Translator
-from meetings import transcript, translations
+from inference.residency.gate import ModelAsleep
+from inference.residency.pool import ModelPool
+from inference.translation.translator import Translation, TranslationRequest, Translator
+from meetings import summaries, transcript, translations
 from meetings.languages import LANGUAGES
+from meetings.models import Summary
 from meetings.readership import Readership
 from meetings.scribe import Scribe
+from meetings.stack import ASR
 from meetings.stream import MeetingStream
 from meetings.translations import Untranslated
 
@@ -29,16 +34,27 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
+AWAY_S = 0.5
+"""How long to wait for the captions' turn while a summary is written."""
+
 BATCH = 4
 """Captions at once: a new one waits for no more than these."""
 
+untranslated_summaries = database_sync_to_async(summaries.untranslated, thread_sensitive=False)
 untranslated = database_sync_to_async(translations.untranslated, thread_sensitive=False)
 
 
 class Interpreting:
     """Translates the captions of a worker's meetings. Without its models captions go on as they were said."""
 
-    def __init__(self, load_translator: Callable[[], Translator], scribe: Scribe, broker: redis.asyncio.Redis) -> None:
+    def __init__(
+        self,
+        load_translator: Callable[[], Translator],
+        pool: ModelPool,
+        scribe: Scribe,
+        broker: redis.asyncio.Redis,
+    ) -> None:
+        self._pool = pool
         self._load_translator = load_translator
         self._scribe = scribe
         self._readership = Readership(broker)
@@ -70,32 +86,59 @@ class Interpreting:
         """One batch of every meeting, the models loaded first; says whether there was any."""
         if not self._has_tried:
             await self._load()
-        done = [await self._translate(stream) for stream in list(streams.values()) if stream.awaits_translation]
+        done = [await self._interpret(stream) for stream in list(streams.values()) if stream.awaits_translation]
         return any(done)
 
     async def finish(self, stream: MeetingStream) -> None:
         """The meeting is over: translates what is left."""
         stream.awaits_translation = True
-        while await self._translate(stream):
+        while await self._interpret(stream):
             pass
 
-    async def _translate(self, stream: MeetingStream) -> bool:
-        translator = self._translator
-        if translator is None:
+    async def _interpret(self, stream: MeetingStream) -> bool:
+        """A batch of captions, or when there are none, a summary; says whether there was any."""
+        if self._translator is None:
             return False
         stream.awaits_translation = False
-        wanted = await self._wanted(translator, stream)
-        if not wanted:
-            return False
-        stream.awaits_translation = True
-        texts = await self._in_thread(lambda: self._timed(translator, wanted, stream.vocabulary))
-        done = list(zip(wanted, texts, strict=True))
         try:
-            await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
+            done = await self._translate(self._translator, stream) or await self._sum_up(self._translator, stream)
+        except ModelAsleep:
+            stream.awaits_translation = True
+            return False
         except transcript.LeaseLost:
             log.info("translations_come_too_late", meeting=stream.meeting_id)
             return False
+        stream.awaits_translation = stream.awaits_translation or done
+        return done
+
+    async def _translate(self, translator: Translator, stream: MeetingStream) -> bool:
+        wanted = await self._wanted(translator, stream)
+        if not wanted:
+            return False
+        requests = [TranslationRequest(item.text, item.source, item.target, stream.vocabulary) for item in wanted]
+        texts = await self._in_thread(lambda: self._timed(translator, requests))
+        done = list(zip(wanted, texts, strict=True))
+        await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
         return True
+
+    async def _sum_up(self, translator: Translator, stream: MeetingStream) -> bool:
+        """One summary in one language."""
+        for target in sorted(stream.languages_wanted):
+            sources = self._sources_of(translator, target)
+            found = await untranslated_summaries(stream.meeting_id, target, sources=sources)
+            if found:
+                await self._translate_summary(translator, stream, found[0], target)
+                return True
+        return False
+
+    async def _translate_summary(
+        self, translator: Translator, stream: MeetingStream, summary: Summary, target: str
+    ) -> None:
+        said = [summary.text, *(item["text"] for item in summary.items)]
+        requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
+        text, *items = [done.text for done in await self._in_thread(lambda: self._timed(translator, requests))]
+        store = partial(summaries.store_translation, stream.lease, summary.pk, target, text, items)
+        await self._scribe.change(stream, store)
 
     async def _wanted(self, translator: Translator, stream: MeetingStream) -> list[Untranslated]:
         wanted: list[Untranslated] = []
@@ -110,13 +153,12 @@ class Interpreting:
             self._sources[target] = frozenset(code for code in LANGUAGES if target in translator.targets(code))
         return self._sources[target]
 
-    def _timed(
-        self, translator: Translator, wanted: Sequence[Untranslated], vocabulary: tuple[str, ...]
-    ) -> list[translations.Translated]:
-        started = time.perf_counter()
-        requests = [TranslationRequest(item.text, item.source, item.target, vocabulary) for item in wanted]
-        texts = translator.translate(requests)
-        self.seconds += time.perf_counter() - started
+    def _timed(self, translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
+        """Translates in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
+        with self._pool.use(ASR, wait_s=AWAY_S):
+            started = time.perf_counter()
+            texts = translator.translate(requests)
+            self.seconds += time.perf_counter() - started
         return texts
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

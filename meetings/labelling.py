@@ -13,13 +13,19 @@ import structlog
 from inference.diarization.turns import SpeakerTurns
 from inference.diarization.voices import Listener
 from inference.loading import ModelCorrupt, ModelMissing
+from inference.residency.gate import ModelAsleep
+from inference.residency.pool import ModelPool
 from meetings import speakers, transcript
 from meetings.scribe import Scribe
+from meetings.stack import ASR
 from meetings.stream import MeetingStream
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+AWAY_S = 0.5
+"""How long to wait for the captions' turn while a summary is written."""
 
 IDLE_S = 0.1
 """How long to wait for sound when no meeting has a window to listen to."""
@@ -28,8 +34,9 @@ IDLE_S = 0.1
 class Labelling:
     """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
 
-    def __init__(self, load_listener: Callable[[], Listener], scribe: Scribe) -> None:
+    def __init__(self, load_listener: Callable[[], Listener], pool: ModelPool, scribe: Scribe) -> None:
         self._load_listener = load_listener
+        self._pool = pool
         self._scribe = scribe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._has_tried = False
@@ -83,10 +90,15 @@ class Labelling:
         stream.awaits_translation = True
 
     def _timed(self, stream: MeetingStream, listener: Listener) -> bool:
-        started = time.perf_counter()
-        heard = stream.voices.listen(listener)
-        self.seconds += time.perf_counter() - started
-        return heard
+        """One window, in the captions' turn: a summary is written with all cores."""
+        try:
+            with self._pool.use(ASR, wait_s=AWAY_S):
+                started = time.perf_counter()
+                heard = stream.voices.listen(listener)
+                self.seconds += time.perf_counter() - started
+                return heard
+        except ModelAsleep:
+            return False
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

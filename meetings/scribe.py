@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -56,8 +57,15 @@ class Scribe:
         if hints:
             await self._broker.publish(events.events_channel(stream.meeting_id), events.pack(hints))
 
-    async def notify(self, stream: MeetingStream, state: events.NoticeState, *, behind_s: float = 0.0) -> None:
-        await self.tell(stream, [events.Passing(events.notice(state, behind_s=behind_s))])
+    async def notify(
+        self,
+        stream: MeetingStream,
+        state: events.NoticeState,
+        *,
+        behind_s: float = 0.0,
+        expected_s: float | None = None,
+    ) -> None:
+        await self.tell(stream, [events.Passing(events.notice(state, behind_s=behind_s, expected_s=expected_s))])
 
     async def move(self, stream: MeetingStream, state: State) -> None:
         """Changes the meeting's state, if it does change, and says so."""
@@ -67,10 +75,17 @@ class Scribe:
         await self.insist(stream, lambda: set_state(stream.meeting_id, state))
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
 
-    async def tell_phase(self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0) -> None:
+    async def tell_phase(
+        self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None
+    ) -> None:
         """Tells the room and late joiners; while the worker catches up, the lag is told each time."""
         if phase == stream.phase and phase != "catching_up":
             return
         stream.phase = phase
-        await self._audio.report(stream.meeting_id, captioned=stream.committed, phase=phase)
-        await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0)
+        await self._audio.report(
+            stream.meeting_id,
+            captioned=stream.committed,
+            phase=phase,
+            until=time.time() + expected_s if expected_s else 0.0,
+        )
+        await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)

@@ -25,11 +25,14 @@ MAX_INBOX_S = 60
 MAX_BACKLOG = 8
 """Closed utterances that may wait in memory for their decode."""
 
+ABSENT_S = 2.0
+"""A host that sends nothing for so long is not speaking, whatever was said last."""
+
 REHEAR_S = 60
 """Captioned audio that stays in the log: a worker that takes the meeting over knows the voices again by it."""
 
 
-Phase = Literal["", "catching_up", "degraded"]
+Phase = Literal["", "catching_up", "degraded", "summarizing"]
 """What people should know about a live meeting beyond that it is live."""
 
 
@@ -108,6 +111,11 @@ class MeetingStream:
     def wants_more(self) -> bool:
         ahead = self._inbox[-1].end - self._inbox[0].sample if self._inbox else 0
         return ahead < MAX_INBOX_S * SAMPLE_RATE
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether somebody is in the middle of an utterance, and not away."""
+        return self.session.is_speaking and time.monotonic() - self.heard_at < ABSENT_S
 
     @property
     def has_work(self) -> bool:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from meetings.models import Caption, Meeting, State, Summary
 from meetings.transcript import Lease, changing
 
+SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 30, 24 * 3600
 NOT_NOW_S = 300
 """How long the host's "not now" holds."""
 
@@ -43,9 +44,13 @@ class Written:
     """As on the wire: kind, text, owner, segments."""
 
 
-def ask(meeting_id: str) -> None:
-    """A summary is wanted now."""
+def ask(meeting_id: str) -> bool:
+    """A summary is wanted now; False when nothing was said since the last one."""
+    summed_up_s = Summary.objects.filter(meeting_id=meeting_id).aggregate(to_s=Max("to_s"))["to_s"] or 0.0
+    if not new_captions(meeting_id, summed_up_s):
+        return False
     Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=timezone.now(), summary_not_before=None)
+    return True
 
 
 def not_now(meeting_id: str) -> None:

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from inference.types import FinalCaption, Progress, Word
-from meetings.models import Caption, Meeting, Speaker, State, Translation
+from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation
 
 UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages written without spaces between words."""
@@ -57,7 +57,7 @@ class Batch:
     progress: Progress | None
 
 
-Change = Caption | Speaker
+Change = Caption | Speaker | Summary
 """What has a `seq`."""
 
 
@@ -111,10 +111,9 @@ def commit(batch: Batch) -> int:
 
 
 def changes_after(meeting_id: str, seq: int, *, limit: int) -> list[Change]:
-    """The present form of up to `limit` captions, with translations, and speakers changed since `seq`, in order."""
-    captions = Caption.objects.prefetch_related("translations").filter(meeting_id=meeting_id, seq__gt=seq)
-    speakers = Speaker.objects.filter(meeting_id=meeting_id, seq__gt=seq)
-    rows = (changed.order_by("seq")[:limit] for changed in (captions, speakers))
+    """The present form of up to `limit` captions, with translations, speakers and summaries changed since `seq`."""
+    tables = (Caption.objects.prefetch_related("translations"), Speaker.objects.all(), Summary.objects.all())
+    rows = (table.filter(meeting_id=meeting_id, seq__gt=seq).order_by("seq")[:limit] for table in tables)
     return list(islice(merge(*rows, key=attrgetter("seq")), limit))
 
 

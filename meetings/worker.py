@@ -22,18 +22,22 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from inference.types import Progress
-from meetings import events, recordings, speakers, transcript
+from inference.engine import Engine
+from inference.residency.gate import ModelAsleep
+from inference.types import CaptionEvent, Progress
+from meetings import events, recordings, transcript
 from meetings.audiolog import AudioLog, Entry
 from meetings.engines import Loaders
+from meetings.holdings import Holdings
 from meetings.interpreting import Interpreting
 from meetings.labelling import Labelling
-from meetings.leases import RENEW_S, Leases
+from meetings.leases import RENEW_S
 from meetings.metrics import WorkerReport, file_report
-from meetings.models import Meeting, State
+from meetings.models import State
 from meetings.scribe import RETRY_S, Scribe
-from meetings.stream import REHEAR_S, Findings, MeetingStream
-from meetings.voices import Memory
+from meetings.stack import ASR
+from meetings.stream import Findings, MeetingStream
+from meetings.summarising import Summarising
 
 T = TypeVar("T")
 
@@ -43,6 +47,9 @@ ASSIGN_S = 0.5
 READ_BLOCK_MS = 250
 READ_COUNT = 600
 """Entries a reading: a minute of audio."""
+
+AWAY_S = 0.25
+"""How long a turn waits for the models while a summary is written; audio is taken in between."""
 
 WATCH_S = 1.0
 CATCHING_UP_S = 20.0
@@ -61,33 +68,19 @@ set_language = database_sync_to_async(transcript.set_language, thread_sensitive=
 add_missing = database_sync_to_async(transcript.add_missing, thread_sensitive=False)
 
 
-@database_sync_to_async
-def open_stream(meeting_id: str) -> MeetingStream:
-    """Takes the meeting over. Raises NoSuchMeeting."""
-    meeting = transcript.take_lease(meeting_id)
-    return MeetingStream(meeting, _memory(meeting))
-
-
-def _memory(meeting: Meeting) -> Memory:
-    heard_again_from = meeting.cursor / SAMPLE_RATE - REHEAR_S
-    return Memory(speakers.highest_number(meeting), tuple(speakers.labelled_since(meeting, heard_again_from)))
-
-
 class Worker:
     """Captions any number of meetings with one engine."""
 
     def __init__(self, name: str, loaders: Loaders, broker: redis.asyncio.Redis) -> None:
         self._name = name
-        self._load_engine = loaders.engine
         self._captioned_s = 0.0
         self._broker = broker
         self._audio = AudioLog(broker)
-        self._leases = Leases(broker, name)
-        self._streams: dict[str, MeetingStream] = {}
+        self._holdings = Holdings(name, broker)
+        self._streams = self._holdings.streams
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._scribe = Scribe(broker)
-        self._labelling = Labelling(loaders.listener, self._scribe)
-        self._interpreting = Interpreting(loaders.translator, self._scribe, broker)
+        self._loaders = loaders
         self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
         self._work = asyncio.Event()
         self._fresh = asyncio.Event()
@@ -104,69 +97,47 @@ class Worker:
 
         Captions begin before the models for speakers and translations are there.
         """
-        self._engine = await self._on_device(self._load_engine)
-        log.info("worker_ready")
+        self._pool = await self._on_device(self._loaders.pool)
+        self._engine = await self._on_device(self._start_engine)
+        self._labelling = Labelling(self._loaders.listener, self._pool, self._scribe)
+        self._interpreting = Interpreting(self._loaders.translator, self._pool, self._scribe, self._broker)
+        self._summarising = Summarising(self._name, self._pool, self._scribe)
+        log.info("worker_ready", models=self._pool.plan.sentence)
         loops = [
             asyncio.create_task(self._repeat(step, pause))
             for step, pause in (
-                (self._renew, RENEW_S),
+                (self._holdings.renew, RENEW_S),
                 (self._assign, ASSIGN_S),
                 (self._read, 0.0),
                 (self._caption, 0.0),
                 (self._label, 0.0),
                 (self._translate, 0.0),
+                (self._summarise, WATCH_S),
                 (self._close, 0.0),
                 (self._watch, WATCH_S),
             )
         ]
         stopped = asyncio.create_task(self._stopping.wait())
         await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+        self._summarising.stop()
         if stopped.done():
             await self._drain()
         for task in (stopped, *loops):
             task.cancel()
         results = await asyncio.gather(*loops, return_exceptions=True)
-        await self._give_back()
+        await self._holdings.give_back()
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
                 raise result
 
-    # -- which meetings ----------------------------------------------------------------------------------------------
+    def _start_engine(self) -> Engine:
+        self._pool.start()
+        with self._pool.use(ASR) as transcriber:
+            return Engine(transcriber)
 
     async def _assign(self) -> None:
-        """Takes every active meeting that no living worker holds."""
-        if self._stopping.is_set():
-            return
-        for meeting_id in await self._audio.active():
-            if meeting_id not in self._streams and await self._leases.acquire(meeting_id):
-                await self._open(meeting_id)
-
-    async def _open(self, meeting_id: str) -> None:
-        try:
-            stream = await open_stream(meeting_id)
-        except transcript.NoSuchMeeting:
-            await self._audio.forget(meeting_id)
-            await self._leases.release(meeting_id)
-            return
-        self._streams[meeting_id] = stream
-        log.info("meeting_taken", meeting=meeting_id, cursor_s=stream.committed / SAMPLE_RATE, epoch=stream.lease.epoch)
-
-    async def _renew(self) -> None:
-        for meeting_id in await self._leases.renew(list(self._streams)):
-            self._drop(meeting_id, "lease_expired")
-
-    def _drop(self, meeting_id: str, reason: str) -> None:
-        if self._streams.pop(meeting_id, None) is not None:
-            log.info("meeting_dropped", meeting=meeting_id, reason=reason)
-
-    async def _give_back(self) -> None:
-        try:
-            for meeting_id in list(self._streams):
-                await self._leases.release(meeting_id)
-                self._drop(meeting_id, "worker_stops")
-            await self._leases.sign_off()
-        except (RedisError, OSError) as error:
-            log.warning("leases_left_to_expire", error=str(error))
+        if not self._stopping.is_set():
+            await self._holdings.assign()
 
     # -- audio in ----------------------------------------------------------------------------------------------------
 
@@ -190,7 +161,7 @@ class Worker:
         streams = dict(self._streams)
         found = await self._on_device(lambda: self._turn(streams))
         for meeting_id, findings in found.items():
-            if findings and self._streams.get(meeting_id) is streams[meeting_id]:
+            if findings and self._holdings.holds(streams[meeting_id]):
                 await self._settle_or_drop(streams[meeting_id], findings)
         if any(found.values()) or any(stream.has_work for stream in streams.values()):
             self._work.set()
@@ -201,22 +172,30 @@ class Worker:
         found = {meeting_id: Findings() for meeting_id in streams}
         for meeting_id, stream in streams.items():
             stream.take_in(found[meeting_id])
-        for meeting_id, heard in self._engine.step({key: stream.session for key, stream in streams.items()}).items():
+        for meeting_id, heard in self._decode(streams).items():
             found[meeting_id].add(heard)
         for meeting_id, stream in streams.items():
             if found[meeting_id].progress is None:
                 found[meeting_id].progress = stream.session.progress()
         return found
 
+    def _decode(self, streams: dict[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
+        """One step of the engine; nothing while the summariser has its turn."""
+        try:
+            with self._pool.use(ASR, wait_s=AWAY_S):
+                return self._engine.step({key: stream.session for key, stream in streams.items()})
+        except ModelAsleep:
+            return {}
+
     async def _settle_or_drop(self, stream: MeetingStream, findings: Findings) -> None:
         """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""
         try:
             await self._settle(stream, findings)
         except transcript.LeaseLost:
-            self._drop(stream.meeting_id, "fenced_off")
+            self._holdings.drop(stream.meeting_id, "fenced_off")
         except (RedisError, OSError) as error:
             log.warning("broker_unreachable", step="settle", error=str(error))
-            self._drop(stream.meeting_id, "broker_unreachable")
+            self._holdings.drop(stream.meeting_id, "broker_unreachable")
 
     async def _settle(self, stream: MeetingStream, findings: Findings) -> None:
         await self._store(stream, findings)
@@ -283,13 +262,13 @@ class Worker:
             await self._end(stream)
         except (RedisError, OSError) as error:
             log.warning("broker_unreachable", step="end", error=str(error))
-            self._drop(stream.meeting_id, "broker_unreachable")
+            self._holdings.drop(stream.meeting_id, "broker_unreachable")
         finally:
             self._ended.task_done()
 
     async def _end(self, stream: MeetingStream) -> None:
         """The log goes last: whatever dies before that, the next worker finds the end there again."""
-        if self._streams.get(stream.meeting_id) is not stream:
+        if not self._holdings.holds(stream):
             return
         if stream.keep_recording:
             await asyncio.to_thread(recordings.write, stream.meeting_id, stream.unrecorded(0, stream.session.received))
@@ -298,13 +277,15 @@ class Worker:
         await self._interpreting.finish(stream)
         await self._scribe.move(stream, State.ENDED)
         await self._audio.forget(stream.meeting_id)
-        await self._leases.release(stream.meeting_id)
-        self._drop(stream.meeting_id, "ended")
+        await self._holdings.let_go(stream.meeting_id, "ended")
 
     # -- speakers and languages --------------------------------------------------------------------------------------
 
     async def _label(self) -> None:
         await self._labelling.turn(self._streams)
+
+    async def _summarise(self) -> None:
+        await self._summarising.turn(self._streams)
 
     async def _translate(self) -> None:
         """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
@@ -340,7 +321,7 @@ class Worker:
         )
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
-        if stream.phase == "degraded":
+        if stream.phase in ("degraded", "summarizing"):
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
         await self._scribe.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
@@ -349,8 +330,7 @@ class Worker:
         absent_s = time.monotonic() - stream.heard_at
         if absent_s > RETIRE_AFTER_S and not stream.has_work:
             await self._audio.retire(stream.meeting_id)
-            await self._leases.release(stream.meeting_id)
-            self._drop(stream.meeting_id, "idle")
+            await self._holdings.let_go(stream.meeting_id, "idle")
         elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
             stream.flushed = stream.session.received
             await self._audio.mark(stream.meeting_id, "flush")

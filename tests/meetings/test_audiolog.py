@@ -26,7 +26,7 @@ async def test_frames_are_numbered_and_placed(log: AudioLog) -> None:
         (b"1-0", 0, 1600),
         (b"2-0", 1600, 1700),
     ]
-    assert await log.state("m") == LogState(next_frame=2, next_sample=1700, captioned=0, phase="", detected="")
+    assert await log.state("m") == LogState(2, 1700, captioned=0, phase="", until=0.0, detected="")
 
 
 async def test_a_frame_sent_twice_is_stored_once(log: AudioLog) -> None:

@@ -141,10 +141,10 @@ async def test_what_a_host_must_not_send(meeting: Meeting, message: bytes | str,
         assert error["message"].endswith(".")
 
 
-async def test_what_is_not_offered_is_said_and_the_socket_goes_on(meeting: Meeting) -> None:
+async def test_what_cannot_be_done_is_said_and_the_socket_goes_on(meeting: Meeting) -> None:
     async with socket(host_path(meeting)) as host:
         await host.send_to(text_data='{"type":"summarize"}')
-        assert (await heard(host, "error"))["code"] == "not_available"
+        assert (await heard(host, "error"))["code"] == "nothing_new"
         await host.send_to(bytes_data=frame(0))
         assert (await heard(host, "ack"))["frame"] == 0
 

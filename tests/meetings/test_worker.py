@@ -15,7 +15,6 @@ import redis.asyncio
 from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
-from inference.engine import Engine
 from inference.loading import ModelMissing
 from meetings import events, recordings, stream, worker
 from meetings.audiolog import AudioLog, audio_key
@@ -29,6 +28,7 @@ from meetings.worker import Worker
 from tests.inference.diarization.doubles import SilentListener, SteadyListener
 from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
 from tests.live import frames_of, load_pcm
+from tests.meetings.doubles import scripted_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +48,7 @@ async def working(
     broker: redis.asyncio.Redis, name: str = "worker", **loaders: Callable[[], Any]
 ) -> AsyncIterator[Worker]:
     scripted = {
-        "engine": lambda: Engine(ScriptedTranscriber()),
+        "pool": lambda: scripted_pool(ScriptedTranscriber),
         "listener": SilentListener,
         "translator": ScriptedTranslator,
     }
@@ -336,7 +336,7 @@ async def test_people_keep_their_ids_through_a_change_of_workers(
 
 async def test_the_host_is_told_of_another_language(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
     await speak(broker, meeting, pcm)
-    async with working(broker, engine=lambda: Engine(PolyglotTranscriber())):
+    async with working(broker, pool=lambda: scripted_pool(PolyglotTranscriber)):
         await until(lambda: len(texts(meeting)) >= 4)
         await until_async(lambda: _detected(broker, meeting), "pt")
 

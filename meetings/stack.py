@@ -1,0 +1,115 @@
+"""The models of a worker's device: which there are, how large they are, and how each of them is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from inference.catalog import default_model, profile_models
+from inference.device import Device, choose_device
+from inference.loading import ModelMissing, model_folder
+from inference.residency.ctranslate2_model import CTranslate2Resident
+from inference.residency.history import Step
+from inference.residency.memory import DeviceMemory, default_budget
+from inference.residency.mover import Member
+from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.pool import ModelPool, State
+from inference.residency.sizes import file_bytes
+from inference.residency.torch_module import TorchResident
+from meetings.environment import Environment
+
+if TYPE_CHECKING:
+    from inference.summarization.summarizer import ChatSummarizer
+    from inference.whisper import CTranslate2Transcriber
+
+ASR = "asr"
+SUMMARY = "summary"
+"""Names in the pool."""
+
+ASR_WORKING = 400_000_000
+SUMMARY_WORKING = 600_000_000
+"""Bytes besides the weights: activations and key-value caches, generously."""
+
+log = structlog.get_logger(__name__)
+
+
+def build_pool(environment: Environment) -> ModelPool:
+    """The pool, not started. A summariser whose weights are not here is left out, and the log says so.
+
+    Raises:
+        ModelMissing: the speech model's weights are not here.
+        DoesNotFit: the models can never fit the device's budget.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    device = choose_device(environment.device)
+    memory = DeviceMemory(device, environment.device_budget or default_budget(device))
+    members = [_asr(environment, device)]
+    try:
+        members.append(_summary(environment, device))
+    except ModelMissing as error:
+        log.error("summaries_unavailable", error=str(error))
+    return ModelPool(members, memory, choice=environment.residency, on_state=_log_state, on_step=_log_step)
+
+
+def _asr(environment: Environment, device: Device) -> Member:
+    folder = model_folder(environment.asr_model or default_model(environment.profile, "asr").name, environment.models)
+
+    def load() -> CTranslate2Transcriber:
+        from inference.whisper import CTranslate2Transcriber
+
+        return CTranslate2Transcriber(folder, device=device)
+
+    need = ModelNeed(
+        folder.name,
+        Group.TRANSCRIPTION,
+        ModelSize(file_bytes(folder), ASR_WORKING),
+        "choose a smaller PARLANCE_ASR_MODEL",
+    )
+    resident: CTranslate2Resident[CTranslate2Transcriber] = CTranslate2Resident(load, device=device, warm_up=_warm_up)
+    return Member(ASR, need, resident)
+
+
+def _warm_up(transcriber: CTranslate2Transcriber) -> None:
+    transcriber.warm_up()
+
+
+def _summary(environment: Environment, device: Device) -> Member:
+    names = [model.name for model in profile_models(environment.profile) if model.stage == "summary"]
+    if not (environment.summary_model or names):
+        raise ModelMissing("No summariser is chosen; let PARLANCE_SUMMARY_MODEL name one.")
+    folder = model_folder(environment.summary_model or names[0], environment.models)
+    need = ModelNeed(
+        folder.name,
+        Group.SUMMARIZATION,
+        ModelSize(file_bytes(folder), SUMMARY_WORKING),
+        "choose a smaller PARLANCE_SUMMARY_MODEL",
+    )
+    return Member(SUMMARY, need, TorchResident(_summarizer_of(folder, device), device=device, folder=environment.data))
+
+
+def _summarizer_of(folder: Path, device: Device) -> Callable[[], ChatSummarizer]:
+    def load() -> ChatSummarizer:
+        from inference.summarization.chat import ChatModel
+        from inference.summarization.summarizer import ChatSummarizer
+
+        return ChatSummarizer(ChatModel(folder, label=folder.name))
+
+    return load
+
+
+def _log_state(state: State) -> None:
+    log.info("models", state=state.value)
+
+
+def _log_step(step: Step) -> None:
+    """Seconds and GiB of every step of a swap."""
+    log.info(
+        "models_step",
+        step=step.kind.value,
+        model=step.model,
+        seconds=round(step.seconds, 3),
+        gibibytes=round(step.size / 2**30, 3),
+    )

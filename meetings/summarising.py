@@ -1,0 +1,211 @@
+"""Summaries: when one is due the models for captions make room, it is written, and they come back.
+
+Nothing is lost meanwhile: audio goes on into the log, and what was said is captioned afterwards. Whoever reads is told
+before, with the seconds that earlier pauses took. Several meetings that are due together are summed up in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+from channels.db import database_sync_to_async
+
+from inference.residency.gate import ModelInUse, SwapCancelled
+from inference.residency.history import SwapRecord
+from inference.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
+from inference.summarization.summary import (
+    Item,
+    Kind,
+    SpokenLine,
+    Summarizer,
+    Summary,
+    SummaryCancelled,
+    SummaryRequest,
+)
+from meetings import summaries, swaps, transcript
+from meetings.models import Caption, Speaker
+from meetings.models import Summary as StoredSummary
+from meetings.scribe import Scribe
+from meetings.stack import SUMMARY
+from meetings.stream import MeetingStream
+from meetings.summaries import Due, Written
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+PAUSE_WAIT_S = 8.0
+"""How long a summary waits for the people to breathe."""
+
+LOOK_S = 0.1
+WITHIN_S = 90.0
+"""The longest that one meeting's summary may be written."""
+
+DWELL_S = 20.0
+"""Between two goes, so that swaps never thrash."""
+
+RETRY_S = 30.0
+"""After the first failure; twice as long after each further one."""
+
+FIRST_EXPECTED_S = 20.0
+"""What people are told before anything is measured."""
+
+BUSY = (SwapFailed, ModelInUse, SwapCancelled, SwapUnderWay)
+"""Captions go on; the summary stays due."""
+
+due = database_sync_to_async(summaries.due, thread_sensitive=False)
+file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
+
+
+class Summarising:
+    """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
+
+    def __init__(self, worker: str, pool: ModelPool, scribe: Scribe) -> None:
+        self._worker = worker
+        self._pool = pool
+        self._scribe = scribe
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._not_before = 0.0
+
+    def stop(self) -> None:
+        """Ends a summary that is being written; it stays due."""
+        self._stopping.set()
+        self._pool.cancel()
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Writes what is due, if anything is."""
+        if time.monotonic() < self._not_before or self._stopping.is_set():
+            return
+        wanted = await due(list(streams))
+        if not wanted:
+            return
+        held = dict(streams)
+        await self._wait_for_pause(held)
+        await self._announce(held)
+        try:
+            await self._write_all([one for one in wanted if one.meeting_id in held], held)
+        finally:
+            await self._come_back(held)
+
+    # -- the room ----------------------------------------------------------------------------------------------------
+
+    async def _wait_for_pause(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Until nobody is in the middle of a sentence, but not for long."""
+        deadline = time.monotonic() + PAUSE_WAIT_S
+        while any(stream.is_speaking for stream in streams.values()):
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def _announce(self, streams: Mapping[str, MeetingStream]) -> None:
+        expected_s = self._pool.expected_s() or FIRST_EXPECTED_S
+        for stream in streams.values():
+            await self._scribe.tell_phase(stream, "summarizing", expected_s=expected_s)
+
+    async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
+        """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
+        self._not_before = time.monotonic() + max(DWELL_S, RETRY_S * 2**self._failures if self._failures else 0.0)
+        for stream in streams.values():
+            await self._scribe.tell_phase(stream, "catching_up")
+
+    # -- the models --------------------------------------------------------------------------------------------------
+
+    async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
+        try:
+            await self._swap(self._pool.swap_to_summarization)
+            for one in wanted:
+                await self._write(one, streams[one.meeting_id])
+            self._failures = 0
+        except BUSY as error:
+            self._failures += 1
+            log.warning("summary_put_off", error=str(error), failures=self._failures)
+        except SummaryCancelled:
+            log.info("summary_cancelled")
+        finally:
+            if self._pool.state is State.SUMMARIZATION:
+                await self._swap(self._pool.swap_to_transcription)
+
+    async def _swap(self, verb: Callable[[], SwapRecord | None]) -> None:
+        """One of the pool's two verbs; what came of it is filed, failed or not."""
+        before = len(list(self._pool.history))
+        try:
+            await self._in_thread(verb)
+        finally:
+            for record in list(self._pool.history)[before:]:
+                await file_swap(self._worker, record)
+
+    async def _write(self, one: Due, stream: MeetingStream) -> None:
+        request = await summary_request(one)
+        if request is None:
+            return
+        started = time.perf_counter()
+        summary = await self._in_thread(lambda: self._summarize(request))
+        written = as_written(summary)
+        try:
+            await self._scribe.change(stream, lambda: summaries.store(stream.lease, written))
+        except transcript.LeaseLost:
+            log.info("summary_comes_too_late", meeting=one.meeting_id)
+        stream.awaits_translation = True
+        log.info("summary_written", meeting=one.meeting_id, seconds=round(time.perf_counter() - started, 2))
+
+    def _summarize(self, request: SummaryRequest) -> Summary:
+        with self._pool.use(SUMMARY) as model:
+            summarizer: Summarizer = model
+            return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._stopping.is_set)
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+# ---- rows and the summariser's types -------------------------------------------------------------------------------
+
+
+@database_sync_to_async
+def summary_request(one: Due) -> SummaryRequest | None:
+    """What is new in the meeting, and its notes; None when nothing is."""
+    captions = summaries.new_captions(one.meeting_id, one.from_s)
+    if not captions:
+        return None
+    names = dict(Speaker.objects.filter(meeting_id=one.meeting_id).values_list("label", "name"))
+    earlier = summaries.earlier(one.meeting_id)
+    return SummaryRequest(
+        lines=tuple(_line(caption, names) for caption in captions),
+        language=_most_spoken(captions),
+        notes=_notes(earlier[-1]) if earlier else None,
+    )
+
+
+def as_written(summary: Summary) -> Written:
+    items = [
+        {"kind": item.kind.value, "text": item.text, "owner": item.owner, "segments": list(item.segments)}
+        for item in summary.items
+    ]
+    return Written(summary.from_s, summary.to_s, summary.language, summary.text, items)
+
+
+def _notes(stored: StoredSummary) -> Summary:
+    items = tuple(
+        Item(Kind(item["kind"]), item["text"], tuple(item["segments"]), item["owner"]) for item in stored.items
+    )
+    return Summary(stored.from_s, stored.to_s, stored.language, stored.text, items)
+
+
+def _line(caption: Caption, names: Mapping[str, str]) -> SpokenLine:
+    speaker = caption.speaker if caption.speaker in names else None
+    name = names.get(caption.speaker) or None
+    return SpokenLine(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
+
+
+def _most_spoken(captions: Sequence[Caption]) -> str:
+    seconds: dict[str, float] = {}
+    for caption in captions:
+        seconds[caption.language] = seconds.get(caption.language, 0.0) + caption.end - caption.start
+    return max(seconds, key=seconds.__getitem__)

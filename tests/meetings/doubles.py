@@ -1,0 +1,60 @@
+"""Stand-ins for a worker's models, where the real ones would be slow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from inference.device import CPU
+from inference.residency.memory import DeviceMemory
+from inference.residency.mover import Member
+from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.residency.pool import ModelPool
+from inference.residency.resident import HostOnlyResident
+from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
+from meetings.stack import ASR, SUMMARY
+
+SIZE = 1_000
+
+
+def scripted_pool(
+    transcriber: Callable[[], Any], summarizer: Callable[[], Any] | None = None, *, choice: Choice = "swap"
+) -> ModelPool:
+    """A real pool of models that are not real; with room for one group at a time."""
+    members = [_member(ASR, Group.TRANSCRIPTION, transcriber)]
+    if summarizer is not None:
+        members.append(_member(SUMMARY, Group.SUMMARIZATION, summarizer))
+    return ModelPool(members, DeviceMemory(CPU, SIZE), choice=choice)
+
+
+def _member(name: str, group: Group, load: Callable[[], Any]) -> Member:
+    resident: HostOnlyResident[Any] = HostOnlyResident(load, warm_up=lambda model: None)
+    return Member(name, ModelNeed(name, group, ModelSize(SIZE)), resident)
+
+
+class ScriptedSummarizer:
+    """Quotes the first new line as a topic; writes for as long as `may_end` is not set."""
+
+    label = "the scripted model"
+
+    def __init__(self) -> None:
+        self.requests: list[SummaryRequest] = []
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+        self.may_end.set()
+
+    def expected_s(self, request: SummaryRequest) -> float:
+        return 1.0
+
+    def summarize(
+        self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
+    ) -> Summary:
+        self.requests.append(request)
+        self.begun.set()
+        self.may_end.wait(within_s)
+        first, last = request.lines[0], request.lines[-1]
+        earlier = request.notes.items if request.notes else ()
+        item = Item(Kind.TOPIC, first.text, (first.segment,))
+        from_s = request.notes.from_s if request.notes else first.start
+        return Summary(from_s, last.end, request.language, first.text, (*earlier, item))

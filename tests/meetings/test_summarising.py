@@ -1,0 +1,191 @@
+"""Summaries in a worker: the room is told, models take turns, nothing is lost. A real pool of models that are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio
+
+from meetings import events, summaries, summarising
+from meetings.audiolog import AudioLog
+from meetings.engines import Loaders
+from meetings.models import Caption, Meeting, State, Summary, Swap
+from meetings.transcript import take_lease
+from meetings.worker import Worker
+from tests.inference.diarization.doubles import SilentListener
+from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
+from tests.live import load_pcm
+from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
+from tests.meetings.test_worker import caption_all, speak, state_of, texts, until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def pcm() -> bytes:
+    return load_pcm(Path(__file__).parent.parent / "speech" / "lobster_24s.flac")
+
+
+@pytest.fixture
+def meeting() -> Meeting:
+    return Meeting.objects.create(title="Budget", languages=["pt"])
+
+
+@pytest.fixture(autouse=True)
+def _no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summarising, "DWELL_S", 0.0)
+    monkeypatch.setattr(summarising, "RETRY_S", 0.0)
+    monkeypatch.setattr(summarising, "PAUSE_WAIT_S", 0.5)
+
+
+@asynccontextmanager
+async def working(
+    broker: redis.asyncio.Redis, summarizer: Callable[[], Any], name: str = "worker"
+) -> AsyncIterator[Worker]:
+    pool = scripted_pool(ScriptedTranscriber, summarizer)
+    worker = Worker(name, Loaders(lambda: pool, SilentListener, ScriptedTranslator), broker)
+    task = asyncio.create_task(worker.run())
+    yield worker
+    worker.stop()
+    await asyncio.wait_for(task, 30)
+
+
+class Room:
+    """Everything that a meeting's channel tells."""
+
+    def __init__(self, broker: redis.asyncio.Redis, meeting: Meeting) -> None:
+        self._broker = broker
+        self._channel = events.events_channel(meeting.pk)
+        self.notices: list[Any] = []
+
+    async def listen(self) -> None:
+        async with self._broker.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(self._channel)
+            async for message in subscription.listen():
+                hints = events.unpack(message["data"])
+                told = [hint.message for hint in hints if isinstance(hint, events.Passing)]
+                self.notices += [notice for notice in told if notice["type"] == "notice"]
+
+    @property
+    def states(self) -> list[str]:
+        """Without repetition."""
+        told = [notice["state"] for notice in self.notices]
+        return [state for place, state in enumerate(told) if place == 0 or told[place - 1] != state]
+
+
+@asynccontextmanager
+async def room(broker: redis.asyncio.Redis, meeting: Meeting) -> AsyncIterator[Room]:
+    listened = Room(broker, meeting)
+    task = asyncio.create_task(listened.listen())
+    yield listened
+    task.cancel()
+
+
+async def test_a_summary_on_demand_is_announced_written_translated_and_over(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    summarizer = ScriptedSummarizer()
+    await speak(broker, meeting, pcm)
+    async with room(broker, meeting) as told, working(broker, lambda: summarizer):
+        await until(lambda: len(texts(meeting)) >= 3)
+        assert await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: Summary.objects.filter(meeting=meeting, translations__has_key="pt").exists())
+        await until(lambda: told.states[-1:] == ["live"])
+    assert told.states[-3:] == ["summarizing", "catching_up", "live"]
+    [announced] = [notice for notice in told.notices if notice["state"] == "summarizing"]
+    assert announced["expected_s"] == summarising.FIRST_EXPECTED_S
+    [summary] = [row async for row in Summary.objects.filter(meeting=meeting)]
+    first = await Caption.objects.filter(meeting=meeting).order_by("start").afirst()
+    assert first is not None
+    assert summary.items == [{"kind": "topic", "text": first.text, "owner": None, "segments": [first.segment]}]
+    assert summary.translations["pt"] == {"text": f"pt: {first.text}", "items": [f"pt: {first.text}"]}
+    swaps = [(swap.direction, swap.outcome) async for swap in Swap.objects.order_by("created_at")]
+    assert swaps == [("to summarization", "completed"), ("to transcription", "completed")]
+    assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is None
+
+
+async def test_what_is_said_meanwhile_is_captioned_afterwards_as_it_would_have_been(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    twin = await Meeting.objects.acreate(title="Undisturbed")
+    expected = await caption_all(broker, twin, pcm)
+    summarizer = ScriptedSummarizer()
+    summarizer.may_end.clear()
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker, lambda: summarizer):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summarizer.begun.wait, 20)
+        before = await asyncio.to_thread(texts, meeting)
+        await speak(broker, meeting, pcm[half:], first=following)
+        await AudioLog(broker).mark(meeting.pk, "end")
+        late = await AudioLog(broker).state(meeting.pk)
+        assert (late.phase, await asyncio.to_thread(texts, meeting)) == ("summarizing", before), "exclusive turns"
+        summarizer.may_end.set()
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert await asyncio.to_thread(texts, meeting) == expected
+
+
+async def test_a_worker_that_dies_while_it_writes_leaves_the_summary_to_the_next_one(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    stuck, quick = ScriptedSummarizer(), ScriptedSummarizer()
+    stuck.may_end.clear()
+    await speak(broker, meeting, pcm)
+    async with working(broker, lambda: stuck, "first"):
+        await until(lambda: len(texts(meeting)) >= 3)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(stuck.begun.wait, 20)
+        await asyncio.to_thread(_take_away, meeting)
+        stuck.may_end.set()
+    assert await Summary.objects.acount() == 0, "who lost the meeting stores nothing"
+    async with working(broker, lambda: quick, "second"):
+        await until(lambda: Summary.objects.filter(meeting=meeting).exists())
+
+
+async def test_a_summariser_that_cannot_be_had_costs_no_caption(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    def missing() -> Any:
+        raise MemoryError("no room")
+
+    await speak(broker, meeting, pcm)
+    async with room(broker, meeting) as told, working(broker, missing):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: Swap.objects.filter(outcome="failed").exists())
+        await AudioLog(broker).mark(meeting.pk, "end")
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert len(await asyncio.to_thread(texts, meeting)) >= 4
+    assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is not None, "still wanted"
+    assert "summarizing" in told.states
+
+
+async def test_the_next_summary_knows_the_one_before(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    summarizer = ScriptedSummarizer()
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker, lambda: summarizer):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: Summary.objects.count() == 1)
+        await speak(broker, meeting, pcm[half:], first=following)
+        await AudioLog(broker).mark(meeting.pk, "pause")
+        await until(lambda: state_of(meeting) == State.PAUSED)
+        assert await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: Summary.objects.count() == 2)
+    first, second = summarizer.requests
+    assert first.notes is None
+    assert second.notes is not None
+    assert second.notes.to_s == first.lines[-1].end
+    assert {line.segment for line in first.lines}.isdisjoint(line.segment for line in second.lines)
+
+
+def _take_away(meeting: Meeting) -> None:
+    take_lease(meeting.pk)
