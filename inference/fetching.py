@@ -27,6 +27,7 @@ from inference.loading import (
 OWN_FOLDERS: dict[Stage, str] = {
     "asr": ", or point PARLANCE_ASR_MODEL at a folder that holds a CTranslate2 Whisper",
     "translation": ", or point PARLANCE_TRANSLATION_MODEL at a folder that holds an M2M100",
+    "summary": ", or point PARLANCE_SUMMARY_MODEL at a folder that holds a chat model",
 }
 """What else an operator can do where the hub is out of reach."""
 

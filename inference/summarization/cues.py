@@ -102,6 +102,10 @@ _OPEN = {
         r"\bfalta (?:saber|definir|decidir|descobrir)\b",
     ),
 }
+_REQUEST = _any(
+    rf"\b(?:can|could|would|will) you (?:please |also |maybe )?{_TASKS_EN}",
+    rf"\b(?:você|vocês|tu) (?:pode|poderia|podem|podes) {_TASKS_PT}",
+)
 _ANY_QUESTION = re.compile(r"[?？؟;]\W*$")
 _TO_THE_ROOM = _any(
     r"\b(?:you know what|can you hear|do you (?:see|hear|want to|have any)|any (?:other )?questions|"
@@ -131,8 +135,7 @@ def _matches(pattern: re.Pattern[str] | None, text: str) -> bool:
 
 def _asks(sentence: Sentence) -> bool:
     """Whether it asks what somebody should answer; a request ("could you send it?") is an action."""
-    action = _CUES.get(sentence.language, {}).get(Kind.ACTION)
-    if _TO_THE_ROOM.search(sentence.text) or _matches(action, sentence.text):
+    if _TO_THE_ROOM.search(sentence.text) or _REQUEST.search(sentence.text):
         return False
     return _OPEN.get(sentence.language, _ANY_QUESTION).search(sentence.text) is not None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +50,10 @@ def select(sentences: Sequence[Sentence], language: str) -> list[Evidence]:
     ranks = {
         meant[place].place: rank for part in parts for place, rank in zip(part, _ranks(part, weights), strict=True)
     }
-    topics = (_topic([meant[place] for place in part], language, ranks) for part in parts)
-    return [*(topic for topic in topics if topic), *_cued(meant, ranks)]
+    cued = _cued(meant, ranks)
+    told = {found.best.place for found in cued}
+    topics = (_topic([meant[place] for place in part], language, ranks, told) for part in parts)
+    return [*(topic for topic in topics if topic), *cued]
 
 
 def _ranks(part: range, weights: Any) -> list[float]:
@@ -64,7 +66,10 @@ def alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return len(one & other) >= ALIKE * len(one | other) and bool(one)
 
 
-def _topic(stretch: Sequence[Sentence], language: str, ranks: dict[int, float]) -> Evidence | None:
+def _topic(
+    stretch: Sequence[Sentence], language: str, ranks: Mapping[int, float], told: Collection[int]
+) -> Evidence | None:
+    """The most central sentences; what is an item already is quoted only where there is nothing else."""
     fit = [sentence for sentence in stretch if _is_telling(sentence) and sentence.language == language]
     chosen: list[Sentence] = []
     for sentence in sorted(fit, key=lambda sentence: (-_worth(sentence, ranks), sentence.place)):
@@ -75,20 +80,21 @@ def _topic(stretch: Sequence[Sentence], language: str, ranks: dict[int, float]) 
             break
     if not chosen:
         return None
-    return Evidence(Kind.TOPIC, tuple(sorted(chosen, key=lambda sentence: sentence.place)), chosen[0])
+    best = next((sentence for sentence in chosen if sentence.place not in told), chosen[0])
+    return Evidence(Kind.TOPIC, tuple(sorted(chosen, key=lambda sentence: sentence.place)), best)
 
 
 def _is_telling(sentence: Sentence) -> bool:
     return len(sentence.content) >= LEAST_CONTENT and sentence.length <= LONGEST
 
 
-def _worth(sentence: Sentence, ranks: dict[int, float]) -> float:
+def _worth(sentence: Sentence, ranks: Mapping[int, float]) -> float:
     """Centrality; a question says less about a topic than an answer, and a short sentence less than a full one."""
     asks = 0.5 if sentence.text.endswith("?") else 1.0
     return ranks[sentence.place] * asks * min(1.0, len(sentence.content) / 6)
 
 
-def _cued(sentences: Sequence[Sentence], ranks: dict[int, float]) -> list[Evidence]:
+def _cued(sentences: Sequence[Sentence], ranks: Mapping[int, float]) -> list[Evidence]:
     """The most central ones of every kind, in their order; the same thing once."""
     kept: dict[Kind, list[Sentence]] = {kind: [] for kind in MOST_ITEMS}
     for sentence in sorted(sentences, key=lambda sentence: (-ranks[sentence.place], sentence.place)):

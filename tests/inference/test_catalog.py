@@ -38,6 +38,7 @@ def test_the_gpu_profile_has_a_model_for_every_stage() -> None:
         "asr": "whisper-large-v3-turbo",
         "speakers": "speaker-diarization-community-1",
         "translation": "m2m100_1.2B",
+        "summary": "qwen2.5-7b-instruct",
     }
     assert find_model("m2m100_418M") not in profile_models("gpu")
 
