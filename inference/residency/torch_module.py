@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -32,23 +32,23 @@ class TorchResident(Generic[M]):
         device: Device = CPU,
         folder: Path | None = None,
         warm_up: Callable[[M], object] = lambda model: None,
+        loads_on_device: bool | None = None,
     ) -> None:
-        """`load` makes the object, for a GPU with its weights still on the host, and is called when the pool says so.
+        """`load` makes the object and is called when the pool says so. `folder` is where a CPU's copy goes (`FileCopy`).
 
-        `folder` is where a CPU's copy goes (see `FileCopy`). An answer of `warm_up` must be the same after every wake.
+        For a GPU the loader had better leave the weights on the host; where it cannot, as bitsandbytes quantizes on the
+        GPU, say `loads_on_device`, and the first load waits for room. An answer of `warm_up` must be the same after
+        every wake.
         """
         self._load = load
         self._device = device
         self._folder = folder
         self._probe = Probe(warm_up)
+        self.loads_on_device = device.kind == "cpu" if loads_on_device is None else loads_on_device
+        """See `Resident.loads_on_device`."""
         self._model: M | None = None
         self._layout: Layout | None = None
         self._copy: WeightCopy | None = None
-
-    @property
-    def loads_on_device(self) -> bool:
-        """See `Resident.loads_on_device`."""
-        return self._device.kind == "cpu"
 
     @property
     def model(self) -> M:
@@ -59,7 +59,9 @@ class TorchResident(Generic[M]):
     @property
     def weights(self) -> int | None:
         """See `Resident.weights`."""
-        return self._layout.size if self._layout else None
+        if self._layout is not None:
+            return self._layout.size
+        return None if self._model is None else _weight_bytes(self._networks())
 
     def load(self) -> None:
         """See `Resident.load`."""
@@ -128,3 +130,9 @@ class TorchResident(Generic[M]):
         import torch
 
         return torch.device("cpu") if self._device.kind == "cpu" else torch.device("cuda", self._device.index)
+
+
+def _weight_bytes(networks: Iterable[torch.nn.Module]) -> int:
+    """Of parameters and buffers, those that several networks hold once."""
+    held = (tensor for network in networks for tensor in (*network.parameters(), *network.buffers()))
+    return sum(tensor.nbytes for tensor in {id(tensor): tensor for tensor in held}.values())
