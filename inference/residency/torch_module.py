@@ -34,7 +34,7 @@ class TorchResident(Generic[M]):
         warm_up: Callable[[M], object] = lambda model: None,
         loads_on_device: bool | None = None,
     ) -> None:
-        """`load` makes the object and is called when the pool says so. `folder` is where a CPU's copy goes (`FileCopy`).
+        """`load` makes the object and is called when the pool says so. A CPU's copy goes to `folder` (`FileCopy`).
 
         For a GPU the loader had better leave the weights on the host; where it cannot, as bitsandbytes quantizes on the
         GPU, say `loads_on_device`, and the first load waits for room. An answer of `warm_up` must be the same after
