@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance, running_parlance
@@ -45,18 +45,32 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str, request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """For a module, not for the session: Playwright's event loop would stand in the way of other tests' loops.
-
-    A module's `MICROPHONE` (a WAV file) is what the fake microphone hears, once.
-    """
-    sound: Path | None = getattr(request.module, "MICROPHONE", None)
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={sound}%noloop"] if sound else list(FLAGS)
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """For this package, not for the session: its event loop would stand in the way of other tests' loops."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def common_browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    """One for all modules that need no sound of their own: each start takes seconds."""
+    browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, chromium: str, request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """A module's `MICROPHONE` (a WAV file) is what the fake microphone hears, once."""
+    sound: Path | None = getattr(request.module, "MICROPHONE", None)
+    if sound is None:
+        yield request.getfixturevalue("common_browser")
+        return
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={sound}%noloop"]
+    browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    yield browser
+    browser.close()
 
 
 class ModuleHandler(SimpleHTTPRequestHandler):
