@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 
-from inference.catalog import default_model, profile_models
+from inference.catalog import default_model
 from inference.device import Device, choose_device
 from inference.loading import ModelMissing, model_folder
 from inference.residency.ctranslate2_model import CTranslate2Resident
+from inference.residency.gguf import gguf_bytes
 from inference.residency.history import Step
 from inference.residency.memory import DeviceMemory, default_budget
 from inference.residency.mover import Member
 from inference.residency.plan import Group, ModelNeed, ModelSize
 from inference.residency.pool import ModelPool, State
-from inference.residency.sizes import file_bytes
+from inference.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.residency.torch_module import TorchResident
+from inference.summarization.starting import chat_model_source
 from meetings.environment import Environment
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ SUMMARY = "summary"
 ASR_WORKING = 400_000_000
 SUMMARY_WORKING = 600_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
+
+SUMMARY_TYPES = {"cpu": "float32", "cuda": "bfloat16"}
+"""Of the weights, by kind of device."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,27 +81,32 @@ def _warm_up(transcriber: CTranslate2Transcriber) -> None:
 
 
 def _summary(environment: Environment, device: Device) -> Member:
-    names = [model.name for model in profile_models(environment.profile) if model.stage == "summary"]
-    if not (environment.summary_model or names):
-        raise ModelMissing("No summariser is chosen; let PARLANCE_SUMMARY_MODEL name one.")
-    folder = model_folder(environment.summary_model or names[0], environment.models)
-    need = ModelNeed(
-        folder.name,
-        Group.SUMMARIZATION,
-        ModelSize(file_bytes(folder), SUMMARY_WORKING),
-        "choose a smaller PARLANCE_SUMMARY_MODEL",
-    )
-    return Member(SUMMARY, need, TorchResident(_summarizer_of(folder, device), device=device, folder=environment.data))
+    name = environment.summary_model or default_model(environment.profile, "summary").name
+    source = chat_model_source(name, environment.models)
+    label = Path(name).name
 
-
-def _summarizer_of(folder: Path, device: Device) -> Callable[[], ChatSummarizer]:
     def load() -> ChatSummarizer:
         from inference.summarization.chat import ChatModel
         from inference.summarization.summarizer import ChatSummarizer
 
-        return ChatSummarizer(ChatModel(folder, label=folder.name))
+        # On the host, whatever the device: the pool moves it.
+        return ChatSummarizer(ChatModel(source, dtype=SUMMARY_TYPES[device.kind], label=label))
 
-    return load
+    size = ModelSize(_chat_model_bytes(source, device), SUMMARY_WORKING)
+    need = ModelNeed(label, Group.SUMMARIZATION, size, "choose a smaller PARLANCE_SUMMARY_MODEL")
+    resident: TorchResident[ChatSummarizer] = TorchResident(load, device=device, folder=environment.data)
+    return Member(SUMMARY, need, resident)
+
+
+def _chat_model_bytes(source: Path | str, device: Device) -> int:
+    """Bytes on the device, told before anything is loaded; of a model of the hub, by its configuration."""
+    bits: Bits = 32 if device.kind == "cpu" else 16
+    if isinstance(source, str):
+        from transformers import AutoConfig
+
+        return planned_bytes(AutoConfig.from_pretrained(source), bits=bits)
+    packed = [source] if source.suffix == ".gguf" else list(source.glob("*.gguf"))
+    return gguf_bytes(packed[0], bits=bits) if packed else file_bytes(source)
 
 
 def _log_state(state: State) -> None:
