@@ -46,7 +46,7 @@ class Findings:
     marks: list[Entry] = field(default_factory=list)
     """Marks whose place in the audio is captioned up to."""
     spoken: bool = False
-    """Whether there was audio."""
+    """Whether there was audio that nobody had heard before."""
     languages: list[LanguageHeard] = field(default_factory=list)
     missing: int = 0
     """Samples that the log should hold and does not: the broker lost its file."""
@@ -142,7 +142,7 @@ class MeetingStream:
                 self._apply(entry)
                 findings.marks.append(entry)
             else:
-                findings.spoken = True
+                findings.spoken |= entry.end > self._resumed_at
                 findings.missing += self._feed(entry)
             self._inbox.popleft()
 

@@ -136,8 +136,9 @@ def store_translation(lease: Lease, summary_id: int, language: str, text: str, i
 
 
 def _interval_is_over(meeting: Meeting, last: datetime | None, now: datetime) -> bool:
+    """The end of a meeting ends its interval too."""
     at = _next_due(meeting, last)
-    return at is not None and at <= now and meeting.state == State.LIVE
+    return at is not None and (meeting.state == State.ENDED or (at <= now and meeting.state == State.LIVE))
 
 
 def _next_due(meeting: Meeting, last: datetime | None) -> datetime | None:

@@ -18,6 +18,7 @@ from channels.db import database_sync_to_async
 
 from inference.residency.gate import ModelInUse, SwapCancelled
 from inference.residency.history import SwapRecord
+from inference.residency.mover import MOVE_ERRORS
 from inference.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
 from inference.summarization.summary import (
     Item,
@@ -30,6 +31,7 @@ from inference.summarization.summary import (
 )
 from meetings import summaries, swaps, transcript
 from meetings.models import Caption, Speaker
+from meetings.models import State as MeetingState
 from meetings.models import Summary as StoredSummary
 from meetings.scribe import Scribe
 from meetings.stack import SUMMARY
@@ -53,6 +55,9 @@ DWELL_S = 20.0
 RETRY_S = 30.0
 """After the first failure; twice as long after each further one."""
 
+PATIENCE = 3
+"""Failures after which a meeting that is over is closed without its summary."""
+
 FIRST_EXPECTED_S = 20.0
 """What people are told before anything is measured."""
 
@@ -72,8 +77,15 @@ class Summarising:
         self._scribe = scribe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._stopping = threading.Event()
+        self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
         self._failures = 0
         self._not_before = 0.0
+
+    async def is_wanted(self, stream: MeetingStream) -> bool:
+        """Whether a meeting that is over waits for its last summary."""
+        if self._has_summarizer and self._failures < PATIENCE and not self._stopping.is_set():
+            return bool(await due([stream.meeting_id]))
+        return False
 
     def stop(self) -> None:
         """Ends a summary that is being written; it stays due."""
@@ -82,12 +94,13 @@ class Summarising:
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Writes what is due, if anything is."""
-        if time.monotonic() < self._not_before or self._stopping.is_set():
+        if not self._has_summarizer or time.monotonic() < self._not_before or self._stopping.is_set():
             return
         wanted = await due(list(streams))
         if not wanted:
             return
         held = dict(streams)
+        await self._prepare()
         await self._wait_for_pause(held)
         await self._announce(held)
         try:
@@ -107,14 +120,21 @@ class Summarising:
 
     async def _announce(self, streams: Mapping[str, MeetingStream]) -> None:
         expected_s = self._pool.expected_s() or FIRST_EXPECTED_S
-        for stream in streams.values():
+        for stream in _live(streams):
             await self._scribe.tell_phase(stream, "summarizing", expected_s=expected_s)
 
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
         self._not_before = time.monotonic() + max(DWELL_S, RETRY_S * 2**self._failures if self._failures else 0.0)
-        for stream in streams.values():
+        for stream in _live(streams):
             await self._scribe.tell_phase(stream, "catching_up")
+
+    async def _prepare(self) -> None:
+        """Loads the summariser while captions go on, where there is room; the swap says what is wrong with it."""
+        try:
+            await self._in_thread(self._pool.prepare)
+        except (SwapUnderWay, *MOVE_ERRORS) as error:
+            log.warning("summariser_not_prepared", error=str(error))
 
     # -- the models --------------------------------------------------------------------------------------------------
 
@@ -163,6 +183,11 @@ class Summarising:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:
+    """Those whose people are still there."""
+    return [stream for stream in streams.values() if stream.state is not MeetingState.ENDED]
 
 
 # ---- rows and the summariser's types -------------------------------------------------------------------------------

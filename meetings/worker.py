@@ -256,10 +256,18 @@ class Worker:
                 self._ended.put_nowait(stream)
 
     async def _close(self) -> None:
-        """A meeting that is captioned to its end: who spoke and the translations, then it is over."""
+        """A meeting that is captioned to its end: who spoke and the translations, then it is over, then its summary."""
         stream = await self._ended.get()
         try:
-            await self._end(stream)
+            if not self._holdings.holds(stream):
+                return
+            if stream.state is not State.ENDED:
+                await self._end(stream)
+            if await self._summarising.is_wanted(stream):
+                await asyncio.sleep(ASSIGN_S)
+                self._ended.put_nowait(stream)
+            else:
+                await self._forget_meeting(stream)
         except (RedisError, OSError) as error:
             log.warning("broker_unreachable", step="end", error=str(error))
             self._holdings.drop(stream.meeting_id, "broker_unreachable")
@@ -267,15 +275,17 @@ class Worker:
             self._ended.task_done()
 
     async def _end(self, stream: MeetingStream) -> None:
-        """The log goes last: whatever dies before that, the next worker finds the end there again."""
-        if not self._holdings.holds(stream):
-            return
+        """What is left to tell of it; then it is over for everybody."""
         if stream.keep_recording:
             await asyncio.to_thread(recordings.write, stream.meeting_id, stream.unrecorded(0, stream.session.received))
             await asyncio.to_thread(recordings.finish, stream.meeting_id)
         await self._labelling.finish(stream)
         await self._interpreting.finish(stream)
         await self._scribe.move(stream, State.ENDED)
+
+    async def _forget_meeting(self, stream: MeetingStream) -> None:
+        """The log goes last: whatever dies before that, the next worker finds the end there again."""
+        await self._interpreting.finish(stream)
         await self._audio.forget(stream.meeting_id)
         await self._holdings.let_go(stream.meeting_id, "ended")
 

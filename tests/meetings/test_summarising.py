@@ -12,7 +12,7 @@ import pytest
 import redis.asyncio
 
 from meetings import events, summaries, summarising
-from meetings.audiolog import AudioLog
+from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
 from meetings.models import Caption, Meeting, State, Summary, Swap
 from meetings.transcript import take_lease
@@ -21,7 +21,7 @@ from tests.inference.diarization.doubles import SilentListener
 from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
-from tests.meetings.test_worker import caption_all, speak, state_of, texts, until
+from tests.meetings.test_worker import caption_all, speak, state_of, texts, until, until_async
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -185,6 +185,21 @@ async def test_the_next_summary_knows_the_one_before(broker: redis.asyncio.Redis
     assert second.notes is not None
     assert second.notes.to_s == first.lines[-1].end
     assert {line.segment for line in first.lines}.isdisjoint(line.segment for line in second.lines)
+
+
+async def test_a_meeting_that_ends_gets_the_summary_that_was_asked_for(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    summarizer = ScriptedSummarizer()
+    await speak(broker, meeting, pcm)
+    async with room(broker, meeting) as told, working(broker, lambda: summarizer):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await Meeting.objects.filter(pk=meeting.pk).aupdate(summary_every_s=3600)
+        await AudioLog(broker).mark(meeting.pk, "end")
+        await until(lambda: Summary.objects.filter(meeting=meeting, translations__has_key="pt").exists())
+        await until_async(lambda: broker.exists(audio_key(meeting.pk)), 0)
+    assert told.states[-1] == "ended", "who reads is not told of a pause that is none"
+    assert len(summarizer.requests[0].lines) == await Caption.objects.filter(meeting=meeting).exclude(text="").acount()
 
 
 def _take_away(meeting: Meeting) -> None:
