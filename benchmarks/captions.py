@@ -75,8 +75,7 @@ def measure(parlance: RunningParlance, recording: Recording, model: WhisperModel
     spent = {name: cpu_s(parlance.process(name)) - before[name] for name in PROCESSES}
     paced = score(timeline(reader.messages, host.started), recording.words, recording.text)
     offline = offline_error_rate(recording, model)
-    finals = [message for _, message in reader.messages if message["type"] == "caption"]
-    revised = sum(len(words_of(message["text"])) for message in finals if message["revision"] > 0)
+    revised = revised_words([message for _, message in reader.messages if message["type"] == "caption"])
     return paced, {
         "audio_s": round(recording.seconds, 1),
         **latencies([paced]),
@@ -88,6 +87,17 @@ def measure(parlance: RunningParlance, recording: Recording, model: WhisperModel
         "cpu_s_per_audio_s": {name: round(seconds / recording.seconds, 3) for name, seconds in spent.items()},
         "cpu_s_per_audio_s_all": round(sum(spent.values()) / recording.seconds, 3),
     }
+
+
+def revised_words(finals: Sequence[Message]) -> int:
+    """Words of captions that were final and then read otherwise; a name or a translation changes none."""
+    texts: dict[str, str] = {}
+    revised = 0
+    for caption in finals:
+        if texts.get(caption["segment"], caption["text"]) != caption["text"]:
+            revised += len(words_of(caption["text"]))
+        texts[caption["segment"]] = caption["text"]
+    return revised
 
 
 def play(parlance: RunningParlance, samples: np.ndarray, *, speed: float) -> tuple[Host, Reader]:
