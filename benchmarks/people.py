@@ -1,6 +1,6 @@
 """Names and translations in the running product: what they cost the captions, and how long people wait for them.
 
-Two Parlances run side by side, one without the models for speakers and with nobody reading a translation. Each recording
+Two Parlances run side by side, one without models for speakers and with nobody reading a translation. Each recording
 is played to one and then to the other, paced at real time, so that both meet the same machine. What a translation
 and a name take is from the caption's arrival at a viewer to the arrival of the revision that brings it.
 """
