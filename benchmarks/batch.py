@@ -1,6 +1,6 @@
 """Batch: real-time factor of transcribing a recording, alone and with speakers and one translation.
 
-The recording is the speech of the tests, four times over.
+The recording is the speech of the tests, twice over.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from inference.session import SessionConfig
 from meetings.engines import load_engine, load_listener, load_translator
 from meetings.transcription import Models, Transcription, Wishes, transcribe_recording
 
-TIMES = 4
-RUNS = 3
+TIMES = 2
+RUNS = 2
 """The box is shared: the best run is the least disturbed one, the spread says how much it was."""
 
 

@@ -119,8 +119,13 @@ def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
 
 def one_line(text: str) -> str:
     """`text` with every run of white space and line ends as one space, and no invisible controls."""
-    spaced = " ".join(text.translate(BIDI_CONTROLS).split())
-    return "".join(character for character in spaced if unicodedata.category(character) not in ("Cc", "Cs")).strip()
+    visible = (character for character in text.translate(BIDI_CONTROLS) if not _is_control(character))
+    return " ".join("".join(visible).split())
+
+
+def _is_control(character: str) -> bool:
+    """Line ends and tabs are controls too, but they part words."""
+    return unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
 
 
 def _speakers(meeting: Meeting) -> dict[str, CueSpeaker]:

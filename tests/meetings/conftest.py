@@ -1,4 +1,4 @@
-"""A real broker for tests of this package, empty before each test."""
+"""A real broker for tests of this package, empty before each test; the interface in English."""
 
 from __future__ import annotations
 
@@ -8,8 +8,16 @@ import pytest
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.utils import translation
 
 from meetings.broker import EmbeddedBroker, connect, connect_sync
+
+
+@pytest.fixture(autouse=True)
+def interface() -> Iterator[None]:
+    """English, whatever language the test before had asked a page for: Django keeps it in the thread."""
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

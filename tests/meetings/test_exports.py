@@ -166,6 +166,7 @@ def test_json_keeps_every_text_as_it_was_said_and_all_translations(cues: list[Cu
 
 
 @given(texts)
+@example("0 \x08\r0")
 def test_a_line_has_no_line_ends_and_no_hidden_controls(text: str) -> None:
     line = one_line(text)
     assert line.splitlines() == ([line] if line else [])
