@@ -1,4 +1,4 @@
-"""Meetings, speakers and captions in Django's admin: find, filter, read, correct, delete."""
+"""Meetings, speakers, captions, summaries and swaps in Django's admin: find, filter, read, correct, delete."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from meetings.bell import ring
-from meetings.models import Caption, Meeting, Speaker, Translation
+from meetings.models import Caption, Meeting, Speaker, Summary, Swap, Translation
 from meetings.speakers import UnfitName, fit_name, rename
 
 INLINE_CAPTIONS = 50
@@ -119,4 +121,57 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
 
     def has_change_permission(self, request: HttpRequest, obj: Caption | None = None) -> bool:
         """Captions change through `meetings.transcript` alone, which numbers every change for the viewers."""
+        return False
+
+
+@admin.register(Summary)
+class SummaryAdmin(admin.ModelAdmin[Summary]):
+    """To read: what a summary says is for the captions that it cites, not for an editor."""
+
+    list_display = ("meeting", "from_s", "to_s", "language", "text", "created_at")
+    list_filter = ("language", "created_at")
+    list_select_related = ("meeting",)
+    search_fields = ("text", "meeting__title")
+    date_hierarchy = "created_at"
+    fields = ("meeting", "from_s", "to_s", "language", "text", "items_as_list", "translated_into", "seq", "created_at")
+    readonly_fields = fields
+
+    @admin.display(description="items")
+    def items_as_list(self, summary: Summary) -> SafeString:
+        """A line an item: kind, text, who is to do it, and the captions that say it."""
+        rows = (
+            (item["kind"], item["text"], item["owner"] or "", ", ".join(item["segments"])) for item in summary.items
+        )
+        return format_html_join("", "<div><b>{}</b> {} {} <small>{}</small></div>", rows)
+
+    @admin.display(description="translated into")
+    def translated_into(self, summary: Summary) -> str:
+        return ", ".join(sorted(summary.translations)) or "–"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Summary | None = None) -> bool:
+        """Workers write them through `meetings.summaries` alone, which numbers every change for the viewers."""
+        return False
+
+
+@admin.register(Swap)
+class SwapAdmin(admin.ModelAdmin[Swap]):
+    """What every exchange of models took, and why one failed; a record, so nobody changes it."""
+
+    list_display = ("created_at", "worker", "direction", "outcome", "seconds", "gibibytes", "gigabytes_per_s", "reason")
+    list_filter = ("outcome", "direction", "worker", "created_at")
+    search_fields = ("reason",)
+    date_hierarchy = "created_at"
+    fields = (*list_display, "steps")
+    readonly_fields = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Swap | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Swap | None = None) -> bool:
         return False

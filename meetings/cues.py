@@ -87,7 +87,7 @@ class Cue:
 
 def meeting_cues(meeting: Meeting) -> list[Cue]:
     """The stored captions that say something, in the order of speech."""
-    speakers = _speakers(meeting)
+    speakers = speakers_by_label(meeting)
     rows = meeting.captions.exclude(text="").prefetch_related("translations").order_by("start", "segment")
     return [_stored_cue(caption, speakers) for caption in rows]
 
@@ -128,8 +128,8 @@ def _is_control(character: str) -> bool:
     return unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
 
 
-def _speakers(meeting: Meeting) -> dict[str, CueSpeaker]:
-    """By label; those that turned out to be somebody else stand for that one."""
+def speakers_by_label(meeting: Meeting) -> dict[str, CueSpeaker]:
+    """Those of `meeting`; those that turned out to be somebody else stand for that one."""
     rows = {row.label: row for row in Speaker.objects.filter(meeting=meeting)}
     present = {label: rows.get(row.merged_into, row) for label, row in rows.items()}
     return {UNSURE: CueSpeaker(None)} | {label: CueSpeaker(row.label, row.name) for label, row in present.items()}

@@ -16,15 +16,28 @@ from typing import Any
 
 import srt
 import webvtt
+from django.utils.translation import gettext as _
 from webvtt.models import Timestamp
 
 from meetings.cues import Cue, meeting_cues, one_line, require_language, spoken_seconds
+from meetings.digest import Digest, DigestItem, newest_digest
 from meetings.models import Meeting
 
 SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
 """SubRip has tags and no escape for them; so also no caption holds its `-->`."""
 
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]~|])")
+MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
+"""What at the start of a line would make it a list, a heading or a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file is made of."""
+
+    title: str
+    cues: Sequence[Cue]
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +63,25 @@ def render_transcript(meeting: Meeting, format_name: str, language: str | None =
     """
     if language:
         require_language(meeting, language)
-    return render_cues(meeting_cues(meeting), format_name, title=meeting.title, language=language)
+    digest = newest_digest(meeting, language)
+    return render_cues(meeting_cues(meeting), format_name, title=meeting.title, language=language, digest=digest)
 
 
-def render_cues(cues: Sequence[Cue], format_name: str, *, title: str, language: str | None = None) -> Transcript:
-    """The cues that say something, as a file of one of FORMATS. Raises UnknownFormat."""
+def render_cues(
+    cues: Sequence[Cue], format_name: str, *, title: str, language: str | None = None, digest: Digest | None = None
+) -> Transcript:
+    """The cues that say something, as a file of one of FORMATS, and the digest where the format has a place for it.
+
+    Raises:
+        UnknownFormat: there is no such format.
+    """
     if format_name not in FORMATS:
         raise UnknownFormat(f"There is no format {format_name!r}; use one of {', '.join(FORMATS)}.")
     content_type, render = FORMATS[format_name]
     said = [cue for cue in cues if cue.line]
     if language and format_name in ONE_LANGUAGE:
         said = [cue.in_language(language) for cue in said]
-    return Transcript(content_type, render(said, title))
+    return Transcript(content_type, render(Document(title, said, digest)))
 
 
 def cue_object(cue: Cue) -> dict[str, Any]:
@@ -93,11 +113,11 @@ def _named(cue: Cue) -> str:
 # Formats -------------------------------------------------------------------------------------------------------------
 
 
-def _webvtt(cues: Sequence[Cue], title: str) -> str:
-    """https://www.w3.org/TR/webvtt1/; the title has no place in it."""
-    del title
+def _webvtt(document: Document) -> str:
+    """https://www.w3.org/TR/webvtt1/; only captions have a place in it."""
     captions = [
-        webvtt.Caption(str(_timestamp(cue.start_ms)), str(_timestamp(cue.end_ms)), [_voice(cue)]) for cue in cues
+        webvtt.Caption(str(_timestamp(cue.start_ms)), str(_timestamp(cue.end_ms)), [_voice(cue)])
+        for cue in document.cues
     ]
     return webvtt.WebVTT(captions=captions).content.rstrip("\n") + "\n"
 
@@ -112,8 +132,7 @@ def _voice(cue: Cue) -> str:
     return f"<v {html.escape(cue.speaker.label, quote=False)}>{text}" if cue.speaker else text
 
 
-def _subrip(cues: Sequence[Cue], title: str) -> str:
-    del title
+def _subrip(document: Document) -> str:
     subtitles = (
         srt.Subtitle(
             index,
@@ -121,7 +140,7 @@ def _subrip(cues: Sequence[Cue], title: str) -> str:
             timedelta(milliseconds=cue.end_ms),
             _named(cue).translate(SUBRIP_LOOKALIKES),
         )
-        for index, cue in enumerate(cues, start=1)
+        for index, cue in enumerate(document.cues, start=1)
     )
     return str(srt.compose(subtitles, reindex=False))
 
@@ -131,31 +150,48 @@ def _clock(cue: Cue) -> str:
     return f"{stamp.hours}:{stamp.minutes:02}:{stamp.seconds:02}"
 
 
-def _text(cues: Sequence[Cue], title: str) -> str:
-    lines = [f"[{_clock(cue)}] {_named(cue)}" for cue in cues]
-    return "\n".join([one_line(title), "", *lines]) + "\n"
+def _text(document: Document) -> str:
+    lines = [f"[{_clock(cue)}] {_named(cue)}" for cue in document.cues]
+    return "\n".join([one_line(document.title), "", *lines]) + "\n"
 
 
-def _markdown(cues: Sequence[Cue], title: str) -> str:
+def _markdown(document: Document) -> str:
     """CommonMark; text is escaped for HTML too, which Markdown lets through."""
-    paragraphs = [f"**{_clock(cue)}** {_markdown_text(_named(cue))}" for cue in cues]
-    return "\n\n".join([f"# {_markdown_text(one_line(title))}", *paragraphs]) + "\n"
+    summary = _markdown_summary(document.digest) if document.digest else []
+    paragraphs = [f"**{_clock(cue)}** {_markdown_text(_named(cue))}" for cue in document.cues]
+    return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *paragraphs]) + "\n"
+
+
+def _markdown_summary(digest: Digest) -> list[str]:
+    """A heading and a list for each kind of item; then the heading of what follows."""
+    headings = {"decision": _("Decisions"), "action": _("Actions"), "question": _("Questions"), "topic": _("Topics")}
+    blocks = [f"## {_('Summary')}"]
+    for kind, heading in headings.items():
+        lines = [_markdown_item(item) for item in digest.items if item.kind == kind]
+        blocks += [f"### {heading}", "\n".join(lines)] if lines else []
+    return [*blocks, f"## {_('Captions')}"]
+
+
+def _markdown_item(item: DigestItem) -> str:
+    text = MARKDOWN_BLOCK.sub(r"\1\\\2", _markdown_text(one_line(item.text)))
+    return f"- {text} ({_markdown_text(item.owner)})" if item.owner else f"- {text}"
 
 
 def _markdown_text(text: str) -> str:
     return MARKDOWN_SPECIAL.sub(r"\\\1", html.escape(text, quote=False))
 
 
-def _json(cues: Sequence[Cue], title: str) -> str:
-    document = {
-        "title": title,
-        "captions": [cue_object(cue) for cue in cues],
-        "speakers": speaker_objects(cues),
+def _json(document: Document) -> str:
+    content = {
+        "title": document.title,
+        "captions": [cue_object(cue) for cue in document.cues],
+        "speakers": speaker_objects(document.cues),
+        "summary": document.digest.message if document.digest else None,
     }
-    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Callable[[Sequence[Cue], str], str]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Document], str]]] = {
     "vtt": ("text/vtt; charset=utf-8", _webvtt),
     "srt": ("application/x-subrip; charset=utf-8", _subrip),
     "txt": ("text/plain; charset=utf-8", _text),

@@ -3,6 +3,7 @@ import { CaptionStore } from "./captions.js";
 import { ConnectionStatus, NoticeBanner } from "./notice.js";
 import { ScrollLock } from "./scroll-lock.js";
 import { SpeakerDirectory } from "./speakers.js";
+import { SummaryStore } from "./summaries.js";
 import { TranscriptView } from "./transcript-view.js";
 
 /** The server holds back when it hears nothing for long: confirm after so many messages, or this often. */
@@ -11,7 +12,8 @@ const SEEN_EVERY_MS = 5_000;
 
 /**
  * Events: "hello", "notice" and "error" (detail: the message); "state" (detail: the state); "caption" (detail: the
- * caption, at every change of it); "final" (detail: the caption, once, as it is spoken).
+ * caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "summary" (detail: the newest,
+ * and whether it is news and not a new wording).
  */
 export class CaptionFeed extends EventTarget {
   /**
@@ -24,6 +26,7 @@ export class CaptionFeed extends EventTarget {
     this.socket = socket;
     this.store = new CaptionStore();
     this.speakers = new SpeakerDirectory();
+    this.summaries = new SummaryStore();
     this.view = new TranscriptView(page.querySelector("[data-captions]"), this.store, this.speakers, options);
     this.scroll = new ScrollLock(page.querySelector("[data-transcript]"), page.querySelector("[data-to-live]"));
     this.status = new ConnectionStatus(page.querySelector("[data-connection]"), socket);
@@ -52,12 +55,19 @@ export class CaptionFeed extends EventTarget {
     this.scroll.follow();
   }
 
+  /** Leads to what was said, and marks it. @param {string[]} segments of the captions, in their order */
+  showCaptions(segments) {
+    const lines = this.view.cite(segments);
+    if (lines.length > 0) this.scroll.show(lines[0]);
+  }
+
   #received(message) {
     const handlers = {
       hello: () => this.#greeted(message),
       caption: () => this.#captioned(message),
       partial: () => this.#moved(message),
       speaker: () => this.#named(message),
+      summary: () => this.#summedUp(message),
       notice: () => this.#noticed(message),
       resync: () => this.store.rewind(message.after),
       error: () => this.dispatchEvent(new CustomEvent("error", { detail: message })),
@@ -97,6 +107,17 @@ export class CaptionFeed extends EventTarget {
   #named(message) {
     this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
     this.speakers.apply(message);
+    this.#count();
+  }
+
+  #summedUp(message) {
+    this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
+    const isNew = this.summaries.apply(message);
+    const summary = this.summaries.newest;
+    if (summary.id === message.id) {
+      const isNews = isNew && message.seq > this.announceAfter;
+      this.dispatchEvent(new CustomEvent("summary", { detail: { summary, isNews } }));
+    }
     this.#count();
   }
 

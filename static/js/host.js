@@ -13,6 +13,8 @@ import { bindSharing } from "./share.js";
 import { ReturningSocket, socketUrl } from "./socket.js";
 import { SpeakerCard } from "./speaker-card.js";
 import { SpokenLanguage } from "./spoken-language.js";
+import { SummaryCard } from "./summary-card.js";
+import { SummaryView } from "./summary-view.js";
 import { Tally } from "./tally.js";
 import { Uplink } from "./uplink.js";
 
@@ -37,7 +39,9 @@ function review() {
     socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
   );
   const feed = new CaptionFeed(socket, page);
-  for (const name of ["controls", "speakers", "spoken"]) find(name).hidden = true;
+  new SummaryView(find("summary"), feed);
+  for (const name of ["controls", "speakers", "spoken", "summary", "summary-controls"]) find(name).hidden = true;
+  feed.addEventListener("summary", () => (find("summary").hidden = false));
   socket.connect();
 }
 
@@ -52,6 +56,7 @@ async function host() {
   const alarm = new Alarm(find("alarm"));
   const controls = new HostControls(page, session, alarm);
   takeCorrections(socket, feed);
+  new SummaryCard(find("summary"), feed, socket);
   showSound(socket, uplink);
   raiseAlarms(uplink, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);

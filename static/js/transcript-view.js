@@ -61,6 +61,19 @@ export class TranscriptView {
     for (const entry of this.drawn.values()) this.#fill(entry);
   }
 
+  /**
+   * Marks captions until the first of them loses the focus, which it gets.
+   * @param {string[]} segments @returns {HTMLElement[]} those of them that are shown
+   */
+  cite(segments) {
+    for (const line of this.container.querySelectorAll("[data-cited]")) delete line.dataset.cited;
+    const drawn = segments.map((segment) => this.drawn.get(segment) ?? this.drawn.get(segment.split(".")[0]));
+    const lines = drawn.filter(Boolean).map(({ line }) => line.element);
+    for (const line of lines) line.dataset.cited = "true";
+    if (lines.length > 0) focusForNow(lines[0], () => lines.forEach((line) => delete line.dataset.cited));
+    return lines;
+  }
+
   /** Draws the moving text where its final will stand. */
   drawPartial() {
     this.#clearPartial();
@@ -167,6 +180,17 @@ export class TranscriptView {
     for (const node of this.partialNodes) node.remove();
     this.partialNodes = [];
   }
+}
+
+/** What is no control is only in the order of the keyboard while it has the focus. */
+function focusForNow(element, left) {
+  element.tabIndex = -1;
+  element.focus({ preventScroll: true });
+  const leave = () => {
+    element.removeAttribute("tabindex");
+    left();
+  };
+  element.addEventListener("blur", leave, { once: true });
 }
 
 /** The original's, so that a translation that arrives late moves nothing. */

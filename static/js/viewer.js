@@ -5,6 +5,7 @@ import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
 import { ReturningSocket, socketUrl } from "./socket.js";
+import { SummaryPanel } from "./summary-panel.js";
 
 /** A projector's overlay shows the end of the text only. */
 const OVERLAY_CAPTIONS = 8;
@@ -20,6 +21,7 @@ const languages = new LanguageMenu(document.querySelector("[data-language]"), so
 const feed = new CaptionFeed(socket, document, isOverlay ? { newest: OVERLAY_CAPTIONS } : {});
 const announcer = new Announcer(document.querySelector("[data-announcements]"), feed.speakers);
 const appearance = new Appearance(query);
+if (!isOverlay) new SummaryPanel(document.querySelector("[data-summary]"), feed);
 const original = document.querySelector("[data-show-original]");
 
 function applyChoices(values) {

@@ -128,3 +128,22 @@ def caption(number: int, text: str | None = None, **changes: Any) -> Message:
 
 def partial(number: int, text: str) -> Message:
     return {"type": "partial", "segment": f"{number:08}", "start": 3.0 * number, "speaker": None, "text": text}
+
+
+def summary(number: int, *items: Message, **changes: Any) -> Message:
+    """Summary `number`, of everything up to a minute a number."""
+    return {
+        "type": "summary",
+        "seq": 100 * number,
+        "id": str(number),
+        "from_s": 0.0,
+        "to_s": 60.0 * number,
+        "language": "en",
+        "text": "",
+        "items": list(items),
+    } | changes
+
+
+def item(kind: str, text: str, *captions: int, owner: str | None = None) -> Message:
+    """An item of a summary that cites the captions of these numbers."""
+    return {"kind": kind, "text": text, "owner": owner, "segments": [f"{number:08}" for number in captions]}

@@ -13,6 +13,7 @@ PAIRS = [
     ("--text", "--tint"),
     ("--quiet", "--surface"),
     ("--quiet", "--page"),
+    ("--quiet", "--tint"),
     ("--accent", "--surface"),
     ("--accent", "--page"),
     ("--on-accent", "--accent"),
@@ -20,7 +21,7 @@ PAIRS = [
     ("--danger", "--surface"),
     ("--danger", "--danger-tint"),
     ("--warning", "--warning-tint"),
-    *((f"--speaker-{number}", ground) for number in range(1, 9) for ground in ("--surface", "--page")),
+    *((f"--speaker-{number}", ground) for number in range(1, 9) for ground in ("--surface", "--page", "--tint")),
 ]
 LEAST = 4.5
 

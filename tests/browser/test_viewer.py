@@ -93,6 +93,22 @@ class TestReading:
         expect(back).to_be_hidden()
         expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL + 2}.")).to_be_in_viewport()
 
+    def test_text_that_grows_faster_than_it_scrolls_is_still_followed(
+        self, viewer: Page, server: ScriptedServer
+    ) -> None:
+        """A browser tells that it has scrolled a moment later, when more may stand below."""
+        server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)))
+        expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL - 1}.")).to_be_in_viewport()
+        viewer.locator("[data-transcript]").evaluate(
+            """(scroller) => {
+                scroller.querySelector("[data-captions]").append("word ".repeat(2000));
+                scroller.dispatchEvent(new Event("scroll"));
+            }"""
+        )
+        server.say(caption(ENOUGH_TO_SCROLL + 5))
+        expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL + 5}.")).to_be_in_viewport()
+        expect(viewer.locator("[data-to-live]")).to_be_hidden()
+
     def test_steady_shows_finals_only_and_is_remembered(
         self, viewer: Page, server: ScriptedServer, module_server: str
     ) -> None:

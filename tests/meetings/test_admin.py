@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from meetings.admin import INLINE_CAPTIONS
-from meetings.models import Caption, Meeting, Speaker, Translation
+from meetings.models import Caption, Meeting, Speaker, Summary, Swap, Translation
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +103,44 @@ def test_a_caption_is_shown_with_its_translations(admin_client: Client) -> None:
     Translation.objects.create(caption=caption, language="pt", text="o orçamento está fechado")
     page = admin_client.get(f"/admin/meetings/caption/{caption.pk}/change/").content.decode()
     assert "o orçamento está fechado" in page
+
+
+@pytest.fixture
+def summary() -> Summary:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    items = [{"kind": "decision", "text": "The budget <b>is</b> fixed.", "owner": None, "segments": ["0", "7"]}]
+    texts = {"text": "", "items": ["O orçamento está fechado."]}
+    return Summary.objects.create(
+        meeting=meeting, seq=2, from_s=0.0, to_s=60.0, language="en", items=items, translations={"pt": texts}
+    )
+
+
+def test_a_summary_is_read_here_not_written(admin_client: Client, summary: Summary) -> None:
+    page = f"/admin/meetings/summary/{summary.pk}/change/"
+    shown = admin_client.get(page).content.decode()
+    assert "<b>decision</b> The budget &lt;b&gt;is&lt;/b&gt; fixed.  <small>0, 7</small>" in shown
+    assert '<div class="readonly">pt</div>' in shown
+    assert admin_client.post(page, {"text": "changed"}).status_code == 403
+    assert admin_client.get("/admin/meetings/summary/add/").status_code == 403
+    assert "Planning" in admin_client.get("/admin/meetings/summary/").content.decode()
+
+
+def test_swaps_are_a_record(admin_client: Client) -> None:
+    swap = Swap.objects.create(
+        worker="w1",
+        direction="to_summarization",
+        outcome="failed",
+        reason="The summariser does not fit.",
+        seconds=1.25,
+        gibibytes=0.375,
+        gigabytes_per_s=2.5,
+    )
+    row = admin_client.get("/admin/meetings/swap/", {"outcome__exact": "failed"}).content.decode()
+    for value in ("w1", "to_summarization", "failed", "1.25", "0.375", "2.5", "The summariser does not fit."):
+        assert f">{value}</td>" in row
+    others = admin_client.get("/admin/meetings/swap/", {"outcome__exact": "done"}).context["cl"]
+    assert list(others.result_list) == []
+    page = f"/admin/meetings/swap/{swap.pk}"
+    assert admin_client.get(f"{page}/change/").status_code == 200
+    assert admin_client.post(f"{page}/change/", {"worker": "w2"}).status_code == 403
+    assert admin_client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403

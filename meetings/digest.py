@@ -1,0 +1,48 @@
+"""What a transcript says first: the newest summary of its meeting, in the language that is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meetings.cues import speakers_by_label
+from meetings.events import SummaryItem, SummaryMessage, summary
+from meetings.models import Meeting
+
+
+@dataclass(frozen=True, slots=True)
+class DigestItem:
+    """One line of a summary."""
+
+    kind: str
+    """topic, decision, action or question."""
+    text: str
+    owner: str = ""
+    """What people read of who is to do it; empty: nobody is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A summary for a file."""
+
+    message: SummaryMessage
+    """As on the wire, with owners as they are now: whoever turned out to be somebody else is that one."""
+    items: tuple[DigestItem, ...]
+
+
+def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:
+    """The summary that reaches furthest, translated where it is; None where nothing is summed up."""
+    row = meeting.summaries.order_by("-to_s", "-seq").first()
+    if row is None:
+        return None
+    message = summary(row, language or "")
+    speakers = speakers_by_label(meeting)
+    owners = [speakers.get(item["owner"] or "") for item in message["items"]]
+    items: list[SummaryItem] = [
+        {**item, "owner": owner.id if owner else item["owner"]}
+        for item, owner in zip(message["items"], owners, strict=True)
+    ]
+    lines = tuple(
+        DigestItem(item["kind"], item["text"], owner.label if owner else "")
+        for item, owner in zip(items, owners, strict=True)
+    )
+    return Digest({**message, "items": items}, lines)

@@ -1,0 +1,412 @@
+"""The newest summary on both pages: what it says, where its items lead, and the host's word on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from meetings.models import Meeting
+from tests.browser import scripted
+from tests.browser.scripted import ScriptedServer, caption, hello, item, partial, speaker, summary
+from tests.browser.test_corrections import sent, wait_for
+from tests.browser.test_host import notice, ready
+
+ANA, BEN = speaker(1, "Ana"), speaker(2)
+DECISION = item("decision", "The budget is fixed.", 2, 3)
+ACTION = item("action", "Book the room.", 4, owner="S2")
+QUESTION = item("question", "Who pays?", 5)
+TOPIC = item("topic", "The budget of next year.", 1)
+PHONE, DESKTOP = {"width": 390, "height": 700}, {"width": 1280, "height": 800}
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</li></ul><script>alert(2)</script>",
+    "<a href=javascript:alert(3)>x</a>",
+    '" onclick="alert(4)',
+    "&lt;b&gt; {{ 7 * 7 }} ${alert(5)}",
+    "\u202egnp.exe",
+)
+ENOUGH_TO_SCROLL = 80
+
+
+@pytest.fixture
+def server(page: Page) -> ScriptedServer:
+    return ScriptedServer(page)
+
+
+@pytest.fixture
+def viewer(page: Page, module_server: str, server: ScriptedServer) -> Page:
+    page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    server.open_viewer(module_server)
+    server.say(hello(speakers=(ANA, BEN), languages=("en", "pt")))
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    return page
+
+
+@pytest.fixture
+def host(page: Page, module_server: str, server: ScriptedServer) -> Page:
+    server.open_host(module_server)
+    server.say(ready(), hello(speakers=(ANA, BEN)))
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    return page
+
+
+@pytest.fixture
+def every_two_minutes() -> Iterator[None]:
+    kept = scripted.MEETING
+    scripted.MEETING = Meeting(pk=kept.pk, title=kept.title, summary_every_s=120)
+    yield
+    scripted.MEETING = kept
+
+
+def panel(page: Page) -> Locator:
+    return page.locator("[data-summary-panel]")
+
+
+def toggle(page: Page) -> Locator:
+    return page.get_by_role("button", name="What did I miss?")
+
+
+def way_to(page: Page, text: str) -> Locator:
+    return page.locator("[data-summary-items]").get_by_role("button", name=text, exact=True)
+
+
+def line(page: Page, number: int) -> Locator:
+    return page.locator(f'[data-captions] [data-segment="{number:08}"]')
+
+
+def lists(page: Page) -> dict[str, list[str]]:
+    """What stands under each heading."""
+    return dict(
+        page.locator("[data-summary-items] ul").evaluate_all(
+            "(all) => all.map((ul) => [document.getElementById(ul.getAttribute('aria-labelledby')).textContent,"
+            " [...ul.children].map((li) => li.textContent)])"
+        )
+    )
+
+
+class TestShown:
+    def test_nothing_is_there_until_there_is_a_summary(self, viewer: Page, server: ScriptedServer) -> None:
+        expect(panel(viewer)).to_be_hidden()
+        server.say(summary(1, TOPIC, DECISION, ACTION, QUESTION))
+        expect(panel(viewer)).to_be_visible()
+        assert lists(viewer) == {
+            "Decisions": ["The budget is fixed."],
+            "Actions": ["Book the room. Speaker 2"],
+            "Questions": ["Who pays?"],
+            "Topics": ["The budget of next year."],
+        }
+        expect(viewer.locator("[data-summary-reach]")).to_have_text("Up to 1:00")
+
+    def test_the_one_that_reaches_furthest_is_shown(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(2, DECISION), summary(1, TOPIC, seq=300))
+        expect(viewer.locator("[data-summary-reach]")).to_have_text("Up to 2:00")
+        assert lists(viewer) == {"Decisions": ["The budget is fixed."]}
+
+    def test_a_translation_takes_the_place_and_leaves_the_focus(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, DECISION, QUESTION))
+        way_to(viewer, "Who pays?").focus()
+        translated = [{**DECISION, "text": "الميزانية ثابتة."}, {**QUESTION, "text": "من يدفع؟"}]
+        server.say(summary(1, *translated, seq=101, language="ar"))
+        row = way_to(viewer, "من يدفع؟")
+        expect(row).to_be_focused()
+        assert row.evaluate("(row) => [row.lang, row.dir]") == ["ar", "rtl"]
+        expect(way_to(viewer, "Who pays?")).to_have_count(0)
+
+    def test_another_language_comes_with_the_same_number(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, DECISION))
+        server.say({"type": "resync", "after": 0}, summary(1, {**DECISION, "text": "O orçamento está fechado."}))
+        expect(way_to(viewer, "O orçamento está fechado.")).to_be_visible()
+        server.say(summary(1, DECISION, seq=99), caption(1))
+        expect(line(viewer, 1)).to_be_visible()
+        expect(way_to(viewer, "O orçamento está fechado.")).to_be_visible()
+
+    def test_an_owner_has_the_name_that_the_host_gives(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, ACTION))
+        owner = viewer.locator("[data-summary-items] .speaker")
+        expect(owner).to_have_text("Speaker 2")
+        assert owner.get_attribute("data-color") == "2"
+        server.say(speaker(2, "Benedita", seq=101))
+        expect(owner).to_have_text("Benedita")
+        server.say(speaker(2, "Benedita", seq=102, merged_into="S1"))
+        expect(owner).to_have_text("Ana")
+        assert owner.get_attribute("data-color") == "1"
+
+    def test_what_strangers_said_is_text(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(
+            summary(1, *(item(text, text, 1) for text in HOSTILE), *(item("topic", text, 1) for text in HOSTILE))
+        )
+        expect(viewer.locator("[data-summary-items] .cited-item")).to_have_text(list(HOSTILE))
+        inside = "(all) => all.flatMap((element) => [...element.children])"
+        assert viewer.locator("[data-summary-items] .cited-item").evaluate_all(inside) == []
+        assert viewer.locator("[data-summary] :is(img, script, a)").count() == 0
+
+    def test_a_hostile_owner_is_text(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(speaker(2, HOSTILE[0], seq=1), summary(1, ACTION))
+        expect(viewer.locator("[data-summary-items] .speaker")).to_have_text(HOSTILE[0])
+        assert viewer.locator("[data-summary] img").count() == 0
+
+    def test_one_without_items_says_so(self, viewer: Page, server: ScriptedServer) -> None:
+        none = viewer.locator("[data-summary-none]")
+        server.say(summary(1))
+        expect(none).to_have_text("Nothing of it could be put in a few words.")
+        server.say(summary(2, TOPIC))
+        expect(none).to_be_hidden()
+
+    def test_an_overlay_has_none(self, page: Page, module_server: str, server: ScriptedServer) -> None:
+        server.open_viewer(module_server, query="overlay=1")
+        server.say(hello(), summary(1, TOPIC), caption(1))
+        expect(line(page, 1)).to_be_visible()
+        assert page.locator("[data-summary]").count() == 0
+        assert page.get_by_text("The budget of next year.").count() == 0
+
+
+class TestNews:
+    def test_is_told_once(self, viewer: Page, server: ScriptedServer) -> None:
+        status = viewer.locator("[data-summary-status]")
+        server.say(summary(1, TOPIC))
+        expect(status).to_have_text("There is a new summary. Up to 1:00")
+        assert status.get_attribute("role") == "status"
+        status.evaluate(
+            "(status) => { window.told = 0; new MutationObserver(() => { window.told += 1; })"
+            ".observe(status, { childList: true, characterData: true, subtree: true }); }"
+        )
+        server.say(summary(1, {**TOPIC, "text": "O orçamento."}, seq=101))
+        expect(way_to(viewer, "O orçamento.")).to_be_visible()
+        assert viewer.evaluate("window.told") == 0
+        server.say(summary(2, TOPIC))
+        expect(status).to_have_text("There is a new summary. Up to 2:00")
+
+    def test_who_comes_late_sees_it_and_is_not_interrupted(
+        self, page: Page, module_server: str, server: ScriptedServer
+    ) -> None:
+        page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+        server.open_viewer(module_server)
+        server.say(hello(last_seq=105), summary(1, DECISION), caption(2, seq=105))
+        way_to(page, "The budget is fixed.").click()
+        expect(line(page, 2)).to_be_focused()
+        expect(page.locator("[data-summary-status]")).to_have_text("")
+
+    def test_a_phone_has_a_mark_until_it_is_read(self, viewer: Page, server: ScriptedServer) -> None:
+        viewer.set_viewport_size(PHONE)  # type: ignore[arg-type]
+        mark = panel(viewer).get_by_text("New summary")
+        server.say(summary(1, TOPIC))
+        expect(mark).to_be_visible()
+        expect(toggle(viewer)).to_have_attribute("aria-expanded", "false")
+        expect(way_to(viewer, TOPIC["text"])).to_be_hidden()
+        toggle(viewer).click()
+        expect(way_to(viewer, TOPIC["text"])).to_be_visible()
+        expect(mark).to_be_hidden()
+        toggle(viewer).click()
+        server.say(summary(1, {**TOPIC, "text": "O orçamento."}, seq=101), caption(1))
+        expect(line(viewer, 1)).to_be_visible()
+        expect(mark).to_be_hidden()
+        server.say(summary(2, TOPIC))
+        expect(mark).to_be_visible()
+
+    def test_a_desktop_shows_it_at_once(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, TOPIC))
+        expect(way_to(viewer, TOPIC["text"])).to_be_visible()
+        expect(toggle(viewer)).to_have_attribute("aria-expanded", "true")
+        expect(panel(viewer).get_by_text("New summary")).to_be_hidden()
+
+
+class TestJump:
+    @pytest.fixture
+    def long(self, viewer: Page, server: ScriptedServer) -> Page:
+        server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)), summary(1, DECISION, QUESTION))
+        expect(line(viewer, ENOUGH_TO_SCROLL - 1)).to_be_in_viewport()
+        expect(line(viewer, 2)).not_to_be_in_viewport()
+        return viewer
+
+    def test_leads_to_the_captions_and_marks_them(self, long: Page, server: ScriptedServer) -> None:
+        way_to(long, "The budget is fixed.").click()
+        expect(line(long, 2)).to_be_in_viewport()
+        expect(line(long, 2)).to_be_focused()
+        marked = long.locator("[data-cited]")
+        assert marked.evaluate_all("(all) => all.map((line) => line.dataset.segment)") == ["00000002", "00000003"]
+        server.say(caption(ENOUGH_TO_SCROLL), partial(ENOUGH_TO_SCROLL + 1, "and"))
+        expect(long.locator("[data-to-live]")).to_have_text("Jump to live (1 new)")
+        expect(line(long, 2)).to_be_in_viewport()
+        long.locator("[data-to-live]").click()
+        expect(line(long, ENOUGH_TO_SCROLL)).to_be_in_viewport()
+        expect(marked).to_have_count(0)
+        assert line(long, 2).get_attribute("tabindex") is None
+
+    def test_the_keyboard_does_it_too(self, long: Page) -> None:
+        toggle(long).focus()
+        for _ in range(2):
+            long.keyboard.press("Tab")
+        expect(way_to(long, "Who pays?")).to_be_focused()
+        long.keyboard.press("Enter")
+        expect(line(long, 5)).to_be_focused()
+        expect(line(long, 5)).to_be_in_viewport()
+        outline = line(long, 5).evaluate("(line) => getComputedStyle(line).outlineStyle")
+        assert outline == "solid"
+
+    def test_the_first_that_is_still_there_is_shown(self, long: Page, server: ScriptedServer) -> None:
+        server.say(caption(2, "", seq=101, revision=1), summary(2, DECISION, item("topic", "Split", 7), seq=200))
+        way_to(long, "The budget is fixed.").click()
+        expect(line(long, 3)).to_be_focused()
+
+    def test_a_part_that_is_whole_again_is_found(self, long: Page, server: ScriptedServer) -> None:
+        server.say(summary(2, {**TOPIC, "segments": ["00000004.1"]}))
+        way_to(long, TOPIC["text"]).click()
+        expect(line(long, 4)).to_be_focused()
+
+    def test_what_is_not_here_leads_nowhere(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, TOPIC))
+        way_to(viewer, TOPIC["text"]).click()
+        expect(way_to(viewer, TOPIC["text"])).to_be_focused()
+
+    @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+    def test_a_panel_that_comes_and_goes_leaves_the_text_where_it_is(
+        self, viewer: Page, server: ScriptedServer, size: dict[str, int]
+    ) -> None:
+        viewer.set_viewport_size(size)  # type: ignore[arg-type]
+        server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)))
+        expect(line(viewer, ENOUGH_TO_SCROLL - 1)).to_be_in_viewport()
+        viewer.locator("[data-transcript]").hover()
+        viewer.mouse.wheel(0, -600)
+        expect(viewer.locator("[data-to-live]")).to_be_visible()
+        places = [first_line(viewer)]
+        server.say(summary(1, TOPIC, DECISION))
+        expect(panel(viewer)).to_be_visible()
+        places.append(place_of(viewer, places[0][0]))
+        for _ in range(2):
+            toggle(viewer).click()
+            places.append(place_of(viewer, places[0][0]))
+        assert [round(top) for _, top in places] == [round(places[0][1])] * 4
+        expect(viewer.locator("[data-to-live]")).to_be_visible()
+
+
+def first_line(page: Page) -> tuple[str, float]:
+    """Segment and place of the line that is read first."""
+    segment = page.evaluate(
+        """() => {
+            const { top } = document.querySelector("[data-transcript]").getBoundingClientRect();
+            const lines = [...document.querySelectorAll("[data-captions] [data-segment]")];
+            return lines.find((line) => line.getBoundingClientRect().bottom > top).dataset.segment;
+        }"""
+    )
+    return place_of(page, segment)
+
+
+def place_of(page: Page, segment: str) -> tuple[str, float]:
+    line = page.locator(f'[data-captions] [data-segment="{segment}"]')
+    return segment, line.evaluate("(line) => line.getBoundingClientRect().top")
+
+
+class TestConnection:
+    def test_comes_back_after_the_summary(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(caption(7), summary(1, TOPIC))
+        expect(panel(viewer)).to_be_visible()
+        server.close(1012)
+        expect(viewer.locator("[data-connection]")).to_have_text("Connection lost, trying again…")
+        assert server.wait_for_socket(2)["after"] == "100"
+        server.say(hello(last_seq=200), summary(2, DECISION))
+        expect(viewer.locator("[data-summary-status]")).to_have_text("There is a new summary. Up to 2:00")
+
+    def test_summaries_count_as_read(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(*(caption(number) for number in range(1, 50)), summary(1, TOPIC))
+        wait_for(server, {"type": "seen", "seq": 100})
+
+
+class TestHost:
+    def test_asks_for_one_and_reads_it(self, host: Page, server: ScriptedServer) -> None:
+        now, answer = host.get_by_role("button", name="Summarise now"), host.locator("[data-summary-answer]")
+        now.click()
+        wait_for(server, {"type": "summarize"})
+        expect(now).to_be_disabled()
+        expect(answer).to_have_text("It is written at the next pause.")
+        server.say(notice("summarizing"))
+        expect(answer).to_have_text("")
+        server.say(summary(1, ACTION), notice("catching_up"), notice("live"))
+        expect(now).to_be_enabled()
+        expect(host.locator("[data-summary-items] .cited-item")).to_have_text("Book the room.")
+        assert len(sent(server, "summarize")) == 1
+
+    def test_an_item_leads_to_its_caption(self, host: Page, server: ScriptedServer) -> None:
+        server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)), summary(1, DECISION))
+        way_to(host, "The budget is fixed.").click()
+        expect(line(host, 2)).to_be_focused()
+        expect(line(host, 2)).to_be_in_viewport()
+
+    def test_nothing_new_is_said_and_can_be_asked_again(self, host: Page, server: ScriptedServer) -> None:
+        now = host.get_by_role("button", name="Summarise now")
+        now.click()
+        server.say({"type": "error", "code": "nothing_new", "message": "Nothing was said since the last summary."})
+        expect(host.locator("[data-summary-answer]")).to_have_text("Nothing was said since the last summary.")
+        expect(now).to_be_enabled()
+        expect(host.get_by_role("button", name="Not now")).to_be_hidden()
+
+    def test_not_now_is_there_while_one_is_to_come(self, host: Page, server: ScriptedServer) -> None:
+        later = host.get_by_role("button", name="Not now")
+        expect(later).to_be_hidden()
+        host.get_by_role("button", name="Summarise now").click()
+        later.click()
+        wait_for(server, {"type": "not_now"})
+        expect(later).to_be_hidden()
+        expect(host.locator("[data-summary-answer]")).to_have_text("No summary for the next five minutes.")
+        expect(host.get_by_role("button", name="Summarise now")).to_be_enabled()
+        host.get_by_label("Automatic").select_option("Every 5 minutes")
+        expect(later).to_be_visible()
+        server.say(notice("summarizing"))
+        expect(later).to_be_hidden()
+        expect(host.get_by_role("button", name="Summarise now")).to_be_disabled()
+
+    def test_an_interval_is_saved_at_once(self, host: Page, server: ScriptedServer) -> None:
+        interval = host.get_by_label("Automatic")
+        expect(interval).to_have_value("")
+        choices = ["Off", "Every 5 minutes", "Every 10 minutes", "Every 15 minutes", "Every 30 minutes"]
+        assert interval.locator("option").all_inner_texts() == choices
+        for value in ("300", "1800", ""):
+            interval.select_option(value)
+        wait_for(server, {"type": "summary_every", "seconds": None})
+        assert [message["seconds"] for message in sent(server, "summary_every")] == [300, 1800, None]
+
+    @pytest.mark.usefixtures("every_two_minutes")
+    def test_an_interval_from_elsewhere_is_shown(self, page: Page, module_server: str, server: ScriptedServer) -> None:
+        server.open_host(module_server)
+        interval = page.get_by_label("Automatic")
+        expect(interval).to_have_value("120")
+        assert interval.locator("option").last.inner_text() == "Every 120 s"
+
+    def test_without_a_connection_nothing_is_promised(self, host: Page, server: ScriptedServer) -> None:
+        server.close(1012)
+        expect(host.get_by_role("button", name="Summarise now")).to_be_disabled()
+        host.get_by_label("Automatic").select_option("Every 5 minutes")
+        expect(host.locator("[data-summary-answer]")).to_have_text("There is no connection: this was not saved.")
+        expect(host.get_by_label("Automatic")).to_have_value("")
+
+    def test_after_the_meeting_it_is_only_read(self, host: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, TOPIC), notice("ended"))
+        expect(host.get_by_role("button", name="Summarise now")).to_be_hidden()
+        expect(host.get_by_label("Automatic")).to_be_hidden()
+        expect(way_to(host, TOPIC["text"])).to_be_visible()
+
+
+class TestLayout:
+    @pytest.mark.parametrize("width", [320, 390, 1280])
+    def test_fits_the_window(self, viewer: Page, server: ScriptedServer, width: int) -> None:
+        viewer.set_viewport_size({"width": width, "height": 640})
+        long = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen " * 3
+        server.say(caption(1), *(summary(1, *(item("topic", long, 1) for _ in range(20)), {**ACTION, "text": long}),))
+        expect(panel(viewer)).to_be_visible()
+        if toggle(viewer).get_attribute("aria-expanded") == "false":
+            toggle(viewer).click()
+        assert viewer.evaluate("document.documentElement.scrollWidth") <= width
+        expect(line(viewer, 1)).to_be_in_viewport()
+        expect(viewer.locator("[data-summary-items] .speaker")).to_be_visible()
+
+    def test_targets_are_large_enough(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(summary(1, TOPIC, ACTION))
+        expect(way_to(viewer, TOPIC["text"])).to_be_visible()
+        heights = (
+            panel(viewer)
+            .get_by_role("button")
+            .evaluate_all("(all) => all.map((button) => button.getBoundingClientRect().height)")
+        )
+        assert len(heights) == 3
+        assert min(heights) >= 24
