@@ -20,8 +20,10 @@ def _any(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
+_NAME = r"(?-i:(?!(?:We|They|It|That|This|There|These|Those|People|What|Who|Which)\b)[A-Z][a-z]+)"
 _TASKS_EN = (
-    r"(?:send|write|check|prepare|e-?mail|call|draft|fix|test|follow|finish|update|share|organi[sz]e|schedule|book|"
+    r"(?:send|write (?:up|the|a|an)|check|prepare|e-?mail|call|draft|fix|test|follow|finish|update|"
+    r"share|organi[sz]e|schedule|book|"
     r"arrange|contact|review|collect|bring|deliver|submit|report|document|investigate|find out|look into|look at|"
     r"work on|set up|put together|get back|talk to|ask|buy|order|hire|invite|create|design|build|present|remind|"
     r"circulate|forward|upload|publish|print|record|plan|compile|make sure|make a)\b"
@@ -51,8 +53,8 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
         Kind.ACTION: _any(
             rf"\bI(?:'ll| will|'m going to| am going to|'m gonna| am gonna) (?:also |just |then )?{_TASKS_EN}",
             rf"\b(?:can|could|would|will) you (?:please |also |maybe )?{_TASKS_EN}",
-            rf"\b(?:you|we|they|he|she|(?-i:[A-Z][a-z]+)) (?:need|needs|have|has) to {_TASKS_EN}",
-            rf"\b(?-i:[A-Z][a-z]+)(?:'ll| will| is going to| is gonna) {_TASKS_EN}",
+            rf"\b(?:you|he|she|{_NAME}) (?:need|needs|have|has) to {_TASKS_EN}",
+            rf"\b{_NAME}(?:'ll| will| is going to| is gonna) {_TASKS_EN}",
             r"\baction (?:item|point)s?\b",
             r"\b(?:is|are|will be) (?:responsible for|in charge of|going to be working on|gonna be working on)\b",
             r"\byour (?:task|job|action) (?:is|will be)\b",

@@ -23,7 +23,8 @@ _ASIDE = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|<[^<>]*>|\((?:laugh\w*|risos?|inau
 _MARKUP = re.compile(r"[<>|{}\[\]`\x00-\x1f]+")
 """Nothing that a chat template or a delimiter could be made of."""
 _FILLER = re.compile(
-    r"\b(?:u[hm]+|e[rh]m?|h[mu]+m*|mm+(?:[- ]?hmm*)?|uh[- ]huh|ah+n?|ahã|éh?m|you know|i mean|sabe)\b[,.]?\s*(?![?])"
+    r"(?<![\w'’])(?:u[hm]+|e[rh]m?|h[mu]+m*|mm+(?:[- ]?hmm*)?|uh[- ]huh|ah+n?|ahã|éh?m|you know|i mean|sabe)"
+    r"(?![\w'’])[,.]?\s*(?![?])"
     r"|(?<=\s)(?:like|tipo),\s",
     re.IGNORECASE,
 )

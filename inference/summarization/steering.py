@@ -62,10 +62,12 @@ _PATTERNS = tuple(
         rf"phrase|sentence|text|"
         r"line))\b",
         rf"\b(?:the|your|this) {_PAPER} (?:should|must|has to|have to|needs? to|will|shall|ought to)\b",
-        rf"\b{_ORDER_PT}\b.{{0,80}}\b(?:n[oa]s?|a[os]{{0,2}}|d[oa]s?|em|como|com) (?:\w+ ){{0,2}}{_PAPER}\b",
+        rf"\b{_ORDER_PT}\b.{{0,80}}\b(?:n[oa]s?|aos?|às?|d[oa]s?|em|como|com) (?:\w+ ){{0,2}}{_PAPER}\b",
         rf"\b{_ORDER_PT}\b (?:apenas|somente|só|exatamente|literalmente|unicamente|a (?:seguinte )?frase|o seguinte|a "
         r"palavra|as palavras|o texto)\b",
         rf"\b(?:o|a|as|os|seu|sua) {_PAPER} (?:deve|devem|tem que|tem de|precisa|precisam|terá)\b",
+        rf"\b(?:in|into|to|on) (?:the|your|this) {_PAPER}\b,? (?:please )?{_ORDER_EN}\b",
+        rf"\b(?:n[oa]s?|aos?|às?|em) (?:\w+ )?{_PAPER}\b,? {_ORDER_PT}\b",
         # Calls by name.
         rf"(?:^|[.,;:!?]\s*)(?:hey|hi|hello|dear|okay|ok|attention|note to|message (?:to|for)|ei|oi|olá|caro|atenção|"
         rf"mensagem para)?,?\s*(?:the |our |o |a |ao |à |nosso )?{_MACHINE}\s*[,:!]",

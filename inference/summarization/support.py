@@ -1,4 +1,4 @@
-"""Whether captions support a line that was written about them: nine rules, published in docs/summaries.md.
+"""Whether captions support a line that was written about them: eleven rules, published in docs/summaries.md.
 
 No rule understands the line. Together they let through only what says again, in the words of one caption a clause, what
 that caption says, no surer and no less negated than it was said. Rejecting a true line costs little: the caption itself
@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 
 from inference.summarization.lines import Sentence
 from inference.summarization.words import (
@@ -31,9 +32,10 @@ class Fault(StrEnum):
     NAME = "a name that was not said"
     WORD = "a word that was not said"
     WEIGHT = "a word such as all, only or never that was not said"
-    MIXED = "words of two sentences in one clause"
+    MIXED = "words of two statements in one clause"
     SPEAKER = "said by someone else"
     NEGATION = "negated otherwise than it was said"
+    OBLIGATION = "wanted, owed or possible where nobody said so"
     CERTAINTY = "surer than it was said"
     REPORTED = "asserts what was only reported"
 
@@ -113,10 +115,16 @@ _WEIGHTY = {
     ),
 }
 """Function words that change what is claimed; they must have been said."""
+_MODALS = {
+    "en": _all("should must can shall cannot ought"),
+    "pt": _all("deve devem deveria deveriam pode podem precisa precisam"),
+}
+"""What is wanted, owed or possible; a clause has none that its sentence lacks."""
 _COMMITMENT = {"en": _stems("en", "must going"), "pt": _stems("pt", "deve devem")}
-_CLAUSES = re.compile(
-    r"[;:,]\s+|\s+(?:and|but|while|because|so|which|who|or|e|mas|enquanto|porque|pois|ou)\s+", re.IGNORECASE
-)
+_JOINT = r"(?:and|but|while|because|so|which|who|or|e|mas|enquanto|porque|pois|ou)\s+"
+_CLAUSES = re.compile(rf"[;:,.!?]\s+(?:{_JOINT})?|\s+{_JOINT}", re.IGNORECASE)
+_PARTS = re.compile(rf";\s+|[.!?]\s+|,?\s+{_JOINT}", re.IGNORECASE)
+_PAUSE = re.compile(r"[;:,.!?]\s+")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+)[\"“'(]?(\w+)")
 
 
@@ -170,15 +178,13 @@ def clauses_of(line: str, language: str, names: Sequence[str] = ()) -> list[Clau
 
 def number_runs(text: str, language: str) -> set[tuple[str, ...]]:
     """The numbers of `text` as stems; number words that follow each other are one, "one" alone is none."""
-    runs: set[tuple[str, ...]] = set()
-    run: list[str] = []
-    for word in [*words_of(text), ""]:
-        if word and is_number(word, language):
-            run.append(stem(word, language))
-        elif run:
-            runs.add(tuple(run))
-            run = []
-    return runs - {("1",)}
+    runs = (
+        tuple(stem(word, language) for word in run)
+        for part in _PAUSE.split(text)
+        for numeric, run in groupby(words_of(part), key=lambda word: is_number(word, language))
+        if numeric
+    )
+    return set(runs) - {("1",)}
 
 
 def _without_names(text: str, names: Sequence[str]) -> str:
@@ -229,18 +235,29 @@ def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: S
 
 def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
     source = _source(clause, cited)
-    if source is None or not set(clause.stems) <= source.stems:
+    if source is None or not any(set(clause.stems) <= part for part in _parts(source, language)):
         return Fault.MIXED
     if clause.speaker and clause.speaker not in (source.name,) and clause.speaker.lower() not in source.text.lower():
         return Fault.SPEAKER
     if _is(_NEGATIONS, clause.text, language) != _is(_NEGATIONS, source.text, language):
         return Fault.NEGATION
+    if _modals(clause.text, language) - _modals(source.text, language):
+        return Fault.OBLIGATION
     said = set(all_stems(line, language))
     if _is(_HEDGES, source.text, language) and not said & _SOFT.get(language, frozenset()):
         return Fault.CERTAINTY
     if _is(_FRAMES, source.text, language) and not said & _REPORTS.get(language, frozenset()):
         return Fault.REPORTED
     return None
+
+
+def _modals(text: str, language: str) -> set[str]:
+    return {word.lower() for word in words_of(text)} & _MODALS.get(language, frozenset())
+
+
+def _parts(source: Sentence, language: str) -> list[set[str]]:
+    """The stems of the parts of a sentence between conjunctions: words on both sides of one make no claim together."""
+    return [set(all_stems(part, language)) for part in _PARTS.split(source.text)]
 
 
 def _source(clause: Clause, sentences: Sequence[Sentence]) -> Sentence | None:

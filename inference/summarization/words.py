@@ -52,7 +52,7 @@ FUNCTION_WORDS: dict[str, frozenset[str]] = {
         estar estas estava estavam este estes esteve estou está estão eu exatamente faz fazem fazendo fazer faço feito
         fez ficar foi for fora foram fosse gente há hoje isso isto já la lá lhe lhes lo logo mais mas me mediante melhor
         menos mesma mesmo meu meus minha minhas muita muitas muito muitos na nada naquela naquele nas nem nenhum nenhuma
-        ninguém nos nossa nossas nosso nossos num numa nunca não né né ó o obrigada obrigado oi ok olá onde os ou outra
+        ninguém nos nós nossa nossas nosso nossos num numa nunca não né ó o obrigada obrigado oi ok olá onde os ou outra
         outras outro outros para pela pelas pelo pelos per perante pode podem podemos poder poderia pois por porque
         porquê pouco poucos pra pro primeiro qual qualquer quais quando quanto que quem quer quero quê quase se seja
         sejam sem sempre sendo ser será serão seu seus sim so sob sobre sou sua suas são só também tanta tanto tava tem
@@ -90,6 +90,8 @@ NUMBER_WORDS: dict[str, dict[str, int]] = {
     ),
 }
 
+_PLURAL = re.compile(r"(?:ões|ães|ãos)$")
+"""Of Portuguese words in -ão, which the stemmer takes for other words."""
 _IRREGULAR = {
     form: base
     for base, forms in {
@@ -145,6 +147,8 @@ def stem(word: str, language: str) -> str:
     number = NUMBER_WORDS.get(language, {}).get(lowered)
     if number is not None:
         return str(number)
+    if language == "pt":
+        lowered = _PLURAL.sub("ão", lowered)
     stemmer = _stemmer(language)
     return stemmer.stemWord(lowered) if stemmer else lowered
 

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from inference.loading import ModelMissing
+from inference.summarization import chat as chat_module
+from inference.summarization.chat import Answer, ChatModel, QuantizationMissing, Speed, gguf_of
+from inference.summarization.starting import chat_model_source, load_summarizer
+from tests.inference.summarization import tiny_chat
+from tests.inference.summarization.talk import BUDGET
+from tests.inference.summarization.tiny_chat import ENDLESS, LESSONS, chat
+
+ANSWERS = [Answer(answer, is_complete=True) for _, answer in LESSONS]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_chat.build(tmp_path_factory.mktemp("tiny-chat"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> ChatModel:
+    return ChatModel(folder)
+
+
+def test_it_answers_greedily_whatever_the_publisher_set(model: ChatModel) -> None:
+    assert [model.answer([chat(question)], most_tokens=20)[0] for question, _ in LESSONS] == ANSWERS
+
+
+def test_chats_of_different_length_are_answered_together(model: ChatModel) -> None:
+    assert model.answer([chat(question) for question, _ in LESSONS], most_tokens=20) == ANSWERS
+
+
+def test_an_answer_is_bounded_and_says_that_it_is_not_complete(model: ChatModel) -> None:
+    assert model.answer([chat(ENDLESS)], most_tokens=5) == [Answer("more and more", is_complete=False)]
+
+
+def test_a_batch_ends_when_the_caller_says_so(model: ChatModel) -> None:
+    asked: list[int] = []
+
+    def is_done() -> bool:
+        asked.append(1)
+        return len(asked) == 3
+
+    assert model.answer([chat(ENDLESS)], most_tokens=30, is_done=is_done) == [Answer("more", is_complete=False)]
+    assert len(asked) == 3
+
+
+def test_no_chats_are_no_answers(model: ChatModel) -> None:
+    assert model.answer([], most_tokens=5) == []
+
+
+def test_it_learns_its_speed(folder: Path) -> None:
+    fresh = ChatModel(folder)
+    assert fresh.speed is None
+    fresh.answer([chat(ENDLESS)], most_tokens=5)
+    assert fresh.speed is not None
+    assert min(fresh.speed.prompt_token_s, fresh.speed.step_s) > 0.0
+    assert Speed(0.5, 2.0).expected_s(10, 3) == 11.0
+
+
+def test_it_counts_tokens_without_padding(model: ChatModel) -> None:
+    one, two = ([chat(question)] for question, _ in LESSONS)
+    assert model.count_tokens([*one, *two]) == model.count_tokens(one) + model.count_tokens(two)
+
+
+def test_nothing_of_it_remembers_gradients(model: ChatModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[bool] = []
+    forward = model.network.forward
+
+    def watched(*arguments: object, **named: object) -> object:
+        modes.append(torch.is_inference_mode_enabled())
+        return forward(*arguments, **named)
+
+    monkeypatch.setattr(model.network, "forward", watched)
+    model.answer([chat(ENDLESS)], most_tokens=3)
+    assert set(modes) == {True}
+
+
+def test_precision_is_explicit(folder: Path, model: ChatModel) -> None:
+    assert {weight.dtype for weight in model.network.parameters()} == {torch.float32}
+    assert {weight.dtype for weight in ChatModel(folder, dtype="bfloat16").network.parameters()} == {torch.bfloat16}
+
+
+def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match="holds no chat model"):
+        ChatModel(tmp_path)
+    with pytest.raises(ModelMissing, match="holds no chat model"):
+        ChatModel(tmp_path / "model.gguf")
+
+
+def test_a_folder_without_its_weights_is_said(folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    (broken / "model.safetensors").unlink()
+    with pytest.raises(ModelMissing, match="name a folder that holds a chat model"):
+        ChatModel(broken)
+
+
+def test_fewer_bits_need_their_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    transformers = chat_module.import_transformers()
+    monkeypatch.setattr(transformers.utils, "is_bitsandbytes_available", lambda: False)
+    with pytest.raises(QuantizationMissing, match="in 4 bits needs the package bitsandbytes"):
+        ChatModel(folder, bits=4)
+
+
+def test_a_gguf_counts_only_where_there_is_no_other_model(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "some.gguf").touch()
+    assert gguf_of(tmp_path) == gguf_of(tmp_path / "some.gguf") == tmp_path / "some.gguf"
+    (tmp_path / "config.json").touch()
+    assert gguf_of(tmp_path) is None
+    assert gguf_of(folder) is None
+
+
+def test_a_model_is_named_by_catalogue_folder_or_hub(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelMissing, match=r"models fetch qwen2\.5-coder-0\.5b"):
+        chat_model_source("qwen2.5-coder-0.5b", tmp_path)
+    with pytest.raises(ModelMissing, match="There is no folder"):
+        chat_model_source("/no/such/folder", tmp_path)
+    assert chat_model_source(str(folder), tmp_path) == folder
+    assert chat_model_source("Qwen/Qwen2.5-7B-Instruct", tmp_path) == "Qwen/Qwen2.5-7B-Instruct"
+
+
+def test_a_summary_with_a_real_model_that_knows_nothing_quotes(folder: Path, tmp_path: Path) -> None:
+    summarizer = load_summarizer(str(folder), tmp_path)
+    summary = summarizer.summarize(BUDGET, within_s=60.0)
+    assert summary.items[0].text.partition(": ")[2] in {line.text for line in BUDGET.lines}
+    assert summarizer.expected_s(BUDGET) > 0.0
