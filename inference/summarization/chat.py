@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,13 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from inference.device import CPU, Device
 from inference.loading import ModelMissing
 from inference.summarization.prompts import Chat
+from inference.summarization.unpacking import unpacked
 from inference.translation.m2m100 import import_transformers
 
 if TYPE_CHECKING:
     import torch
-
-TOKENIZER_FOLDER = "tokenizer"
-"""Where a GGUF's tokenizer is kept once it has been converted, which takes longer than to read the weights."""
 
 Bits = Literal[4, 8]
 IsDone = Callable[[], bool]
@@ -177,10 +172,11 @@ def _load(folder_or_name: str | Path, *, dtype: torch.dtype, bits: Bits | None, 
     transformers = import_transformers()
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, **_quantization(transformers, bits, device)}
-    source: dict[str, Any] = {"gguf_file": gguf.name} if gguf else {}
-    origin = gguf.parent if gguf else folder_or_name
     try:
-        tokenizer = _load_tokenizer(transformers, origin, gguf)
+        folder = unpacked(transformers, gguf) if gguf else None
+        origin = folder or (gguf.parent if gguf else folder_or_name)
+        source = {"gguf_file": gguf.name} if gguf and not folder else {}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(origin, **source)
         network = transformers.AutoModelForCausalLM.from_pretrained(origin, **source, **options)
     except OSError as error:
         raise ModelMissing(
@@ -191,29 +187,6 @@ def _load(folder_or_name: str | Path, *, dtype: torch.dtype, bits: Bits | None, 
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer, network
-
-
-def _load_tokenizer(transformers: Any, origin: str | Path, gguf: Path | None) -> Any:
-    if gguf is None:
-        return transformers.AutoTokenizer.from_pretrained(origin)
-    kept = gguf.parent / TOKENIZER_FOLDER
-    if not kept.is_dir():
-        tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-        # A folder that cannot be written to, or another process that was faster: only the time is lost.
-        with suppress(OSError):
-            _keep_tokenizer(tokenizer, kept)
-        return tokenizer
-    return transformers.AutoTokenizer.from_pretrained(kept)
-
-
-def _keep_tokenizer(tokenizer: Any, kept: Path) -> None:
-    """By a rename, so that no reader finds half of it."""
-    temporary = Path(tempfile.mkdtemp(prefix=f".{kept.name}-", dir=kept.parent))
-    try:
-        tokenizer.save_pretrained(temporary)
-        temporary.rename(kept)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _quantization(transformers: Any, bits: Bits | None, device: Device) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from tqdm import tqdm
 from inference.catalog import MODELS, Model, find_model, profile_models
 from inference.fetching import ensure_model, fetch_model
 from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
+from inference.summarization.chat import gguf_of
+from inference.summarization.unpacking import is_unpacked, unpacked
+from inference.translation.m2m100 import import_transformers
 from meetings.cli import ParlanceCommand
 
 MEBIBYTE = 1 << 20
@@ -56,7 +59,17 @@ class Command(ParlanceCommand):
         # Every byte is written once and read once for its digest.
         with _progress(f"{model.name}: unpack and check", 2 * (model.size or 0)) as advance:
             folder = fetch(model, models, advance)
+        if model.stage == "summary":
+            self._unpack(model, folder)
         self.stdout.write(f"{model.name}: {folder}")
+
+    def _unpack(self, model: Model, folder: Path) -> None:
+        """Once, so that no summary waits for it."""
+        gguf = gguf_of(folder)
+        if gguf is None or is_unpacked(gguf):
+            return
+        self.stderr.write(f"{model.name}: unpacking the weights, a minute or two, this once")
+        unpacked(import_transformers(), gguf)
 
     def _verify(self, model: Model, models: Path) -> None:
         with _progress(f"{model.name}: verify", model.size or 0) as advance:
