@@ -58,7 +58,7 @@ def ensure_model_folder() -> Path:
 
     from inference.catalog import find_model
 
-    return ensure_model(find_model(MODEL), settings.MODELS_DIR)
+    return ensure_model(find_model(MODEL), settings.ENVIRONMENT.models)
 
 
 class RememberingChatModel:
