@@ -87,7 +87,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
             "expected_speakers": _("Empty: it is found out."),
             "allow_downloads": "",
-            "keep_recording": _("Otherwise audio is deleted as soon as it is captioned."),
+            "keep_recording": _("Otherwise audio is deleted a minute after it is captioned."),
         }
         widgets: ClassVar[dict[str, forms.Widget]] = {
             "title": forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Weekly planning")}),
