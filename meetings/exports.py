@@ -129,7 +129,13 @@ def _timestamp(milliseconds: int) -> Timestamp:
 
 def _voice(cue: Cue) -> str:
     text = html.escape(cue.line, quote=False)
-    return f"<v {html.escape(cue.speaker.label, quote=False)}>{text}" if cue.speaker else text
+    return f"<v {_voice_name(cue.speaker.label)}>{text}" if cue.speaker else text
+
+
+def _voice_name(name: str) -> str:
+    """A name that ends in hyphens would make an arrow with the bracket behind it: there they are written by number."""
+    escaped = html.escape(name, quote=False)
+    return f"{escaped.removesuffix('-')}&#45;" if escaped.endswith("-") else escaped
 
 
 def _subrip(document: Document) -> str:

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from daphne.server import Server
+from django.conf import settings
 
 from meetings.server import PacedProtocol, make_server
 
@@ -65,6 +66,8 @@ async def tell(send: Any, message: dict[str, Any]) -> None:
 
 def main(port: int, kind: str) -> None:
     global server
+    # Sentences for people are looked up in the language of the page; here nobody reads them.
+    settings.configure(USE_I18N=False)
     if kind == "paced":
         server = make_server(application, host="127.0.0.1", port=port)
     else:
