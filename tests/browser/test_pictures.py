@@ -40,9 +40,15 @@ def page_of(browser: Browser, *, width: int, height: int) -> Page:
 @pytest.mark.timeout(240)
 def test_takes_the_pictures(parlance: RunningParlance, browser: Browser) -> None:
     host = page_of(browser, width=1280, height=720)
-    viewer = page_of(browser, width=900, height=420)
+    viewer = page_of(browser, width=900, height=480)
     viewer.goto(create_meeting(host, parlance))
     start_captions(host)
+    viewer.get_by_label("Caption language").select_option("pt")
+    for number, name in enumerate(("Ana", "Rui"), start=1):
+        field = host.get_by_label(f"Name of Speaker {number}")
+        expect(field).to_be_visible(timeout=60_000)
+        field.fill(name)
+        field.press("Enter")
     wait_until_captured(host, AFTER_S)
     expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("^[0-6] s$"), timeout=60_000)
     expect(viewer.locator("[data-captions] .partial")).to_be_visible(timeout=60_000)
