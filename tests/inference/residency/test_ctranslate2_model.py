@@ -90,7 +90,7 @@ def test_whisper_hears_the_same_after_every_return_and_its_memory_goes_meanwhile
         whisper.wake()
         whisper.warm_up()
         assert process.memory_info().rss - asleep[-1] > 60 * MIB
-    # Weights left behind would be 70 MiB a cycle; the rest is the allocator's, in a process that ran other tests before.
+    # Weights left behind would be 70 MiB a cycle; the rest is the allocator's, in a process that ran other tests.
     assert asleep[-1] - asleep[1] < 40 * MIB
     assert whisper.model.transcribe([request_of_speech])[0].text == SENTENCE
 
