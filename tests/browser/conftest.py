@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from inference.catalog import find_model
+from inference.fetching import ensure_model
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance, running_parlance
 
@@ -112,7 +114,8 @@ def page(browser: Browser, module_server: str) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
+def parlance(whisper_base: Path, models: Path) -> Iterator[RunningParlance]:
     """The real product in a folder of its own."""
+    ensure_model(find_model("segmentation-campplus"), models)
     with running_parlance() as parlance:
         yield parlance
