@@ -10,12 +10,12 @@ from inference.catalog import default_model, find_model
 from inference.device import choose_device
 from inference.diarization.voices import Listener
 from inference.engine import Engine
-from inference.loading import ModelMissing, check_sizes, model_folder
+from inference.loading import ModelMissing, check_sizes
 from inference.residency.pool import ModelPool
 from inference.translation.translator import Translator
 from meetings.environment import Environment
 from meetings.offers import translation_family, translation_model, translator_label
-from meetings.stack import build_pool
+from meetings.stack import build_pool, speech_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +35,6 @@ def loaders(environment: Environment) -> Loaders:
         listener=lambda: load_listener(environment),
         translator=lambda: load_translator(environment),
     )
-
-
-def speech_model(environment: Environment) -> Path:
-    """The folder of the chosen Whisper; raises what `inference.loading.model_folder` raises."""
-    name = environment.asr_model or default_model(environment.profile, "asr").name
-    return model_folder(name, environment.models)
 
 
 def load_engine(environment: Environment) -> Engine:

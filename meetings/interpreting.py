@@ -7,6 +7,7 @@ that is opened late is filled in backwards by the same question.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -86,17 +87,30 @@ class Interpreting:
         """One batch of every meeting, the models loaded first; says whether there was any."""
         if not self._has_tried:
             await self._load()
-        done = [await self._interpret(stream) for stream in list(streams.values()) if stream.awaits_translation]
+        try:
+            done = [await self._interpret(stream) for stream in list(streams.values()) if stream.awaits_translation]
+        except ModelAsleep:
+            return False
         return any(done)
 
     async def finish(self, stream: MeetingStream) -> None:
         """The meeting is over: translates what is left."""
         stream.awaits_translation = True
-        while await self._interpret(stream):
+        while await self._interpret_or_wait(stream):
             pass
 
+    async def _interpret_or_wait(self, stream: MeetingStream) -> bool:
+        """Waits for the end of another meeting's summary: nothing that was said stays untranslated."""
+        while True:
+            with contextlib.suppress(ModelAsleep):
+                return await self._interpret(stream)
+
     async def _interpret(self, stream: MeetingStream) -> bool:
-        """A batch of captions, or when there are none, a summary; says whether there was any."""
+        """A batch of captions, or when there are none, a summary; says whether there was any.
+
+        Raises:
+            ModelAsleep: a summary is being written; what is untranslated waits.
+        """
         if self._translator is None:
             return False
         stream.awaits_translation = False
@@ -104,7 +118,7 @@ class Interpreting:
             done = await self._translate(self._translator, stream) or await self._sum_up(self._translator, stream)
         except ModelAsleep:
             stream.awaits_translation = True
-            return False
+            raise
         except transcript.LeaseLost:
             log.info("translations_come_too_late", meeting=stream.meeting_id)
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,6 +40,8 @@ class Labelling:
         self._pool = pool
         self._scribe = scribe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._storing = asyncio.Lock()
+        """Labels are stored in the order in which they were found out: what was judged at the end stands."""
         self._has_tried = False
         self._listener: Listener | None = None
         self.seconds = 0.0
@@ -56,7 +59,10 @@ class Labelling:
         """One window of every meeting that has one; loads the models first."""
         if not self._has_tried:
             await self._load()
-        listened = [await self._listen(stream) for stream in list(streams.values())]
+        try:
+            listened = [await self._listen(stream) for stream in list(streams.values())]
+        except ModelAsleep:
+            return
         if not any(listened):
             await asyncio.sleep(IDLE_S)
 
@@ -65,19 +71,28 @@ class Labelling:
         if self._listener is None:
             return
         stream.voices.rest()
-        while await self._listen(stream):
+        while await self._listen_or_wait(stream):
             pass
-        await self._store(stream, await self._in_thread(stream.voices.conclude))
+        async with self._storing:
+            await self._store(stream, await self._in_thread(stream.voices.conclude))
+
+    async def _listen_or_wait(self, stream: MeetingStream) -> bool:
+        """Waits for the end of another meeting's summary: nothing that was said stays without a label."""
+        while True:
+            with contextlib.suppress(ModelAsleep):
+                return await self._listen(stream)
 
     async def _listen(self, stream: MeetingStream) -> bool:
+        """Raises ModelAsleep while a summary is written."""
         listener = self._listener
         if listener is None:
             return False
-        heard = await self._in_thread(lambda: self._timed(stream, listener))
-        if stream.awaits_labels:
-            stream.awaits_labels = False
-            stream.voices.ask_again()
-        await self._store(stream, stream.voices.take_news())
+        async with self._storing:
+            heard = await self._in_thread(lambda: self._timed(stream, listener))
+            if stream.awaits_labels:
+                stream.awaits_labels = False
+                stream.voices.ask_again()
+            await self._store(stream, stream.voices.take_news())
         return heard
 
     async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
@@ -90,15 +105,12 @@ class Labelling:
         stream.awaits_translation = True
 
     def _timed(self, stream: MeetingStream, listener: Listener) -> bool:
-        """One window, in the captions' turn: a summary is written with all cores."""
-        try:
-            with self._pool.use(ASR, wait_s=AWAY_S):
-                started = time.perf_counter()
-                heard = stream.voices.listen(listener)
-                self.seconds += time.perf_counter() - started
-                return heard
-        except ModelAsleep:
-            return False
+        """One window, in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
+        with self._pool.use(ASR, wait_s=AWAY_S):
+            started = time.perf_counter()
+            heard = stream.voices.listen(listener)
+            self.seconds += time.perf_counter() - started
+        return heard
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

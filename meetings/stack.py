@@ -58,8 +58,14 @@ def build_pool(environment: Environment) -> ModelPool:
     return ModelPool(members, memory, choice=environment.residency, on_state=_log_state, on_step=_log_step)
 
 
+def speech_model(environment: Environment) -> Path:
+    """The folder of the chosen Whisper; raises what `inference.loading.model_folder` raises."""
+    name = environment.asr_model or default_model(environment.profile, "asr").name
+    return model_folder(name, environment.models)
+
+
 def _asr(environment: Environment, device: Device) -> Member:
-    folder = model_folder(environment.asr_model or default_model(environment.profile, "asr").name, environment.models)
+    folder = speech_model(environment)
 
     def load() -> CTranslate2Transcriber:
         from inference.whisper import CTranslate2Transcriber

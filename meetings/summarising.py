@@ -61,8 +61,13 @@ PATIENCE = 3
 FIRST_EXPECTED_S = 20.0
 """What people are told before anything is measured."""
 
-BUSY = (SwapFailed, ModelInUse, SwapCancelled, SwapUnderWay)
-"""Captions go on; the summary stays due."""
+
+class WritingFailed(RuntimeError):
+    """The summariser ran out of memory in the middle, or refused its input."""
+
+
+PUT_OFF = (SwapFailed, ModelInUse, SwapCancelled, SwapUnderWay, WritingFailed)
+"""Captions go on; the summary stays due. CaptionsLost is not among them: a new process has a better chance."""
 
 due = database_sync_to_async(summaries.due, thread_sensitive=False)
 file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
@@ -144,11 +149,11 @@ class Summarising:
             for one in wanted:
                 await self._write(one, streams[one.meeting_id])
             self._failures = 0
-        except BUSY as error:
-            self._failures += 1
-            log.warning("summary_put_off", error=str(error), failures=self._failures)
         except SummaryCancelled:
             log.info("summary_cancelled")
+        except PUT_OFF as error:
+            self._failures += 1
+            log.warning("summary_put_off", error=str(error), failures=self._failures)
         finally:
             if self._pool.state is State.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
@@ -167,8 +172,7 @@ class Summarising:
         if request is None:
             return
         started = time.perf_counter()
-        summary = await self._in_thread(lambda: self._summarize(request))
-        written = as_written(summary)
+        written = as_written(await self._in_thread(lambda: self._summarize(request)))
         try:
             await self._scribe.change(stream, lambda: summaries.store(stream.lease, written))
         except transcript.LeaseLost:
@@ -179,7 +183,12 @@ class Summarising:
     def _summarize(self, request: SummaryRequest) -> Summary:
         with self._pool.use(SUMMARY) as model:
             summarizer: Summarizer = model
-            return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._stopping.is_set)
+            try:
+                return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._stopping.is_set)
+            except SummaryCancelled:
+                raise
+            except (RuntimeError, MemoryError) as error:
+                raise WritingFailed(str(error)) from error
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -8,16 +8,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import redis.asyncio
 
+from inference.audio import SAMPLE_RATE
+from inference.types import FinalCaption, Word
 from meetings import events, summaries, summarising
 from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
+from meetings.labelling import Labelling
 from meetings.models import Caption, Meeting, State, Summary, Swap
-from meetings.transcript import take_lease
+from meetings.scribe import Scribe
+from meetings.stream import MeetingStream
+from meetings.transcript import Batch, commit, take_lease
+from meetings.voices import Memory
 from meetings.worker import Worker
-from tests.inference.diarization.doubles import SilentListener
+from tests.inference.diarization.doubles import SilentListener, SteadyListener
 from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
@@ -200,6 +207,53 @@ async def test_a_meeting_that_ends_gets_the_summary_that_was_asked_for(
         await until_async(lambda: broker.exists(audio_key(meeting.pk)), 0)
     assert told.states[-1] == "ended", "who reads is not told of a pause that is none"
     assert len(summarizer.requests[0].lines) == await Caption.objects.filter(meeting=meeting).exclude(text="").acount()
+
+
+class BrokenSummarizer(ScriptedSummarizer):
+    """Runs out of memory while it writes."""
+
+    def summarize(self, *arguments: Any, **options: Any) -> Any:
+        raise RuntimeError("CUDA out of memory")
+
+
+async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker, BrokenSummarizer) as worker:
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: worker._summarising._failures > 0)
+        before = len(await asyncio.to_thread(texts, meeting))
+        await speak(broker, meeting, pcm[half:], first=following)
+        await until(lambda: len(texts(meeting)) > before)
+    assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is not None, "still wanted"
+
+
+async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
+    await asyncio.to_thread(pool.start)
+    labelling = Labelling(SteadyListener, pool, Scribe(broker))
+    stream = await asyncio.to_thread(_said, meeting)
+    stream.voices.hear(np.zeros(5 * SAMPLE_RATE, np.float32), 0)
+    await labelling.turn({})
+    await asyncio.to_thread(pool.swap_to_summarization)
+    finished = asyncio.create_task(labelling.finish(stream))
+    await labelling.turn({meeting.pk: stream})
+    assert not finished.done()
+    await asyncio.to_thread(pool.swap_to_transcription)
+    await asyncio.wait_for(finished, 20)
+    assert {caption.speaker async for caption in Caption.objects.filter(meeting=meeting)} == {"S1"}
+
+
+def _said(meeting: Meeting) -> MeetingStream:
+    """A meeting with one line that nobody is named for yet."""
+    stream = MeetingStream(take_lease(meeting.pk), Memory())
+    commit(Batch(stream.lease, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
+    return stream
 
 
 def _take_away(meeting: Meeting) -> None:

@@ -13,10 +13,10 @@ from redis.exceptions import RedisError
 
 from meetings.broker import connect_sync
 from meetings.cli import ParlanceCommand
-from meetings.engines import speech_model
 from meetings.environment import Environment
 from meetings.leases import count_workers
 from meetings.signin import one_time_link
+from meetings.stack import speech_model
 from meetings.supervisor import Supervisor, check_port, data_folder_lock
 
 READY_TIMEOUT_S = 60.0
