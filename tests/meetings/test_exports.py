@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from inference.types import Word
 from meetings.cues import Cue, CueSpeaker, NotTranslated, UnknownLanguage, one_line
-from meetings.digest import Digest, DigestItem
-from meetings.events import SummaryMessage
 from meetings.exports import FORMATS, UnknownFormat, render_cues, render_transcript
-from meetings.models import UNSURE, Caption, Meeting, Speaker, Summary, Translation
+from meetings.models import Meeting
 from meetings.speakers import assign, merge_speakers, rename
+from tests.meetings.weekly import weekly_meeting
 
 HOSTILE = (
     "a --> b",
@@ -256,27 +255,7 @@ def test_an_empty_transcript_is_a_valid_file(format_name: str, body: str) -> Non
 
 @pytest.fixture
 def meeting(db: None) -> Meeting:
-    """Three captions of two speakers, of whom one turned out to be a third; the first is translated."""
-    meeting = Meeting.objects.create(title="Weekly", language="en", last_seq=12)
-    Speaker.objects.create(meeting=meeting, label="S1", name="Ana", seq=10)
-    Speaker.objects.create(meeting=meeting, label="S2", seq=11)
-    Speaker.objects.create(meeting=meeting, label="S3", merged_into="S1", seq=12)
-    lines = ((1, 5.0, "second", "S2"), (2, 1.0, "first", "S3"), (3, 9.0, "", ""), (4, 7.0, "who?", UNSURE))
-    for seq, start, text, speaker in (*lines, (5, 8.0, "now", "")):
-        Caption.objects.create(
-            meeting=meeting,
-            segment=f"{start:06}",
-            utterance=f"{start:06}",
-            speaker=speaker,
-            seq=seq,
-            start=start,
-            end=start + 1,
-            language="en",
-            text=text,
-        )
-    first = meeting.captions.get(text="first")
-    Translation.objects.create(caption=first, language="pt", text="primeiro")
-    return meeting
+    return weekly_meeting()
 
 
 def test_a_meetings_captions_come_in_the_order_of_speech_with_their_speakers(meeting: Meeting) -> None:
@@ -320,87 +299,3 @@ def test_a_language_that_is_not_there_is_refused_with_a_sentence(meeting: Meetin
         render_transcript(meeting, "txt", "es")
     with pytest.raises(UnknownLanguage, match=r"^tlh is no language code; use one such as en, pt, es\.$"):
         render_transcript(meeting, "txt", "tlh")
-
-
-@pytest.fixture
-def summed_up(meeting: Meeting) -> Meeting:
-    """With two summaries, of which the newer one is translated; its owner turned out to be somebody else."""
-    items = [
-        {"kind": "topic", "text": "The budget.", "owner": None, "segments": ["0001.0"]},
-        {"kind": "action", "text": "Book the room.", "owner": "S3", "segments": ["0005.0"]},
-        {"kind": "action", "text": "Pay.", "owner": None, "segments": ["0005.0"]},
-    ]
-    translations = {"pt": {"text": "O orçamento.", "items": ["O orçamento.", "Reservar a sala.", "Pagar."]}}
-    common = {"meeting": meeting, "from_s": 0.0, "language": "en"}
-    Summary.objects.create(**common, seq=20, to_s=9.0, text="The budget.", items=items, translations=translations)
-    Summary.objects.create(**common, seq=21, to_s=5.0, text="Old.", items=[])
-    return meeting
-
-
-def test_markdown_begins_with_the_newest_summary(summed_up: Meeting) -> None:
-    assert render_transcript(summed_up, "md").body.startswith(
-        "# Weekly\n\n## Summary\n\n### Actions\n\n- Book the room. (Ana)\n- Pay.\n\n### Topics\n\n- The budget.\n\n"
-        "## Captions\n\n**0:00:01** Ana: first\n\n"
-    )
-
-
-def test_a_summary_is_read_in_the_language_of_the_transcript(summed_up: Meeting) -> None:
-    assert "- Reservar a sala. (Ana)\n- Pagar.\n" in render_transcript(summed_up, "md", "pt").body
-
-
-@pytest.mark.parametrize(
-    ("language", "texts", "read_in"),
-    [
-        (None, ["The budget.", "Book the room.", "Pay."], "en"),
-        ("pt", ["O orçamento.", "Reservar a sala.", "Pagar."], "pt"),
-    ],
-)
-def test_json_has_the_newest_summary_as_on_the_wire(
-    summed_up: Meeting, language: str | None, texts: list[str], read_in: str
-) -> None:
-    summary = json.loads(render_transcript(summed_up, "json", language).body)["summary"]
-    assert [item.pop("text") for item in summary["items"]] == texts
-    assert summary == {
-        "type": "summary",
-        "seq": 20,
-        "id": str(summed_up.summaries.get(seq=20).pk),
-        "from_s": 0.0,
-        "to_s": 9.0,
-        "language": read_in,
-        "text": texts[0],
-        "items": [
-            {"kind": "topic", "owner": None, "segments": ["0001.0"]},
-            {"kind": "action", "owner": "S1", "segments": ["0005.0"]},
-            {"kind": "action", "owner": None, "segments": ["0005.0"]},
-        ],
-    }
-
-
-@pytest.mark.parametrize("format_name", ["vtt", "srt", "txt"])
-def test_files_for_captions_hold_no_summary(summed_up: Meeting, format_name: str) -> None:
-    assert "budget" not in render_transcript(summed_up, format_name).body
-
-
-def test_without_a_summary_there_is_none(meeting: Meeting) -> None:
-    assert "##" not in render_transcript(meeting, "md").body
-    assert json.loads(render_transcript(meeting, "json").body)["summary"] is None
-
-
-MESSAGE = SummaryMessage(type="summary", seq=1, id="1", from_s=0.0, to_s=1.0, language="en", text="", items=[])
-
-
-@given(texts, texts)
-@example("# heading", "")
-@example("1. one", "2) two")
-@example("- a\n- b", "](x)")
-@example("+ a", "=")
-@example("---", "<b>")
-def test_an_item_stays_one_item_of_a_list(text: str, owner: str) -> None:
-    digest = Digest(MESSAGE, (DigestItem("action", text, one_line(owner)), DigestItem("action", "Last.")))
-    lines = render_cues([], "md", title="t", digest=digest).body.splitlines()
-    assert lines[:6] == ["# t", "", "## Summary", "", "### Actions", ""]
-    assert lines[7:] == ["- Last.", "", "## Captions"]
-    assert not re.match(r"- (?:[-+#=]|\d{1,9}[.)])", lines[6])
-    assert not re.search(r"[<>]|(?<!\\)(?:\\\\)*[`*_\[\]~|]", lines[6])
-    read = html.unescape(re.sub(r"\\([\\`*_\[\]~|\-+#=.)])", r"\1", lines[6]))
-    assert read == f"- {one_line(text)}" + (f" ({one_line(owner)})" if one_line(owner) else "")

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from itertools import count
 from threading import Event
 
+import pytest
+
 from inference.device import CPU
+from inference.residency.gate import ModelAsleep
 from inference.residency.history import Step
 from inference.residency.memory import DeviceMemory
 from inference.residency.mover import Member
@@ -26,6 +29,8 @@ GROUPS = {
 TIGHT = 100
 """A budget that holds either group, never both."""
 AMPLE = 1000
+STACK = {"asr", "translation", "bridge"}
+"""What is awake while captions are written."""
 
 
 class ScriptedFailure(RuntimeError):
@@ -162,3 +167,12 @@ def started_pool(budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float
     for resident in scripted.residents.values():
         resident.calls.clear()
     return scripted
+
+
+def assert_captions_work(scripted: ScriptedPool) -> None:
+    assert scripted.pool.state is State.TRANSCRIPTION
+    assert scripted.awake() == STACK
+    with scripted.pool.use("asr") as asr, scripted.pool.use("translation"):
+        assert asr is scripted["asr"]
+    with pytest.raises(ModelAsleep), scripted.pool.use("summary"):
+        pass
