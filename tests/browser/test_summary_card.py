@@ -12,7 +12,7 @@ from tests.browser import scripted
 from tests.browser.scripted import ScriptedServer, caption, hello, summary
 from tests.browser.test_corrections import sent, wait_for
 from tests.browser.test_host import notice, ready
-from tests.browser.test_summary import ANA, BEN, DECISION, ENOUGH_TO_SCROLL, TOPIC, line, way_to
+from tests.browser.test_summary import ACTION, ANA, BEN, DECISION, ENOUGH_TO_SCROLL, TOPIC, line, way_to
 
 
 @pytest.fixture
