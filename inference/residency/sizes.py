@@ -63,8 +63,10 @@ def planned_bytes(config: Any, *, bits: Bits = 16) -> int:
 
     from inference.translation.m2m100 import import_transformers
 
+    # Outside the context: constants of a module that is first imported on the meta device stay there for good.
+    transformers = import_transformers()
     with torch.device("meta"):
-        network = import_transformers().AutoModelForCausalLM.from_config(config)
+        network = transformers.AutoModelForCausalLM.from_config(config)
     head = network.get_output_embeddings()
     parts = [_linear_bytes(part, bits) for part in network.modules() if _is_quantized(part, head, bits)]
     return sum(quantized for quantized, _ in parts) + (_weight_count(network) - sum(n for _, n in parts)) * (

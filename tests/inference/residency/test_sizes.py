@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,18 @@ def test_a_7b_is_planned_to_the_byte_without_loading_it() -> None:
     config = import_transformers().Qwen2Config(**QWEN_7B)
     buffers = 2 * 64 * 2  # rotary frequencies, twice, which the file does not hold
     assert planned_bytes(config) == QWEN_7B_BYTES + buffers
+
+
+def test_planning_first_leaves_no_module_on_the_meta_device() -> None:
+    program = (
+        "from transformers import Qwen2Config\n"
+        "from inference.residency.sizes import planned_bytes\n"
+        "planned_bytes(Qwen2Config(num_hidden_layers=1))\n"
+        "from torchaudio.compliance import kaldi\n"
+        "print(kaldi.EPSILON.device)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "cpu\n"
 
 
 def test_quantized_forms_are_planned_smaller() -> None:
