@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from types import ModuleType
 from typing import NoReturn
 
 EXTENSION = "torchaudio._extension"
+
+_importing = threading.Lock()
+"""Models load in several threads at once; one that forgets a failed import must not do it to another's good one."""
 
 
 def import_torchaudio() -> ModuleType:
@@ -21,12 +25,16 @@ def import_torchaudio() -> ModuleType:
     Call it before anything that imports torchaudio itself, such as pyannote.audio. Raises ImportError when torchaudio
     is not installed.
     """
-    try:
-        return importlib.import_module("torchaudio")
-    except OSError:
-        _forget_torchaudio()
-        sys.modules[EXTENSION] = _extension()
-        return importlib.import_module("torchaudio")
+    import torch
+
+    # The first import makes tensors; under somebody's `torch.device("meta")` they would be without data for good.
+    with _importing, torch.device("cpu"):
+        try:
+            return importlib.import_module("torchaudio")
+        except OSError:
+            _forget_torchaudio()
+            sys.modules[EXTENSION] = _extension()
+            return importlib.import_module("torchaudio")
 
 
 def _forget_torchaudio() -> None:
