@@ -86,8 +86,17 @@ def _warm_up(transcriber: CTranslate2Transcriber) -> None:
     transcriber.warm_up()
 
 
+def summary_model(environment: Environment) -> str:
+    """What the chosen summariser is called: a name of the catalogue, a folder, or a repository of the hub."""
+    return environment.summary_model or default_model(environment.profile, "summary").name
+
+
+def _try_summarizer(summarizer: ChatSummarizer) -> str:
+    return summarizer.warm_up()
+
+
 def _summary(environment: Environment, device: Device) -> Member:
-    name = environment.summary_model or default_model(environment.profile, "summary").name
+    name = summary_model(environment)
     source = chat_model_source(name, environment.models)
     label = Path(name).name
 
@@ -100,7 +109,9 @@ def _summary(environment: Environment, device: Device) -> Member:
 
     size = ModelSize(_chat_model_bytes(source, device), SUMMARY_WORKING)
     need = ModelNeed(label, Group.SUMMARIZATION, size, "choose a smaller PARLANCE_SUMMARY_MODEL")
-    resident: TorchResident[ChatSummarizer] = TorchResident(load, device=device, folder=environment.data)
+    resident: TorchResident[ChatSummarizer] = TorchResident(
+        load, device=device, folder=environment.data, warm_up=_try_summarizer
+    )
     return Member(SUMMARY, need, resident)
 
 

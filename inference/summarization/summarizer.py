@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from inference.summarization.chat import Answer, ChatModel, Speed
 from inference.summarization.cues import owner_of
 from inference.summarization.lines import sentences_of
-from inference.summarization.prompts import ANSWER_TOKENS, ask
+from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.rolling import join
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryCancelled, SummaryRequest
@@ -21,6 +21,9 @@ SELECTION_S = 0.5
 """To choose from ten minutes of talk, about."""
 UNMEASURED = Speed(prompt_token_s=0.01, step_s=0.25)
 """Of a model that has not answered yet: SmolLM2 135M on two busy cores."""
+
+WARM_UP: Chat = ({"role": "user", "content": "Say in one sentence that the harbour hall is the cheapest one."},)
+WARM_UP_TOKENS = 8
 
 Clock = Callable[[], float]
 
@@ -52,6 +55,16 @@ class ChatSummarizer:
         self.model = model
         self.label = model.label
         self._clock = clock
+
+    def warm_up(self) -> str:
+        """Writes a few words, so that the first summary does not wait for memory to be laid out.
+
+        The same weights always answer the same: whoever moves them compares the answer with the one before.
+        """
+        speed = self.model.speed
+        [answer] = self.model.answer([WARM_UP], most_tokens=WARM_UP_TOKENS)
+        self.model.speed = speed
+        return answer.text
 
     def expected_s(self, request: SummaryRequest) -> float:
         """See `Summarizer.expected_s`."""

@@ -7,9 +7,12 @@ import pytest
 import torch
 
 from inference.loading import ModelMissing
+from inference.residency.resident import WeightsDamaged
+from inference.residency.torch_module import TorchResident
 from inference.summarization import chat as chat_module
 from inference.summarization.chat import Answer, ChatModel, QuantizationMissing, Speed, gguf_of
 from inference.summarization.starting import chat_model_source, load_summarizer
+from inference.summarization.summarizer import ChatSummarizer
 from tests.inference.summarization import tiny_chat
 from tests.inference.summarization.talk import BUDGET
 from tests.inference.summarization.tiny_chat import ENDLESS, LESSONS, chat
@@ -130,3 +133,16 @@ def test_a_summary_with_a_real_model_that_knows_nothing_quotes(folder: Path, tmp
     summary = summarizer.summarize(BUDGET, within_s=60.0)
     assert summary.items[0].text.partition(": ")[2] in {line.text for line in BUDGET.lines}
     assert summarizer.expected_s(BUDGET) > 0.0
+
+
+def test_a_warm_up_tells_damaged_weights(folder: Path, tmp_path: Path) -> None:
+    resident = TorchResident(lambda: load_summarizer(str(folder), tmp_path), warm_up=ChatSummarizer.warm_up)
+    resident.load()
+    resident.warm_up()
+    resident.warm_up()
+    assert resident.model.model.speed is None
+    with torch.inference_mode():
+        for weights in resident.model.model.network.parameters():
+            weights.neg_()
+    with pytest.raises(WeightsDamaged, match="The warm-up run gave"):
+        resident.warm_up()
