@@ -9,13 +9,13 @@ import structlog
 
 from inference.catalog import default_model
 from inference.device import Device, choose_device
-from inference.loading import ModelMissing, model_folder
+from inference.loading import ModelCorrupt, ModelMissing, model_folder
 from inference.residency.ctranslate2_model import CTranslate2Resident
 from inference.residency.gguf import gguf_bytes
 from inference.residency.history import Step
 from inference.residency.memory import DeviceMemory, default_budget
 from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.plan import DoesNotFit, Group, ModelNeed, ModelSize, make_plan
 from inference.residency.pool import ModelPool, State
 from inference.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.residency.torch_module import TorchResident
@@ -41,19 +41,23 @@ log = structlog.get_logger(__name__)
 
 
 def build_pool(environment: Environment) -> ModelPool:
-    """The pool, not started. A summariser whose weights are not here is left out, and the log says so.
+    """The pool, not started. A summariser that is not here whole, or can never fit, is left out, and the log says so.
 
     Raises:
         ModelMissing: the speech model's weights are not here.
-        DoesNotFit: the models can never fit the device's budget.
+        DoesNotFit: the speech model can never fit the device's budget.
         NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
     """
     device = choose_device(environment.device)
     memory = DeviceMemory(device, environment.device_budget or default_budget(device))
     members = [_asr(environment, device)]
     try:
-        members.append(_summary(environment, device))
-    except ModelMissing as error:
+        summarizer = _summary(environment, device)
+        make_plan(
+            [member.need for member in (*members, summarizer)], budget=memory.budget, choice=environment.residency
+        )
+        members.append(summarizer)
+    except (ModelMissing, ModelCorrupt, DoesNotFit) as error:
         log.error("summaries_unavailable", error=str(error))
     return ModelPool(members, memory, choice=environment.residency, on_state=_log_state, on_step=_log_step)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from inference.device import CPU, Device
-from inference.loading import ModelMissing
+from inference.loading import ModelCorrupt, ModelMissing
 from inference.summarization.prompts import Chat
 from inference.summarization.unpacking import unpacked
 from inference.translation.m2m100 import import_transformers
@@ -70,6 +70,7 @@ class ChatModel:
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.
+            ModelCorrupt: the weights are cut off, or are none.
             QuantizationMissing: `bits` without bitsandbytes.
         """
         import torch
@@ -169,6 +170,8 @@ def _load(folder_or_name: str | Path, *, dtype: torch.dtype, bits: Bits | None, 
         raise ModelMissing(
             f"{path} holds no chat model; name a folder with a GGUF file or with a model of transformers."
         )
+    from safetensors import SafetensorError
+
     transformers = import_transformers()
     transformers.utils.logging.disable_progress_bar()
     options = {"dtype": dtype, **_quantization(transformers, bits, device)}
@@ -182,6 +185,10 @@ def _load(folder_or_name: str | Path, *, dtype: torch.dtype, bits: Bits | None, 
         raise ModelMissing(
             f"The summary model {folder_or_name} is not on this machine and could not be fetched from the hub "
             f"({type(error).__name__}); check the network, or name a folder that holds a chat model."
+        ) from error
+    except SafetensorError as error:
+        raise ModelCorrupt(
+            f"The weights in {origin} are damaged ({error}); delete that folder, and run `manage.py models fetch`."
         ) from error
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
