@@ -134,6 +134,12 @@ class Ledger(TypedDict):
     missing_s: float
     language: str
     detected_language: str | None
+    next_summary_s: float | None
+    """Until the next one by the clock; 0.0: when there is something new; None: only when asked for."""
+    last_summary_s: float | None
+    """What the last one took, exchange of models included, of whatever meeting; None: none yet."""
+    last_swap_s: float | None
+    """What the exchange of models took of that."""
 
 
 class ErrorMessage(TypedDict):

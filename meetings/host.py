@@ -19,6 +19,7 @@ from meetings.consumers import MeetingConsumer, find_meeting, number_in
 from meetings.errors import SocketFault
 from meetings.frames import FRAME_MS, Allowance, parse_frame
 from meetings.languages import AUTO, LANGUAGES
+from meetings.ledger import ledger
 from meetings.models import MAX_SPEAKERS, State
 from meetings.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from meetings.tokens import Role
@@ -31,6 +32,7 @@ ask_summary = database_sync_to_async(summaries.ask)
 put_off_summary = database_sync_to_async(summaries.not_now)
 set_summary_interval = database_sync_to_async(summaries.set_interval)
 expect_speakers = database_sync_to_async(speakers.expect_speakers)
+describe = database_sync_to_async(ledger)
 
 
 class HostConsumer(MeetingConsumer):
@@ -41,7 +43,7 @@ class HostConsumer(MeetingConsumer):
 
     role: Role = "host"
     connection = ""
-    ledger: asyncio.Task[None] | None = None
+    ledger_task: asyncio.Task[None] | None = None
 
     async def enter(self) -> None:
         if self.meeting.state == State.ENDED:
@@ -60,15 +62,15 @@ class HostConsumer(MeetingConsumer):
             {"type": "ready", "next_frame": state.next_frame, "sample_rate": SAMPLE_RATE, "frame_ms": FRAME_MS}
         )
         await self.watch(after=self.after())
-        self.ledger = asyncio.create_task(self._tell_ledger())
+        self.ledger_task = asyncio.create_task(self._tell_ledger())
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if not self.connection:
             return
         metrics.hosts.dec()
-        if self.ledger is not None:
-            self.ledger.cancel()
+        if self.ledger_task is not None:
+            self.ledger_task.cancel()
         with contextlib.suppress(RedisError, OSError):
             await self.audio.release(self.meeting.pk, self.connection)
 
@@ -175,21 +177,8 @@ class HostConsumer(MeetingConsumer):
     async def _tell_ledger_once(self) -> None:
         if self.paused:  # frames keep the place of a host that speaks; nothing else keeps that of one that pauses
             await self.audio.claim(self.meeting.pk, self.connection, takeover=False, cursor=self.meeting.cursor)
-        state = await self.log_state()
         meeting = await find_meeting(self.meeting.pk)
-        captioned = max(state.captioned, meeting.cursor if meeting else 0)
-        await self.tell(
-            {
-                "type": "ledger",
-                "captured_s": round(state.next_sample / SAMPLE_RATE, 2),
-                "durable_s": round(state.next_sample / SAMPLE_RATE, 2),
-                "captioned_s": round(captioned / SAMPLE_RATE, 2),
-                "behind_s": round(max(0, state.next_sample - captioned) / SAMPLE_RATE, 2),
-                "missing_s": round(meeting.missing_s if meeting else 0.0, 2),
-                "language": meeting.language if meeting else self.meeting.language,
-                "detected_language": state.detected or None,
-            }
-        )
+        await self.tell(await describe(meeting or self.meeting, await self.log_state()))
         if meeting is None or meeting.state == State.ENDED:
             await self.close(NORMAL_CLOSURE)
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 
-from inference.residency.history import StepKind, SwapRecord
+from inference.residency.history import Direction, Outcome, StepKind, SwapRecord
 from meetings.models import Swap
 
 KEPT = 1_000
 """Rows; older ones go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """The models' way to a summary and back."""
+
+    swap_s: float
+    """Both ways together."""
+    seconds: float
+    """The same with what was written in between."""
 
 
 def file_swap(worker: str, record: SwapRecord) -> None:
@@ -25,3 +36,18 @@ def file_swap(worker: str, record: SwapRecord) -> None:
     )
     for old in Swap.objects.order_by("-created_at")[KEPT : KEPT + 10]:
         old.delete()
+
+
+def last_exchange() -> Exchange | None:
+    """The newest one that was completed, of whatever worker; None: there was none."""
+    completed = Swap.objects.filter(outcome=Outcome.COMPLETED.value).order_by("-created_at")
+    back = completed.filter(direction=Direction.TO_TRANSCRIPTION.value).first()
+    if back is None:
+        return None
+    there = completed.filter(
+        direction=Direction.TO_SUMMARIZATION.value, worker=back.worker, created_at__lte=back.created_at
+    ).first()
+    if there is None:
+        return None
+    began = there.created_at - timedelta(seconds=there.seconds)
+    return Exchange(there.seconds + back.seconds, (back.created_at - began).total_seconds())

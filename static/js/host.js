@@ -14,6 +14,7 @@ import { ReturningSocket, socketUrl } from "./socket.js";
 import { SpeakerCard } from "./speaker-card.js";
 import { SpokenLanguage } from "./spoken-language.js";
 import { SummaryCard } from "./summary-card.js";
+import { SummaryOutlook } from "./summary-outlook.js";
 import { SummaryView } from "./summary-view.js";
 import { Tally } from "./tally.js";
 import { Uplink } from "./uplink.js";
@@ -57,6 +58,7 @@ async function host() {
   const controls = new HostControls(page, session, alarm);
   takeCorrections(socket, feed);
   new SummaryCard(find("summary"), feed, socket);
+  new SummaryOutlook(find("summary"), feed, socket);
   showSound(socket, uplink);
   raiseAlarms(uplink, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);

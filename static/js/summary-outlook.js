@@ -1,0 +1,56 @@
+/** When the next summary is due, and what the last one took. Not announced: a screen reader would say every second. */
+import { gettext } from "./i18n.js";
+import { clock } from "./transcript-view.js";
+
+/** States in which nobody counts the seconds. */
+const WITHOUT_NEXT = ["summarizing", "ended"];
+
+export class SummaryOutlook {
+  /**
+   * @param {HTMLElement} card holds the data-summary-… elements of templates/meetings/_summary_card.html
+   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket the host's
+   */
+  constructor(card, feed, socket) {
+    this.next = card.querySelector("[data-summary-next]");
+    this.last = card.querySelector("[data-summary-last]");
+    this.state = "waiting";
+    /** The server's last word; without a connection what it said of the future does not hold. */
+    this.ledger = null;
+    socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && this.#take(detail));
+    for (const end of ["waiting", "closed"]) socket.addEventListener(end, () => this.#take(null));
+    feed.addEventListener("state", ({ detail }) => this.#follow(detail));
+  }
+
+  #take(ledger) {
+    this.ledger = ledger;
+    this.#draw();
+  }
+
+  #follow(state) {
+    this.state = state;
+    this.#draw();
+  }
+
+  #draw() {
+    const seconds = WITHOUT_NEXT.includes(this.state) ? null : (this.ledger?.next_summary_s ?? null);
+    write(this.next, seconds === null ? "" : nextSentence(seconds));
+    if (this.ledger?.last_summary_s) write(this.last, lastSentence(this.ledger));
+  }
+}
+
+function nextSentence(seconds) {
+  return seconds > 0
+    ? gettext("Next summary in {time}", { time: clock(seconds) })
+    : gettext("The next summary comes when something new was said.");
+}
+
+function lastSentence({ last_summary_s: total, last_swap_s: swap }) {
+  return gettext("The last one took {total} s, exchanging the models {swap} s of it.", {
+    total: total.toFixed(1),
+    swap: swap.toFixed(1),
+  });
+}
+
+function write(line, text) {
+  if (line.textContent !== text) line.textContent = text;
+}

@@ -1,0 +1,72 @@
+"""The host is told when the next summary is due, and what the last one took."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.scripted import ScriptedServer, hello
+from tests.browser.test_corrections import ledger
+from tests.browser.test_host import notice, ready
+
+
+@pytest.fixture
+def server(page: Page) -> ScriptedServer:
+    return ScriptedServer(page)
+
+
+@pytest.fixture
+def host(page: Page, module_server: str, server: ScriptedServer) -> Page:
+    server.open_host(module_server)
+    server.say(ready(), hello())
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    return page
+
+
+def test_nothing_is_said_without_an_interval(host: Page, server: ScriptedServer) -> None:
+    server.say(ledger(captioned_s=3.0))
+    expect(host.locator("[data-figure=captioned]")).to_have_text("0:03")
+    expect(host.locator("[data-summary-next]")).to_be_hidden()
+    expect(host.locator("[data-summary-last]")).to_be_hidden()
+
+
+def test_the_next_one_is_counted_down(host: Page, server: ScriptedServer) -> None:
+    line = host.locator("[data-summary-next]")
+    for seconds, sentence in (
+        (272.4, "Next summary in 4:32"),
+        (9.9, "Next summary in 0:09"),
+        (0.0, "The next summary comes when something new was said."),
+    ):
+        server.say(ledger(next_summary_s=seconds))
+        expect(line).to_have_text(sentence)
+    server.say(ledger())
+    expect(line).to_be_hidden()
+
+
+def test_the_countdown_is_not_announced(host: Page, server: ScriptedServer) -> None:
+    server.say(ledger(next_summary_s=60.0))
+    line = host.locator("[data-summary-next]")
+    expect(line).to_have_role("timer")
+    assert line.evaluate("(line) => line.closest('[aria-live], [role=status], [role=alert], [role=log]')") is None
+
+
+def test_while_one_is_written_there_is_no_next(host: Page, server: ScriptedServer) -> None:
+    line = host.locator("[data-summary-next]")
+    server.say(ledger(next_summary_s=60.0), notice("summarizing"))
+    expect(line).to_be_hidden()
+    server.say(notice("live"), ledger(next_summary_s=300.0))
+    expect(line).to_have_text("Next summary in 5:00")
+
+
+def test_without_a_connection_nothing_is_counted(host: Page, server: ScriptedServer) -> None:
+    server.say(ledger(next_summary_s=60.0, last_summary_s=20.0, last_swap_s=1.0))
+    expect(host.locator("[data-summary-next]")).to_be_visible()
+    server.close(1012)
+    expect(host.locator("[data-summary-next]")).to_be_hidden()
+    expect(host.locator("[data-summary-last]")).to_be_visible()
+
+
+def test_the_last_one_is_told_with_its_swaps(host: Page, server: ScriptedServer) -> None:
+    server.say(ledger(last_summary_s=23.42, last_swap_s=6.78))
+    sentence = "The last one took 23.4 s, exchanging the models 6.8 s of it."
+    expect(host.locator("[data-summary-last]")).to_have_text(sentence)
