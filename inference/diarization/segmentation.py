@@ -17,6 +17,8 @@ from inference.audio import SAMPLE_RATE
 from inference.device import CPU, Device
 from inference.diarization.checkpoint import load_network
 from inference.loading import ModelCorrupt
+from inference.optimization.execution import Execution
+from inference.optimization.flags import Component, Wishes
 
 WINDOW_S = 10
 """Seconds judged at once; the model knows no other length."""
@@ -45,21 +47,26 @@ class Segmenter(Protocol):
 class PyannoteSegmenter:
     """`Segmenter` with a checkpoint of pyannote's PyanNet: segmentation 3.0, or that of community-1."""
 
-    def __init__(self, path: Path, *, device: Device = CPU) -> None:
-        """Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint."""
-        self._device = f"{device.kind}:{device.index}"
-        self._model = load_network(path, "PyanNet").to(self._device)
+    def __init__(self, path: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> None:
+        """`wishes`: see `inference.optimization.flags`.
+
+        Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint.
+        """
+        self._execution = Execution(Component.SEGMENTATION, device, wishes=wishes)
+        network = load_network(path, "PyanNet").to(self._execution.torch_device)
         self._classes = _powerset_classes()
-        if self._model.dimension != len(self._classes):
-            raise ModelCorrupt(f"{path} tells {self._model.dimension} classes apart, not {len(self._classes)}.")
+        if network.dimension != len(self._classes):
+            raise ModelCorrupt(f"{path} tells {network.dimension} classes apart, not {len(self._classes)}.")
+        self._model = self._execution.prepare(network)
 
     def segment(self, audio: np.ndarray) -> np.ndarray:
         import torch
 
         if audio.shape != (WINDOW,):
             raise ValueError(f"a window has {WINDOW} samples, not {audio.shape}")
-        with torch.inference_mode():
-            scores = self._model(torch.as_tensor(audio, dtype=torch.float32, device=self._device)[None, None])[0]
+        with self._execution.step():
+            waveform = torch.as_tensor(audio, dtype=torch.float32, device=self._execution.torch_device)
+            scores = self._model(waveform[None, None])[0]
         return self._classes[scores.argmax(dim=-1).cpu().numpy()]
 
 

@@ -14,6 +14,7 @@ from inference.diarization.embedding import CamPlusPlusEmbedder, Embedder
 from inference.diarization.segmentation import FRAME, FRAME_OFFSET, FRAMES, WINDOW, PyannoteSegmenter, Segmenter
 from inference.diarization.turns import CELL_S, spans
 from inference.diarization.wespeaker import WeSpeakerEmbedder
+from inference.optimization.flags import Wishes
 
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
@@ -140,7 +141,7 @@ def _samples(frames: np.ndarray) -> int:
     return int(frames.sum()) * FRAME
 
 
-def load_listener(folder: Path, *, device: Device = CPU) -> VoiceListener:
+def load_listener(folder: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> VoiceListener:
     """The listener with the weights of one of the catalogue's `speakers` models, which lie in `folder`.
 
     CAM++ always runs on the CPU, where it is quick enough.
@@ -150,9 +151,10 @@ def load_listener(folder: Path, *, device: Device = CPU) -> VoiceListener:
         ModelCorrupt: a file holds something else.
     """
     if (folder / COMMUNITY_EMBEDDING).is_file():
-        embedder = WeSpeakerEmbedder(folder / COMMUNITY_EMBEDDING, device=device)
-        return VoiceListener(PyannoteSegmenter(folder / COMMUNITY_SEGMENTATION, device=device), embedder)
-    return VoiceListener(PyannoteSegmenter(folder / "segmentation.bin"), CamPlusPlusEmbedder(folder / "embedding.pt"))
+        embedder = WeSpeakerEmbedder(folder / COMMUNITY_EMBEDDING, device=device, wishes=wishes)
+        return VoiceListener(PyannoteSegmenter(folder / COMMUNITY_SEGMENTATION, device=device, wishes=wishes), embedder)
+    segmenter = PyannoteSegmenter(folder / "segmentation.bin", wishes=wishes)
+    return VoiceListener(segmenter, CamPlusPlusEmbedder(folder / "embedding.pt", wishes=wishes))
 
 
 def _nearest_frames(samples: np.ndarray) -> np.ndarray:

@@ -12,20 +12,23 @@ import numpy as np
 
 from inference.device import CPU, Device
 from inference.diarization.checkpoint import load_network
+from inference.optimization.execution import Execution
+from inference.optimization.flags import Component, Wishes
 
 
 class WeSpeakerEmbedder:
     """`Embedder` with WeSpeaker's ResNet-34: 256 numbers."""
 
-    def __init__(self, path: Path, *, device: Device = CPU) -> None:
+    def __init__(self, path: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> None:
         """Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint."""
-        self._device = f"{device.kind}:{device.index}"
-        self._model = load_network(path, "WeSpeakerResNet34").to(self._device)
+        self._execution = Execution(Component.WESPEAKER, device, wishes=wishes)
+        network = load_network(path, "WeSpeakerResNet34").to(self._execution.torch_device)
+        self._model = self._execution.prepare(network)
 
     def embed(self, speech: np.ndarray) -> np.ndarray:
         import torch
 
-        with torch.inference_mode():
-            waveform = torch.as_tensor(speech, dtype=torch.float32, device=self._device)
-            embedding: np.ndarray = self._model(waveform[None, None])[0].cpu().numpy()
+        with self._execution.step():
+            waveform = torch.as_tensor(speech, dtype=torch.float32, device=self._execution.torch_device)
+            embedding: np.ndarray = self._model(waveform[None, None])[0].float().cpu().numpy()
         return embedding / np.linalg.norm(embedding)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from inference.device import CPU, Device
 from inference.loading import ModelCorrupt, ModelMissing
+from inference.optimization.execution import Execution
+from inference.optimization.flags import Component, Wishes
 from inference.summarization.prompts import Chat
 from inference.summarization.unpacking import unpacked
 from inference.translation.m2m100 import import_transformers
@@ -61,12 +63,14 @@ class ChatModel:
         device: Device = CPU,
         dtype: str = "",
         bits: Bits | None = None,
+        wishes: Wishes | None = None,
         label: str = "this chat model",
     ) -> None:
         """Loads a folder, with a GGUF or the hub's own files, or a repository of the hub.
 
         `dtype` is a torch type's name; by default float32 on a CPU and bfloat16 on a GPU. With `bits`, linear layers
         stay in that many bits on a GPU (bitsandbytes; Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314).
+        `wishes`: see `inference.optimization.flags`; `dtype` stands above them.
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.
@@ -78,12 +82,12 @@ class ChatModel:
         self.label = label
         self.speed: Speed | None = None
         """None before the first answer."""
-        self._tokenizer, self.network = _load(
-            folder_or_name, dtype=getattr(torch, dtype or _default_dtype(device)), bits=bits, device=device
-        )
+        self._execution = Execution(Component.SUMMARY, device, wishes=wishes)
+        weights = getattr(torch, dtype) if dtype else self._execution.dtype
+        self._tokenizer, self.network = _load(folder_or_name, dtype=weights, bits=bits, device=device)
         if bits is None:
-            self.network = self.network.to(_torch_device(device))
-        self.network.eval()
+            self.network = self.network.to(self._execution.torch_device)
+        self._execution.prepare(self.network)
         self._ends = _end_tokens(self.network.generation_config, self._tokenizer)
 
     def count_tokens(self, chats: Sequence[Chat]) -> int:
@@ -92,14 +96,12 @@ class ChatModel:
 
     def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
         """One answer a chat, at most `most_tokens` tokens each; asks `is_done` after every token and stops then."""
-        import torch
-
         if not chats:
             return []
         batch = self._tokenizer(self._texts(chats), return_tensors="pt", padding=True, add_special_tokens=False)
         batch = batch.to(self.network.device)
         clock = _StepClock(is_done)
-        with torch.inference_mode():
+        with self._execution.step():
             generated = self.network.generate(
                 input_ids=batch["input_ids"],
                 attention_mask=batch["attention_mask"],
@@ -207,20 +209,13 @@ def _quantization(transformers: Any, bits: Bits | None, device: Device) -> dict[
     import torch
 
     how = {"load_in_8bit": True} if bits == 8 else {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
-    return {"quantization_config": transformers.BitsAndBytesConfig(**how), "device_map": {"": _torch_device(device)}}
+    return {
+        "quantization_config": transformers.BitsAndBytesConfig(**how),
+        "device_map": {"": Execution(Component.SUMMARY, device).torch_device},
+    }
 
 
 def _end_tokens(config: Any, tokenizer: Any) -> list[int]:
     """Every token that the publisher ends answers with."""
     published = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     return sorted({token for token in (*published, tokenizer.eos_token_id) if token is not None})
-
-
-def _torch_device(device: Device) -> torch.device:
-    import torch
-
-    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
-
-
-def _default_dtype(device: Device) -> str:
-    return "float32" if device.kind == "cpu" else "bfloat16"

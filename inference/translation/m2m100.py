@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference.device import CPU, Device
 from inference.loading import ModelMissing
+from inference.optimization.execution import Execution
+from inference.optimization.flags import Component, Wishes
 from inference.torchaudio_compat import import_torchaudio
 from inference.translation.captions import Sentence, translate_captions
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
@@ -66,22 +68,21 @@ class M2M100Translator:
         folder_or_name: str | Path,
         *,
         device: Device = CPU,
-        dtype: str = "",
+        wishes: Wishes | None = None,
         beams: int = 1,
         max_batch: int = 0,
         label: str = "this translation model",
     ) -> None:
-        """Loads a folder or a repository of the hub; `dtype` is a torch type's name, by default float16 on a GPU only.
+        """Loads a folder or a repository of the hub; `wishes`: see `inference.optimization.flags`.
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.
         """
-        import torch
-
         on_cpu = device.kind == "cpu"
-        self._device = torch.device("cpu") if on_cpu else torch.device(device.kind, device.index)
-        self._tokenizer, self.model = _load(folder_or_name, getattr(torch, dtype or _default_dtype(device)))
-        self.model = self.model.to(self._device).eval()
+        self._execution = Execution(Component.TRANSLATION, device, wishes=wishes)
+        self._device = self._execution.torch_device
+        self._tokenizer, self.model = _load(folder_or_name, self._execution.dtype)
+        self._execution.prepare(self.model.to(self._device))
         self._quick, self._careful = _generation_configs(self.model.config, beams)
         # What the publisher set (five beams, 200 tokens) must not fill in for what is left unset here.
         self.model.generation_config = self._quick
@@ -136,7 +137,7 @@ class M2M100Translator:
         starts = [[config.decoder_start_token_id, row.target] for row in rows]
         config = copy(config)
         config.max_new_tokens = min(max(row.cap for row in rows), self._positions - 2)
-        with torch.inference_mode():
+        with self._execution.step():
             generated = self.model.generate(
                 input_ids=tokens,
                 attention_mask=mask,
@@ -185,10 +186,6 @@ def _check(folder: Path) -> None:
     for name in REQUIRED_FILES:
         if folder.is_dir() and not (folder / name).is_file():
             raise ModelMissing(f"{folder} has no {name}; name a folder that holds an M2M100 model.")
-
-
-def _default_dtype(device: Device) -> str:
-    return "float32" if device.kind == "cpu" else "float16"
 
 
 def _generation_configs(config: Any, beams: int) -> tuple[GenerationConfig, GenerationConfig]:

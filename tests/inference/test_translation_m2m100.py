@@ -95,7 +95,7 @@ def test_careful_rendering_never_says_three_tokens_twice(translator: M2M100Trans
 
 
 def test_gradients_are_not_kept_and_the_type_is_as_asked(folder: Path) -> None:
-    translator = M2M100Translator(folder, dtype="bfloat16")
+    translator = M2M100Translator(folder, wishes={"precision": "bfloat16"})
     assert {parameter.dtype for parameter in translator.model.parameters()} == {torch.bfloat16}
     assert not translator.model.training
 
