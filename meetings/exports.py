@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -114,12 +114,13 @@ def _named(cue: Cue) -> str:
 
 
 def _webvtt(document: Document) -> str:
-    """https://www.w3.org/TR/webvtt1/; only captions have a place in it."""
+    """https://www.w3.org/TR/webvtt1/; a summary is a comment in it, which players do not show."""
     captions = [
         webvtt.Caption(str(_timestamp(cue.start_ms)), str(_timestamp(cue.end_ms)), [_voice(cue)])
         for cue in document.cues
     ]
-    return webvtt.WebVTT(captions=captions).content.rstrip("\n") + "\n"
+    comments = ["\n".join(_summary_lines(document.digest)).replace("-->", "→")] if document.digest else []
+    return webvtt.WebVTT(captions=captions, header_comments=comments).content.rstrip("\n") + "\n"
 
 
 def _timestamp(milliseconds: int) -> Timestamp:
@@ -158,7 +159,29 @@ def _clock(cue: Cue) -> str:
 
 def _text(document: Document) -> str:
     lines = [f"[{_clock(cue)}] {_named(cue)}" for cue in document.cues]
-    return "\n".join([one_line(document.title), "", *lines]) + "\n"
+    summary = [*_summary_lines(document.digest), ""] if document.digest else []
+    return "\n".join([one_line(document.title), "", *summary, *lines]) + "\n"
+
+
+def _summary_lines(digest: Digest) -> list[str]:
+    """Plain text: headings, and under each its items; no line is empty."""
+    lines = [_("Summary")]
+    for heading, items in _by_kind(digest):
+        lines += [f"{heading}:", *(_plain_item(item) for item in items)]
+    return lines
+
+
+def _plain_item(item: DigestItem) -> str:
+    return f"- {one_line(item.text)} ({one_line(item.owner)})" if item.owner else f"- {one_line(item.text)}"
+
+
+def _by_kind(digest: Digest) -> Iterator[tuple[str, list[DigestItem]]]:
+    """What is to be done before what was talked about, each under its heading; kinds without an item are left out."""
+    headings = {"decision": _("Decisions"), "action": _("Actions"), "question": _("Questions"), "topic": _("Topics")}
+    for kind, heading in headings.items():
+        items = [item for item in digest.items if item.kind == kind]
+        if items:
+            yield heading, items
 
 
 def _markdown(document: Document) -> str:
@@ -170,11 +193,9 @@ def _markdown(document: Document) -> str:
 
 def _markdown_summary(digest: Digest) -> list[str]:
     """A heading and a list for each kind of item; then the heading of what follows."""
-    headings = {"decision": _("Decisions"), "action": _("Actions"), "question": _("Questions"), "topic": _("Topics")}
     blocks = [f"## {_('Summary')}"]
-    for kind, heading in headings.items():
-        lines = [_markdown_item(item) for item in digest.items if item.kind == kind]
-        blocks += [f"### {heading}", "\n".join(lines)] if lines else []
+    for heading, items in _by_kind(digest):
+        blocks += [f"### {heading}", "\n".join(_markdown_item(item) for item in items)]
     return [*blocks, f"## {_('Captions')}"]
 
 
@@ -208,3 +229,6 @@ FORMATS: dict[str, tuple[str, Callable[[Document], str]]] = {
 
 ONE_LANGUAGE = frozenset(FORMATS) - {"json"}
 """Formats with room for one text a caption."""
+
+WITHOUT_SUMMARY = frozenset({"srt"})
+"""Formats with no place for a summary."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,22 @@ def _warm_up(transcriber: CTranslate2Transcriber) -> None:
 def summary_model(environment: Environment) -> str:
     """What the chosen summariser is called: a name of the catalogue, a folder, or a repository of the hub."""
     return environment.summary_model or default_model(environment.profile, "summary").name
+
+
+def load_summarizer(environment: Environment) -> ChatSummarizer:
+    """A summariser outside of a pool, with the device and all cores to itself.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        UnknownModel: PARLANCE_SUMMARY_MODEL names none.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    import torch
+
+    from inference.summarization.starting import load_summarizer as load
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return load(summary_model(environment), environment.models, device=choose_device(environment.device))
 
 
 def _try_summarizer(summarizer: ChatSummarizer) -> str:

@@ -24,10 +24,12 @@ from inference.diarization.voices import Listener
 from inference.engine import Engine
 from inference.recording import caption_recording
 from inference.session import CaptionSession, SessionConfig
+from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
 from inference.translation.translator import Translator
 from inference.types import FinalCaption
 from meetings.cues import Cue, CueSpeaker
+from meetings.digest import Digest
 from meetings.exports import cue_object, speaker_objects
 from meetings.speakers import divided_text
 
@@ -68,7 +70,10 @@ class Transcription:
     """Seconds from the first sample to the last caption. Loading is not counted."""
     stages: dict[str, float]
     """Seconds by stage: `audio` reads the file and looks for speech, `asr` writes it down, `speakers` tells voices
-    apart, `translation` translates. Stages run beside each other, so their sum may be more than `elapsed_s`."""
+    apart, `translation` translates, `summary` sums up. All but the last run beside each other, so their sum may be more
+    than `elapsed_s`; the last comes after them and is no part of it."""
+    summary: Summary | None = None
+    """None: nothing is summed up."""
 
     @property
     def rtf(self) -> float:
@@ -92,8 +97,8 @@ def transcribe_recording(
         return _Work(clock, models.engine, wishes.session, diarization, translation).transcription()
 
 
-def transcription_object(transcription: Transcription) -> dict[str, Any]:
-    """The JSON form; nothing is summed up in it yet."""
+def transcription_object(transcription: Transcription, *, digest: Digest | None = None) -> dict[str, Any]:
+    """The JSON form, with the summary as `digest` has it."""
     return {
         "audio_s": round(transcription.audio_s, 3),
         "language": transcription.language,
@@ -101,7 +106,7 @@ def transcription_object(transcription: Transcription) -> dict[str, Any]:
         "stages": {stage: round(seconds, 3) for stage, seconds in transcription.stages.items()},
         "captions": [cue_object(cue) for cue in transcription.cues],
         "speakers": speaker_objects(transcription.cues),
-        "summary": None,
+        "summary": digest.message if digest else None,
     }
 
 

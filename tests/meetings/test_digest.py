@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+import webvtt
 from hypothesis import example, given
 
 from meetings.cues import one_line
@@ -77,9 +78,16 @@ def test_json_has_the_newest_summary_as_on_the_wire(
     }
 
 
-@pytest.mark.parametrize("format_name", ["vtt", "srt", "txt"])
-def test_files_for_captions_hold_no_summary(summed_up: Meeting, format_name: str) -> None:
-    assert "budget" not in render_transcript(summed_up, format_name).body
+def test_subrip_has_no_place_for_a_summary(summed_up: Meeting) -> None:
+    assert "budget" not in render_transcript(summed_up, "srt").body
+
+
+def test_text_begins_with_the_summary_and_webvtt_has_it_as_a_comment(summed_up: Meeting) -> None:
+    text, comment = (render_transcript(summed_up, name).body for name in ("txt", "vtt"))
+    summary = text.split("\n\n")[1]
+    assert "Actions:\n- " in summary
+    assert comment.startswith(f"WEBVTT\n\nNOTE\n{summary}\n")
+    assert webvtt.from_string(comment).header_comments == [summary]
 
 
 def test_without_a_summary_there_is_none(meeting: Meeting) -> None:
@@ -88,6 +96,15 @@ def test_without_a_summary_there_is_none(meeting: Meeting) -> None:
 
 
 MESSAGE = SummaryMessage(type="summary", seq=1, id="1", from_s=0.0, to_s=1.0, language="en", text="", items=[])
+
+
+@given(texts, texts)
+@example("--> \n\n00:01.000 --> 00:02.000\n\nno caption", "")
+def test_no_item_becomes_a_caption(text: str, owner: str) -> None:
+    digest = Digest(MESSAGE, (DigestItem("action", text, owner),))
+    body = render_cues([], "vtt", title="t", digest=digest).body
+    assert webvtt.from_string(body).captions == []
+    assert len(render_cues([], "txt", title="t", digest=digest).body.splitlines()) == 6
 
 
 @given(texts, texts)

@@ -19,6 +19,7 @@ from inference.fetching import ensure_model
 from inference.session import SessionConfig
 from meetings.management.commands.transcribe import read_wishes
 from meetings.transcription import Wishes
+from tests.inference.summarization import tiny_chat
 
 CLIP = "lobster_24s"
 MAX_WORD_ERROR_RATE = 0.2
@@ -171,6 +172,54 @@ def test_a_missing_model_names_the_remedy(quiet: Path, tmp_path: Path, settings:
 
 
 @pytest.mark.parametrize(
+    ("chosen", "sentence", "code"),
+    [
+        ("", r"run `manage\.py models fetch qwen2\.5-coder-0\.5b`", 1),
+        ("/nowhere/model", "There is no folder /nowhere/model", 1),
+        ("gpt", "gpt", 2),
+    ],
+)
+def test_a_missing_summary_model_is_said_before_anything_is_heard(
+    quiet: Path, tmp_path: Path, settings: object, chosen: str, sentence: str, code: int
+) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=tmp_path / "nowhere", summary_model=chosen)
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(quiet, "--summary")
+    assert failure.value.returncode == code
+
+
+@pytest.fixture
+def tiny_summarizer(tmp_path_factory: pytest.TempPathFactory, settings: object) -> None:
+    """The real class, with a model that knows nothing of meetings: so all of its summary is quoted."""
+    folder = tiny_chat.build(tmp_path_factory.mktemp("tiny-chat"))
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, summary_model=str(folder))
+
+
+@pytest.mark.usefixtures("tiny_summarizer", "whisper_base")
+def test_a_summary_is_written_and_translated(speech: Path) -> None:
+    options = ("--language", "en", "--no-speakers", "--translate", "pt", "--summary", "--format", "json")
+    document = json.loads(transcribe(speech / f"{CLIP}.flac", *options))
+    summary = document["summary"]
+    assert (summary["type"], summary["language"], summary["seq"]) == ("summary", "pt", len(document["captions"]) + 1)
+    cited = {segment for item in summary["items"] for segment in item["segments"]}
+    assert cited <= {str(caption["seq"]) for caption in document["captions"]}
+    translated = {word for caption in document["captions"] for word in caption["translations"]["pt"].split()}
+    assert translated & set(summary["items"][0]["text"].split())
+    assert summary["text"]
+    assert set(document["stages"]) == {"audio", "asr", "translation", "summary"}
+
+
+@pytest.mark.usefixtures("tiny_summarizer", "whisper_base")
+def test_a_text_begins_with_the_summary(speech: Path) -> None:
+    title, summary, captions = transcribe(
+        speech / f"{CLIP}.flac", "--language", "en", "--no-speakers", "--summary"
+    ).split("\n\n")
+    assert title == f"{CLIP}.flac"
+    assert summary.startswith("Summary\nTopics:\n- ")
+    assert captions.startswith("[0:00:")
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"), [(b"", "cannot be read as audio"), (b"hello, I am text\n", "cannot be read as audio")]
 )
 def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sentence: str, tmp_path: Path) -> None:
@@ -190,7 +239,7 @@ def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sent
         (("--language", "pt", "--translate", "pt"), "Portuguese is what is spoken; leave it out of --translate"),
         (("--translate", "pt,en", "--format", "vtt"), "A vtt file is in one language; use --format json"),
         (("--speakers", "0"), "--speakers is 0; use 1 to 20"),
-        (("--summary",), "Summaries come with a later release"),
+        (("--summary", "--format", "srt"), "A srt file has no place for a summary"),
         (("--language", "klingon"), "'klingon' is no language code"),
         (("--language", "en,tlh"), "'tlh' is no language code"),
         (("--language", "es,fr", "--translate", "pt"), r"^Portuguese is not available with the starter models\.$"),

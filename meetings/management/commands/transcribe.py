@@ -1,4 +1,4 @@
-"""`manage.py transcribe`: the captions of a recorded file, with speakers and translations."""
+"""`manage.py transcribe`: the captions of a recorded file, with speakers, translations and a summary."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from tqdm import tqdm
 from inference.audio import decode_file
 from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
+from inference.summarization.starting import chat_model_source
 from meetings.cli import BAD_INPUT, ParlanceCommand
 from meetings.engines import load_engine, load_listener, load_translator
-from meetings.exports import FORMATS, ONE_LANGUAGE, render_cues
+from meetings.exports import FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.languages import AUTO, LANGUAGES, language_name
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
+from meetings.recapitulation import recap_digest, sum_up, translate_recap
+from meetings.stack import load_summarizer, summary_model
 from meetings.transcription import (
     Advance,
     Models,
@@ -58,18 +61,22 @@ class Command(ParlanceCommand):
         speakers = parser.add_mutually_exclusive_group()
         speakers.add_argument("--no-speakers", action="store_true", help="do not tell speakers apart")
         speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: found out")
-        parser.add_argument("--summary", action="store_true", help="comes with a later release")
+        parser.add_argument(
+            "--summary", action="store_true", help=f"sum up what was said; not in {', '.join(WITHOUT_SUMMARY)}"
+        )
         parser.add_argument("--format", choices=FORMATS, help=f"default: by the ending of OUT, else {DEFAULT_FORMAT}")
         parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: standard output")
 
     def handle(self, *_: Any, file: Path, output: Path | None, **options: Any) -> None:
-        if options["summary"]:
-            raise CommandError("Summaries come with a later release; leave --summary out.", returncode=BAD_INPUT)
         format_name = options["format"] or _format_of(output)
         wishes = read_wishes(options, format_name)
+        if options["summary"]:
+            _require_summary(format_name)
         if output is not None and not output.parent.is_dir():
             raise CommandError(f"There is no folder {output.parent} to write {output.name} into.", returncode=BAD_INPUT)
         transcription = _transcribe(file, wishes, tells_speakers=not options["no_speakers"])
+        if options["summary"]:
+            transcription = _summed_up(transcription, wishes)
         body = _rendered(transcription, wishes, format_name, title=file.name)
         if output is None:
             self.stdout.write(body, ending="")
@@ -158,6 +165,26 @@ def _load(*, translates: bool, tells_speakers: bool) -> Models:
     )
 
 
+def _require_summary(format_name: str) -> None:
+    """Refuses what would only be found out after the last caption. Raises as `chat_model_source` does."""
+    if format_name in WITHOUT_SUMMARY:
+        raise CommandError(
+            f"A {format_name} file has no place for a summary; use --format md, or leave --summary out.",
+            returncode=BAD_INPUT,
+        )
+    chat_model_source(summary_model(settings.ENVIRONMENT), settings.ENVIRONMENT.models)
+
+
+def _summed_up(transcription: Transcription, wishes: Wishes) -> Transcription:
+    """The captions' models are gone by now: those for a summary take their turn, as in a meeting."""
+    environment = settings.ENVIRONMENT
+    transcription = sum_up(transcription, load_summarizer(environment))
+    if not wishes.targets:
+        return transcription
+    translator, vocabulary = load_translator(environment), wishes.session.vocabulary
+    return translate_recap(transcription, translator, target=wishes.targets[0], vocabulary=vocabulary)
+
+
 @contextmanager
 def _progress(file: Path) -> Iterator[Advance]:
     with tqdm(
@@ -180,10 +207,11 @@ def _duration(file: Path) -> float:
 
 
 def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> str:
+    digest = recap_digest(transcription)
     if format_name == "json":
-        return json.dumps(transcription_object(transcription), ensure_ascii=False, indent=1) + "\n"
+        return json.dumps(transcription_object(transcription, digest=digest), ensure_ascii=False, indent=1) + "\n"
     language = wishes.targets[0] if wishes.targets else None
-    return render_cues(transcription.cues, format_name, title=title, language=language).body
+    return render_cues(transcription.cues, format_name, title=title, language=language, digest=digest).body
 
 
 def _write(output: Path, body: str) -> None:
