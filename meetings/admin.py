@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from redis.exceptions import RedisError
 
 from meetings.bell import ring
 from meetings.models import Caption, Meeting, Speaker, Summary, Swap, Translation
+from meetings.retries import summarise_now
 from meetings.speakers import UnfitName, fit_name, rename
 
 INLINE_CAPTIONS = 50
@@ -44,6 +49,22 @@ class NewestCaptions(admin.TabularInline[Caption, Meeting]):
         return False
 
 
+def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None:
+    """Asks for one of each meeting, and says what came of it."""
+    try:
+        asked = [summarise_now(meeting) for meeting in meetings]
+    except (RedisError, OSError):
+        messages.error(request, _("The broker does not answer: try again."))
+        return
+    if any(asked):
+        messages.success(request, _("Summaries asked for: %(count)d.") % {"count": sum(asked)})
+    if not all(asked):
+        count = len(asked) - sum(asked)
+        messages.warning(
+            request, _("Nothing was said since the last summary: %(count)d of the meetings.") % {"count": count}
+        )
+
+
 @admin.register(Meeting)
 class MeetingAdmin(admin.ModelAdmin[Meeting]):
     list_display = ("title", "state", "language", "owner", "created_at", "ended_at")
@@ -54,6 +75,11 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     date_hierarchy = "created_at"
     readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
     inlines = (NewestCaptions,)
+    actions = ("summarise",)
+
+    @admin.action(description=gettext_lazy("Summarise now"), permissions=["change"])
+    def summarise(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
+        ask_for_summaries(request, meetings)
 
 
 class SpeakerForm(forms.ModelForm[Speaker]):
@@ -135,6 +161,15 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
     date_hierarchy = "created_at"
     fields = ("meeting", "from_s", "to_s", "language", "text", "items_as_list", "translated_into", "seq", "created_at")
     readonly_fields = fields
+    actions = ("summarise",)
+
+    @admin.action(description=gettext_lazy("Summarise their meetings now"), permissions=["retry"])
+    def summarise(self, request: HttpRequest, rows: QuerySet[Summary]) -> None:
+        ask_for_summaries(request, Meeting.objects.filter(summaries__in=rows).distinct())
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change a meeting: summaries themselves are nobody's to change."""
+        return request.user.has_perm("meetings.change_meeting")
 
     @admin.display(description="items")
     def items_as_list(self, summary: Summary) -> SafeString:

@@ -87,6 +87,17 @@ def host_key(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:host"
 
 
+STATE_FIELDS = ("next_frame", "next_sample", "captioned", "phase", "until", "detected")
+"""Of the hash at `state_key`, in the order that `log_state` reads."""
+
+
+def log_state(values: Sequence[bytes | None]) -> LogState:
+    """From what the broker has of STATE_FIELDS; what it has not is zero or empty."""
+    next_frame, next_sample, captioned = (int(number or 0) for number in values[:3])
+    phase, until, detected = ((value or b"").decode() for value in values[3:])
+    return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
+
+
 # KEYS: audio stream, log state, host. ARGV: connection, host TTL in ms, frame, samples, PCM.
 APPEND = """
 local host = redis.call('GET', KEYS[3])
@@ -163,11 +174,7 @@ class AudioLog:
         await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
 
     async def state(self, meeting_id: str) -> LogState:
-        fields = ("next_frame", "next_sample", "captioned", "phase", "until", "detected")
-        found = await _awaited(self._broker.hmget(state_key(meeting_id), fields))
-        next_frame, next_sample, captioned = (int(number or 0) for number in found[:3])
-        phase, until, detected = ((value or b"").decode() for value in found[3:])
-        return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
+        return log_state(await _awaited(self._broker.hmget(state_key(meeting_id), STATE_FIELDS)))
 
     # -- the worker's side -----------------------------------------------------------------------------------------
 

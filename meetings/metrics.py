@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import redis
 import redis.asyncio
 from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from meetings.residency import Residency, residency_from
 
 viewers = Gauge("parlance_viewers", "Sockets that read captions in this process, hosts included")
 viewers_held_back = Counter("parlance_viewers_held_back", "Times a viewer stopped confirming and was held back")
@@ -38,6 +41,8 @@ class WorkerReport:
     """Seconds the models worked; divided by `captioned_s`: RTF."""
     stage_s: dict[str, float]
     """The same by stage."""
+    residency: Residency | None = None
+    """None: a worker of an older version."""
 
 
 def report_key(worker: str) -> str:
@@ -55,7 +60,7 @@ class WorkersCollector(Collector):
         self._broker = broker
 
     def collect(self) -> Iterator[Metric]:
-        reports = self._reports()
+        reports = read_reports(self._broker)
         meetings = GaugeMetricFamily("parlance_meetings_leased", "Meetings that a worker captions", labels=["worker"])
         behind = GaugeMetricFamily(
             "parlance_behind_seconds", "Audio not captioned yet, worst meeting", labels=["worker"]
@@ -73,11 +78,41 @@ class WorkersCollector(Collector):
             for stage, seconds in {**report.stage_s, "all": report.compute_s}.items():
                 rtf.add_metric([worker, stage], seconds / report.captioned_s if report.captioned_s else 0.0)
         yield from (meetings, behind, captioned, compute, rtf)
+        yield from residency_metrics(reports)
 
-    def _reports(self) -> dict[str, WorkerReport]:
-        found = {}
-        for key in self._broker.scan_iter(match=report_key("*")):
-            text = self._broker.get(key)
-            if text is not None:
-                found[key.decode().removeprefix(report_key(""))] = WorkerReport(**json.loads(text))
-        return found
+
+def residency_metrics(reports: dict[str, WorkerReport]) -> Iterator[Metric]:
+    """Where the models are, and what moving them took."""
+    size = GaugeMetricFamily(
+        "parlance_model_bytes", "What a model needs on the device, by where it is", labels=["worker", "model", "where"]
+    )
+    budget = GaugeMetricFamily(
+        "parlance_device_budget_bytes", "What the models may use of the device", labels=["worker", "device"]
+    )
+    swap = GaugeMetricFamily(
+        "parlance_swap_seconds", "The newest swap of its kind", labels=["worker", "direction", "outcome"]
+    )
+    for worker, report in reports.items():
+        if report.residency is None:
+            continue
+        budget.add_metric([worker, report.residency.device], report.residency.budget)
+        for model in report.residency.models:
+            size.add_metric([worker, model.label, model.where], model.size)
+        for newest in report.residency.swaps:
+            swap.add_metric([worker, newest.direction, newest.outcome], newest.seconds)
+    yield from (size, budget, swap)
+
+
+def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
+    """What the living workers filed, by worker."""
+    found = {}
+    for key in sorted(broker.scan_iter(match=report_key("*"))):
+        text = broker.get(key)
+        if text is not None:
+            found[key.decode().removeprefix(report_key(""))] = _report_from(json.loads(text))
+    return found
+
+
+def _report_from(fields: dict[str, Any]) -> WorkerReport:
+    residency = fields.get("residency")
+    return WorkerReport(**{**fields, "residency": residency_from(residency) if residency else None})

@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from meetings import health, views
+from meetings import health, operations, views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -23,5 +23,6 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("admin/operations/", admin.site.admin_view(operations.operations), name="operations"),
     path("admin/", admin.site.urls),
 ]

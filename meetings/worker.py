@@ -34,6 +34,7 @@ from meetings.labelling import Labelling
 from meetings.leases import RENEW_S
 from meetings.metrics import WorkerReport, file_report
 from meetings.models import State
+from meetings.residency import residency_of
 from meetings.scribe import RETRY_S, Scribe
 from meetings.stack import ASR
 from meetings.stream import Findings, MeetingStream
@@ -328,6 +329,7 @@ class Worker:
                 "speakers": self._labelling.seconds,
                 "translation": self._interpreting.seconds,
             },
+            residency=residency_of(self._pool),
         )
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:

@@ -91,6 +91,7 @@ class ModelPool:
         needs = [member.need for member in members]
         self.plan: Plan = make_plan(needs, budget=memory.budget, choice=choice, turns=turns)
         self.history = SwapHistory()
+        self.device = memory.device
         self._members = {member.name: member for member in members}
         self._mover = Mover(members, self.plan, memory, on_step=on_step, clock=clock)
         self._gate = Gate()

@@ -1,0 +1,85 @@
+"""Which models a worker has, where they are, and what moving them took: the part of its report for operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from inference.residency.history import SwapRecord
+from inference.residency.plan import gib
+from inference.residency.pool import ModelPool
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlace:
+    """One model of a worker's pool."""
+
+    label: str
+    """As people know it."""
+    group: str
+    where: str
+    """awake: on the device; asleep: loaded, and not there; disk: not loaded."""
+    size: int
+    """Bytes on the device while it is awake."""
+
+    @property
+    def gibibytes(self) -> str:
+        """The size as people read it."""
+        return gib(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class SwapSeconds:
+    """The newest swap of its direction and outcome since the worker's start."""
+
+    direction: str
+    outcome: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """A worker's device and what is on it."""
+
+    device: str
+    """cpu, or cuda:0."""
+    budget: int
+    """Bytes that its models may use."""
+    plan: str
+    """What was decided at the start, as a sentence."""
+    state: str
+    """Whose turn it is."""
+    models: tuple[ModelPlace, ...]
+    swaps: tuple[SwapSeconds, ...]
+
+    @property
+    def gibibytes(self) -> str:
+        """The budget as people read it."""
+        return gib(self.budget)
+
+
+def residency_of(pool: ModelPool) -> Residency:
+    """As it is now; asks nothing of the device."""
+    return Residency(
+        device=pool.device.kind if pool.device.kind == "cpu" else f"{pool.device.kind}:{pool.device.index}",
+        budget=pool.plan.budget,
+        plan=pool.plan.sentence,
+        state=pool.state.value,
+        models=tuple(
+            ModelPlace(model.label, model.group.value, model.where.value, model.size) for model in pool.placements()
+        ),
+        swaps=_newest(pool.history),
+    )
+
+
+def residency_from(fields: dict[str, Any]) -> Residency:
+    """The other way of `dataclasses.asdict`."""
+    models = tuple(ModelPlace(**model) for model in fields["models"])
+    swaps = tuple(SwapSeconds(**swap) for swap in fields["swaps"])
+    return Residency(**{**fields, "models": models, "swaps": swaps})
+
+
+def _newest(records: Iterable[SwapRecord]) -> tuple[SwapSeconds, ...]:
+    newest = {(record.direction.value, record.outcome.value): record.seconds for record in records}
+    return tuple(SwapSeconds(*kind, round(seconds, 3)) for kind, seconds in newest.items())
