@@ -18,6 +18,9 @@ import benchmarks
 from benchmarks.report import report, write
 from meetings.cli import BAD_INPUT, ParlanceCommand
 
+CHOICES = ("audio", "hours", "minutes", "model", "quick")
+"""Options that go to the benchmark, if it takes them."""
+
 
 class Command(ParlanceCommand):
     help = "Measures; prints the figures with machine and date."
@@ -27,6 +30,11 @@ class Command(ParlanceCommand):
         parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
         parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there too")
         parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings, where a benchmark plays some")
+        parser.add_argument(
+            "--hours", type=float, metavar="HOURS", help="of audio, where a benchmark is a long session"
+        )
+        parser.add_argument("--minutes", type=float, metavar="MINUTES", help="after which a long session ends anyway")
+        parser.add_argument("--model", type=Path, metavar="FOLDER", help="another Whisper, where a benchmark takes one")
         parser.add_argument("--quick", action="store_const", const=True, help="less of it, where a benchmark is long")
 
     def handle(self, *_: Any, name: str | None, **options: Any) -> None:
@@ -34,7 +42,8 @@ class Command(ParlanceCommand):
             self._list()
             return
         module = find(name)
-        result = report(_short(module), module.run(**_chosen(module, audio=options["audio"], quick=options["quick"])))
+        chosen = _chosen(module, **{name: options[name] for name in CHOICES})
+        result = report(_short(module), module.run(**chosen))
         self.stdout.write(json.dumps(result, ensure_ascii=False, indent=1))
         if options["json"] is not None:
             write(options["json"], result)

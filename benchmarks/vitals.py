@@ -1,0 +1,104 @@
+"""What a running Parlance holds: memory, threads and descriptors of each process; keys and bytes of its broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import redis
+
+from inference.audio import SAMPLE_RATE
+from meetings.audiolog import state_key
+from meetings.environment import read_environment
+from tests.live import RunningParlance
+
+MIB = 2**20
+PROCESSES = ("inference", "web", "valkey-server")
+SUPERVISOR = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessVitals:
+    """One process at one moment."""
+
+    rss_mib: float
+    threads: int
+    descriptors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """All processes at one moment."""
+
+    wall_s: float
+    """Since the session began."""
+    audio_h: float
+    """Captioned for good."""
+    behind_s: float
+    """Stored audio that is not captioned yet."""
+    processes: dict[str, ProcessVitals]
+    broker_keys: int
+    broker_mib: float
+    """What Valkey counts as used."""
+    broker_file_mib: float
+    """Its append-only file on disk."""
+    database_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPosition:
+    """How far a meeting's log reaches, in seconds."""
+
+    stored_s: float
+    captioned_s: float
+
+    @property
+    def behind_s(self) -> float:
+        return max(0.0, self.stored_s - self.captioned_s)
+
+
+class Monitor:
+    """Looks at one running Parlance. A process that died and was started again ends the look (psutil.NoSuchProcess)."""
+
+    def __init__(self, parlance: RunningParlance) -> None:
+        self._data = parlance.data
+        self._processes = {name: parlance.process(name) for name in PROCESSES}
+        self._processes[SUPERVISOR] = psutil.Process(self._processes["inference"].ppid())
+        socket = read_environment({"PARLANCE_DATA": str(parlance.data)}).broker_socket
+        self._broker = redis.Redis(unix_socket_path=str(socket))
+
+    def position(self, meeting_id: str) -> AudioPosition:
+        stored, captioned = self._broker.hmget(state_key(meeting_id), ("next_sample", "captioned"))
+        return AudioPosition(int(stored or 0) / SAMPLE_RATE, int(captioned or 0) / SAMPLE_RATE)
+
+    def keys(self) -> list[str]:
+        return sorted(key.decode() for key in self._broker.scan_iter())
+
+    def take(self, wall_s: float, position: AudioPosition) -> Vitals:
+        return Vitals(
+            wall_s=round(wall_s, 1),
+            audio_h=round(position.captioned_s / 3600, 4),
+            behind_s=round(position.behind_s, 1),
+            processes={name: _vitals(process) for name, process in self._processes.items()},
+            broker_keys=self._broker.dbsize(),
+            broker_mib=round(self._broker.info("memory")["used_memory"] / MIB, 2),
+            broker_file_mib=_mib(self._data / "broker"),
+            database_mib=sum(_mib(path) for path in self._data.glob("parlance.sqlite3*")),
+        )
+
+
+def _vitals(process: psutil.Process) -> ProcessVitals:
+    return ProcessVitals(round(process.memory_info().rss / MIB, 2), process.num_threads(), process.num_fds())
+
+
+def _mib(path: Path) -> float:
+    """Of a file, or of all files in a folder; Valkey replaces some of them meanwhile."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    size = 0
+    for file in files:
+        try:
+            size += file.stat().st_size
+        except FileNotFoundError:
+            continue
+    return round(size / MIB, 2)
