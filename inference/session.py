@@ -8,6 +8,7 @@ session resumed from any checkpoint gives the same finals from there on.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from dataclasses import dataclass, field, replace
 
@@ -128,6 +129,10 @@ class CaptionSession:
     def configure(self, config: SessionConfig) -> None:
         """Other settings for utterances that close from now on; flush first where the speech before is not meant."""
         self._config = config
+
+    def fork(self) -> CaptionSession:
+        """Another that goes on from here by itself, with the same utterances for the same audio."""
+        return copy.deepcopy(self, {id(self._detector): self._detector})
 
     def requests(self, *, live: bool) -> list[DecodeRequest]:
         """What to decode next: finals of closed utterances in order, or else the open utterance when that is due."""

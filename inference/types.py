@@ -30,6 +30,8 @@ class PartialCaption:
     segment: str
     start: float
     text: str
+    provisional: bool = False
+    """Written by a smaller model while the others are away: the caption may read quite differently."""
 
 
 @dataclass(frozen=True, slots=True)

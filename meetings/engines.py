@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference.catalog import default_model, find_model
-from inference.device import choose_device
+from inference.asr import Transcriber
+from inference.catalog import BRIDGE, default_model, find_model
+from inference.device import CPU, choose_device
 from inference.diarization.voices import Listener
 from inference.engine import Engine
-from inference.loading import ModelMissing, check_sizes
+from inference.loading import ModelMissing, check_sizes, model_folder
 from inference.residency.pool import ModelPool
 from inference.translation.translator import Translator
 from meetings.environment import Environment
@@ -26,6 +27,8 @@ class Loaders:
     """Not started; it has the transcriber as `stack.ASR`, and maybe a summariser as `stack.SUMMARY`."""
     listener: Callable[[], Listener]
     translator: Callable[[], Translator]
+    bridge: Callable[[], Transcriber] | None = None
+    """None: what is said while the models are away is shown afterwards."""
 
 
 def loaders(environment: Environment) -> Loaders:
@@ -34,7 +37,30 @@ def loaders(environment: Environment) -> Loaders:
         pool=lambda: build_pool(environment),
         listener=lambda: load_listener(environment),
         translator=lambda: load_translator(environment),
+        bridge=(lambda: load_bridge(environment)) if is_bridged(environment) else None,
     )
+
+
+def is_bridged(environment: Environment) -> bool:
+    """Whether a small model writes provisional captions on the CPU while the summariser has the device.
+
+    Unless it is set: where the device is a GPU. On a CPU both would want the same cores (docs/summaries.md).
+    """
+    if environment.bridge == "auto":
+        return choose_device(environment.device).kind != "cpu"
+    return environment.bridge == "on"
+
+
+def load_bridge(environment: Environment) -> Transcriber:
+    """A small Whisper on the CPU, whatever the device.
+
+    Raises ModelMissing or ModelCorrupt: its weights are not here; the message says how to get them.
+    """
+    from inference.whisper import CTranslate2Transcriber
+
+    bridge = CTranslate2Transcriber(model_folder(BRIDGE, environment.models), device=CPU, workers=1)
+    bridge.warm_up()
+    return bridge
 
 
 def load_engine(environment: Environment) -> Engine:
@@ -69,7 +95,8 @@ def load_translator(environment: Environment) -> Translator:
     from inference.translation.m2m100 import M2M100Translator
 
     folder = _translation_folder(environment)
-    return M2M100Translator(folder, device=choose_device(environment.device), label=translator_label(environment))
+    device, wishes = choose_device(environment.device), environment.optimizations
+    return M2M100Translator(folder, device=device, wishes=wishes, label=translator_label(environment))
 
 
 def load_listener(environment: Environment) -> Listener:
@@ -88,7 +115,7 @@ def load_listener(environment: Environment) -> Listener:
 
     folder = check_sizes(default_model(environment.profile, "speakers"), environment.models)
     torch.set_num_threads(1)
-    return load(folder, device=choose_device(environment.device))
+    return load(folder, device=choose_device(environment.device), wishes=environment.optimizations)
 
 
 def _translation_folder(environment: Environment) -> Path:

@@ -17,6 +17,7 @@ from inference.catalog import MODELS
 from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
+Bridge = Literal["auto", "on", "off"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -47,6 +48,8 @@ class Environment:
     """Whether models may stay in memory together."""
     device_budget: int | None
     """Bytes that models may take of the device's memory; None: most of what is free."""
+    bridge: Bridge
+    """Whether a small model on the CPU writes provisional captions while a summary is written."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     database_url: str
@@ -77,13 +80,14 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     return Environment(
         data=data,
         models=Path(env.get("PARLANCE_MODELS_DIR") or data / "models").expanduser().resolve(),
-        profile=_profile(env.get("PARLANCE_PROFILE") or "starter"),
+        profile=cast(Profile, _one_of("PARLANCE_PROFILE", env.get("PARLANCE_PROFILE") or "starter", get_args(Profile))),
         device=_device(env.get("PARLANCE_DEVICE") or "auto"),
         asr_model=env.get("PARLANCE_ASR_MODEL", ""),
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
-        residency=_residency(env.get("PARLANCE_RESIDENCY") or "auto"),
+        residency=cast(Choice, _one_of("PARLANCE_RESIDENCY", env.get("PARLANCE_RESIDENCY") or "auto", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
+        bridge=cast(Bridge, _one_of("PARLANCE_BRIDGE", env.get("PARLANCE_BRIDGE") or "auto", get_args(Bridge))),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
@@ -93,12 +97,10 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     )
 
 
-def _profile(value: str) -> Profile:
-    if value == "starter":
-        return "starter"
-    if value == "gpu":
-        return "gpu"
-    raise ImproperlyConfigured(f"PARLANCE_PROFILE is {value!r}; use one of: {', '.join(get_args(Profile))}.")
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use one of: {', '.join(choices)}.")
+    return value
 
 
 def _device(value: str) -> str:
@@ -115,13 +117,6 @@ def _translation_model(value: str) -> str:
             f"PARLANCE_TRANSLATION_MODEL is {value!r}; use one of {', '.join(names)}, or the path of a folder."
         )
     return value
-
-
-def _residency(value: str) -> Choice:
-    for choice in get_args(Choice):
-        if value == choice:
-            return cast(Choice, choice)
-    raise ImproperlyConfigured(f"PARLANCE_RESIDENCY is {value!r}; use one of: {', '.join(get_args(Choice))}.")
 
 
 def _gigabytes(name: str, value: str) -> int | None:

@@ -98,6 +98,7 @@ class PartialMessage(TypedDict):
     start: float
     speaker: str | None
     text: str
+    provisional: bool
 
 
 class Notice(TypedDict):
@@ -248,7 +249,12 @@ def summary(row: Summary, language: str = "") -> SummaryMessage:
 
 def partial(event: PartialCaption) -> PartialMessage:
     return PartialMessage(
-        type="partial", segment=event.segment, start=round(event.start, ROUND_S), speaker=None, text=event.text
+        type="partial",
+        segment=event.segment,
+        start=round(event.start, ROUND_S),
+        speaker=None,
+        text=event.text,
+        provisional=event.provisional,
     )
 
 

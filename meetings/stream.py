@@ -22,8 +22,8 @@ from meetings.voices import Memory, VoiceTrack
 MAX_INBOX_S = 60
 """Audio read ahead of the session; the rest waits in the log."""
 
-MAX_BACKLOG = 8
-"""Closed utterances that may wait in memory for their decode."""
+MAX_BACKLOG = 24
+"""Closed utterances that may wait in memory for their decode: what is said during a long summary. At most 23 MB."""
 
 ABSENT_S = 2.0
 """A host that sends nothing for so long is not speaking, whatever was said last."""
@@ -159,6 +159,16 @@ class MeetingStream:
     def unrecorded(self, start: int, end: int) -> list[Entry]:
         """The kept audio that overlaps the samples from `start` to `end`."""
         return [entry for entry in self._kept if entry.end > start and entry.sample < end]
+
+    def audio_after(self, sample: int) -> np.ndarray:
+        """What the session was fed from `sample` on: float32, shape (session.received - sample,)."""
+        audio = np.zeros(self.session.received - sample, np.float32)
+        for entry in self.unrecorded(sample, self.session.received):
+            first, last = max(entry.sample, sample), min(entry.end, self.session.received)
+            audio[first - sample : last - sample] = pcm16_to_float(entry.pcm)[
+                first - entry.sample : last - entry.sample
+            ]
+        return audio
 
     def _feed(self, entry: Entry) -> int:
         """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""

@@ -30,6 +30,7 @@ from inference.summarization.summary import (
     SummaryRequest,
 )
 from meetings import summaries, swaps, transcript
+from meetings.bridging import Bridging
 from meetings.models import Caption, Speaker
 from meetings.models import State as MeetingState
 from meetings.models import Summary as StoredSummary
@@ -76,10 +77,11 @@ file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 class Summarising:
     """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
 
-    def __init__(self, worker: str, pool: ModelPool, scribe: Scribe) -> None:
+    def __init__(self, worker: str, pool: ModelPool, scribe: Scribe, bridging: Bridging) -> None:
         self._worker = worker
         self._pool = pool
         self._scribe = scribe
+        self._bridging = bridging
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._stopping = threading.Event()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
@@ -135,7 +137,11 @@ class Summarising:
             await self._scribe.tell_phase(stream, "catching_up")
 
     async def _prepare(self) -> None:
-        """Loads the summariser while captions go on, where there is room; the swap says what is wrong with it."""
+        """Loads what stands in and, where there is room, the summariser, while captions go on.
+
+        The swap says what is wrong with the summariser.
+        """
+        await self._in_thread(self._bridging.prepare)
         try:
             await self._in_thread(self._pool.prepare)
         except (SwapUnderWay, *MOVE_ERRORS) as error:

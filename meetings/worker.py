@@ -27,6 +27,7 @@ from inference.residency.gate import ModelAsleep
 from inference.types import CaptionEvent, Progress
 from meetings import events, recordings, transcript
 from meetings.audiolog import AudioLog, Entry
+from meetings.bridging import Bridging
 from meetings.engines import Loaders
 from meetings.holdings import Holdings
 from meetings.interpreting import Interpreting
@@ -51,6 +52,9 @@ READ_COUNT = 600
 
 AWAY_S = 0.25
 """How long a turn waits for the models while a summary is written; audio is taken in between."""
+
+BRIDGED_S = 0.05
+"""The same, where provisional captions are written meanwhile."""
 
 WATCH_S = 1.0
 CATCHING_UP_S = 20.0
@@ -102,7 +106,8 @@ class Worker:
         self._engine = await self._on_device(self._start_engine)
         self._labelling = Labelling(self._loaders.listener, self._pool, self._scribe)
         self._interpreting = Interpreting(self._loaders.translator, self._pool, self._scribe, self._broker)
-        self._summarising = Summarising(self._name, self._pool, self._scribe)
+        self._bridging = Bridging(self._loaders.bridge)
+        self._summarising = Summarising(self._name, self._pool, self._scribe, self._bridging)
         log.info("worker_ready", models=self._pool.plan.sentence)
         loops = [
             asyncio.create_task(self._repeat(step, pause))
@@ -181,12 +186,13 @@ class Worker:
         return found
 
     def _decode(self, streams: dict[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
-        """One step of the engine; nothing while the summariser has its turn."""
+        """One step of the engine, or of the bridge while the summariser has its turn."""
         try:
-            with self._pool.use(ASR, wait_s=AWAY_S):
+            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S):
+                self._bridging.end()
                 return self._engine.step({key: stream.session for key, stream in streams.items()})
         except ModelAsleep:
-            return {}
+            return self._bridging.turn(streams)
 
     async def _settle_or_drop(self, stream: MeetingStream, findings: Findings) -> None:
         """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""

@@ -4,6 +4,7 @@
  */
 import { CaptionLine, textSpan } from "./caption-line.js";
 import { wording } from "./captions.js";
+import { gettext } from "./i18n.js";
 import { directionOf } from "./languages.js";
 import { speakerOf } from "./speakers.js";
 
@@ -79,6 +80,7 @@ export class TranscriptView {
     this.#clearPartial();
     if (!this.showPartials) return;
     let place = this.paragraphs.at(-1) ?? null;
+    let wasProvisional = false;
     for (const partial of this.store.moving) {
       if (startsParagraph(place, partial)) {
         place = this.#newParagraph(partial);
@@ -87,7 +89,9 @@ export class TranscriptView {
       const span = textSpan("partial");
       span.dir = "auto";
       span.textContent = partial.text;
-      const nodes = [document.createTextNode(" "), span];
+      const isProvisional = partial.provisional === true;
+      const nodes = [document.createTextNode(" "), ...(isProvisional && !wasProvisional ? [provisionalTag()] : []), span];
+      wasProvisional = isProvisional;
       place.element.append(...nodes);
       this.partialNodes.push(...nodes);
     }
@@ -180,6 +184,13 @@ export class TranscriptView {
     for (const node of this.partialNodes) node.remove();
     this.partialNodes = [];
   }
+}
+
+/** Before text of a smaller model: a better one writes it anew when the summary is done. */
+function provisionalTag() {
+  const tag = textSpan("language-tag provisional");
+  tag.textContent = gettext("provisional");
+  return tag;
 }
 
 /** What is no control is only in the order of the keyboard while it has the focus. */

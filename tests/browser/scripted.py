@@ -126,8 +126,15 @@ def caption(number: int, text: str | None = None, **changes: Any) -> Message:
     } | changes
 
 
-def partial(number: int, text: str) -> Message:
-    return {"type": "partial", "segment": f"{number:08}", "start": 3.0 * number, "speaker": None, "text": text}
+def partial(number: int, text: str, *, provisional: bool = False) -> Message:
+    return {
+        "type": "partial",
+        "segment": f"{number:08}",
+        "start": 3.0 * number,
+        "speaker": None,
+        "text": text,
+        "provisional": provisional,
+    }
 
 
 def summary(number: int, *items: Message, **changes: Any) -> Message:

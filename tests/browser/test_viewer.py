@@ -49,6 +49,16 @@ class TestText:
         expect(shown(viewer, "Yes.")).to_be_visible()
         assert viewer.locator("[data-captions] .partial").count() == 0
 
+    def test_what_is_provisional_is_marked_once_and_gives_way(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(caption(1, "Good morning."), partial(2, "when is", provisional=True))
+        server.say(partial(3, "a lob", provisional=True))
+        expect(viewer.locator("[data-captions] :is(.provisional, .partial)")).to_have_text(
+            ["provisional", "when is", "a lob"]
+        )
+        server.say(caption(2, "When is"), partial(3, "a lobster"))
+        expect(viewer.locator("[data-captions] .partial")).to_have_text(["a lobster"])
+        assert viewer.locator("[data-captions] .provisional").count() == 0
+
     def test_revision_replaces_and_empty_text_removes(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(caption(1, "One."), caption(2, "Too."), caption(3, "Three."))
         server.say(caption(2, "Two.", seq=4, revision=1), caption(3, "", seq=5, revision=1))

@@ -12,7 +12,7 @@ from typing import Any
 from django.conf import settings
 from tqdm import tqdm
 
-from inference.catalog import MODELS, Model, find_model, profile_models
+from inference.catalog import MODELS, Model, fetched_models, find_model
 from inference.fetching import ensure_model, fetch_model
 from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
 from inference.summarization.chat import gguf_of
@@ -81,7 +81,7 @@ class Command(ParlanceCommand):
 
 
 def _chosen(names: list[str]) -> list[Model]:
-    return [find_model(name) for name in names] or list(profile_models(settings.ENVIRONMENT.profile))
+    return [find_model(name) for name in names] or list(fetched_models(settings.ENVIRONMENT.profile))
 
 
 def _presence(model: Model, models: Path) -> str:
