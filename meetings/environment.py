@@ -14,6 +14,7 @@ from typing import Literal, cast, get_args
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.catalog import MODELS
+from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
@@ -50,6 +51,8 @@ class Environment:
     """Bytes that models may take of the device's memory; None: most of what is free."""
     bridge: Bridge
     """Whether a small model on the CPU writes provisional captions while a summary is written."""
+    optimizations: Wishes
+    """What was set of `inference.optimization.flags`, by name."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     database_url: str
@@ -88,6 +91,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         residency=cast(Choice, _one_of("PARLANCE_RESIDENCY", env.get("PARLANCE_RESIDENCY") or "auto", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of("PARLANCE_BRIDGE", env.get("PARLANCE_BRIDGE") or "auto", get_args(Bridge))),
+        optimizations=_optimizations(env),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
@@ -130,6 +134,13 @@ def _gigabytes(name: str, value: str) -> int | None:
     if not 0 < gigabytes < 1e6:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of gigabytes, such as 16.")
     return int(gigabytes * 1e9)
+
+
+def _optimizations(env: dict[str, str]) -> Wishes:
+    try:
+        return {flag.name: flag.check(env.get(flag.variable) or AUTO) for flag in FLAGS}
+    except UnknownChoice as error:
+        raise ImproperlyConfigured(str(error)) from error
 
 
 def _broker_url(value: str) -> str:

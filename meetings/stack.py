@@ -11,6 +11,8 @@ import structlog
 from inference.catalog import default_model
 from inference.device import Device, choose_device
 from inference.loading import ModelCorrupt, ModelMissing, model_folder
+from inference.optimization.dtypes import dtypes_of
+from inference.optimization.flags import Component, tune
 from inference.residency.ctranslate2_model import CTranslate2Resident
 from inference.residency.gguf import gguf_bytes
 from inference.residency.history import Step
@@ -34,9 +36,6 @@ SUMMARY = "summary"
 ASR_WORKING = 400_000_000
 SUMMARY_WORKING = 600_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
-
-SUMMARY_TYPES = {"cpu": "float32", "cuda": "bfloat16"}
-"""Of the weights, by kind of device."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +74,9 @@ def _asr(environment: Environment, device: Device) -> Member:
     def load() -> CTranslate2Transcriber:
         from inference.whisper import CTranslate2Transcriber
 
-        return CTranslate2Transcriber(folder, device=device)
+        transcriber = CTranslate2Transcriber(folder, device=device)
+        log.info("models_dtype", model=folder.name, dtypes=dtypes_of(transcriber))
+        return transcriber
 
     need = ModelNeed(
         folder.name,
@@ -120,15 +121,18 @@ def _summary(environment: Environment, device: Device) -> Member:
     name = summary_model(environment)
     source = chat_model_source(name, environment.models)
     label = Path(name).name
+    dtype = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
 
     def load() -> ChatSummarizer:
         from inference.summarization.chat import ChatModel
         from inference.summarization.summarizer import ChatSummarizer
 
         # On the host, whatever the device: the pool moves it.
-        return ChatSummarizer(ChatModel(source, dtype=SUMMARY_TYPES[device.kind], label=label))
+        summarizer = ChatSummarizer(ChatModel(source, dtype=dtype, wishes=environment.optimizations, label=label))
+        log.info("models_dtype", model=label, dtypes=dtypes_of(summarizer))
+        return summarizer
 
-    size = ModelSize(_chat_model_bytes(source, device), SUMMARY_WORKING)
+    size = ModelSize(_chat_model_bytes(source, dtype), SUMMARY_WORKING)
     need = ModelNeed(label, Group.SUMMARIZATION, size, "choose a smaller PARLANCE_SUMMARY_MODEL")
     resident: TorchResident[ChatSummarizer] = TorchResident(
         load, device=device, folder=environment.data, warm_up=_try_summarizer
@@ -136,9 +140,9 @@ def _summary(environment: Environment, device: Device) -> Member:
     return Member(SUMMARY, need, resident)
 
 
-def _chat_model_bytes(source: Path | str, device: Device) -> int:
+def _chat_model_bytes(source: Path | str, dtype: str) -> int:
     """Bytes on the device, told before anything is loaded; of a model of the hub, by its configuration."""
-    bits: Bits = 32 if device.kind == "cpu" else 16
+    bits: Bits = 32 if dtype == "float32" else 16
     if isinstance(source, str):
         from transformers import AutoConfig
 
