@@ -5,7 +5,9 @@ Which model answers, and how requests share its batches, is the transcriber's bu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol
 
@@ -105,6 +107,14 @@ class StageSeconds:
         """Counts the seconds of `other` in."""
         for stage in fields(self):
             setattr(self, stage.name, getattr(self, stage.name) + getattr(other, stage.name))
+
+
+@contextmanager
+def timed(stages: StageSeconds, name: str) -> Iterator[None]:
+    """Counts the time of the block to the stage `name`."""
+    started = time.perf_counter()
+    yield
+    setattr(stages, name, getattr(stages, name) + time.perf_counter() - started)
 
 
 class Transcriber(Protocol):

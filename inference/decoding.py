@@ -6,8 +6,13 @@ does need is silence after the last word: without about half a second of zeros t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
+from typing import Any
+
+import numpy as np
 
 from inference.asr import DecodeRequest, Kind
 from inference.audio import SAMPLE_RATE
@@ -17,6 +22,9 @@ HOP = 160
 
 LONGEST_WINDOW = 30.0
 """Seconds: all that the encoder has positions for."""
+
+POSITIONS = 448
+"""Tokens that the decoder has positions for, prompt included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +69,30 @@ def batch_key(request: DecodeRequest) -> tuple[str, int, str, tuple[str, ...], i
     frames = POLICIES[request.kind].frames(len(request.audio))
     language = request.language or f"of {request.start}"
     return request.kind, frames, language, request.vocabulary, len(request.prefix)
+
+
+def share_batches(requests: Sequence[DecodeRequest], *, most: int) -> Iterator[list[int]]:
+    """Places of the requests, put together where they are alike, at most `most` of them."""
+
+    def key(place: int) -> tuple[Any, ...]:
+        return batch_key(requests[place])
+
+    for _, group in groupby(sorted(range(len(requests)), key=key), key=key):
+        alike = list(group)
+        for first in range(0, len(alike), most):
+            yield alike[first : first + most]
+
+
+def log_mel(features: Callable[..., np.ndarray], audio: np.ndarray, frames: int) -> np.ndarray:
+    """Log-mel spectrogram, float32, shape (mels, frames), of the audio and the zeros after it.
+
+    `features` is faster-whisper's `FeatureExtractor`; audio past `frames` is not heard.
+    """
+    padded = np.zeros(frames * HOP, np.float32)
+    padded[: len(audio)] = audio[: len(padded)]
+    return np.ascontiguousarray(features(padded, padding=0)[:, :frames], dtype=np.float32)
+
+
+def spoken_frames(samples: int) -> int:
+    """Spectrogram frames that hold `samples` of audio, of which a transcript may be aligned with them."""
+    return max(2, min(samples // HOP, round(LONGEST_WINDOW * SAMPLE_RATE / HOP)))

@@ -50,6 +50,35 @@ class Vocabulary:
         special = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
         return sorted({*tokenizer.non_speech_tokens, *special, tokenizer.no_speech})
 
+    @property
+    def opening(self) -> int:
+        """The token that every transcript opens with; after it comes the language."""
+        return int(self._in_language("en").sot)
+
+    @property
+    def end(self) -> int:
+        """The token that ends a text; those of text are smaller, special ones larger."""
+        return int(self._in_language("en").eot)
+
+    @property
+    def no_speech(self) -> int:
+        """The token that says that nobody speaks."""
+        return int(self._in_language("en").no_speech)
+
+    @property
+    def no_timestamps(self) -> int:
+        """The token after which no times are written."""
+        return int(self._in_language("en").no_timestamps)
+
+    def blank(self) -> list[int]:
+        """What a text must not begin with: nothing, and its end."""
+        return [*self._in_language("en").encode(" "), self.end]
+
+    def languages(self) -> dict[int, str]:
+        """Codes by token, in the order of the tokens; they lie between the opening and the task."""
+        first, after = self.opening + 1, int(self._in_language("en").translate)
+        return {token: str(self._tokenizer.id_to_token(token)).strip("<|>") for token in range(first, after)}
+
     def plain(self, tokens: Sequence[int]) -> list[int]:
         """The tokens without special ones."""
         end = self._in_language("en").eot

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 import threading
+from contextlib import suppress
 from types import ModuleType
 from typing import NoReturn
 
@@ -35,6 +36,13 @@ def import_torchaudio() -> ModuleType:
             _forget_torchaudio()
             sys.modules[EXTENSION] = _extension()
             return importlib.import_module("torchaudio")
+
+
+def import_transformers() -> ModuleType:
+    """The `transformers` package, which itself imports torchaudio where that is installed."""
+    with suppress(ImportError):
+        import_torchaudio()
+    return importlib.import_module("transformers")
 
 
 def _forget_torchaudio() -> None:

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inference.asr import UNSURE_LANGUAGE, DecodedWord, DecodeRequest, Hypothesis, StageSeconds
+from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds, timed
 from inference.audio import SAMPLE_RATE
-from inference.decoding import HOP, LONGEST_WINDOW, POLICIES, batch_key
+from inference.decoding import POLICIES, POSITIONS, log_mel, share_batches, spoken_frames
+from inference.detection import choose_language, is_detection_told
 from inference.device import CPU, Device
 from inference.tokens import Vocabulary
 
 if TYPE_CHECKING:
     import ctranslate2
-
-POSITIONS = 448
-"""Tokens that the decoder has positions for, prompt included."""
-
-SHORTEST_DETECTION_S = 2.0
-"""Seconds of audio from which on it is worth asking whether a given language is the right one."""
 
 CPU_WORKERS = 4
 """Most batches decoded at the same time on a CPU."""
@@ -73,24 +66,13 @@ class CTranslate2Transcriber:
 
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
         """One hypothesis a request, in their order. Audio past 30 s of a request is not heard."""
-        batches = list(self._batches(requests))
+        batches = list(share_batches(requests, most=self._max_batch))
         decoded = self._pool.map(self._decode_batch, ([requests[place] for place in batch] for batch in batches))
         answers: dict[int, Hypothesis] = {}
         for batch, (hypotheses, stages) in zip(batches, decoded, strict=True):
             answers.update(zip(batch, hypotheses, strict=True))
             self.stages.add(stages)
         return [answers[place] for place in range(len(requests))]
-
-    def _batches(self, requests: Sequence[DecodeRequest]) -> Iterator[list[int]]:
-        """Places of the requests, put together where they are alike."""
-
-        def key(place: int) -> tuple[Any, ...]:
-            return batch_key(requests[place])
-
-        for _, group in groupby(sorted(range(len(requests)), key=key), key=key):
-            alike = list(group)
-            for first in range(0, len(alike), self._max_batch):
-                yield alike[first : first + self._max_batch]
 
     def _decode_batch(self, requests: list[DecodeRequest]) -> tuple[list[Hypothesis], StageSeconds]:
         """Runs in a thread of the pool."""
@@ -114,34 +96,28 @@ class CTranslate2Transcriber:
         import ctranslate2
 
         frames = POLICIES[requests[0].kind].frames(len(requests[0].audio))
-        with _timed(stages, "features"):
-            features = np.stack([self._spectrogram(request.audio, frames) for request in requests])
-        with _timed(stages, "encode"):
+        with timed(stages, "features"):
+            features = np.stack([log_mel(self._features, request.audio, frames) for request in requests])
+        with timed(stages, "encode"):
             return self._model.encode(ctranslate2.StorageView.from_array(features))
-
-    def _spectrogram(self, audio: np.ndarray, frames: int) -> np.ndarray:
-        """Log-mel features, float32, shape (mels, frames), of the audio and the zeros after it."""
-        padded = np.zeros(frames * HOP, np.float32)
-        padded[: len(audio)] = audio[: len(padded)]
-        return np.ascontiguousarray(self._features(padded, padding=0)[:, :frames], dtype=np.float32)
 
     def _language(
         self, request: DecodeRequest, encoded: ctranslate2.StorageView, stages: StageSeconds
     ) -> tuple[str, float]:
         if request.language or not self._model.is_multilingual:
             return request.language or "en", 1.0
-        with _timed(stages, "detect"):
+        with timed(stages, "detect"):
             ranking = self._model.detect_language(encoded)[0]
-        return _choose_language(request, ranking)
+        return choose_language(request, [(token.strip("<|>"), probability) for token, probability in ranking])
 
     def _detected(
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, stages: StageSeconds
     ) -> list[tuple[str, float] | None]:
         """What finals in a given language sound like: one step of the decoder, on what the encoder has anyway."""
-        is_told = [_is_detection_told(request) for request in requests]
+        is_told = [is_detection_told(request) for request in requests]
         if not any(is_told) or not self._model.is_multilingual:
             return [None] * len(requests)
-        with _timed(stages, "detect"):
+        with timed(stages, "detect"):
             rankings = self._model.detect_language(encoded)
         likeliest = [(ranking[0][0].strip("<|>"), ranking[0][1]) for ranking in rankings]
         return [pair if told else None for pair, told in zip(likeliest, is_told, strict=True)]
@@ -155,7 +131,7 @@ class CTranslate2Transcriber:
             for request in requests
         ]
         longest = policy.max_tokens(len(requests[0].audio))
-        with _timed(stages, "decode"):
+        with timed(stages, "decode"):
             return self._model.generate(
                 encoded,
                 prompts,
@@ -175,11 +151,9 @@ class CTranslate2Transcriber:
         texts: list[list[int]],
         stages: StageSeconds,
     ) -> list[tuple[DecodedWord, ...]]:
-        frames = [
-            max(2, min(len(request.audio) // HOP, round(LONGEST_WINDOW * SAMPLE_RATE / HOP))) for request in requests
-        ]
+        frames = [spoken_frames(len(request.audio)) for request in requests]
         # An empty text cannot be aligned: beside others in a batch it gets a stand-in, whose words are dropped.
-        with _timed(stages, "align"):
+        with timed(stages, "align"):
             found = self._model.align(
                 encoded, self._vocabulary.start(language), [text or [0] for text in texts], frames
             )
@@ -189,29 +163,6 @@ class CTranslate2Transcriber:
             )
             for text, aligned in zip(texts, found, strict=True)
         ]
-
-
-@contextmanager
-def _timed(stages: StageSeconds, name: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    setattr(stages, name, getattr(stages, name) + time.perf_counter() - started)
-
-
-def _is_detection_told(request: DecodeRequest) -> bool:
-    is_long = len(request.audio) >= SHORTEST_DETECTION_S * SAMPLE_RATE
-    return request.kind != "live" and request.language is not None and is_long
-
-
-def _choose_language(request: DecodeRequest, ranking: list[tuple[str, float]]) -> tuple[str, float]:
-    """The likeliest allowed language out of ("<|en|>", probability) pairs, best first; the fallback where unsure."""
-    candidates = [(token.strip("<|>"), probability) for token, probability in ranking]
-    allowed = [pair for pair in candidates if not request.allowed or pair[0] in request.allowed] or candidates
-    total = sum(probability for _, probability in allowed)
-    language, probability = allowed[0][0], allowed[0][1] / total
-    if probability < UNSURE_LANGUAGE and request.fallback:
-        return request.fallback, probability
-    return language, probability
 
 
 def _mean_log_probability(result: Any) -> float:

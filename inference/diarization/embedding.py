@@ -6,6 +6,8 @@ Voice prints are biometric data: they live in memory, in the state of one meetin
 from __future__ import annotations
 
 import pickle
+import zipfile
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -14,11 +16,16 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelCorrupt
+from inference.loading.component import Form, NotMappable
+from inference.loading.strategy import load
+from inference.loading.weights import assign, without_initialisation
 from inference.optimization.execution import Execution
 from inference.optimization.flags import Component, Wishes
 from inference.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
+    import torch
+
     from inference.diarization.campplus import CamPlusPlus
 
 
@@ -63,14 +70,74 @@ def load_network(path: Path) -> CamPlusPlus:
         FileNotFoundError: there is no such file.
         ModelCorrupt: the file holds other weights.
     """
-    import torch
+    network: CamPlusPlus = load(CamPlusPlusNetwork(path), Form()).network
+    return network
 
-    from inference.diarization.campplus import CamPlusPlus, fold_normalisation
 
-    model = CamPlusPlus()
-    try:
-        model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, TypeError, EOFError) as error:
-        raise ModelCorrupt(f"{path} holds no weights of CAM++: {error}") from error
-    fold_normalisation(model.eval())
-    return model
+@dataclass(frozen=True, slots=True)
+class CamPlusPlusNetwork:
+    """`inference.loading.component.Component`; its snapshot has the normalisation folded in already."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """See `Component.name`."""
+        return self.path.stem
+
+    @property
+    def folder(self) -> Path:
+        """See `Component.folder`."""
+        return self.path.parent
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """See `Component.sources`."""
+        return (self.path,)
+
+    def read(self, form: Form) -> CamPlusPlus:
+        """Raises as `load_network` does."""
+        return self._load(is_mapped=False)
+
+    def map(self, form: Form) -> CamPlusPlus:
+        """Raises as `load_network` does, and NotMappable for files of before torch 1.6, which are no archives."""
+        if self.path.is_file() and not zipfile.is_zipfile(self.path):
+            raise NotMappable(f"{self.path.name} is no archive")
+        return self._load(is_mapped=True)
+
+    def write_settings(self, network: CamPlusPlus, folder: Path) -> None:
+        """There are none: the network has one shape."""
+        (folder / "config.json").write_text('{"architecture": "CAM++"}\n', encoding="utf-8")
+
+    def build(self, folder: Path) -> CamPlusPlus:
+        """See `Component.build`."""
+        from inference.diarization.campplus import CamPlusPlus, fold_normalisation
+
+        network = without_initialisation(CamPlusPlus)
+        fold_normalisation(network.eval())
+        return network
+
+    def probe(self, network: CamPlusPlus) -> torch.Tensor:
+        """The print of two seconds of fixed noise for features."""
+        import torch
+
+        from inference.diarization.campplus import MEL_BINS
+
+        noise = torch.randn((1, 200, MEL_BINS), generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            answer: torch.Tensor = network(noise)
+        return answer
+
+    def _load(self, *, is_mapped: bool) -> CamPlusPlus:
+        import torch
+
+        from inference.diarization.campplus import CamPlusPlus, fold_normalisation
+
+        model = without_initialisation(CamPlusPlus)
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True, mmap=is_mapped)
+            assign(model, state, {})
+        except (pickle.UnpicklingError, RuntimeError, TypeError, AttributeError, EOFError) as error:
+            raise ModelCorrupt(f"{self.path} holds no weights of CAM++: {error}") from error
+        fold_normalisation(model.eval())
+        return model

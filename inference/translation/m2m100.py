@@ -6,20 +6,17 @@ language tokens are set row by row, so one batch holds every direction.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from inference.device import CPU, Device
 from inference.loading import ModelMissing
 from inference.optimization.execution import Execution
 from inference.optimization.flags import Component, Wishes
-from inference.torchaudio_compat import import_torchaudio
+from inference.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence, translate_captions
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
@@ -158,13 +155,6 @@ class M2M100Translator:
         tokens = [[*row.tokens, *[padding] * (width - len(row.tokens))] for row in rows]
         mask = [[1] * len(row.tokens) + [0] * (width - len(row.tokens)) for row in rows]
         return torch.tensor(tokens, device=self._device), torch.tensor(mask, device=self._device)
-
-
-def import_transformers() -> ModuleType:
-    """The `transformers` package, which itself imports torchaudio where that is installed."""
-    with suppress(ImportError):
-        import_torchaudio()
-    return importlib.import_module("transformers")
 
 
 def _load(folder_or_name: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
