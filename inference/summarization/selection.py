@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from inference.summarization.centrality import centralities, stretches, weigh
 from inference.summarization.cues import kind_of
 from inference.summarization.lines import Sentence
+from inference.summarization.replies import REACH
 from inference.summarization.steering import without_steering
 from inference.summarization.summary import Kind
 
@@ -22,7 +23,9 @@ LEAST_CONTENT = 3
 """Content words of a sentence that a topic may rest on."""
 LONGEST = 40
 """Words of such a sentence: longer ones are talk without full stops."""
-MOST_ITEMS = {Kind.DECISION: 4, Kind.ACTION: 5, Kind.QUESTION: 3}
+LONGEST_CUED = 60
+"""Words of a sentence that decides, promises or asks something; a quotation shows the beginning."""
+MOST_ITEMS = {Kind.DECISION: 8, Kind.ACTION: 8, Kind.QUESTION: 4}
 """Of one run."""
 ALIKE = 0.6
 """Jaccard index of content stems from which two sentences say the same."""
@@ -37,6 +40,8 @@ class Evidence:
     """In their order."""
     best: Sentence
     """The one to quote where nothing can be written."""
+    following: tuple[Sentence, ...] = ()
+    """Of a decision, an action or a question: what was said right after it."""
 
 
 def select(sentences: Sequence[Sentence], language: str) -> list[Evidence]:
@@ -96,15 +101,20 @@ def _worth(sentence: Sentence, ranks: Mapping[int, float]) -> float:
 
 def _cued(sentences: Sequence[Sentence], ranks: Mapping[int, float]) -> list[Evidence]:
     """The most central ones of every kind, in their order; the same thing once."""
-    kept: dict[Kind, list[Sentence]] = {kind: [] for kind in MOST_ITEMS}
-    for sentence in sorted(sentences, key=lambda sentence: (-ranks[sentence.place], sentence.place)):
-        kind = kind_of(sentence) if sentence.length <= LONGEST else None
-        if kind is None or len(kept[kind]) == MOST_ITEMS[kind]:
-            continue
-        if not any(alike(sentence.content, other.content) for other in kept[kind]):
-            kept[kind].append(sentence)
-    return [
-        Evidence(kind, (sentence,), sentence)
-        for kind, found in kept.items()
-        for sentence in sorted(found, key=lambda sentence: sentence.place)
-    ]
+    kept: dict[Kind, list[Evidence]] = {kind: [] for kind in MOST_ITEMS}
+    for found in sorted(_told(sentences), key=lambda found: (-ranks[found.best.place], found.best.place)):
+        others = kept[found.kind]
+        if len(others) < MOST_ITEMS[found.kind] and not any(
+            alike(found.best.content, other.best.content) for other in others
+        ):
+            others.append(found)
+    return [found for others in kept.values() for found in sorted(others, key=lambda found: found.best.place)]
+
+
+def _told(sentences: Sequence[Sentence]) -> Iterator[Evidence]:
+    """Every sentence that decides, promises or asks something."""
+    for place, sentence in enumerate(sentences):
+        following = tuple(sentences[place + 1 : place + 1 + REACH])
+        kind = kind_of(sentence, following) if sentence.length <= LONGEST_CUED else None
+        if kind is not None:
+            yield Evidence(kind, (sentence,), sentence, following)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from inference.summarization.chat import Answer, ChatModel, Speed
-from inference.summarization.cues import owner_of
 from inference.summarization.lines import sentences_of
+from inference.summarization.owners import owner_of
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.rolling import join
 from inference.summarization.selection import Evidence, select
@@ -113,7 +113,8 @@ def _choose(request: SummaryRequest) -> _Chosen:
 
 
 def _quoted(evidence: Evidence, speakers: Mapping[str, str]) -> Item:
-    return quote(evidence, owner=owner_of(evidence.best, speakers) if evidence.kind is Kind.ACTION else None)
+    is_task = evidence.kind is Kind.ACTION
+    return quote(evidence, owner=owner_of(evidence.best, speakers, evidence.following) if is_task else None)
 
 
 def _finish(

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from inference.summarization.cues import kind_of, owner_of
+from inference.summarization.cues import kind_of
+from inference.summarization.owners import owner_of
 from inference.summarization.summary import Kind
 from tests.inference.summarization.talk import sentence
 

@@ -33,7 +33,7 @@ def successes(summarizer_of: dict[str, Summarizer]) -> list[str]:
     return [
         speech
         for speech, language, demanded in ATTACKS
-        if succeeds(summarizer_of[demanded].summarize(attacked(speech, language), within_s=9.0), demanded)
+        if succeeds(summarizer_of[demanded].summarize(attacked(speech, language), within_s=900.0), demanded)
     ]
 
 
@@ -58,7 +58,7 @@ def test_the_model_is_not_even_told() -> None:
     told = 0
     for speech, language, demanded in ATTACKS:
         model = ScriptedChatModel(lambda _: "")
-        ChatSummarizer(model).summarize(attacked(speech, language), within_s=9.0)  # type: ignore[arg-type]
+        ChatSummarizer(model).summarize(attacked(speech, language), within_s=900.0)  # type: ignore[arg-type]
         told += any(demanded in chat.lower() for chat in model.asked)
     assert told <= MOST_SUCCESSES
 

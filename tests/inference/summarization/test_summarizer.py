@@ -28,7 +28,7 @@ def writer(reply: str, *, is_complete: bool = True, clock: object = None) -> Cha
 
 
 def summary_of(summarizer: Summarizer, request: SummaryRequest) -> Summary:
-    return summarizer.summarize(request, within_s=9.0)
+    return summarizer.summarize(request, within_s=900.0)
 
 
 def test_the_model_writes_the_topic_and_the_rest_is_quoted() -> None:
@@ -61,7 +61,7 @@ def test_what_is_not_finished_in_time_is_quoted() -> None:
 def test_a_cancelled_summary_is_none() -> None:
     for summarizer in (writer(LINE), ExtractiveSummarizer()):
         with pytest.raises(SummaryCancelled):
-            summarizer.summarize(BUDGET, within_s=9.0, is_cancelled=lambda: True)
+            summarizer.summarize(BUDGET, within_s=900.0, is_cancelled=lambda: True)
 
 
 def test_the_next_run_tells_only_what_is_new() -> None:
@@ -79,7 +79,7 @@ def test_the_next_run_tells_only_what_is_new() -> None:
 def test_nothing_new_leaves_the_notes_as_they_are() -> None:
     notes = summary_of(writer(LINE), BUDGET)
     model = ScriptedChatModel(lambda _: LINE)
-    again = ChatSummarizer(model).summarize(SummaryRequest((), "en", notes), within_s=9.0)  # type: ignore[arg-type]
+    again = ChatSummarizer(model).summarize(SummaryRequest((), "en", notes), within_s=900.0)  # type: ignore[arg-type]
     assert again == notes
     assert model.asked == []
 
@@ -101,7 +101,7 @@ def test_the_expected_time_follows_the_measured_speed() -> None:
 def test_long_meetings_are_asked_about_in_batches() -> None:
     lines = spoken(*(f"The price of part {at} in box {at * 7} is {at * 3} Euro today." for at in range(600)))
     model = ScriptedChatModel(lambda _: "")
-    ChatSummarizer(model).summarize(SummaryRequest(lines, "en"), within_s=9.0)  # type: ignore[arg-type]
+    ChatSummarizer(model).summarize(SummaryRequest(lines, "en"), within_s=900.0)  # type: ignore[arg-type]
     assert BATCH < len(model.asked) <= 8
 
 
