@@ -30,7 +30,7 @@ class AskedVariables(dict[str, str]):
 def documented(heading: str) -> set[str]:
     """First cells of the table under `heading`."""
     section = DOCUMENT.partition(heading)[2].partition("\n## ")[0]
-    return set(re.findall(r"^\| `([A-Z_]+)` \|", section, re.MULTILINE))
+    return set(re.findall(r"^\| `([A-Z0-9_]+)` \|", section, re.MULTILINE))
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_read() -> None:
