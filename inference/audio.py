@@ -23,6 +23,13 @@ BLOCK = SAMPLE_RATE
 """Samples in a block of `decode_file`: one second."""
 
 
+LOCAL_ONLY = {"protocol_whitelist": "file"}
+"""FFmpeg's option: whatever a file names, nothing is fetched."""
+
+PLAYLISTS = frozenset({"concat", "dash", "ffmetadata", "hls", "imf", "sdp"})
+"""FFmpeg's names of formats that hold no sound of their own and name files that do."""
+
+
 class UnreadableAudioError(ValueError):
     """The file is no recording that the installed decoders know, or it holds no sound."""
 
@@ -37,6 +44,11 @@ def pcm16_to_float(data: bytes) -> np.ndarray:
     Raises ValueError when half a sample is left over.
     """
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
+
+
+def float_to_pcm16(samples: np.ndarray) -> bytes:
+    """Float32 samples as little-endian signed 16-bit PCM; what is too loud is clipped, never wrapped."""
+    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes()
 
 
 class AudioBuffer:
@@ -86,7 +98,7 @@ def decode_file(path: Path | str, *, block: int = BLOCK) -> Iterator[np.ndarray]
 
     pending = AudioBuffer(0)
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(path), options=LOCAL_ONLY) as container:
             for samples in _resampled(container):
                 pending.append(samples)
                 yield from _full_blocks(pending, block)
@@ -98,6 +110,20 @@ def decode_file(path: Path | str, *, block: int = BLOCK) -> Iterator[np.ndarray]
         yield pending.slice(pending.start, pending.end)
 
 
+def duration_s(path: Path | str) -> float | None:
+    """Seconds of a recording as its container says; None when it does not.
+
+    Raises UnreadableAudioError when the file cannot be opened.
+    """
+    import av
+
+    try:
+        with av.open(str(path), options=LOCAL_ONLY) as container:
+            return container.duration / av.time_base if container.duration else None
+    except av.error.FFmpegError as error:
+        raise UnreadableAudioError(f"{path} cannot be read as audio: {error.strerror}") from error
+
+
 def _full_blocks(pending: AudioBuffer, block: int) -> Iterator[np.ndarray]:
     while pending.end - pending.start >= block:
         yield pending.slice(pending.start, pending.start + block)
@@ -107,6 +133,8 @@ def _full_blocks(pending: AudioBuffer, block: int) -> Iterator[np.ndarray]:
 def _resampled(container: InputContainer) -> Iterator[np.ndarray]:
     import av
 
+    if container.format.name in PLAYLISTS:
+        raise UnreadableAudioError(f"{container.name} is a list of other files")
     if not container.streams.audio:
         raise UnreadableAudioError(f"{container.name} has no audio track")
     resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)

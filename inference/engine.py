@@ -51,14 +51,17 @@ class Engine:
         """Compute seconds of the transcriber by stage."""
         return self._transcriber.stages
 
-    def step(self, sessions: Mapping[Key, CaptionSession], *, live: bool = True) -> dict[Key, list[CaptionEvent]]:
+    def step(
+        self, sessions: Mapping[Key, CaptionSession], *, live: bool = True, limit: int | None = None
+    ) -> dict[Key, list[CaptionEvent]]:
         """Decodes one batch across the meetings, and says what came of it; empty when there was nothing to do.
 
         Finals go first, one of each meeting in turn, so that a long backlog holds up nobody else. Between two batches
         of finals the meetings that are not behind get their live text. Call again until the answer is empty.
+        `limit`: at most so many requests, where something else is to have its turn soon.
         """
         started = time.perf_counter()
-        chosen = self._choose(sessions, live=live)
+        chosen = self._choose(sessions, live=live)[:limit]
         if not chosen:
             return {}
         hypotheses = self._transcriber.transcribe([request for _, request in chosen])

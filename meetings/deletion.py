@@ -9,10 +9,10 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from redis.exceptions import RedisError
 
-from meetings import recordings
+from meetings import chunks, recordings
 from meetings.audiolog import ACTIVE, audio_key, host_key, state_key
 from meetings.broker import connect_sync
-from meetings.models import Meeting
+from meetings.models import DiscardedResults, Meeting, State
 from meetings.readership import languages_key
 
 log = structlog.get_logger(__name__)
@@ -20,8 +20,11 @@ log = structlog.get_logger(__name__)
 
 @receiver(post_delete, sender=Meeting)
 def forget_sound(instance: Meeting, **_: Any) -> None:
-    """Removes recording and audio log, whichever page or command deleted the row."""
+    """Removes sound and audio log, whichever page or command deleted the row; a worker removes its stored files."""
     recordings.delete(instance.pk)
+    chunks.delete(instance.pk)
+    if instance.state == State.ENDED:
+        DiscardedResults.objects.get_or_create(pk=instance.pk)
     try:
         broker = connect_sync()
         keys = (audio_key, state_key, host_key, languages_key)

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -19,6 +20,7 @@ from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
 Bridge = Literal["auto", "on", "off"]
+ResultsOf = Literal["uploads", "all", "none"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -26,6 +28,8 @@ UNIX_SOCKET_MAX_BYTES = 100
 """Linux allows 107, macOS 103."""
 STARTER_TRANSLATION = "starter"
 """The name of the starter translation models: they come with the installation, and not from the catalogue."""
+LOCAL_RESULTS = "local"
+S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -51,6 +55,12 @@ class Environment:
     """Bytes that models may take of the device's memory; None: most of what is free."""
     bridge: Bridge
     """Whether a small model on the CPU writes provisional captions while a summary is written."""
+    results: str
+    """Where transcript files are stored: LOCAL_RESULTS, or `s3://bucket/prefix`."""
+    results_of: ResultsOf
+    """Which meetings' transcripts are stored as files when they are ready."""
+    upload_limit: int
+    """Bytes of the largest recording that may be uploaded."""
     optimizations: Wishes
     """What was set of `inference.optimization.flags`, by name."""
     broker_url: str
@@ -83,14 +93,17 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     return Environment(
         data=data,
         models=Path(env.get("PARLANCE_MODELS_DIR") or data / "models").expanduser().resolve(),
-        profile=cast(Profile, _one_of("PARLANCE_PROFILE", env.get("PARLANCE_PROFILE") or "starter", get_args(Profile))),
+        profile=cast(Profile, _one_of(env, "PARLANCE_PROFILE", get_args(Profile))),
         device=_device(env.get("PARLANCE_DEVICE") or "auto"),
         asr_model=env.get("PARLANCE_ASR_MODEL", ""),
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
-        residency=cast(Choice, _one_of("PARLANCE_RESIDENCY", env.get("PARLANCE_RESIDENCY") or "auto", get_args(Choice))),
+        residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
-        bridge=cast(Bridge, _one_of("PARLANCE_BRIDGE", env.get("PARLANCE_BRIDGE") or "auto", get_args(Bridge))),
+        bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
+        results=_results(env.get("PARLANCE_RESULTS") or LOCAL_RESULTS),
+        results_of=cast(ResultsOf, _one_of(env, "PARLANCE_RESULTS_OF", get_args(ResultsOf))),
+        upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,
         optimizations=_optimizations(env),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
@@ -101,7 +114,9 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     )
 
 
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    """The variable's value; unless it is set, the first of `choices`."""
+    value = env.get(name) or choices[0]
     if value not in choices:
         raise ImproperlyConfigured(f"{name} is {value!r}; use one of: {', '.join(choices)}.")
     return value
@@ -134,6 +149,12 @@ def _gigabytes(name: str, value: str) -> int | None:
     if not 0 < gigabytes < 1e6:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of gigabytes, such as 16.")
     return int(gigabytes * 1e9)
+
+
+def _results(value: str) -> str:
+    if value != LOCAL_RESULTS and not S3_PATTERN.fullmatch(value):
+        raise ImproperlyConfigured(f"PARLANCE_RESULTS is {value!r}; use {LOCAL_RESULTS} or s3://bucket/prefix.")
+    return value
 
 
 def _optimizations(env: dict[str, str]) -> Wishes:

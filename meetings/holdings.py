@@ -11,7 +11,7 @@ from inference.audio import SAMPLE_RATE
 from meetings import speakers, transcript
 from meetings.audiolog import AudioLog
 from meetings.leases import Leases
-from meetings.models import Meeting
+from meetings.models import Meeting, Upload
 from meetings.stream import REHEAR_S, MeetingStream
 from meetings.voices import Memory
 
@@ -77,7 +77,8 @@ class Holdings:
 def open_stream(meeting_id: str) -> MeetingStream:
     """Takes the meeting over. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
-    return MeetingStream(meeting, _memory(meeting))
+    is_upload = Upload.objects.filter(pk=meeting_id).exists()
+    return MeetingStream(meeting, _memory(meeting), is_upload=is_upload)
 
 
 def _memory(meeting: Meeting) -> Memory:

@@ -55,6 +55,10 @@ class Labelling:
         except (ModelMissing, ModelCorrupt) as error:
             log.error("speakers_unavailable", error=str(error))
 
+    def unheard_s(self, stream: MeetingStream) -> float:
+        """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
+        return stream.voices.waiting_s() if self._listener or not self._has_tried else 0.0
+
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """One window of every meeting that has one; loads the models first."""
         if not self._has_tried:

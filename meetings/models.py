@@ -19,6 +19,8 @@ MAX_SPEAKER_NAME = 80
 MAX_SPEAKERS = 20
 """As many as a host may say that there are."""
 
+MAX_FILE_NAME = 255
+
 SPEAKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 """Okabe and Ito's colours, told apart by colour-blind people (https://jfly.uni-koeln.de/color/), grey for black."""
 
@@ -83,6 +85,9 @@ class Meeting(models.Model):
     lease_epoch = models.PositiveIntegerField(
         default=0, editable=False, help_text="Fences off a worker that lost its lease."
     )
+    results_seq = models.PositiveBigIntegerField(
+        null=True, editable=False, help_text="Newest change that is in the stored transcript files."
+    )
     missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
 
     class Meta:
@@ -106,6 +111,56 @@ class Meeting(models.Model):
     @property
     def vocabulary_terms(self) -> tuple[str, ...]:
         return tuple(term.strip() for line in self.vocabulary.splitlines() for term in line.split(",") if term.strip())
+
+
+class UploadState(models.TextChoices):
+    """How far a recording is."""
+
+    RECEIVING = "receiving", gettext_lazy("Uploading")
+    WAITING = "waiting", gettext_lazy("Waiting for its turn")
+    CAPTIONING = "captioning", gettext_lazy("Being captioned")
+    READY = "ready", gettext_lazy("Ready")
+    FAILED = "failed", gettext_lazy("Not captioned to its end")
+
+
+class UploadFailure(models.TextChoices):
+    """Why a recording is not captioned to its end; `meetings.uploads.sentence` says it to people."""
+
+    UNREADABLE = "unreadable"
+    DAMAGED = "damaged"
+    MISSING = "missing"
+
+
+class Upload(models.Model):
+    """The recording that a meeting is made from. How much of it has arrived is the size of its file."""
+
+    meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, primary_key=True, related_name="upload")
+    name = models.CharField(max_length=MAX_FILE_NAME)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the whole file.")
+    modified = models.PositiveBigIntegerField(default=0, help_text="Milliseconds since 1970, as the browser says.")
+    state = models.CharField(max_length=16, choices=UploadState.choices, default=UploadState.RECEIVING)
+    seconds = models.FloatField(null=True, blank=True, help_text="Length of the sound; empty: not known yet.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
+    failure = models.CharField(max_length=16, choices=UploadFailure.choices, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DiscardedResults(models.Model):
+    """Transcript files of a meeting that was deleted: a worker deletes them too, when their storage answers."""
+
+    meeting_id = models.CharField(primary_key=True, max_length=32)
+
+    class Meta:
+        verbose_name_plural = "discarded results"
+
+    def __str__(self) -> str:
+        return self.meeting_id
 
 
 class Speaker(models.Model):

@@ -19,7 +19,7 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from inference.audio import SAMPLE_RATE
+from inference.audio import SAMPLE_RATE, float_to_pcm16
 from meetings.frames import FRAME_MS, HEADER
 
 FRAME_S = FRAME_MS / 1000
@@ -72,14 +72,10 @@ def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[Frame]:
     for block in blocks:
         rest = np.concatenate([rest, block])
         while len(rest) >= FRAME_SAMPLES:
-            yield Frame(number, _pcm16(rest[:FRAME_SAMPLES]))
+            yield Frame(number, float_to_pcm16(rest[:FRAME_SAMPLES]))
             rest, number = rest[FRAME_SAMPLES:], number + 1
     if len(rest):
-        yield Frame(number, _pcm16(rest))
-
-
-def _pcm16(samples: np.ndarray) -> bytes:
-    return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes()
+        yield Frame(number, float_to_pcm16(rest))
 
 
 def jittered_pause(attempt: int) -> float:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
+from inference.diarization.tracker import BACKLOG, BEHIND
 from inference.doubt import LanguageDoubt
 from inference.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
@@ -70,13 +71,15 @@ class Findings:
 class MeetingStream:
     """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
 
-    def __init__(self, meeting: Meeting, memory: Memory) -> None:
+    def __init__(self, meeting: Meeting, memory: Memory, *, is_upload: bool = False) -> None:
         self.meeting_id: str = meeting.pk
+        self.is_upload = is_upload
+        """Whether it is made from a recording: it has no host, who could be late or away."""
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
         self.vocabulary = meeting.vocabulary_terms
-        self.voices = VoiceTrack(memory, meeting.expected_speakers)
+        self.voices = VoiceTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
         self.languages_read: frozenset[str] = frozenset()
         """Those that somebody reads now."""
         self.awaits_labels = True

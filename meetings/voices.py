@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.tracker import SpeakerTracker
+from inference.diarization.tracker import BEHIND, SpeakerTracker
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.voices import CELL, Listener
 from meetings.speakers import LabelledCaption
@@ -43,8 +44,10 @@ class VoiceTrack:
     them, so people keep their ids through a crash although no voice print is stored.
     """
 
-    def __init__(self, memory: Memory, expected: int | None) -> None:
+    def __init__(self, memory: Memory, expected: int | None, *, behind: int = BEHIND) -> None:
+        """`behind`: samples above which the tracker skips."""
         self._memory = memory
+        self._behind = behind
         self._hint = _hint(expected)
         self._queue: deque[np.ndarray | _Rest | SpeakerHint] = deque()
         self._tracker: SpeakerTracker | None = None
@@ -62,7 +65,9 @@ class VoiceTrack:
         """Takes float32 mono samples at SAMPLE_RATE, shape (n,); the first is at `start`. What was lost is silence."""
         if self._tracker is None:
             first = -(-start // CELL) * CELL
-            self._tracker = SpeakerTracker(self._hint, start=first, first_number=self._memory.speakers)
+            self._tracker = SpeakerTracker(
+                self._hint, start=first, first_number=self._memory.speakers, behind=self._behind
+            )
             self._place = first
         if start > self._place:
             self._queue.append(np.zeros(start - self._place, np.float32))
@@ -79,6 +84,11 @@ class VoiceTrack:
     def expect(self, speakers: int | None) -> None:
         """As many people speak; None: find out."""
         self._queue.append(_hint(speakers))
+
+    def waiting_s(self) -> float:
+        """Seconds of sound that no window has reached yet."""
+        heard_s = self._tracker.waiting_s - self._tracker.received / SAMPLE_RATE if self._tracker else 0.0
+        return max(0.0, self._place / SAMPLE_RATE + heard_s)
 
     # -- the speakers' thread ----------------------------------------------------------------------------------------
 

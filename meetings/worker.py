@@ -26,15 +26,18 @@ from inference.engine import Engine
 from inference.residency.gate import ModelAsleep
 from inference.types import CaptionEvent, Progress
 from meetings import events, recordings, transcript
+from meetings.archiving import LOOK_S, Archiving
 from meetings.audiolog import AudioLog, Entry
 from meetings.bridging import Bridging
 from meetings.engines import Loaders
 from meetings.holdings import Holdings
+from meetings.ingesting import Ingesting
 from meetings.interpreting import Interpreting
 from meetings.labelling import Labelling
 from meetings.leases import RENEW_S
 from meetings.metrics import WorkerReport, file_report
 from meetings.models import State
+from meetings.precedence import Precedence, recorded, spoken
 from meetings.residency import residency_of
 from meetings.scribe import RETRY_S, Scribe
 from meetings.stack import ASR
@@ -55,6 +58,9 @@ AWAY_S = 0.25
 
 BRIDGED_S = 0.05
 """The same, where provisional captions are written meanwhile."""
+
+YIELD_S = 0.05
+"""How long recordings wait before it is asked again whether it is their turn."""
 
 WATCH_S = 1.0
 CATCHING_UP_S = 20.0
@@ -88,6 +94,7 @@ class Worker:
         self._loaders = loaders
         self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
         self._work = asyncio.Event()
+        self._precedence, self._voices_precedence = Precedence(), Precedence()
         self._fresh = asyncio.Event()
         """There are finals to translate."""
         self._idle = asyncio.Event()
@@ -106,6 +113,8 @@ class Worker:
         self._engine = await self._on_device(self._start_engine)
         self._labelling = Labelling(self._loaders.listener, self._pool, self._scribe)
         self._interpreting = Interpreting(self._loaders.translator, self._pool, self._scribe, self._broker)
+        self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
+        self._archiving = Archiving(self._name, self._broker)
         self._bridging = Bridging(self._loaders.bridge)
         self._summarising = Summarising(self._name, self._pool, self._scribe, self._bridging)
         log.info("worker_ready", models=self._pool.plan.sentence)
@@ -120,6 +129,8 @@ class Worker:
                 (self._translate, 0.0),
                 (self._summarise, WATCH_S),
                 (self._close, 0.0),
+                (self._ingest, 0.0),
+                (self._archiving.turn, LOOK_S),
                 (self._watch, WATCH_S),
             )
         ]
@@ -169,10 +180,12 @@ class Worker:
         for meeting_id, findings in found.items():
             if findings and self._holdings.holds(streams[meeting_id]):
                 await self._settle_or_drop(streams[meeting_id], findings)
-        if any(found.values()) or any(stream.has_work for stream in streams.values()):
+        if any(found.values()) or any(stream.has_work for stream in spoken(streams).values()):
             self._work.set()
-        else:
-            self._idle.set()
+            return
+        self._idle.set()
+        if any(stream.has_work for stream in streams.values()):  # recordings, whose turn it is not
+            asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
 
     def _turn(self, streams: dict[str, MeetingStream]) -> dict[str, Findings]:
         found = {meeting_id: Findings() for meeting_id in streams}
@@ -190,9 +203,18 @@ class Worker:
         try:
             with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S):
                 self._bridging.end()
-                return self._engine.step({key: stream.session for key, stream in streams.items()})
+                return self._step(streams)
         except ModelAsleep:
             return self._bridging.turn(streams)
+
+    def _step(self, streams: dict[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
+        """People first; recordings while nothing of theirs is to be decoded, and one utterance at a time."""
+        people = {key: stream.session for key, stream in spoken(streams).items()}
+        heard = self._engine.step(people)
+        waiting = {key: stream.session for key, stream in recorded(streams).items() if stream.session.backlog}
+        if heard or not waiting or not self._precedence.admits_recordings(streams):
+            return heard
+        return self._engine.step(waiting, live=False, limit=1 if people else None)
 
     async def _settle_or_drop(self, stream: MeetingStream, findings: Findings) -> None:
         """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""
@@ -299,7 +321,10 @@ class Worker:
     # -- speakers and languages --------------------------------------------------------------------------------------
 
     async def _label(self) -> None:
-        await self._labelling.turn(self._streams)
+        await self._labelling.turn(self._voices_precedence.admitted(self._streams))
+
+    async def _ingest(self) -> None:
+        await self._ingesting.turn(self._streams)
 
     async def _summarise(self) -> None:
         await self._summarising.turn(self._streams)
@@ -316,7 +341,7 @@ class Worker:
     async def _watch(self) -> None:
         worst = 0.0
         await self._interpreting.look(self._streams)
-        for stream in list(self._streams.values()):
+        for stream in spoken(self._streams).values():
             state = await self._audio.state(stream.meeting_id)
             behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
             worst = max(worst, behind_s)

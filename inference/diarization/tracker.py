@@ -58,9 +58,12 @@ class SpeakerTracker:
     the audio log still reaches, with numbers from `first_number` on, so that no id is given to a second person.
     """
 
-    def __init__(self, hint: SpeakerHint | None = None, *, start: int = 0, first_number: int = 0) -> None:
+    def __init__(
+        self, hint: SpeakerHint | None = None, *, start: int = 0, first_number: int = 0, behind: int = BEHIND
+    ) -> None:
         """`start`: the position of the first sample to be fed, a multiple of CELL; numbers below `first_number` are
-        taken. Raises ValueError for a `start` off the grid."""
+        taken. `behind`: as BEHIND; BACKLOG for sound that waits until it is listened to. Raises ValueError for a
+        `start` off the grid."""
         if start % CELL:
             raise ValueError(f"a tracker starts at a multiple of {CELL} samples, not at {start}")
         self.hint = hint or SpeakerHint()
@@ -69,6 +72,7 @@ class SpeakerTracker:
         self._history = VoiceHistory(LONGEST)
         self._buffer = AudioBuffer(start)
         self._start = start
+        self._behind = behind
         self._heard = start
         self._requested: int | None = None
         self._windows: deque[HeardWindow] = deque(maxlen=WINDOW // STEP)
@@ -112,7 +116,7 @@ class SpeakerTracker:
 
         `is_end`: nothing follows for now, so as long as samples are not labelled there is a window.
         """
-        end = self._heard + (WINDOW if self._buffer.end - self._heard > BEHIND else STEP)
+        end = self._heard + (WINDOW if self._buffer.end - self._heard > self._behind else STEP)
         if end > self._buffer.end and (not is_end or self._labelled >= self._buffer.end // CELL):
             return None
         self._requested = end

@@ -1,0 +1,125 @@
+"""A file that arrives in chunks: how much of it is there is the size of what is on disk, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import hmac
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from django.conf import settings
+
+MAX_CHUNK = 1 << 20
+"""Bytes; small enough that a slow link shows progress, and that a broken one repeats little."""
+
+RESERVE = 1 << 30
+"""Bytes of the disk that uploads leave to database and audio log."""
+
+
+class WrongOffset(Exception):
+    """The chunk does not begin where the file ends; `received` says where that is."""
+
+    def __init__(self, received: int) -> None:
+        super().__init__(f"{received} bytes are here; go on there.")
+        self.received = received
+
+
+class ChunkDamaged(Exception):
+    """The chunk is not what was sent; send it again."""
+
+
+class ChunkTooLarge(Exception):
+    """The chunk is longer than MAX_CHUNK, or than what is left of the file."""
+
+
+class Occupied(Exception):
+    """Another request is writing to the file."""
+
+
+class DiskFull(Exception):
+    """There is no room for the file."""
+
+
+def folder() -> Path:
+    """Of all uploads; made when it is not there."""
+    place = Path(settings.ENVIRONMENT.data) / "uploads"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def path(meeting_id: str) -> Path:
+    """Where a meeting's recording lies until it is captioned."""
+    return folder() / meeting_id
+
+
+def require_room(size: int) -> None:
+    """Raises DiskFull unless `size` bytes more leave RESERVE free."""
+    if shutil.disk_usage(folder()).free - size < RESERVE:
+        raise DiskFull
+
+
+def create(meeting_id: str) -> None:
+    """An empty file, of which nothing has arrived."""
+    path(meeting_id).touch(mode=0o600)
+
+
+def received(meeting_id: str) -> int:
+    """Bytes that are here."""
+    file = path(meeting_id)
+    return file.stat().st_size if file.exists() else 0
+
+
+def append(meeting_id: str, chunk: bytes, *, offset: int, size: int, checksum: str = "") -> int:
+    """Writes a chunk where the file ends; returns the bytes that are here then, on disk for good once it is whole.
+
+    Args:
+        size: Bytes of the whole file.
+        checksum: Base64 of the chunk's SHA-256; empty: not told.
+
+    Raises:
+        WrongOffset, ChunkDamaged, ChunkTooLarge, Occupied, DiskFull: nothing was written.
+        FileNotFoundError: the file was never begun, or is deleted.
+    """
+    if len(chunk) > min(MAX_CHUNK, size - offset):
+        raise ChunkTooLarge
+    if checksum and not hmac.compare_digest(checksum, base64.b64encode(hashlib.sha256(chunk).digest()).decode()):
+        raise ChunkDamaged
+    with _alone(meeting_id) as file:
+        end = file.seek(0, os.SEEK_END)
+        if end != offset:
+            raise WrongOffset(end)
+        _write(file, chunk, end)
+        if end + len(chunk) == size:
+            os.fsync(file.fileno())
+    return end + len(chunk)
+
+
+def delete(meeting_id: str) -> None:
+    path(meeting_id).unlink(missing_ok=True)
+
+
+def _write(file: FileIO, chunk: bytes, end: int) -> None:
+    """All of it, or nothing: half a chunk on a full disk is taken back."""
+    try:
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        file.truncate(end)
+        raise DiskFull from error
+
+
+@contextmanager
+def _alone(meeting_id: str) -> Iterator[FileIO]:
+    with path(meeting_id).open("r+b", buffering=0) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Occupied from error
+        yield file
