@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
@@ -145,8 +146,11 @@ def _query(meeting: Meeting, role: Role) -> str:
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
+    """Behind a proxy that ends TLS the request itself is plain; a token must not go out so, not even once."""
     path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
-    return request.build_absolute_uri(f"{path}?{_query(meeting, role)}")
+    link = f"{path}?{_query(meeting, role)}"
+    public = f"https://{request.get_host()}"
+    return public + link if public in settings.ENVIRONMENT.trusted_origins else request.build_absolute_uri(link)
 
 
 def _transcript_links(meeting: Meeting, role: Role) -> list[tuple[str, str]]:

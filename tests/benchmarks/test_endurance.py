@@ -18,7 +18,7 @@ from tests.live import REPOSITORY, running_parlance
 pytestmark = pytest.mark.xdist_group("processes")
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
-OF_THE_WORKER = ("parlance:report:", "parlance:workers")
+OF_THE_WORKERS = ("parlance:report:", "parlance:workers", "parlance:{results}:lease")
 
 
 def test_a_session_rests_ends_and_leaves_nothing_in_the_broker() -> None:
@@ -27,7 +27,7 @@ def test_a_session_rests_ends_and_leaves_nothing_in_the_broker() -> None:
         meeting = LongMeeting(parlance, [CLIP], hours=40 / 3600, rest_every_h=20 / 3600)
         asyncio.run(meeting.hold())
         held = meeting.monitor.keys()
-        left = [key for key in held if not key.startswith(OF_THE_WORKER)]
+        left = [key for key in held if not key.startswith(OF_THE_WORKERS)]
     # Once as fast as it goes; then a rest with the clip at real time, and that is long enough.
     assert meeting.outcome["audio_hours"] == round(2 * (seconds + GAP_S) / 3600, 3)
     assert meeting.outcome["captions"] > 4

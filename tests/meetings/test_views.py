@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -151,6 +153,15 @@ class TestHostPage:
         page = unescape(host.get(f"/host/{meeting.pk}/").content.decode())
         links = set(re.findall(r'(?:value|href)="(http://[^"]+)"', page))
         assert links == {f"http://testserver{address(meeting, 'join')}"}
+
+    def test_links_are_safe_where_a_proxy_makes_them_so(
+        self, host: Client, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        public = replace(settings.ENVIRONMENT, trusted_origins=["https://testserver"])
+        monkeypatch.setattr(settings, "ENVIRONMENT", public)
+        page = unescape(host.get(f"/host/{meeting.pk}/").content.decode())
+        links = set(re.findall(r'(?:value|href)="(https?://[^"]+)"', page))
+        assert links == {f"https://testserver{address(meeting, 'join')}"}
 
     def test_says_that_loopback_does_not_reach_others(self, host: Client, meeting: Meeting) -> None:
         near = host.get(f"/host/{meeting.pk}/", headers={"host": "127.0.0.1:8000"}).content.decode()
