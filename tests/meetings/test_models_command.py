@@ -61,3 +61,29 @@ def test_an_unknown_name_is_bad_input(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match="No model is called 'whisper-huge'") as failure:
         models_command("fetch", "whisper-huge")
     assert failure.value.returncode == 2
+
+
+def test_a_snapshot_is_written_and_loaded(models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "segmentation-campplus"
+    folder.mkdir()
+    for name in ("segmentation.bin", "embedding.pt"):
+        (folder / name).symlink_to(models / folder.name / name)
+    with override_settings(ENVIRONMENT=SimpleNamespace(models=tmp_path, profile="starter")):
+        first = models_command("load", folder.name).splitlines()
+        assert [line.partition(",")[0] for line in first[::2]] == ["segmentation: mapped", "embedding: mapped"]
+        assert all(line.startswith("  not by snapshot: there is no snapshot in ") for line in first[1::2])
+        written = models_command("snapshot", folder.name)
+        assert [Path(line.split()[-1]).name for line in written.splitlines()] == [
+            "segmentation-cpu-float32",
+            "embedding-cpu-float32",
+        ]
+        again = models_command("load", folder.name, "--strategy", "snapshot").splitlines()
+        assert [line.partition(",")[0] for line in again] == ["segmentation: snapshot", "embedding: snapshot"]
+        (folder / "snapshots" / "embedding-cpu-float32" / "model.safetensors").unlink()
+        with pytest.raises(CommandError, match=r"model\.safetensors cannot be read"):
+            models_command("load", folder.name, "--strategy", "snapshot")
+
+
+def test_a_model_in_one_piece_is_bad_input(empty_machine: Path) -> None:
+    with pytest.raises(CommandError, match=r"model\.gguf is missing"):
+        models_command("load", "qwen2.5-coder-0.5b")

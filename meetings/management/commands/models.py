@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -10,21 +11,30 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import CommandError
 from tqdm import tqdm
 
 from inference.catalog import MODELS, Model, fetched_models, find_model
 from inference.fetching import ensure_model, fetch_model
 from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
+from inference.loading.component import Component, Form, NotMappable
+from inference.loading.manifest import SnapshotUnusable
+from inference.loading.snapshot import SnapshotDiffers, write_snapshot
+from inference.loading.strategy import STRATEGIES, Strategy, load
 from inference.summarization.chat import gguf_of
 from inference.summarization.unpacking import is_unpacked, unpacked
 from inference.translation.m2m100 import import_transformers
-from meetings.cli import ParlanceCommand
+from meetings.cli import BAD_INPUT, ParlanceCommand
 
 MEBIBYTE = 1 << 20
+KIBIBYTES = 1024
+"""In a MiB."""
+FORM = Form()
+"""float32: speakers' networks wherever they run, and Whisper on a CPU."""
 
 
 class Command(ParlanceCommand):
-    help = "Lists, fetches and verifies the models."
+    help = "Lists, fetches, verifies and loads the models, and writes snapshots of them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -34,6 +44,11 @@ class Command(ParlanceCommand):
         fetch.add_argument("--force", action="store_true", help="download again what is here and whole")
         verify = actions.add_parser("verify", help="read every byte and compare it with the published sha256")
         verify.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
+        snapshot = actions.add_parser("snapshot", help="write networks as they will lie in memory, and compare")
+        snapshot.add_argument("names", nargs="+", metavar="NAME")
+        load = actions.add_parser("load", help="load networks once; print how, how long, and the memory it took")
+        load.add_argument("names", nargs="+", metavar="NAME")
+        load.add_argument("--strategy", choices=STRATEGIES, help="this way alone; default: the first that works")
 
     def handle(self, *_: Any, action: str, **options: Any) -> None:
         models: Path = settings.ENVIRONMENT.models
@@ -42,9 +57,12 @@ class Command(ParlanceCommand):
         elif action == "fetch":
             for model in _chosen(options["names"]):
                 self._fetch(model, models, force=options["force"])
-        else:
+        elif action == "verify":
             for model in _chosen(options["names"]):
                 self._verify(model, models)
+        else:
+            for model in _chosen(options["names"]):
+                self._components(model, models, action, options.get("strategy"))
 
     def _list(self, models: Path) -> None:
         for model in MODELS:
@@ -78,6 +96,31 @@ class Command(ParlanceCommand):
         self.stdout.write(
             f"{model.name}: {'every byte as published' if pinned else 'all files present; no published digests known'}"
         )
+
+    def _components(self, model: Model, models: Path, action: str, strategy: Strategy | None) -> None:
+        """Raises CommandError for a model that has none, and for a way that cannot be gone."""
+        # Torch takes a second to import; the other actions do without.
+        from inference.components import NoComponents, model_components
+
+        try:
+            for component in model_components(model, check_sizes(model, models)):
+                if action == "snapshot":
+                    self.stdout.write(f"{model.name}: {write_snapshot(component, FORM)}")
+                else:
+                    self._load(component, strategy)
+        except NoComponents as error:
+            raise CommandError(str(error), returncode=BAD_INPUT) from error
+        except (SnapshotUnusable, NotMappable, SnapshotDiffers) as error:
+            raise CommandError(f"{model.name}: {error}.") from error
+
+    def _load(self, component: Component, strategy: Strategy | None) -> None:
+        loaded = load(component, FORM, [strategy] if strategy else STRATEGIES)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES
+        self.stdout.write(
+            f"{component.name}: {loaded.strategy}, {loaded.seconds:.2f} s, {peak:.0f} MiB at most in this process"
+        )
+        for refusal in loaded.refusals:
+            self.stdout.write(f"  not by {refusal.strategy}: {refusal.reason}")
 
 
 def _chosen(names: list[str]) -> list[Model]:
