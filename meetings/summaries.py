@@ -20,6 +20,12 @@ SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 30, 24 * 3600
 NOT_NOW_S = 300
 """How long the host's "not now" holds."""
 
+LONGEST_PUT_OFF_S = 600
+"""Between two attempts at a summary that fail."""
+
+GIVE_UP_S = 900
+"""How long a meeting that is over waits for a summary that cannot be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -65,17 +71,32 @@ def set_interval(meeting_id: str, seconds: int | None) -> None:
 
 
 def due(meeting_ids: Collection[str]) -> list[Due]:
-    """Those of the meetings that want a summary now and have something new to sum up."""
+    """Those of the meetings that want a summary now, have something new to sum up, and are not put off."""
     now = timezone.now()
-    meetings = Meeting.objects.filter(pk__in=meeting_ids).annotate(
-        summed_up_s=Max("summaries__to_s"), summed_up_at=Max("summaries__created_at")
-    )
-    found = [
-        Due(meeting.pk, meeting.summary_asked_at is not None, meeting.summed_up_s or 0.0)
-        for meeting in meetings
-        if meeting.summary_asked_at is not None or _interval_is_over(meeting, meeting.summed_up_at, now)
-    ]
-    return [one for one in found if new_captions(one.meeting_id, one.from_s)]
+    return _found([one for one in _wanting(meeting_ids, now) if not _is_put_off(one, now)])
+
+
+def wanted_after_end(meeting_id: str) -> bool:
+    """Whether a meeting that is over waits for a summary, one that is put off included; not for ever."""
+    now = timezone.now()
+    patient = [one for one in _wanting([meeting_id], now) if _waited_s(one, now) < GIVE_UP_S]
+    return bool(_found(patient))
+
+
+def put_off(meeting_ids: Collection[str], *, least_s: float) -> None:
+    """To be said before an attempt: a worker that dies of it is not followed at once by the next.
+
+    For as long as the summary has been wanted already, so that attempts become rarer; the host's asking ends it.
+    """
+    now = timezone.now()
+    for meeting in _wanting(meeting_ids, now):
+        pause_s = max(least_s, min(_waited_s(meeting, now), LONGEST_PUT_OFF_S))
+        Meeting.objects.filter(pk=meeting.pk).update(summary_not_before=now + timedelta(seconds=pause_s))
+
+
+def put_off_no_more(meeting_ids: Collection[str]) -> None:
+    """After an attempt that ended well, or was broken off for another reason than the summary."""
+    Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None)
 
 
 def next_due(meeting: Meeting) -> datetime | None:
@@ -135,15 +156,46 @@ def store_translation(lease: Lease, summary_id: int, language: str, text: str, i
     return meeting.last_seq
 
 
-def _interval_is_over(meeting: Meeting, last: datetime | None, now: datetime) -> bool:
+def _wanting(meeting_ids: Collection[str], now: datetime) -> list[Meeting]:
+    """Annotated with the end (`summed_up_s`) and the time (`summed_up_at`) of their last summaries."""
+    meetings = Meeting.objects.filter(pk__in=meeting_ids).annotate(
+        summed_up_s=Max("summaries__to_s"), summed_up_at=Max("summaries__created_at")
+    )
+    return [one for one in meetings if one.summary_asked_at is not None or _interval_is_over(one, now)]
+
+
+def _found(meetings: Collection[Any]) -> list[Due]:
+    """Those that have something new to sum up."""
+    found = [Due(one.pk, one.summary_asked_at is not None, one.summed_up_s or 0.0) for one in meetings]
+    return [one for one in found if new_captions(one.meeting_id, one.from_s)]
+
+
+def _is_put_off(meeting: Meeting, now: datetime) -> bool:
+    return meeting.summary_not_before is not None and meeting.summary_not_before > now
+
+
+def _waited_s(meeting: Any, now: datetime) -> float:
+    """Seconds since a summary was asked for, or the interval or the meeting was over; the latest of them."""
+    over = _interval_end(meeting, meeting.summed_up_at)
+    moments = [meeting.summary_asked_at, meeting.ended_at, over]
+    return max(
+        0.0, min(((now - moment).total_seconds() for moment in moments if moment and moment <= now), default=0.0)
+    )
+
+
+def _interval_is_over(meeting: Any, now: datetime) -> bool:
     """The end of a meeting ends its interval too."""
-    at = _next_due(meeting, last)
+    at = _interval_end(meeting, meeting.summed_up_at)
     return at is not None and (meeting.state == State.ENDED or (at <= now and meeting.state == State.LIVE))
 
 
 def _next_due(meeting: Meeting, last: datetime | None) -> datetime | None:
+    at = _interval_end(meeting, last)
+    return max(at, meeting.summary_not_before) if at and meeting.summary_not_before else at
+
+
+def _interval_end(meeting: Meeting, last: datetime | None) -> datetime | None:
     began = last or meeting.started_at
     if meeting.summary_every_s is None or began is None:
         return None
-    at = began + timedelta(seconds=meeting.summary_every_s)
-    return max(at, meeting.summary_not_before) if meeting.summary_not_before else at
+    return began + timedelta(seconds=meeting.summary_every_s)

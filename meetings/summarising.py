@@ -7,10 +7,12 @@ before, with the seconds that earlier pauses took. Several meetings that are due
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -59,6 +61,9 @@ RETRY_S = 30.0
 PATIENCE = 3
 """Failures after which a meeting that is over is closed without its summary."""
 
+HANGS_S = 60.0
+"""Beyond its time: a summariser that does not come back from one step is ended, and its process with it."""
+
 FIRST_EXPECTED_S = 20.0
 """What people are told before anything is measured."""
 
@@ -71,6 +76,9 @@ PUT_OFF = (SwapFailed, ModelInUse, SwapCancelled, SwapUnderWay, WritingFailed)
 """Captions go on; the summary stays due. CaptionsLost is not among them: a new process has a better chance."""
 
 due = database_sync_to_async(summaries.due, thread_sensitive=False)
+wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
+put_off = database_sync_to_async(summaries.put_off, thread_sensitive=False)
+put_off_no_more = database_sync_to_async(summaries.put_off_no_more, thread_sensitive=False)
 file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 
 
@@ -91,7 +99,7 @@ class Summarising:
     async def is_wanted(self, stream: MeetingStream) -> bool:
         """Whether a meeting that is over waits for its last summary."""
         if self._has_summarizer and self._failures < PATIENCE and not self._stopping.is_set():
-            return bool(await due([stream.meeting_id]))
+            return await wanted_after_end(stream.meeting_id)
         return False
 
     def stop(self) -> None:
@@ -106,6 +114,7 @@ class Summarising:
         wanted = await due(list(streams))
         if not wanted:
             return
+        log.info("summary_due", meetings=len(wanted))
         held = dict(streams)
         await self._prepare()
         await self._wait_for_pause(held)
@@ -150,12 +159,16 @@ class Summarising:
     # -- the models --------------------------------------------------------------------------------------------------
 
     async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
+        meeting_ids = [one.meeting_id for one in wanted]
+        await put_off(meeting_ids, least_s=RETRY_S)
         try:
             await self._swap(self._pool.swap_to_summarization)
             for one in wanted:
                 await self._write(one, streams[one.meeting_id])
             self._failures = 0
+            await put_off_no_more(meeting_ids)
         except SummaryCancelled:
+            await put_off_no_more(meeting_ids)
             log.info("summary_cancelled")
         except PUT_OFF as error:
             self._failures += 1
@@ -187,7 +200,7 @@ class Summarising:
         log.info("summary_written", meeting=one.meeting_id, seconds=round(time.perf_counter() - started, 2))
 
     def _summarize(self, request: SummaryRequest) -> Summary:
-        with self._pool.use(SUMMARY) as model:
+        with self._pool.use(SUMMARY) as model, _watchdog(WITHIN_S + HANGS_S):
             summarizer: Summarizer = model
             try:
                 return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._stopping.is_set)
@@ -198,6 +211,24 @@ class Summarising:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+@contextmanager
+def _watchdog(limit_s: float) -> Iterator[None]:
+    """Ends the process unless the block ends in time: a thread that hangs cannot be stopped otherwise."""
+    timer = threading.Timer(limit_s, end_process)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def end_process() -> None:
+    """At once, as a kill would: the supervisor starts a new worker, which goes on with the captions."""
+    log.critical("summariser_hangs", worker_ends=True)
+    os._exit(1)
 
 
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -229,6 +230,33 @@ async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
     assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is not None, "still wanted"
+
+
+class HangingSummarizer(ScriptedSummarizer):
+    """Does not look at its time; `may_end` ends the test."""
+
+    def summarize(self, *arguments: Any, **options: Any) -> Any:
+        self.begun.set()
+        self.may_end.wait()
+        raise RuntimeError("ended by the test")
+
+
+async def test_a_summariser_that_hangs_ends_the_worker_and_is_put_off(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, ended = HangingSummarizer(), threading.Event()
+    hanging.may_end.clear()
+    monkeypatch.setattr(summarising, "RETRY_S", 60.0)
+    monkeypatch.setattr(summarising, "WITHIN_S", 0.1)
+    monkeypatch.setattr(summarising, "HANGS_S", 0.1)
+    monkeypatch.setattr(summarising, "end_process", ended.set)
+    await speak(broker, meeting, pcm)
+    async with working(broker, lambda: hanging):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        assert await asyncio.to_thread(ended.wait, 20)
+        assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
+        hanging.may_end.set()
 
 
 async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
