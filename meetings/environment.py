@@ -20,6 +20,7 @@ from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
 Bridge = Literal["auto", "on", "off"]
+ResultsOf = Literal["uploads", "all", "none"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -27,6 +28,8 @@ UNIX_SOCKET_MAX_BYTES = 100
 """Linux allows 107, macOS 103."""
 STARTER_TRANSLATION = "starter"
 """The name of the starter translation models: they come with the installation, and not from the catalogue."""
+LOCAL_RESULTS = "local"
+S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -52,6 +55,12 @@ class Environment:
     """Bytes that models may take of the device's memory; None: most of what is free."""
     bridge: Bridge
     """Whether a small model on the CPU writes provisional captions while a summary is written."""
+    results: str
+    """Where transcript files are stored: LOCAL_RESULTS, or `s3://bucket/prefix`."""
+    results_of: ResultsOf
+    """Which meetings' transcripts are stored as files when they are ready."""
+    upload_limit: int
+    """Bytes of the largest recording that may be uploaded."""
     optimizations: Wishes
     """What was set of `inference.optimization.flags`, by name."""
     broker_url: str
@@ -92,6 +101,9 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
+        results=_results(env.get("PARLANCE_RESULTS") or LOCAL_RESULTS),
+        results_of=cast(ResultsOf, _one_of(env, "PARLANCE_RESULTS_OF", get_args(ResultsOf))),
+        upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,
         optimizations=_optimizations(env),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
@@ -137,6 +149,12 @@ def _gigabytes(name: str, value: str) -> int | None:
     if not 0 < gigabytes < 1e6:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of gigabytes, such as 16.")
     return int(gigabytes * 1e9)
+
+
+def _results(value: str) -> str:
+    if value != LOCAL_RESULTS and not S3_PATTERN.fullmatch(value):
+        raise ImproperlyConfigured(f"PARLANCE_RESULTS is {value!r}; use {LOCAL_RESULTS} or s3://bucket/prefix.")
+    return value
 
 
 def _optimizations(env: dict[str, str]) -> Wishes:
