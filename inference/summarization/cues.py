@@ -48,7 +48,10 @@ _TASKS_PT = (
     r"entregar|apresentar|documentar|investigar|descobrir|pesquisar|falar com|perguntar|comprar|encomendar|contratar|"
     r"convidar|criar|montar|construir|lembrar|publicar|imprimir|planejar|planear|conversar com|fazer (?:um|uma|o|a))\b"
 )
-_DATE_EN = r"\bby (?:monday|tuesday|wednesday|thursday|friday|tomorrow|tonight|next week|the end of|the next meeting)\b"
+_DATE_EN = (
+    r"(?:'ll|\b(?:will|have|has|needs?|should|must|be|get))\b.*"
+    r"\bby (?:monday|tuesday|wednesday|thursday|friday|tomorrow|tonight|next week|the end of|the next meeting)\b"
+)
 _DATE_PT = r"\baté (?:segunda|terça|quarta|quinta|sexta|amanhã|o fim|ao fim|o final|a próxima|à próxima)\b"
 
 _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
@@ -67,7 +70,7 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             r"settle (?:on|for)|keep(?! (?:\w+ )?in mind| \w+ing)|drop|skip|postpone|choose|adopt)\b",
             r"\b(?:let's|let us|we'll|we will) (?:just )?use\b",
             r"\bwe(?:'re| are) (?:definitely |simply )?(?:(?:not )?(?:going|gonna) (?:to )?(?:go (?:with|for)|use|drop|"
-            r"keep|skip|adopt|choose)|going (?:with|for)|sticking (?:with|to)|keeping|having an?)\b",
+            r"keep|skip|adopt|choose)|going (?:with|for)|sticking (?:with|to)|keeping (?:the|our|it)|having an?)\b",
             r"\bwe (?:stick (?:with|to)|should just go (?:with|for))\b|\bshould be (?:kept|dropped)\b",
             r"\bwe(?:'re| are) (?:going to|gonna) be (?:selling|using|making|building|offering|launching|targeting)\b",
         ),
@@ -87,7 +90,8 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             rf"\byou(?:'ll|'re (?:going to|gonna)) (?:work (?:on|together)|{_TASKS_EN})",
             r"\b(?:have|has|need|needs) to \w+.*\b(?:for|by|before|until) the next meeting\b",
             r"\baction (?:item|point)s?\b",
-            r"\b(?:is|are|will be) (?:responsible for|in charge of)\b",
+            r"\b(?:I am|I'm|you are|you're|will be) (?:responsible for|in charge of)\b",
+            rf"\b{_NAME} (?:is|are) (?:responsible for|in charge of)\b",
             r"\byour (?:task|job|action) (?:is|will be)\b",
             _DATE_EN,
         ),
@@ -124,14 +128,15 @@ _TAGGED = re.compile(r"(?<!right)(?<!yeah)(?<!okay)(?<!certo)(?<!né)\?\W*$", re
 _UNSETTLED = _any(
     r"\b(?:if|maybe|perhaps|should we|shall we|might|could|would|haven't|have not|not yet|didn't|did not|"
     r"don't|whether|need to (?:decide|agree|settle)|which (?:one )?we|what we|where we)\b",
-    r"\b(?:lunch|coffee|break|since we)\b",
+    r"\bfor (?:an? )?(?:\w+ )?(?:lunch|coffee|break)\b|\bsince we\b",
     r"\b(?:se|talvez|será que|poderíamos|poderia|ainda não|não)\b(?=.*\b(?:decid|combin|acord|aprov))",
 )
 """A decision that is still a thought."""
 _IDLE = _any(
     r"\b(?:I'll|I will|let me|I'm gonna|I'm going to) (?:just )?(?:talk|present|show|start|begin|go|ask) (?:you )?"
     r"(?:now|first|briefly|quickly)\b",
-    r"\b(?:I'll|I will|I'm gonna|I'm going to) present\b|\bwhat I'm\b|\bdunno\b|^(?:does|did|is)\b|\bthen we will\b",
+    r"\b(?:I'll|I will|I'm gonna|I'm going to) present\b|\bwhat I'm\b|\bdunno\b",
+    r"^(?:does|did)\b|\bthen we will\b|\bremind you\b",
     r"\b(?:last week|yesterday|ontem|semana passada|don't know|not sure|no idea|não sei)\b",
 )
 _OPEN = {
