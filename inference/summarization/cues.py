@@ -46,7 +46,8 @@ _TASKS_PT = (
     r"(?:enviar|mandar|escrever|verificar|preparar|ligar|telefonar|redigir|corrigir|testar|terminar|acabar|atualizar|"
     r"partilhar|compartilhar|organizar|agendar|marcar|reservar|contactar|contatar|revisar|rever|recolher|trazer|"
     r"entregar|apresentar|documentar|investigar|descobrir|pesquisar|falar com|perguntar|comprar|encomendar|contratar|"
-    r"convidar|criar|montar|construir|lembrar|publicar|imprimir|planejar|planear|conversar com|fazer (?:um|uma|o|a))\b"
+    r"convidar|criar|montar|construir|lembrar|publicar|imprimir|planejar|planear|conversar com|fazer (?:um|uma|o|a|as|pesquisa|"
+    r"anotações|avaliação)|colocar|colocá-l[oa]s?|pôr|tomar (?:as )?notas|anotar|projetar)\b"
 )
 _DATE_EN = (
     r"(?:'ll|\b(?:will|have|has|needs?|should|must|be|get))\b.*"
@@ -106,7 +107,8 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             r"rejeitad|fechad|definid)[oa]s?\b",
             r"\ba (?:nossa )?decisão (?:final )?(?:é|foi)\b",
             r"\b(?:vamos|podemos) (?:ficar com|manter|adotar|optar|escolher|adiar|cancelar|seguir com)\b",
-            r"\bnão vamos (?:usar|incluir|ter|fazer|oferecer)\b|\bvamos (?:esquecer|descartar|deixar de fora)\b",
+            r"\bnão vamos (?:usar|incluir|ter|fazer|oferecer)\b|\bvamos (?:apenas |só )?(?:esquecer|descartar|"
+            r"deixar de fora|vender|lançar)\b|^então (?:nós )?esquecemos\b|\bdefinitivamente vamos\b",
             r"\bvamos usar\b|\bficamos com\b|\bdeve(?:ria)? ser mantid[oa]\b",
         ),
         Kind.ACTION: _any(
@@ -118,7 +120,11 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             r"\b(?:gostaria|queria|quero|preciso) que (?:você|vocês|tu|[oa]s? \w+|(?-i:[A-Z]\w+)) \w+",
             r"\beu (?:me encarrego|cuido|trato|fico encarregad[oa]) d[eao]s?\b",
             r"\b(?:você|vocês|ele|ela|(?-i:[A-Z]\w+)) (?:vai|vão|ficará?|fica) "
-            r"(?:trabalhar|trabalhando|a trabalhar) (?:n[oa]s?|em|com)\b",
+            r"(?:estar )?(?:trabalhar|trabalhando|a trabalhar) (?:n[oa]s?|em|com|juntos)\b",
+            r"\b(?:você|ele|ela|(?-i:[A-Z]\w+)) estará (?:só |apenas )?(?:trabalhando|pensando|olhando|preparando)\b",
+            r"\bsugiro que (?:[oa]s? )?(?-i:[A-Z]\w+)",
+            rf"\b(?:você|vocês) (?:provavelmente )?(?:deve|devem) (?:provavelmente )?(?:trabalhar|{_TASKS_PT})",
+            r"\b(?:temos|teremos|tem|têm|precisa\w*) (?:que |de ).*\b(?:para|até) a próxima reunião\b",
             _DATE_PT,
         ),
     },
@@ -141,7 +147,7 @@ _IDLE = _any(
 )
 _OPEN = {
     "en": _any(r"^(?:what|when|where|who|how|which|should|shall|could|can|do|does|will|would|is|are)\b.*\?\W*$"),
-    "pt": _any(r"^(?:o que|que|quando|onde|quem|como|qual|quais|quanto|devemos|podemos|vamos|será)\b.*\?\W*$"),
+    "pt": _any(r"\?\W*$"),
 }
 _OURS = {
     "en": _any(r"\b(?:we|our|us|should|shall|will|who|going to|gonna|has to|have to|must)\b"),
