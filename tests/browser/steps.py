@@ -20,10 +20,13 @@ def wait_until_captured(host: Page, seconds: float) -> None:
     )
 
 
-def create_meeting(host: Page, parlance: RunningParlance) -> str:
+def create_meeting(host: Page, parlance: RunningParlance, *, keep_recording: bool = False) -> str:
     """Signs in, makes a meeting, and returns the viewers' link."""
     host.goto(parlance.sign_in_link)
     host.get_by_label("Title").fill("Weekly planning")
+    if keep_recording:
+        host.get_by_text("More choices").click()
+        host.get_by_label("Keep the recording").check()
     host.get_by_role("button", name="Create meeting").click()
     expect(host.locator("[data-connection]")).to_have_text("Waiting for the host")
     return host.get_by_label("Link for readers").input_value()
