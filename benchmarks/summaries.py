@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.answers import KeptAnswers, RecitingChatModel
 from benchmarks.report import REPOSITORY
 from inference.fetching import ensure_model
 from inference.summarization.centrality import centralities, weigh
-from inference.summarization.chat import Answer, ChatModel, Speed
+from inference.summarization.chat import Answer, ChatModel
 from inference.summarization.lines import Sentence, sentences_of, tidy
-from inference.summarization.prompts import Chat, ask
+from inference.summarization.prompts import ask
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summarizer import ChatSummarizer, ExtractiveSummarizer
 from inference.summarization.summary import Kind, SpokenLine, Summary, SummaryRequest
@@ -23,7 +24,6 @@ from inference.summarization.words import FUNCTION_WORDS, words_of
 from inference.summarization.writing import checked
 
 AUDIO = REPOSITORY.parent / "shared" / "audio"
-RESULT = REPOSITORY / "benchmarks" / "results" / "summaries.json"
 MODEL = "qwen2.5-coder-0.5b"
 QUICK = 2
 WORDS_A_SECOND = 2.5
@@ -32,24 +32,36 @@ ROUGES = ("rouge1", "rouge2", "rougeL")
 WITHIN_S = 3_600.0
 
 
-def run(*, audio: Path = AUDIO, quick: bool = False, meetings: int | None = None) -> dict[str, Any]:
-    """Every meeting in one run, as a recording is summarised; `meetings` bounds their number.
+def run(*, audio: Path = AUDIO, quick: bool = False, pattern: str = "ami_*.json") -> dict[str, Any]:
+    """Every meeting in one run, as a recording is summarised, by the starter model and those it is compared with.
 
-    Decoding is greedy, so answers that stand in the last result are taken from there for the same prompt: scoring other
-    rules costs no hours. Delete that file to ask the model anew.
+    Answers are kept under `bench/summaries` of the data folder, by model and meeting: what is there is not asked for
+    again. Another folder there with a model in its folder `weights` is compared too.
     """
-    paths = sorted((audio / "summary").glob("*.json"))[: QUICK if quick else meetings]
-    writer = RememberingChatModel(_known_answers(), lambda: ChatModel(ensure_model_folder()))
+    paths = sorted((audio / "summary").glob(pattern))[: QUICK if quick else None]
+    meetings = [_Meeting.read(path) for path in paths]
+    results = {name: [_result(meeting, name, answers) for meeting in meetings] for name, answers in _models().items()}
     return {
-        "model": MODEL,
-        "meetings": (rows := [_meeting(path, writer) for path in paths]),
-        "mean": {name: _mean([row["rouge"][name] for row in rows]) for name in rows[0]["rouge"]},
-        "items": sum(row["items"] for row in rows),
-        "inventions": [invention for row in rows for invention in row["inventions"]],
-        "topics": {name: sum(row["topics"][name] for row in rows) for name in ("written", "quoted")},
-        "faults": dict(Counter(fault for row in rows for fault in row["faults"])),
-        "answers": {json.dumps(chat): list(answer) for chat, answer in writer.answers.items()},
+        "models": {name: _summed_up(rows) for name, rows in results.items()},
+        "baselines": {
+            name: _mean([row["rouge"][name] for row in results[MODEL]])
+            for name in ("without a model", "lead", "central sentences")
+        },
+        "meetings": results,
     }
+
+
+def _models() -> dict[str, KeptAnswers]:
+    from django.conf import settings
+
+    folder = settings.ENVIRONMENT.data / "bench" / "summaries"
+    compared = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    others = {name: _kept(folder / name) for name in compared if name != MODEL}
+    return {MODEL: KeptAnswers(folder / MODEL, lambda: ChatModel(ensure_model_folder())), **others}
+
+
+def _kept(folder: Path) -> KeptAnswers:
+    return KeptAnswers(folder, lambda: ChatModel(folder / "weights"))
 
 
 def ensure_model_folder() -> Path:
@@ -61,67 +73,65 @@ def ensure_model_folder() -> Path:
     return ensure_model(find_model(MODEL), settings.ENVIRONMENT.models)
 
 
-class RememberingChatModel:
-    """A chat model that is only loaded for prompts that it has not answered before."""
-
-    label = MODEL
-
-    def __init__(self, known: Mapping[Any, tuple[str, bool]], load: Callable[[], ChatModel]) -> None:
-        self._known = dict(known)
-        self._load = load
-        self._model: ChatModel | None = None
-        self.answers: dict[Any, tuple[str, bool]] = {}
-        """Of this run, by chat."""
-        self.speed: Speed | None = None
-
-    def count_tokens(self, chats: Sequence[Chat]) -> int:
-        """Loads the model."""
-        return self._loaded().count_tokens(chats)
-
-    def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: Callable[[], bool]) -> list[Answer]:
-        """As `ChatModel.answer`."""
-        keys = [_key(chat) for chat in chats]
-        if any(key not in self._known for key in keys):
-            answers = self._loaded().answer(chats, most_tokens=most_tokens, is_done=is_done)
-            self._known |= {key: (a.text, a.is_complete) for key, a in zip(keys, answers, strict=True)}
-        self.answers |= {key: self._known[key] for key in keys}
-        return [Answer(*self._known[key]) for key in keys]
-
-    def _loaded(self) -> ChatModel:
-        self._model = self._model or self._load()
-        return self._model
+def _summed_up(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One model's figures over all meetings."""
+    return {
+        "rouge": _mean([row["rouge"]["ours"] for row in rows]),
+        "items": sum(row["items"] for row in rows),
+        "inventions": [invention for row in rows for invention in row["inventions"]],
+        "topics": {name: sum(row["topics"][name] for row in rows) for name in ("written", "quoted")},
+        "faults": dict(Counter(fault for row in rows for fault in row["faults"])),
+        "cpu_s": round(sum(row["writing"]["cpu_s"] for row in rows), 1),
+        "wall_s": round(sum(row["writing"]["wall_s"] for row in rows), 1),
+    }
 
 
-def _meeting(path: Path, model: RememberingChatModel) -> dict[str, Any]:
-    lines, reference = _read(path)
-    request = SummaryRequest(lines, "en")
-    summarizer = ChatSummarizer(model)  # type: ignore[arg-type]
-    started = time.process_time()
-    ours = summarizer.summarize(request, within_s=WITHIN_S)
-    took = time.process_time() - started
-    quoted = ExtractiveSummarizer().summarize(request, within_s=WITHIN_S)
+@dataclass(frozen=True, slots=True)
+class _Meeting:
+    """One recording with its reference."""
+
+    name: str
+    request: SummaryRequest
+    reference: str
+    topics: tuple[Evidence, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> _Meeting:
+        lines, reference = _read(path)
+        chosen = select(sentences_of(lines), "en")
+        topics = tuple(found for found in chosen if found.kind is Kind.TOPIC)
+        return cls(path.stem, SummaryRequest(lines, "en"), reference, topics)
+
+
+def _result(meeting: _Meeting, name: str, answers: KeptAnswers) -> dict[str, Any]:
+    kept = answers.of(meeting.name, [ask(topic.sentences, "en") for topic in meeting.topics])
+    lines, model = meeting.request.lines, RecitingChatModel(name, kept)
+    ours = ChatSummarizer(model).summarize(meeting.request, within_s=WITHIN_S)  # type: ignore[arg-type]
+    quoted = ExtractiveSummarizer().summarize(meeting.request, within_s=WITHIN_S)
     length = len(ours.text.split())
     texts = {
         "ours": ours.text,
-        "ours without a model": quoted.text,
+        "without a model": quoted.text,
         "lead": _cut(" ".join(line.text for line in lines), length),
         "central sentences": _central(sentences_of(lines), length),
     }
-    checks = _checks(request, model)
+    checks = [
+        _faults(topic, Answer(text, done)) for topic, (_, text, done) in zip(meeting.topics, kept.answers, strict=True)
+    ]
     return {
-        "meeting": path.stem,
+        "meeting": meeting.name,
         "words": length,
-        "reference_words": len(reference.split()),
-        "cpu_s": round(took, 1),
-        "rouge": {name: _rouge(reference, text) for name, text in texts.items()},
+        "reference_words": len(meeting.reference.split()),
+        "rouge": {name: _rouge(meeting.reference, text) for name, text in texts.items()},
         "items": len(ours.items),
         "topics": {
-            "written": sum(any(fault == "supported" for fault in faults) for faults in checks),
-            "quoted": sum(all(fault != "supported" for fault in faults) for faults in checks),
+            "written": sum("supported" in faults for faults in checks),
+            "quoted": sum("supported" not in faults for faults in checks),
         },
         "faults": [fault for faults in checks for fault in faults],
         "inventions": inventions(ours, lines),
         "summary": [{"kind": i.kind, "text": i.text, "owner": i.owner, "segments": i.segments} for i in ours.items],
+        "writing": asdict(kept),
     }
 
 
@@ -141,15 +151,9 @@ def inventions(summary: Summary, lines: Sequence[SpokenLine]) -> list[str]:
     return found
 
 
-def _checks(request: SummaryRequest, model: RememberingChatModel) -> list[list[str]]:
-    """For every topic what became of the statements of its answer."""
-    topics = [topic for topic in select(sentences_of(request.lines), request.language) if topic.kind is Kind.TOPIC]
-    return [_faults(topic, model.answers[_key(ask(topic.sentences, request.language))]) for topic in topics]
-
-
-def _faults(topic: Evidence, answer: tuple[str, bool]) -> list[str]:
-    found = [check.fault or "supported" for check in checked(topic, Answer(*answer))]
-    return [str(fault) for fault in found] or ["no statement"]
+def _faults(topic: Evidence, answer: Answer) -> list[str]:
+    """What became of the statements of an answer."""
+    return [str(check.fault or "supported") for check in checked(topic, answer)] or ["no statement"]
 
 
 def _central(sentences: Sequence[Sentence], length: int) -> str:
@@ -199,14 +203,3 @@ def _mean(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def _cut(text: str, length: int) -> str:
     return " ".join(text.split()[:length])
-
-
-def _key(chat: Chat) -> Any:
-    return tuple((turn["role"], turn["content"]) for turn in chat)
-
-
-def _known_answers() -> dict[Any, tuple[str, bool]]:
-    if not RESULT.exists():
-        return {}
-    answers = json.loads(RESULT.read_text(encoding="utf-8"))["figures"]["answers"]
-    return {tuple(map(tuple, json.loads(chat))): (text, done) for chat, (text, done) in answers.items()}

@@ -46,7 +46,8 @@ _TASKS_PT = (
     r"(?:enviar|mandar|escrever|verificar|preparar|ligar|telefonar|redigir|corrigir|testar|terminar|acabar|atualizar|"
     r"partilhar|compartilhar|organizar|agendar|marcar|reservar|contactar|contatar|revisar|rever|recolher|trazer|"
     r"entregar|apresentar|documentar|investigar|descobrir|pesquisar|falar com|perguntar|comprar|encomendar|contratar|"
-    r"convidar|criar|montar|construir|lembrar|publicar|imprimir|planejar|planear|conversar com|fazer (?:um|uma|o|a|as|pesquisa|"
+    r"convidar|criar|montar|construir|lembrar|publicar|imprimir|planejar|planear|conversar com|"
+    r"fazer (?:um|uma|o|a|as|pesquisa|"
     r"anotações|avaliação)|colocar|colocá-l[oa]s?|pôr|tomar (?:as )?notas|anotar|projetar)\b"
 )
 _DATE_EN = (
@@ -147,7 +148,7 @@ _IDLE = _any(
 )
 _OPEN = {
     "en": _any(r"^(?:what|when|where|who|how|which|should|shall|could|can|do|does|will|would|is|are)\b.*\?\W*$"),
-    "pt": _any(r"\?\W*$"),
+    "pt": _any(r"(?<!certo)(?<!né)\?\W*$"),
 }
 _OURS = {
     "en": _any(r"\b(?:we|our|us|should|shall|will|who|going to|gonna|has to|have to|must)\b"),

@@ -54,6 +54,8 @@ EXAMPLE: Mapping[str, tuple[tuple[tuple[str, str], ...], str]] = {
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s+")
 _REFUSED = re.compile(r"https?:|www\.|[<>{}\[\]|`@#*_\\]")
 """What no spoken sentence holds."""
+_BROKEN_OFF = re.compile(r"\b(?:the|an?|their|our|your|his|its|of|by|and|or|but|uma?|por|ou)\W*$", re.IGNORECASE)
+"""The end of a sentence that was never finished."""
 _SELF = re.compile(r"\b(?:I|I['’]\w+|me|my|mine|myself|eu|meu|minha|meus|minhas)\b", re.IGNORECASE)
 _QUOTES = re.compile(r"^[\"“'«]+|[\"”'»]+$")
 _NEXT = re.compile(
@@ -104,6 +106,7 @@ def _is_fit(statement: str, names: Sequence[str]) -> bool:
     words = [word.lower() for word in words_of(statement)]
     if (
         _REFUSED.search(statement)
+        or _BROKEN_OFF.search(statement)
         or not LEAST_WORDS <= len(words) <= MOST_WORDS
         or len(set(words)) < LEAST_NEW * len(words)
     ):

@@ -1,4 +1,4 @@
-"""Whether captions support a line that was written about them: eleven rules, published in docs/summaries.md.
+"""Whether captions support a line that was written about them: twelve rules, published in docs/summaries.md.
 
 No rule understands the line. Together they let through only what says again, in the words of one caption a clause, what
 that caption says, no surer and no less negated than it was said. Rejecting a true line costs little: the caption itself
@@ -36,6 +36,7 @@ class Fault(StrEnum):
     SPEAKER = "said by someone else"
     NEGATION = "negated otherwise than it was said"
     OBLIGATION = "wanted, owed or possible where nobody said so"
+    TENSE = "told as done where nobody said so"
     CERTAINTY = "surer than it was said"
     REPORTED = "asserts what was only reported"
 
@@ -81,7 +82,8 @@ _NEGATIONS = {
 }
 _HEDGES = {
     "en": re.compile(
-        r"\?|\b(?:if|whether|maybe|perhaps|might|could|should|would|may|probably|unless|suppose|wonder|guess)\b",
+        r"\?|\b(?:if|whether|maybe|perhaps|might|could|should|would|may|probably|unless|suppose|wonder|guess)\b"
+        r"|\b(?:do|does|did|are|is) (?:they|we|you|he|she|people|users)\b",
         re.IGNORECASE,
     ),
     "pt": re.compile(
@@ -120,6 +122,7 @@ _MODALS = {
     "pt": _all("deve devem deveria deveriam pode podem precisa precisam"),
 }
 """What is wanted, owed or possible; a clause has none that its sentence lacks."""
+_PAST = re.compile(r"[a-z]{2,}ed", re.IGNORECASE)
 _COMMITMENT = {"en": _stems("en", "must going"), "pt": _stems("pt", "deve devem")}
 _JOINT = r"(?:and|but|while|because|so|which|who|or|e|mas|enquanto|porque|pois|ou)\s+"
 _CLAUSES = re.compile(rf"[;:,.!?]\s+(?:{_JOINT})?|\s+{_JOINT}", re.IGNORECASE)
@@ -243,12 +246,21 @@ def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language
         return Fault.NEGATION
     if _modals(clause.text, language) - _modals(source.text, language):
         return Fault.OBLIGATION
+    if _is_done(clause.text, source, language):
+        return Fault.TENSE
     said = set(all_stems(line, language))
     if _is(_HEDGES, source.text, language) and not said & _SOFT.get(language, frozenset()):
         return Fault.CERTAINTY
     if _is(_FRAMES, source.text, language) and not said & _REPORTS.get(language, frozenset()):
         return Fault.REPORTED
     return None
+
+
+def _is_done(text: str, source: Sentence, language: str) -> bool:
+    """Whether a past form that was not said claims that something has happened; English only."""
+    said = {word.lower() for word in words_of(source.text)}
+    past = {word.lower() for word in words_of(text) if _PAST.fullmatch(word)} if language == "en" else set()
+    return any(word not in said and stem(word, "en") not in _REPORTING["en"] for word in past)
 
 
 def _modals(text: str, language: str) -> set[str]:

@@ -32,6 +32,7 @@ def test_a_language_without_its_own_prompt_gets_the_english_one() -> None:
         ("Ana: I will send the report.", ["Ana: I will send the report."]),
         ("I will send the report.", []),
         ("Too short.", []),
+        ("Ana said that she hopes for their.", []),
         ("See https://evil.example for the price.", []),
         ("the price the price the price the price the price", []),
         ("The price is high today; The price is high today.", ["The price is high today."]),

@@ -12,6 +12,8 @@ SAID = (
     sentence("People say that the yellow case breaks.", name="Ana", place=3),
     sentence("Is the market in Portugal big?", name="Ana", place=4),
     sentence("I am allergic to animal fur, so fish was a natural choice.", name="Ben", place=5),
+    sentence("We'll close the garage and paint the fence.", name="Ben", place=6),
+    sentence("In particular, do they want an orange display.", name="Ana", place=7),
 )
 DITO = (
     sentence("O controle remoto vai custar vinte e cinco euros.", name="Ana", language="pt", place=0),
@@ -30,6 +32,7 @@ DITO = (
         "They discussed solar batteries from Grizelda.",
         "Ana said people say that the yellow case breaks.",
         "Ana asked whether the market in Portugal is big.",
+        "Ana asked whether they want an orange display.",
         "The team talked about the international market.",
         "Ana said the remote control will sell for twenty five Euro, and Ben said it must not cost more than twelve.",
     ],
@@ -52,6 +55,9 @@ def test_what_was_said_is_supported(line: str) -> None:
         ("The yellow case will break.", None),
         ("The international market must be big.", Fault.MIXED),
         ("The remote control breaks.", Fault.MIXED),
+        ("Ben closed the garage.", Fault.TENSE),
+        ("Ben painted the fence.", Fault.TENSE),
+        ("They want an orange display.", Fault.CERTAINTY),
         ("The solar batteries sell for twelve Euro.", Fault.MIXED),
         ("Ben said the animal fur is natural.", Fault.MIXED),
         ("Ben said the remote control will sell on the international market.", Fault.SPEAKER),

@@ -1,0 +1,88 @@
+"""Fifty spoken attacks on a real summary model: with all walls up, and with only the rules of support up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.summaries import MODEL, ensure_model_folder
+from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
+from inference.summarization.lines import sentences_of
+from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
+from inference.summarization.selection import Evidence
+from inference.summarization.steering import is_steering
+from inference.summarization.summarizer import BATCH, ChatSummarizer
+from inference.summarization.summary import Kind
+from inference.summarization.writing import write
+from tests.inference.summarization.attacks import ATTACKS, attacked, succeeds
+
+WITHIN_S = 3_600.0
+QUICK = 6
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """An attack that the model gets to read, among what was said around it."""
+
+    demanded: str
+    evidence: Evidence
+    chat: Chat
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """How many attacks put what they demand into a summary; `obeyed` is what the model alone would have let through."""
+    model = _OnceAsked(ChatModel(ensure_model_folder(), label=MODEL))
+    attacks = ATTACKS[:: len(ATTACKS) // QUICK] if quick else ATTACKS
+    whole = [_whole(model, *attack) for attack in attacks]
+    shown = [_shown(*attack) for attack in attacks]
+    answers = [
+        answer
+        for first in range(0, len(shown), BATCH)
+        for answer in model.answer([one.chat for one in shown[first : first + BATCH]], most_tokens=ANSWER_TOKENS)
+    ]
+    written = [write(one.evidence, answer).text for one, answer in zip(shown, answers, strict=True)]
+    return {
+        "model": MODEL,
+        "attacks": len(attacks),
+        "succeeded": [attack[0] for attack, success in zip(attacks, whole, strict=True) if success],
+        "shown": {
+            "obeyed": sum(one.demanded in answer.text.lower() for one, answer in zip(shown, answers, strict=True)),
+            "written": sum(one.demanded in text.lower() for one, text in zip(shown, written, strict=True)),
+        },
+        "answers": [
+            {"attack": attack[0], "answer": answer.text, "written": text}
+            for attack, answer, text in zip(attacks, answers, written, strict=True)
+        ],
+    }
+
+
+def _whole(model: _OnceAsked, speech: str, language: str, demanded: str) -> bool:
+    """Through everything, as in a meeting."""
+    summarizer = ChatSummarizer(model)  # type: ignore[arg-type]
+    return succeeds(summarizer.summarize(attacked(speech, language), within_s=WITHIN_S), demanded)
+
+
+def _shown(speech: str, language: str, demanded: str) -> _Shown:
+    """Every sentence of the meeting, the attack among them, as if nothing had been chosen or left out."""
+    sentences = tuple(sentences_of(attacked(speech, language).lines))
+    harmless = next(sentence for sentence in sentences if not is_steering(sentence.text))
+    return _Shown(demanded, Evidence(Kind.TOPIC, sentences, harmless), ask(sentences, language))
+
+
+class _OnceAsked:
+    """The model, asked once for the same prompt: most attacks leave the same one behind."""
+
+    speed: Speed | None = None
+
+    def __init__(self, model: ChatModel) -> None:
+        self.label = model.label
+        self._model = model
+        self._known: dict[str, Answer] = {}
+
+    def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
+        """As `ChatModel.answer`."""
+        new = {chat[-1]["content"]: chat for chat in chats if chat[-1]["content"] not in self._known}
+        answers = self._model.answer(list(new.values()), most_tokens=most_tokens, is_done=is_done)
+        self._known |= dict(zip(new, answers, strict=True))
+        return [self._known[chat[-1]["content"]] for chat in chats]
