@@ -16,7 +16,7 @@ def gettext_noop(sentence: str) -> str:
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
     "storage_unavailable", "language_unavailable", "unfit_correction",
-    "nothing_new",
+    "nothing_new", "recording",
 ]  # fmt: skip
 
 
@@ -45,6 +45,7 @@ FAULTS: dict[Code, Fault] = {
         None, gettext_noop("This language is not offered here; you go on reading what was said.")
     ),
     "unfit_correction": Fault(None, gettext_noop("The correction was not made.")),
+    "recording": Fault(4404, gettext_noop("This meeting is made from a recording; nobody speaks into it.")),
     "nothing_new": Fault(None, gettext_noop("Nothing was said since the last summary.")),
 }
 

@@ -8,10 +8,10 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from meetings import speakers, transcript
+from meetings import speakers, transcript, uploads
 from meetings.audiolog import AudioLog
 from meetings.leases import Leases
-from meetings.models import Meeting, Upload
+from meetings.models import Meeting
 from meetings.stream import REHEAR_S, MeetingStream
 from meetings.voices import Memory
 
@@ -77,8 +77,7 @@ class Holdings:
 def open_stream(meeting_id: str) -> MeetingStream:
     """Takes the meeting over. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
-    is_upload = Upload.objects.filter(pk=meeting_id).exists()
-    return MeetingStream(meeting, _memory(meeting), is_upload=is_upload)
+    return MeetingStream(meeting, _memory(meeting), is_upload=uploads.is_upload(meeting_id))
 
 
 def _memory(meeting: Meeting) -> Memory:

@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from meetings import events, metrics, speakers, summaries, transcript
+from meetings import events, metrics, speakers, summaries, transcript, uploads
 from meetings.audiolog import AudioLog, LogState, Outcome
 from meetings.consumers import MeetingConsumer, find_meeting, number_in
 from meetings.errors import SocketFault
@@ -28,6 +28,7 @@ LEDGER_S = 1.0
 NORMAL_CLOSURE = 1000
 
 add_missing = database_sync_to_async(transcript.add_missing)
+is_upload = database_sync_to_async(uploads.is_upload)
 ask_summary = database_sync_to_async(summaries.ask)
 put_off_summary = database_sync_to_async(summaries.not_now)
 set_summary_interval = database_sync_to_async(summaries.set_interval)
@@ -48,6 +49,8 @@ class HostConsumer(MeetingConsumer):
     async def enter(self) -> None:
         if self.meeting.state == State.ENDED:
             raise SocketFault("ended")
+        if await is_upload(self.meeting.pk):
+            raise SocketFault("recording")
         connection = self.query("session") or uuid.uuid4().hex
         self.audio = AudioLog(self.broadcaster.broker)
         takeover = self.query("takeover") == "1"

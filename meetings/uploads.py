@@ -40,6 +40,11 @@ def begin(meeting: Meeting, file: Announced) -> Upload:
     return upload
 
 
+def is_upload(meeting_id: str) -> bool:
+    """Whether the meeting is made from a recording."""
+    return Upload.objects.filter(pk=meeting_id).exists()
+
+
 def finish_receiving(meeting_id: str) -> None:
     """The file is whole: the next worker that has time takes it."""
     Upload.objects.filter(pk=meeting_id, state=UploadState.RECEIVING).update(state=UploadState.WAITING)

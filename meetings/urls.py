@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from meetings import health, operations, views
+from meetings import health, operations, upload_views, views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -16,6 +16,9 @@ urlpatterns = [
     path("host/<str:meeting_id>/delete/", views.delete_meeting, name="delete"),
     path("m/<str:meeting_id>/", views.viewer_page, name="viewer"),
     path("m/<str:meeting_id>/transcript.<str:format_name>", views.transcript, name="transcript"),
+    path("uploads/", upload_views.upload_page, name="uploads"),
+    path("uploads/list", upload_views.upload_list, name="upload-list"),
+    path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("sign-in/<str:uid>/<str:token>/", views.sign_in, name="sign-in"),

@@ -25,6 +25,7 @@ from meetings.models import Meeting, State
 from meetings.qr import qr_svg
 from meetings.signin import user_of_link
 from meetings.tokens import Role, meeting_token
+from meetings.uploads import is_upload
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
@@ -64,6 +65,8 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     if not is_host(request, meeting) and not request.user.is_authenticated and "token" not in request.GET:
         return redirect_to_login(request.get_full_path())
     require_host(request, meeting)
+    if meeting.state != State.ENDED and is_upload(meeting.pk):
+        return redirect("uploads")
     context = {
         "meeting": meeting,
         "token": meeting_token(meeting, "host"),
