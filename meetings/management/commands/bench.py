@@ -45,6 +45,8 @@ class Command(ParlanceCommand):
         chosen = _chosen(module, **{name: options[name] for name in CHOICES})
         result = report(_short(module), module.run(**chosen))
         self.stdout.write(json.dumps(result, ensure_ascii=False, indent=1))
+        if hasattr(module, "table"):
+            self.stderr.write(module.table(result["figures"]), self.style.NOTICE)
         if options["json"] is not None:
             write(options["json"], result)
 

@@ -1,0 +1,57 @@
+"""`manage.py transcribe` in processes of its own, as it comes and with every optimisation off."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report import REPOSITORY
+from inference.optimization.flags import FLAGS
+
+CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+RUNS = 2
+OFF = {flag.variable: flag.off for flag in FLAGS}
+
+
+def compare_pipelines() -> dict[str, Any]:
+    """Captions, speakers and a translation of one clip, in turns; the best run of each way."""
+    ways: dict[str, dict[str, str]] = {"as it comes": {}, "everything off": OFF}
+    runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
+    for _ in range(RUNS):
+        for way, variables in ways.items():
+            runs[way].append(_transcribe(variables))
+    figures = {way: _best(found) for way, found in runs.items()}
+    texts = {run["texts"] for found in runs.values() for run in found}
+    return {"clip": CLIP.name, "runs": RUNS, "same_captions_speakers_and_translations": len(texts) == 1, **figures}
+
+
+def _best(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    best = min(runs, key=lambda run: run["cpu_s"])
+    return {name: value for name, value in best.items() if name != "texts"}
+
+
+def _transcribe(variables: dict[str, str]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder) / "transcript.json"
+        command = [sys.executable, str(REPOSITORY / "manage.py"), "transcribe", str(CLIP)]
+        command += ["--language", "en", "--translate", "pt", "-o", str(output)]
+        started = time.perf_counter()
+        process = subprocess.Popen(command, env={**os.environ, **variables}, cwd=REPOSITORY)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        if status:
+            raise RuntimeError(f"transcribe ended with {os.waitstatus_to_exitcode(status)}")
+        transcript = json.loads(output.read_text(encoding="utf-8"))
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
+        "peak_mib": round(usage.ru_maxrss / 1024),
+        "rtf": transcript["rtf"],
+        "texts": json.dumps(transcript["captions"], sort_keys=True),
+    }
