@@ -142,9 +142,7 @@ translation compute outside of torch."""
 
 
 @pytest.mark.parametrize("drive", DRIVES, ids=lambda drive: drive.__name__)
-def test_every_way_in_runs_in_inference_mode(
-    drive: Drive, folders: dict[str, Path], speech_window: np.ndarray
-) -> None:
+def test_every_way_in_runs_in_inference_mode(drive: Drive, folders: dict[str, Path], speech_window: np.ndarray) -> None:
     with watching() as watch:
         assert drive(folders, speech_window, {})
     assert watch.modes == {True}
@@ -162,9 +160,7 @@ def test_everything_off_gives_the_same_answers(
     assert found == drive(folders, speech_window, {})
 
 
-def test_every_module_with_torch_is_driven_or_runs_nothing(
-    folders: dict[str, Path], speech_window: np.ndarray
-) -> None:
+def test_every_module_with_torch_is_driven_or_runs_nothing(folders: dict[str, Path], speech_window: np.ndarray) -> None:
     with watching() as watch:
         for drive in DRIVES:
             drive(folders, speech_window, {})
