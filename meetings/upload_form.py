@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.template.defaultfilters import filesizeformat
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +17,11 @@ from meetings.uploads import Announced
 
 NO_RECORDING = ("image", "text", "font", "message", "model")
 """Main types of files that hold no sound; of all others a worker finds out."""
+
+
+def gigabytes(size: int) -> str:
+    """Of 10⁹ bytes, as disks are sold and the setting counts."""
+    return f"{size / 1e9:.3g} GB"
 
 
 class UploadForm(MeetingForm):
@@ -62,7 +66,7 @@ class UploadForm(MeetingForm):
         if size > limit:
             raise forms.ValidationError(
                 gettext("This file is larger than %(limit)s, the most that may be uploaded here.")
-                % {"limit": filesizeformat(limit)}
+                % {"limit": gigabytes(limit)}
             )
         return size
 

@@ -22,7 +22,7 @@ from inference.audio import SAMPLE_RATE
 from meetings import chunks, uploads
 from meetings.exports import FORMATS
 from meetings.models import Upload, UploadState
-from meetings.upload_form import UploadForm
+from meetings.upload_form import UploadForm, gigabytes
 from meetings.views import private
 
 SHOWN = 200
@@ -39,7 +39,8 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
     """The form and the list; a POST announces one file and answers with where to send it."""
     if request.method == "POST":
         return _announce(request)
-    context = {"form": UploadForm(), "max_bytes": settings.ENVIRONMENT.upload_limit, "chunk_bytes": chunks.MAX_CHUNK}
+    limit = gigabytes(settings.ENVIRONMENT.upload_limit)
+    context = {"form": UploadForm(), "limit": limit, "chunk_bytes": chunks.MAX_CHUNK}
     return render(request, "meetings/uploads.html", context)
 
 

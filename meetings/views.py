@@ -140,7 +140,7 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
     """Staff look after everybody's meetings, as in the admin."""
-    rows = Meeting.objects.select_related("owner")
+    rows = Meeting.objects.select_related("owner", "upload")
     return rows if request.user.is_staff else rows.filter(owner_id=request.user.pk)
 
 

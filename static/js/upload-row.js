@@ -64,7 +64,7 @@ export class UploadRow {
 
   #showLinks({ state, page, transcripts }) {
     const links = Object.entries(transcripts).map(([name, address]) => link(address, name.toUpperCase(), true));
-    if (state !== "receiving" && state !== "waiting") links.unshift(link(page, gettext("Open")));
+    if (state === "captioning" || links.length > 0) links.unshift(link(page, gettext("Open")));
     this.links.replaceChildren(...links);
   }
 }

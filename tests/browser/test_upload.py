@@ -105,6 +105,12 @@ def test_a_cut_link_and_a_closed_page_cost_nothing(
     context.close()
 
 
+def test_nothing_is_wider_than_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(page.locator("[data-rows] > li").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_one_that_is_deleted_is_gone(page: Page, tmp_path: Path) -> None:
     empty = tmp_path / "empty.mp3"
     empty.write_bytes(b"")
