@@ -86,9 +86,9 @@ class PyannoteNetwork:
 
     def build(self, folder: Path) -> Model:
         """See `Component.build`."""
+        network = _network_class(self.architecture)
         from pyannote.audio.core.task import Problem, Resolution, Specifications
 
-        network = _network_class(self.architecture)
         written = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         about = written["specifications"]
         problem, resolution = Problem[about.pop("problem")], Resolution[about.pop("resolution")]
