@@ -18,6 +18,8 @@ from inference.detection import choose_language, is_detection_told
 from inference.device import CPU, Device
 from inference.loading.component import Form
 from inference.loading.strategy import STRATEGIES, Loaded, Strategy, load
+from inference.optimization.execution import Execution
+from inference.optimization.flags import Component, Wishes
 from inference.tokens import Vocabulary
 from inference.torchaudio_compat import import_transformers
 from inference.whisper_attention import alignment_heads, attending
@@ -49,12 +51,13 @@ class TransformersTranscriber:
         device: Device = CPU,
         runs_on: Device | None = None,
         dtype: str = "",
+        wishes: Wishes | None = None,
         beams: int = 1,
         strategies: Sequence[Strategy] = STRATEGIES,
     ) -> None:
         """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.
 
-        `dtype` is a torch type's name, by default float32 on a CPU and float16 on a GPU.
+        `wishes`: see `inference.optimization.flags`; `dtype`, a torch type's name, stands above them.
 
         Raises:
             ModelMissing, ModelCorrupt: the folder holds no whole Whisper.
@@ -63,8 +66,11 @@ class TransformersTranscriber:
         import tokenizers
         from faster_whisper.feature_extractor import FeatureExtractor
 
-        self.loaded: Loaded = load(whisper_component(folder), whisper_form(runs_on or device, dtype), strategies)
+        self._execution = Execution(Component.SPEECH, runs_on or device, wishes=wishes)
+        form = whisper_form(runs_on or device, dtype or self._execution.tuning.precision)
+        self.loaded: Loaded = load(whisper_component(folder), form, strategies)
         self.network = self.loaded.network.to(_torch_device(device))
+        self._execution.prepare(self.network)
         self._features = FeatureExtractor(feature_size=self.network.config.num_mel_bins)
         self._multilingual = self.network.config.vocab_size >= MULTILINGUAL
         tokenizer = tokenizers.Tokenizer.from_file(str((self.loaded.folder or folder) / TOKENIZER))
@@ -83,10 +89,8 @@ class TransformersTranscriber:
 
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
         """One hypothesis a request, in their order. Audio past 30 s of a request is not heard."""
-        import torch
-
         answers: dict[int, Hypothesis] = {}
-        with torch.inference_mode():
+        with self._execution.step():
             for batch in share_batches(requests, most=self._max_batch):
                 answers.update(zip(batch, self._decode([requests[place] for place in batch]), strict=True))
         return [answers[place] for place in range(len(requests))]

@@ -194,8 +194,7 @@ def probe_whisper(network: Any) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn((1, network.config.num_mel_bins, PROBE_FRAMES), generator=generator).to(network.dtype)
     first = torch.zeros((1, 1), dtype=torch.long)
-    with torch.inference_mode():
-        logits: torch.Tensor = network(input_features=noise, decoder_input_ids=first).logits
+    logits: torch.Tensor = network(input_features=noise, decoder_input_ids=first).logits
     return logits.float()
 
 

@@ -324,7 +324,11 @@ class Worker:
         await self._labelling.turn(self._voices_precedence.admitted(self._streams))
 
     async def _ingest(self) -> None:
-        await self._ingesting.turn(self._streams)
+        """Not while it drains: what is fed would have to be captioned first."""
+        if self._stopping.is_set():
+            await asyncio.sleep(ASSIGN_S)
+        else:
+            await self._ingesting.turn(self._streams)
 
     async def _summarise(self) -> None:
         await self._summarising.turn(self._streams)

@@ -101,8 +101,7 @@ class PyannoteNetwork:
         import torch
 
         noise = torch.randn((1, 1, 2 * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
-        with torch.inference_mode():
-            answer: torch.Tensor = network(noise)
+        answer: torch.Tensor = network(noise)
         return answer
 
     def _load(self, *, is_mapped: bool) -> Model:

@@ -124,8 +124,7 @@ class CamPlusPlusNetwork:
         from inference.diarization.campplus import MEL_BINS
 
         noise = torch.randn((1, 200, MEL_BINS), generator=torch.Generator().manual_seed(0))
-        with torch.inference_mode():
-            answer: torch.Tensor = network(noise)
+        answer: torch.Tensor = network(noise)
         return answer
 
     def _load(self, *, is_mapped: bool) -> CamPlusPlus:

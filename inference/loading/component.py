@@ -63,5 +63,5 @@ class Component(Protocol):
         ...
 
     def probe(self, network: Any) -> torch.Tensor:
-        """An answer to a fixed question: two networks that are the same give the same."""
+        """An answer to a fixed question: two networks that are the same give the same. Asked in inference mode."""
         ...

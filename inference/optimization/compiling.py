@@ -21,14 +21,14 @@ class Compiled:
         self.network = network
         self._compiled = torch.compile(network, dynamic=False, backend=backend)
 
-    def __call__(self, *inputs: torch.Tensor) -> Any:
+    def __call__(self, *inputs: torch.Tensor, **named: torch.Tensor) -> Any:
         import torch
 
         if self._compiled is None:
-            return self.network(*inputs)
+            return self.network(*inputs, **named)
         try:
-            return self._compiled(*inputs)
+            return self._compiled(*inputs, **named)
         except torch._dynamo.exc.TorchDynamoException as error:
             log.warning("%s runs as it is: compiling failed: %s", type(self.network).__name__, error)
             self._compiled = None
-            return self.network(*inputs)
+            return self.network(*inputs, **named)

@@ -28,6 +28,8 @@ class Component(StrEnum):
     WESPEAKER = "wespeaker"
     TRANSLATION = "m2m100"
     SUMMARY = "chat"
+    SPEECH = "whisper"
+    """Through transformers; CTranslate2 has settings of its own."""
 
 
 class UnknownChoice(ValueError):
@@ -74,7 +76,7 @@ class Flag:
 
 _ALL = frozenset(Component)
 _SPEAKERS = frozenset({Component.SEGMENTATION, Component.CAMPPLUS, Component.WESPEAKER})
-_WRITERS = frozenset({Component.TRANSLATION, Component.SUMMARY})
+_WRITERS = frozenset({Component.TRANSLATION, Component.SUMMARY, Component.SPEECH})
 _KINDS: tuple[DeviceKind, ...] = ("cpu", "cuda")
 
 INFERENCE_MODE = Flag(
@@ -99,7 +101,11 @@ PRECISION = Flag(
     "precision",
     ("float32", "bfloat16", "float16"),
     applies={"cpu": _WRITERS, "cuda": _WRITERS},
-    defaults={("cuda", Component.TRANSLATION): "float16", ("cuda", Component.SUMMARY): "bfloat16"},
+    defaults={
+        ("cuda", Component.TRANSLATION): "float16",
+        ("cuda", Component.SUMMARY): "bfloat16",
+        ("cuda", Component.SPEECH): "float16",
+    },
     reasons={
         "cpu": "processors without instructions for it compute half precision more slowly",
         "cuda": "half the memory, by arithmetic; speed and agreement are not measured",

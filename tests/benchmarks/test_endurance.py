@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 OF_THE_WORKERS = ("parlance:report:", "parlance:workers", "parlance:{results}:lease")
 
 
-def test_a_session_rests_ends_and_leaves_nothing_in_the_broker() -> None:
+def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path) -> None:
     seconds = sum(len(block) for block in decode_file(CLIP)) / SAMPLE_RATE
     with running_parlance() as parlance:
         meeting = LongMeeting(parlance, [CLIP], hours=40 / 3600, rest_every_h=20 / 3600)

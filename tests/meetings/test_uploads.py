@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ import pytest
 import redis.asyncio
 import soundfile
 
+from inference.asr import DecodeRequest, Hypothesis
 from inference.audio import SAMPLE_RATE, decode_file, float_to_pcm16
 from meetings import chunks, uploads
 from meetings.audiolog import AudioLog, audio_key
 from meetings.models import Caption, Meeting, State, Upload, UploadFailure, UploadState
+from tests.inference.doubles import ScriptedTranscriber
+from tests.meetings.doubles import scripted_pool
 from tests.meetings.test_worker import speak, state_of, texts, until, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +113,33 @@ async def test_an_upload_has_the_captions_of_the_same_sound_spoken_live(broker: 
     assert [key for key in await broker.keys("*") if meeting.pk.encode() in key] == []
 
 
+HALT_S = 120
+"""Two minutes of nearly five: more than a worker reads ahead is left."""
+
+
+class HaltingTranscriber(ScriptedTranscriber):
+    """Hears nothing after HALT_S before it `may_go_on`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_go_on = threading.Event()
+
+    def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
+        if any(request.start > HALT_S * SAMPLE_RATE for request in requests):
+            assert self.may_go_on.wait(60)
+        return super().transcribe(requests)
+
+
+async def begin(broker: redis.asyncio.Redis, meeting: Meeting) -> None:
+    """A first worker, which stops in the middle of the recording."""
+    transcriber = HaltingTranscriber()
+    async with working(broker, "first", pool=lambda: scripted_pool(lambda: transcriber)) as worker:
+        await until(lambda: len(texts(meeting)) >= 3, seconds=60)
+        worker.stop()
+        transcriber.may_go_on.set()
+    assert await asyncio.to_thread(state_of, meeting) != State.ENDED
+
+
 async def test_a_second_worker_goes_on_where_the_first_one_stopped(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
     """Twelve times the clip: more than a worker reads ahead."""
     samples = np.tile(np.concatenate(list(decode_file(CLIP))), 12)
@@ -118,10 +149,7 @@ async def test_a_second_worker_goes_on_where_the_first_one_stopped(broker: redis
     async with working(broker):
         await until(lambda: is_done(twin), seconds=60)
     meeting = await asyncio.to_thread(uploaded, content)
-    async with working(broker, "first"):
-        await until(lambda: len(texts(meeting)) >= 3, seconds=60)
-    begun = await Meeting.objects.aget(pk=meeting.pk)
-    assert begun.state != State.ENDED
+    await begin(broker, meeting)
     async with working(broker, "second"):
         await until(lambda: is_done(meeting), seconds=60)
     assert await asyncio.to_thread(said, meeting) == await asyncio.to_thread(said, twin)
@@ -136,8 +164,7 @@ async def test_a_broker_that_lost_everything_costs_an_upload_nothing(
     samples = np.tile(np.concatenate(list(decode_file(CLIP))), 12)
     soundfile.write(tmp_path / "long.flac", samples, SAMPLE_RATE)
     meeting = await asyncio.to_thread(uploaded, (tmp_path / "long.flac").read_bytes())
-    async with working(broker, "first"):
-        await until(lambda: len(texts(meeting)) >= 3, seconds=60)
+    await begin(broker, meeting)
     await broker.flushall()
     async with working(broker, "second"):
         await until(lambda: is_done(meeting), seconds=60)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
 from inference.diarization.recording import diarize_recording
@@ -26,6 +27,7 @@ from inference.summarization.summarizer import ChatSummarizer
 from inference.summarization.translated import translate_summary
 from inference.translation.m2m100 import M2M100Translator
 from inference.translation.translator import TranslationRequest
+from inference.whisper_transformers import TransformersTranscriber
 from tests.inference import tiny_m2m100
 from tests.inference.summarization import tiny_chat
 from tests.inference.summarization.talk import BUDGET
@@ -44,7 +46,7 @@ NO_FORWARD_PASS = {
     "inference/optimization/compiling.py": "calls what it was given, inside of a step",
     "inference/optimization/dtypes.py": "looks at weights",
     "inference/torchaudio_compat.py": "imports",
-    "inference/whisper_transformers.py": "driven by tests/inference/test_whisper_transformers.py",
+    "inference/summarization/unpacking.py": "writes weights",
     "inference/whisper_weights.py": "reads weights, and looks at one answer of theirs",
     "meetings/engines.py": "sets the number of threads",
     "meetings/stack.py": "sets the number of threads",
@@ -95,6 +97,7 @@ def one_thread() -> Iterator[None]:
 def folders(one_thread: None, tmp_path_factory: pytest.TempPathFactory, models: Path) -> dict[str, Path]:
     return {
         "voices": ensure_model(find_model("segmentation-campplus"), models),
+        "whisper": ensure_model(find_model("whisper-base"), models),
         "m2m100": tiny_m2m100.build(tmp_path_factory.mktemp("m2m100")),
         "chat": tiny_chat.build(tmp_path_factory.mktemp("chat")),
     }
@@ -103,6 +106,13 @@ def folders(one_thread: None, tmp_path_factory: pytest.TempPathFactory, models: 
 @pytest.fixture(scope="module")
 def speech_window(speech: Path) -> np.ndarray:
     return np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[:WINDOW]
+
+
+def transcribe(folders: dict[str, Path], audio: np.ndarray, wishes: Wishes) -> Any:
+    transcriber = TransformersTranscriber(folders["whisper"], wishes=wishes, strategies=["mapped"])
+    said = audio[round(2.0 * SAMPLE_RATE) : round(5.0 * SAMPLE_RATE)]
+    (heard,) = transcriber.transcribe([DecodeRequest(kind="live", start=0, audio=said, language="en")])
+    return heard.text
 
 
 def diarize(folders: dict[str, Path], audio: np.ndarray, wishes: Wishes) -> Any:
@@ -132,6 +142,7 @@ def translate_a_summary(folders: dict[str, Path], audio: np.ndarray, wishes: Wis
 
 Drive = Callable[[dict[str, Path], np.ndarray, Wishes], Any]
 DRIVES: dict[Drive, set[str]] = {
+    transcribe: {"WhisperForConditionalGeneration"},
     diarize: {"PyanNet", "CamPlusPlus"},
     translate: {"M2M100ForConditionalGeneration"},
     summarize: {"Qwen2ForCausalLM"},
@@ -173,7 +184,7 @@ def test_nothing_but_the_one_place_turns_modes_on_or_off() -> None:
     forbidden = {"no_grad", "set_grad_enabled", "enable_grad"}
     assert {path.name for path in PRODUCT if _attributes(_tree(path)) & forbidden} == set()
     modes = {path.name for path in PRODUCT if "inference_mode" in _called(_tree(path))}
-    assert modes <= {"execution.py", "torch_module.py", "weights.py", "whisper_transformers.py", "whisper_weights.py"}
+    assert modes <= {"execution.py", "snapshot.py", "torch_module.py", "weights.py"}
 
 
 def test_caches_are_emptied_at_switches_and_where_the_debug_flag_says_so() -> None:
