@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.audio import decode_file
+from inference.audio import UnreadableAudioError, decode_file
 from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
 from inference.summarization.starting import chat_model_source
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.batch import Job, SameName, is_done, is_place, plan
+from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
 from meetings.engines import load_engine, load_listener, load_translator
 from meetings.exports import FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.languages import AUTO, LANGUAGES, language_name
@@ -27,6 +31,7 @@ from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
 from meetings.recapitulation import recap_digest, sum_up, translate_recap
 from meetings.stack import load_summarizer, summary_model
+from meetings.storages import open_storage, storage_errors
 from meetings.transcription import (
     Advance,
     Models,
@@ -38,12 +43,15 @@ from meetings.transcription import (
 
 DEFAULT_FORMAT = "txt"
 
+Producer = Callable[[Path], str]
+"""From a recording to its transcript in the wanted format."""
+
 
 class Command(ParlanceCommand):
-    help = "Transcribes a recorded file: anything with sound that FFmpeg reads."
+    help = "Transcribes recorded files: anything with sound that FFmpeg reads."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", metavar="FILE", type=Path)
+        parser.add_argument("files", metavar="FILE", type=Path, nargs="+")
         parser.add_argument(
             "--language",
             default=AUTO,
@@ -65,23 +73,60 @@ class Command(ParlanceCommand):
             "--summary", action="store_true", help=f"sum up what was said; not in {', '.join(WITHOUT_SUMMARY)}"
         )
         parser.add_argument("--format", choices=FORMATS, help=f"default: by the ending of OUT, else {DEFAULT_FORMAT}")
-        parser.add_argument("-o", "--output", metavar="OUT", type=Path, help="default: standard output")
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="a file; or a folder or s3://bucket/prefix for several: what is there and younger than its FILE is "
+            "not done again; default: standard output",
+        )
+        parser.add_argument("--again", action="store_true", help="do again what is done")
 
-    def handle(self, *_: Any, file: Path, output: Path | None, **options: Any) -> None:
+    def handle(self, *_: Any, files: list[Path], output: str | None, **options: Any) -> None:
         format_name = options["format"] or _format_of(output)
         wishes = read_wishes(options, format_name)
         if options["summary"]:
             _require_summary(format_name)
-        if output is not None and not output.parent.is_dir():
-            raise CommandError(f"There is no folder {output.parent} to write {output.name} into.", returncode=BAD_INPUT)
-        transcription = _transcribe(file, wishes, tells_speakers=not options["no_speakers"])
-        if options["summary"]:
-            transcription = _summed_up(transcription, wishes)
-        body = _rendered(transcription, wishes, format_name, title=file.name)
+        produce = _producer(wishes, format_name, options)
+        if output is not None and is_place(output):
+            self._batch(files, output, format_name, produce, again=options["again"])
+            return
+        if len(files) > 1:
+            raise CommandError("Several files need -o with a folder or s3://bucket/prefix.", returncode=BAD_INPUT)
         if output is None:
-            self.stdout.write(body, ending="")
+            self.stdout.write(produce(files[0]), ending="")
         else:
-            _write(output, body)
+            _write(_writable(Path(output)), produce(files[0]))
+
+    def _batch(self, files: list[Path], output: str, format_name: str, produce: Producer, *, again: bool) -> None:
+        """One after the other; what cannot be read holds up none of the others."""
+        storage, failed = open_storage(output), 0
+        try:
+            for job in plan(files, format_name):
+                failed += not self._do(job, storage, produce, again=again)
+        except SameName as error:
+            raise CommandError(str(error), returncode=BAD_INPUT) from error
+        except storage_errors() as error:
+            raise CommandError(f"{output} cannot be used: {error}", returncode=FAILURE) from error
+        if failed:
+            raise CommandError(f"{failed} of {len(files)} files could not be transcribed.", returncode=FAILURE)
+
+    def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> bool:
+        """False: the file cannot be read, which is told."""
+        if not job.file.is_file():
+            self.stderr.write(f"{job.file}: There is no such file.")
+            return False
+        if not again and is_done(job, storage):
+            self.stdout.write(f"{job.file}: {job.name} is there already.")
+            return True
+        try:
+            body = produce(job.file)
+        except UnreadableAudioError as error:
+            self.stderr.write(f"{error}.")
+            return False
+        storage.save(job.name, ContentFile(body.encode()))
+        self.stdout.write(f"{job.file}: {job.name}")
+        return True
 
 
 def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
@@ -142,16 +187,39 @@ def _hint(speakers: int | None) -> SpeakerHint | None:
     return SpeakerHint(speakers, speakers)
 
 
-def _format_of(output: Path | None) -> str:
-    ending = output.suffix.removeprefix(".") if output else ""
+def _format_of(output: str | None) -> str:
+    ending = Path(output).suffix.removeprefix(".") if output else ""
     return ending if ending in FORMATS else DEFAULT_FORMAT
 
 
-def _transcribe(file: Path, wishes: Wishes, *, tells_speakers: bool) -> Transcription:
+def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Producer:
+    """Makes a file's transcript. Models are loaded once, unless those for captions and summaries take turns."""
+    load: Callable[[], Models] = partial(
+        _load, translates=bool(wishes.targets), tells_speakers=not options["no_speakers"]
+    )
+    if not options["summary"]:
+        load = cache(load)
+
+    def produce(file: Path) -> str:
+        transcription = _transcribe(file, wishes, load)
+        if options["summary"]:
+            transcription = _summed_up(transcription, wishes)
+        return _rendered(transcription, wishes, format_name, title=file.name)
+
+    return produce
+
+
+def _writable(output: Path) -> Path:
+    if not output.parent.is_dir():
+        raise CommandError(f"There is no folder {output.parent} to write {output.name} into.", returncode=BAD_INPUT)
+    return output
+
+
+def _transcribe(file: Path, wishes: Wishes, load: Callable[[], Models]) -> Transcription:
     """Reads the first second before the models load, so that a wrong file is refused at once."""
     blocks = decode_file(file)
     blocks = chain([next(blocks)], blocks)
-    models = _load(translates=bool(wishes.targets), tells_speakers=tells_speakers)
+    models = load()
     with _progress(file) as advance:
         return transcribe_recording(blocks, models, wishes, advance=advance)
 
