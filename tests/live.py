@@ -28,7 +28,8 @@ from websockets.exceptions import ConnectionClosed
 from inference.audio import SAMPLE_RATE, decode_file
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 180
+"""Loading models on a busy machine."""
 FRAME_SAMPLES = SAMPLE_RATE // 10
 MAX_IN_FLIGHT = 40
 
@@ -255,6 +256,7 @@ class Reader:
     messages: list[tuple[float, Message]] = field(default_factory=list)
     """With `time.monotonic` at arrival."""
     captions: dict[str, Message] = field(default_factory=dict)
+    summaries: dict[str, Message] = field(default_factory=dict)
     seq: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -283,8 +285,11 @@ class Reader:
 
     async def _take(self, socket: ClientConnection, message: Message) -> None:
         self.messages.append((time.monotonic(), message))
+        if message["type"] == "summary":
+            self.summaries[message["id"]] = message
         if message["type"] == "caption":
             self.captions[message["segment"]] = message
+        if message["type"] in ("caption", "summary"):
             self.seq = max(self.seq, message["seq"])
             await socket.send(json.dumps({"type": "seen", "seq": self.seq}))
         if message.get("state") == "ended":
