@@ -57,7 +57,8 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     environment = settings.ENVIRONMENT
     speakers = ensure_model(find_model("segmentation-campplus"), environment.models)
     chat = ChatModel(ensure_model(default_model("starter", "summary"), environment.models))
-    found = list(subjects(speakers, chat))
+    whisper = ensure_model(find_model("whisper-base"), environment.models)
+    found = list(subjects(speakers, whisper, chat))
     rounds = FEW if quick else ROUNDS
     flags = [row for subject in found for row in _flags(subject, rounds, is_compiled=not quick)]
     return {

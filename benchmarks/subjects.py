@@ -16,10 +16,12 @@ from torch.nn import functional
 from inference.audio import SAMPLE_RATE
 from inference.diarization.segmentation import WINDOW
 from inference.diarization.voices import load_listener
+from inference.loading.component import Form
 from inference.optimization.execution import Execution
 from inference.optimization.flags import EVERYTHING_OFF, Component, Wishes
 from inference.torchaudio_compat import import_torchaudio
 from inference.translation.m2m100 import import_transformers
+from inference.whisper_weights import whisper_component
 
 if TYPE_CHECKING:
     from inference.optimization.validation import Run
@@ -49,15 +51,19 @@ class Subject:
         changes = execution.tuning.channels_last or execution.dtype != torch.float32
         network = deepcopy(self.network).to(execution.dtype) if changes else self.network
         prepared = execution.prepare(network)
+        inputs = {
+            name: tensor.to(execution.dtype) if tensor.is_floating_point() else tensor
+            for name, tensor in self.inputs.items()
+        }
 
         def run() -> np.ndarray:
             with execution.step():
-                return _numbers(prepared(**self.inputs))
+                return _numbers(prepared(**inputs))
 
         return run
 
 
-def subjects(speakers: Path, chat: ChatModel) -> Iterator[Subject]:
+def subjects(speakers: Path, whisper: Path, chat: ChatModel) -> Iterator[Subject]:
     """One of each component."""
     torch.manual_seed(0)
     listener: Any = load_listener(speakers, wishes=EVERYTHING_OFF)
@@ -70,6 +76,9 @@ def subjects(speakers: Path, chat: ChatModel) -> Iterator[Subject]:
     tokens = torch.arange(10, 10 + TOKENS)[None]
     yield Subject(Component.TRANSLATION, "random", _m2m100(), {"input_ids": tokens, "decoder_input_ids": tokens[:, :2]})
     yield Subject(Component.SUMMARY, "published", chat.network, {"input_ids": tokens})
+    heard = torch.randn(1, WHISPER_BASE[0], WHISPER_BASE[2])
+    inputs = {"input_features": heard, "decoder_input_ids": tokens[:, :2]}
+    yield Subject(Component.SPEECH, "published", whisper_component(whisper).read(Form()), inputs)
 
 
 def unsqueezed(network: nn.Module) -> nn.Module:
