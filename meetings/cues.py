@@ -77,6 +77,17 @@ class Cue:
         """The text as one line without control characters."""
         return one_line(self.text)
 
+    @property
+    def named_line(self) -> str:
+        """`line`, with who said it before it where that is told."""
+        return f"{self.speaker.label}: {self.line}" if self.speaker else self.line
+
+    @property
+    def clock(self) -> str:
+        """When it was said: hours, minutes and seconds since the first sample."""
+        seconds = self.start_ms // 1000
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
     def in_language(self, language: str) -> Cue:
         """The cue as it is read in `language`: what is not translated stands as it was said."""
         text = self.translations.get(language, "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
 
 from meetings.cues import speakers_by_label
 from meetings.events import SummaryItem, SummaryMessage, summary
@@ -27,6 +30,19 @@ class Digest:
     message: SummaryMessage
     """As on the wire, with owners as they are now: whoever turned out to be somebody else is that one."""
     items: tuple[DigestItem, ...]
+
+    def by_kind(self) -> Iterator[tuple[str, list[DigestItem]]]:
+        """What is to be done before what was talked about, each under its heading; empty kinds are left out."""
+        headings = {
+            "decision": _("Decisions"),
+            "action": _("Actions"),
+            "question": _("Questions"),
+            "topic": _("Topics"),
+        }
+        for kind, heading in headings.items():
+            items = [item for item in self.items if item.kind == kind]
+            if items:
+                yield heading, items
 
 
 def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:

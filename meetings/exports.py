@@ -1,4 +1,4 @@
-"""Transcripts as files: WebVTT, SubRip, plain text, Markdown, JSON.
+"""Transcripts as files: WebVTT, SubRip, plain text, Markdown, JSON, Word.
 
 People say anything, and models write down anything, so no text may become structure: a caption stays one line, and
 what a format would read as markup is escaped, or where the format has no escape, replaced by a look-alike.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,8 +19,10 @@ import webvtt
 from django.utils.translation import gettext as _
 from webvtt.models import Timestamp
 
+from meetings import word_document
 from meetings.cues import Cue, meeting_cues, one_line, require_language, spoken_seconds
 from meetings.digest import Digest, DigestItem, newest_digest
+from meetings.document import Document
 from meetings.models import Meeting
 
 SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
@@ -32,20 +34,16 @@ MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """What a file is made of."""
-
-    title: str
-    cues: Sequence[Cue]
-    digest: Digest | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Transcript:
     """A file to hand out."""
 
     content_type: str
-    body: str
+    content: bytes
+
+    @property
+    def body(self) -> str:
+        """The content of a format that is text."""
+        return self.content.decode()
 
 
 class UnknownFormat(ValueError):
@@ -106,10 +104,6 @@ def speaker_objects(cues: Sequence[Cue]) -> list[dict[str, Any]]:
     ]
 
 
-def _named(cue: Cue) -> str:
-    return f"{cue.speaker.label}: {cue.line}" if cue.speaker else cue.line
-
-
 # Formats -------------------------------------------------------------------------------------------------------------
 
 
@@ -145,20 +139,15 @@ def _subrip(document: Document) -> str:
             index,
             timedelta(milliseconds=cue.start_ms),
             timedelta(milliseconds=cue.end_ms),
-            _named(cue).translate(SUBRIP_LOOKALIKES),
+            cue.named_line.translate(SUBRIP_LOOKALIKES),
         )
         for index, cue in enumerate(document.cues, start=1)
     )
     return str(srt.compose(subtitles, reindex=False))
 
 
-def _clock(cue: Cue) -> str:
-    stamp = _timestamp(cue.start_ms)
-    return f"{stamp.hours}:{stamp.minutes:02}:{stamp.seconds:02}"
-
-
 def _text(document: Document) -> str:
-    lines = [f"[{_clock(cue)}] {_named(cue)}" for cue in document.cues]
+    lines = [f"[{cue.clock}] {cue.named_line}" for cue in document.cues]
     summary = [*_summary_lines(document.digest), ""] if document.digest else []
     return "\n".join([one_line(document.title), "", *summary, *lines]) + "\n"
 
@@ -166,7 +155,7 @@ def _text(document: Document) -> str:
 def _summary_lines(digest: Digest) -> list[str]:
     """Plain text: headings, and under each its items; no line is empty."""
     lines = [_("Summary")]
-    for heading, items in _by_kind(digest):
+    for heading, items in digest.by_kind():
         lines += [f"{heading}:", *(_plain_item(item) for item in items)]
     return lines
 
@@ -175,26 +164,17 @@ def _plain_item(item: DigestItem) -> str:
     return f"- {one_line(item.text)} ({one_line(item.owner)})" if item.owner else f"- {one_line(item.text)}"
 
 
-def _by_kind(digest: Digest) -> Iterator[tuple[str, list[DigestItem]]]:
-    """What is to be done before what was talked about, each under its heading; kinds without an item are left out."""
-    headings = {"decision": _("Decisions"), "action": _("Actions"), "question": _("Questions"), "topic": _("Topics")}
-    for kind, heading in headings.items():
-        items = [item for item in digest.items if item.kind == kind]
-        if items:
-            yield heading, items
-
-
 def _markdown(document: Document) -> str:
     """CommonMark; text is escaped for HTML too, which Markdown lets through."""
     summary = _markdown_summary(document.digest) if document.digest else []
-    paragraphs = [f"**{_clock(cue)}** {_markdown_text(_named(cue))}" for cue in document.cues]
+    paragraphs = [f"**{cue.clock}** {_markdown_text(cue.named_line)}" for cue in document.cues]
     return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *paragraphs]) + "\n"
 
 
 def _markdown_summary(digest: Digest) -> list[str]:
     """A heading and a list for each kind of item; then the heading of what follows."""
     blocks = [f"## {_('Summary')}"]
-    for heading, items in _by_kind(digest):
+    for heading, items in digest.by_kind():
         blocks += [f"### {heading}", "\n".join(_markdown_item(item) for item in items)]
     return [*blocks, f"## {_('Captions')}"]
 
@@ -218,17 +198,25 @@ def _json(document: Document) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Callable[[Document], str]]] = {
-    "vtt": ("text/vtt; charset=utf-8", _webvtt),
-    "srt": ("application/x-subrip; charset=utf-8", _subrip),
-    "txt": ("text/plain; charset=utf-8", _text),
-    "md": ("text/markdown; charset=utf-8", _markdown),
-    "json": ("application/json", _json),
+def _utf8(render: Callable[[Document], str]) -> Callable[[Document], bytes]:
+    return lambda document: render(document).encode()
+
+
+FORMATS: dict[str, tuple[str, Callable[[Document], bytes]]] = {
+    "vtt": ("text/vtt; charset=utf-8", _utf8(_webvtt)),
+    "srt": ("application/x-subrip; charset=utf-8", _utf8(_subrip)),
+    "txt": ("text/plain; charset=utf-8", _utf8(_text)),
+    "md": ("text/markdown; charset=utf-8", _utf8(_markdown)),
+    "json": ("application/json", _utf8(_json)),
+    "docx": (word_document.CONTENT_TYPE, word_document.word_document),
 }
 """Content type and renderer by the ending of the file's name."""
 
 ONE_LANGUAGE = frozenset(FORMATS) - {"json"}
 """Formats with room for one text a caption."""
+
+BINARY = frozenset({"docx"})
+"""Formats that no terminal shows."""
 
 WITHOUT_SUMMARY = frozenset({"srt"})
 """Formats with no place for a summary."""

@@ -138,6 +138,15 @@ COMMON = ("en", "pt", "es", "fr", "de", "it", "nl", "pl", "uk", "ru", "ar", "zh"
 """Offered first, or the list would bury them."""
 
 
+RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
+"""As in static/js/languages.js."""
+
+
+def is_right_to_left(code: str) -> bool:
+    """Which way the language is written."""
+    return code.partition("-")[0] in RIGHT_TO_LEFT
+
+
 def language_name(code: str) -> str:
     """The name in the interface language, as in a sentence; or the code itself where we have none."""
     if code == AUTO:

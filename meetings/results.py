@@ -48,8 +48,8 @@ def store(meeting_id: str, storage: Storage) -> bool:
     if meeting is None:
         return False
     for format_name in FORMATS:
-        body = render_transcript(meeting, format_name).body
-        storage.save(file_name(meeting_id, format_name), ContentFile(body.encode()))
+        content = render_transcript(meeting, format_name).content
+        storage.save(file_name(meeting_id, format_name), ContentFile(content))
     if not Meeting.objects.filter(pk=meeting_id).update(results_seq=meeting.last_seq):
         DiscardedResults.objects.get_or_create(pk=meeting_id)  # deleted meanwhile
     return True

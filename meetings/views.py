@@ -123,8 +123,8 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
         return render(request, "400.html", {"sentence": str(error)}, status=400)
     except NotTranslated as error:
         raise Http404(str(error)) from error
-    disposition = f'attachment; filename="transcript-{meeting.pk}.{format_name}"'
-    return HttpResponse(document.body, content_type=document.content_type, headers={"Content-Disposition": disposition})
+    headers = {"Content-Disposition": f'attachment; filename="transcript-{meeting.pk}.{format_name}"'}
+    return HttpResponse(document.content, content_type=document.content_type, headers=headers)
 
 
 @private

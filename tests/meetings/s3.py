@@ -46,17 +46,17 @@ class S3Server:
         self._process.kill()
         self._process.wait()
 
-    def objects(self) -> dict[str, str]:
-        """Everything in BUCKET, as text by key."""
+    def objects(self) -> dict[str, bytes]:
+        """Everything in BUCKET, by key."""
         listed = self.client().list_objects_v2(Bucket=BUCKET).get("Contents", [])
-        return {entry["Key"]: self._text(entry["Key"]) for entry in listed}
+        return {entry["Key"]: self._content(entry["Key"]) for entry in listed}
 
     def client(self) -> object:
         keys = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests", "region_name": "us-east-1"}
         return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", **keys)
 
-    def _text(self, key: str) -> str:
-        return self.client().get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+    def _content(self, key: str) -> bytes:
+        return self.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
 
 @contextmanager

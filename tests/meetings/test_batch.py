@@ -92,7 +92,7 @@ def test_a_bucket_is_filled_and_gone_on_with(recordings: list[Path], monkeypatch
         transcribe(first, "-o", f"s3://{BUCKET}/talks")
         said, _, _ = transcribe(first, last, "-o", f"s3://{BUCKET}/talks")
         assert said.splitlines() == [f"{first}: one.txt is there already.", f"{last}: two.txt"]
-        assert server.objects() == {"talks/one.txt": "one.wav\n\n", "talks/two.txt": "two.flac\n\n"}
+        assert server.objects() == {"talks/one.txt": b"one.wav\n\n", "talks/two.txt": b"two.flac\n\n"}
         server.stop()
         _, _, end = transcribe(first, "-o", f"s3://{BUCKET}/talks")
         server.start()

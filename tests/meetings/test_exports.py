@@ -235,8 +235,8 @@ def test_json_holds_words_and_times() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(UnknownFormat, match="'docx'; use one of vtt, srt, txt, md, json"):
-        render_cues([], "docx", title="")
+    with pytest.raises(UnknownFormat, match="'odt'; use one of vtt, srt, txt, md, json, docx"):
+        render_cues([], "odt", title="")
 
 
 @pytest.mark.parametrize(

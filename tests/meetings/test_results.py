@@ -56,13 +56,13 @@ def ended(*, is_upload: bool = True) -> Meeting:
     return meeting
 
 
-def expected(meeting: Meeting) -> dict[str, str]:
-    return {f"{meeting.pk}/transcript.{name}": render_transcript(meeting, name).body for name in FORMATS}
+def expected(meeting: Meeting) -> dict[str, bytes]:
+    return {f"{meeting.pk}/transcript.{name}": render_transcript(meeting, name).content for name in FORMATS}
 
 
-def stored_in(folder: Path) -> dict[str, str]:
+def stored_in(folder: Path) -> dict[str, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
 async def test_every_format_is_stored_once_the_meeting_is_over(
@@ -85,7 +85,7 @@ async def test_what_changes_afterwards_is_stored_again(
     await worker.turn()
     await Meeting.objects.filter(pk=meeting.pk).aupdate(title="Plan", last_seq=2)
     await worker.turn()
-    assert stored_in(tmp_path / "results")[f"{meeting.pk}/transcript.txt"].startswith("Plan\n")
+    assert stored_in(tmp_path / "results")[f"{meeting.pk}/transcript.txt"].startswith(b"Plan\n")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(storage_errors(), match="No space left"):
         storage.save("a/b.txt", ContentFile(b"new"))
-    assert stored_in(tmp_path) == {"a/b.txt": "old"}
+    assert stored_in(tmp_path) == {"a/b.txt": b"old"}
 
 
 async def _in_thread(work: Callable[[], Any]) -> Any:

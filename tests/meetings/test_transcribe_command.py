@@ -258,7 +258,8 @@ def test_odd_options_are_refused_with_a_sentence_before_models_load(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--format", "docx"), "invalid choice: 'docx'"),
+        (("--format", "odt"), "invalid choice: 'odt'"),
+        (("--format", "docx"), r"^A docx file needs a name: give -o\.$"),
         (("--speakers", "2", "--no-speakers"), "not allowed with argument"),
     ],
 )

@@ -25,7 +25,7 @@ from inference.summarization.starting import chat_model_source
 from meetings.batch import Job, SameName, is_done, is_place, plan
 from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
 from meetings.engines import load_engine, load_listener, load_translator
-from meetings.exports import FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
+from meetings.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.languages import AUTO, LANGUAGES, language_name
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
@@ -43,7 +43,7 @@ from meetings.transcription import (
 
 DEFAULT_FORMAT = "txt"
 
-Producer = Callable[[Path], str]
+Producer = Callable[[Path], bytes]
 """From a recording to its transcript in the wanted format."""
 
 
@@ -87,6 +87,8 @@ class Command(ParlanceCommand):
         wishes = read_wishes(options, format_name)
         if options["summary"]:
             _require_summary(format_name)
+        if output is None and format_name in BINARY:
+            raise CommandError(f"A {format_name} file needs a name: give -o.", returncode=BAD_INPUT)
         produce = _producer(wishes, format_name, options)
         if output is not None and is_place(output):
             self._batch(files, output, format_name, produce, again=options["again"])
@@ -94,7 +96,7 @@ class Command(ParlanceCommand):
         if len(files) > 1:
             raise CommandError("Several files need -o with a folder or s3://bucket/prefix.", returncode=BAD_INPUT)
         if output is None:
-            self.stdout.write(produce(files[0]), ending="")
+            self.stdout.write(produce(files[0]).decode(), ending="")
         else:
             _write(_writable(Path(output)), produce(files[0]))
 
@@ -120,11 +122,11 @@ class Command(ParlanceCommand):
             self.stdout.write(f"{job.file}: {job.name} is there already.")
             return True
         try:
-            body = produce(job.file)
+            content = produce(job.file)
         except UnreadableAudioError as error:
             self.stderr.write(f"{error}.")
             return False
-        storage.save(job.name, ContentFile(body.encode()))
+        storage.save(job.name, ContentFile(content))
         self.stdout.write(f"{job.file}: {job.name}")
         return True
 
@@ -200,7 +202,7 @@ def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Prod
     if not options["summary"]:
         load = cache(load)
 
-    def produce(file: Path) -> str:
+    def produce(file: Path) -> bytes:
         transcription = _transcribe(file, wishes, load)
         if options["summary"]:
             transcription = _summed_up(transcription, wishes)
@@ -274,19 +276,20 @@ def _duration(file: Path) -> float:
         return (container.duration or 0) / av.time_base
 
 
-def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> str:
+def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> bytes:
     digest = recap_digest(transcription)
     if format_name == "json":
-        return json.dumps(transcription_object(transcription, digest=digest), ensure_ascii=False, indent=1) + "\n"
+        content = transcription_object(transcription, digest=digest)
+        return f"{json.dumps(content, ensure_ascii=False, indent=1)}\n".encode()
     language = wishes.targets[0] if wishes.targets else None
-    return render_cues(transcription.cues, format_name, title=title, language=language, digest=digest).body
+    return render_cues(transcription.cues, format_name, title=title, language=language, digest=digest).content
 
 
-def _write(output: Path, body: str) -> None:
+def _write(output: Path, content: bytes) -> None:
     """A full disk leaves the old file, not half of the new one."""
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
-        unfinished.write_text(body, encoding="utf-8")
+        unfinished.write_bytes(content)
         unfinished.replace(output)
     finally:
         unfinished.unlink(missing_ok=True)
