@@ -21,6 +21,8 @@ check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive inference meetings
+	$(BIN)/python .ci/audit.py
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0
 	@if command -v node >/dev/null; then set -e; for file in static/js/*.js; do \
 	    node --input-type=module --check < "$$file" || { echo "$$file is no valid module" >&2; exit 1; }; done; fi

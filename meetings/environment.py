@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import secrets
@@ -70,6 +71,10 @@ class Environment:
     allowed_hosts: list[str]
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
+    https: bool
+    """Everybody comes by https: cookies and pages insist on it."""
+    proxies: list[str]
+    """Networks of the proxies whose word on addresses and schemes is believed."""
     debug: bool
 
     @property
@@ -110,6 +115,8 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
+        https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
+        proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
     )
 
@@ -185,6 +192,18 @@ def _origins(value: str) -> list[str]:
                 f"PARLANCE_ORIGINS holds {origin!r}; write it as https://host or https://host:port."
             )
     return origins
+
+
+def _networks(name: str, value: str) -> list[str]:
+    networks = _items(value)
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"{name} holds {network!r}; write an address or a network, such as 127.0.0.1 or 10.0.0.0/8."
+            ) from error
+    return networks
 
 
 def _switch(name: str, value: str) -> bool:

@@ -50,6 +50,18 @@ def test_every_path_that_the_readme_names_exists() -> None:
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []
 
 
+def test_every_test_that_the_security_table_names_exists() -> None:
+    table = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", table)
+    assert len(named) > 20
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if not (REPOSITORY / path).is_file() or f"def {name}" not in (REPOSITORY / path).read_text(encoding="utf-8")
+    ]
+    assert missing == []
+
+
 def test_the_map_names_every_module() -> None:
     command = ["git", "ls-files", "--", "inference/*.py", "meetings/*.py"]
     tracked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.split()

@@ -1,0 +1,37 @@
+"""Who is at the other end: the peer's address, or the one that a trusted proxy names."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+
+def is_proxy(address: str, proxies: Sequence[str]) -> bool:
+    """Whether `address` lies in one of the networks `proxies`."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in ipaddress.ip_network(network) for network in proxies)
+
+
+def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
+    """The nearest address that is not a trusted proxy.
+
+    Each proxy adds its peer at the end of `forwarded` (X-Forwarded-For), so what stands before the first address that
+    is not one of ours was written by anybody. A peer that is no proxy is believed about nothing.
+    """
+    nearest = peer
+    for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
+        if not is_proxy(nearest, proxies) or not _is_address(hop):
+            break
+        nearest = hop
+    return nearest
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,31 @@
+"""What the settings make of the environment, in a process of its own: Django reads them once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+
+def check(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    settings = {**os.environ, "PARLANCE_DATA": str(data), **environment}
+    return subprocess.run(
+        command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_server_behind_tls_passes_the_check_for_deployment(tmp_path: Path) -> None:
+    clean = check(tmp_path, PARLANCE_HTTPS="1", PARLANCE_PROXIES="127.0.0.1")
+    assert (clean.returncode, clean.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+def test_without_tls_the_check_says_what_is_missing(tmp_path: Path) -> None:
+    plain = check(tmp_path)
+    assert plain.returncode == 1
+    assert sorted(part.partition(")")[0] for part in plain.stderr.split("(security.")[1:]) == [
+        "W004", "W008", "W012", "W016",
+    ]  # fmt: skip
