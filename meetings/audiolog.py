@@ -23,8 +23,9 @@ HOST_TTL_MS = 3_000
 ACTIVE = "parlance:active"
 """Set of meetings whose log may hold audio that is not captioned yet."""
 
-Mark = Literal["pause", "resume", "flush", "language", "speakers", "end"]
-"""What a host does between two frames; `flush` is the worker's own, when a host stays away."""
+Mark = Literal["pause", "resume", "flush", "language", "speakers", "translate", "end"]
+"""What a host does between two frames; `flush` is the worker's own, when a host stays away; `translate`:
+lines may have to be translated again, into the languages named too."""
 
 
 class Outcome(Enum):
@@ -172,6 +173,13 @@ class AudioLog:
     async def mark(self, meeting_id: str, mark: Mark, value: str = "") -> None:
         """Puts a mark after the newest frame."""
         await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
+
+    async def rouse(self, meeting_id: str, marks: Sequence[tuple[Mark, str]], *, cursor: int) -> None:
+        """Puts marks after the newest frame and has a worker take the meeting; `cursor` is as in `claim`."""
+        await _awaited(self._broker.hsetnx(state_key(meeting_id), "next_sample", str(cursor)))
+        for mark, value in marks:
+            await self.mark(meeting_id, mark, value)
+        await _awaited(self._broker.sadd(ACTIVE, meeting_id))
 
     async def state(self, meeting_id: str) -> LogState:
         return log_state(await _awaited(self._broker.hmget(state_key(meeting_id), STATE_FIELDS)))

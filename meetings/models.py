@@ -209,6 +209,7 @@ class Caption(models.Model):
     utterance = models.CharField(max_length=32, help_text="Segment id of the utterance that it is a part of.")
     speaker = models.CharField(max_length=16, blank=True, help_text="Label; ?: unsure; empty: not told yet.")
     is_speaker_fixed = models.BooleanField(default=False, help_text="The host said who spoke; no model changes it.")
+    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
     seq = models.PositiveBigIntegerField()
     revision = models.PositiveIntegerField(default=0)
     start = models.FloatField(help_text="Seconds since the meeting's first sample.")
@@ -231,6 +232,28 @@ class Caption(models.Model):
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+class CaptionEdit(models.Model):
+    """One correction of a caption's text. What the model heard is `before` of a caption's first edit."""
+
+    caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="edits")
+    editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="Empty: whoever held the host's link, or an account that is gone.",
+    )
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("caption", "pk")
+
+    def __str__(self) -> str:
+        return self.after[:80]
 
 
 class Translation(models.Model):

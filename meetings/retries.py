@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from asgiref.sync import async_to_sync
-
 from meetings import summaries
-from meetings.audiolog import AudioLog
-from meetings.broker import connect
 from meetings.models import Meeting, State
-
-OPERATOR = "operator"
-"""Keeps the log of a meeting that is over for the moment in which its end is written there."""
+from meetings.waking import rouse
 
 
 def summarise_now(meeting: Meeting) -> bool:
@@ -18,17 +12,5 @@ def summarise_now(meeting: Meeting) -> bool:
     if not summaries.ask(meeting.pk):
         return False
     if meeting.state == State.ENDED:
-        async_to_sync(_wake)(meeting)
+        rouse(meeting)
     return True
-
-
-async def _wake(meeting: Meeting) -> None:
-    """A worker finds the end in the log, as after the death of another, and closes the meeting with a summary."""
-    broker = connect()
-    try:
-        log = AudioLog(broker)
-        if await log.claim(meeting.pk, OPERATOR, takeover=False, cursor=meeting.cursor):
-            await log.mark(meeting.pk, "end")
-            await log.release(meeting.pk, OPERATOR)
-    finally:
-        await broker.aclose()

@@ -86,6 +86,7 @@ class MeetingStream:
         """Whether there may be captions of sound that the speakers' thread has heard before."""
         self.awaits_translation = True
         """Whether there may be captions that are not in every wanted language."""
+        self._languages_asked: frozenset[str] = frozenset()
         self._config = session_config(meeting, meeting.language)
         self.session = CaptionSession(self._config, meeting.checkpoint or None)
         self.last_read = b"0-0"
@@ -107,8 +108,8 @@ class MeetingStream:
 
     @property
     def languages_wanted(self) -> frozenset[str]:
-        """Those that somebody reads, and those that the meeting lists."""
-        return self.languages_read | frozenset(self._meeting.languages)
+        """Those that somebody reads, those that the meeting lists, and those in which something is corrected."""
+        return self.languages_read | self._languages_asked | frozenset(self._meeting.languages)
 
     @property
     def wants_more(self) -> bool:
@@ -138,6 +139,9 @@ class MeetingStream:
                 pass  # heard again, obeyed before
             elif entry.mark == "speakers":
                 self.voices.expect(int(entry.value) if entry.value else None)
+            elif entry.mark == "translate":
+                self._languages_asked |= frozenset(entry.value.split())
+                self.awaits_translation = True
             elif entry.mark:
                 self.session.flush()
                 if self.session.backlog:

@@ -194,8 +194,10 @@ def _part(segment: str) -> int:
 
 
 def _store(meeting: Meeting, final: FinalCaption) -> None:
-    """Stores an utterance; one that is stored already, however it is divided by now, stays as it is."""
+    """Stores an utterance; one that is stored already, however it is divided or corrected by now, stays as it is."""
     parts = parts_of(meeting, final.segment)
+    if any(part.is_text_fixed for part in parts):
+        return
     if parts and words_of(parts) == final.words and parts[0].language == final.language:
         return
     put(
