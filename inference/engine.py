@@ -40,7 +40,8 @@ class Engine:
 
     def __init__(self, transcriber: Transcriber, *, max_batch: int = 4) -> None:
         """`max_batch` bounds the requests of one step, and with them how long the next text waits."""
-        self._transcriber = transcriber
+        self.transcriber = transcriber
+        """Whoever decodes; may be changed between two steps, for a model that was loaded anew."""
         self.max_batch = max_batch
         self._turn = 0
         self._live_next = False
@@ -49,7 +50,7 @@ class Engine:
     @property
     def stages(self) -> StageSeconds:
         """Compute seconds of the transcriber by stage."""
-        return self._transcriber.stages
+        return self.transcriber.stages
 
     def step(
         self, sessions: Mapping[Key, CaptionSession], *, live: bool = True, limit: int | None = None
@@ -64,7 +65,7 @@ class Engine:
         chosen = self._choose(sessions, live=live)[:limit]
         if not chosen:
             return {}
-        hypotheses = self._transcriber.transcribe([request for _, request in chosen])
+        hypotheses = self.transcriber.transcribe([request for _, request in chosen])
         events: dict[Key, list[CaptionEvent]] = {key: [] for key, _ in chosen}
         for (key, request), hypothesis in zip(chosen, hypotheses, strict=True):
             events[key].extend(sessions[key].accept(request, hypothesis))

@@ -114,6 +114,19 @@ class Mover:
         except MOVE_ERRORS:
             self.forget(group)
 
+    def rest(self) -> None:
+        """Frees the device of both groups, whatever the plan.
+
+        Where the device is the host's own memory, the summariser is forgotten: making a copy of it would take longer
+        than loading it again. Raises what models raise, MOVE_ERRORS; `bring` is right for those that went and those
+        that did not.
+        """
+        if self._memory.device.kind == "cpu":
+            self.forget(Group.SUMMARIZATION)
+        for member in (*self._of(Group.SUMMARIZATION), *self._of(Group.TRANSCRIPTION)):
+            self._sleep(member)
+        self._timed(StepKind.RELEASE, None, self._memory.release)
+
     def forget(self, group: Group) -> None:
         """Lets go of the group's models; the next `bring` loads them from disk."""
         self._memory.unsettle()

@@ -1,7 +1,8 @@
 """The models of one device: who is on it, and the two ways to change that.
 
 Captions are the home state. `swap_to_summarization` either gets the summariser ready, or leaves the pool as it was with
-captions working; `swap_to_transcription` goes home again. Nothing else moves a model.
+captions working; `swap_to_transcription` goes home again. Nobody needs captions: `sleep`, until `wake`. Nothing else
+moves a model.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -36,6 +37,8 @@ class State(StrEnum):
     TO_TRANSCRIPTION = "to transcription"
     RESTORING = "restoring"
     """A swap failed, and captions are being brought back."""
+    ASLEEP = "asleep"
+    """Nobody needs captions: the device is free, until `wake`."""
     LOST = "lost"
     """Captions could not be brought back; `swap_to_transcription` tries again, and so does a new process."""
 
@@ -50,6 +53,10 @@ class SwapUnderWay(RuntimeError):
 
 class SwapFailed(RuntimeError):
     """The summariser could not be brought in; captions are back. The cause says why."""
+
+
+class CannotSleep(RuntimeError):
+    """A model would not leave the device; captions are back. The cause says why."""
 
 
 class CaptionsLost(RuntimeError):
@@ -190,6 +197,37 @@ class ModelPool:
             return None
         with self._move(frozenset({State.SUMMARIZATION, State.LOST})):
             return self._recorded(Direction.TO_TRANSCRIPTION, self._go_home)
+
+    def sleep(self) -> None:
+        """Frees the device while nobody speaks; nothing where that was done. `wake` ends it.
+
+        Raises:
+            SwapUnderWay: another thread moves models, or the summariser has its turn.
+            ModelInUse, DrainTimeout: captions were in use for too long, or by this thread.
+            CannotSleep: a model would not go.
+            CaptionsLost: nor could the captions be brought back then.
+        """
+        if self._state is State.ASLEEP:
+            return
+        with self._move(frozenset({State.TRANSCRIPTION})):
+            self._drain(Group.TRANSCRIPTION, lambda: False)
+            try:
+                self._mover.rest()
+            except MOVE_ERRORS as error:
+                self._bring_captions()
+                raise CannotSleep(f"The models could not be put to sleep, captions are back: {error}") from error
+            self._become(State.ASLEEP)
+
+    def wake(self) -> None:
+        """Brings captions back after `sleep`; nothing where they are there, or another thread is at it.
+
+        Raises:
+            CaptionsLost: they could not be brought back, not even from disk.
+        """
+        with suppress(SwapUnderWay):
+            if self._state is State.ASLEEP:
+                with self._move(frozenset({State.ASLEEP})):
+                    self._bring_captions()
 
     # -- how -----------------------------------------------------------------------------------------------------------
 

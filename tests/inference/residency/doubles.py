@@ -9,7 +9,7 @@ from threading import Event
 
 import pytest
 
-from inference.device import CPU
+from inference.device import CPU, Device
 from inference.residency.gate import ModelAsleep
 from inference.residency.history import Step
 from inference.residency.memory import DeviceMemory
@@ -116,8 +116,8 @@ class ScriptedPool:
 class CountedMemory(DeviceMemory):
     """A ledger without a device: as much is free as the budget says."""
 
-    def __init__(self, budget: int) -> None:
-        super().__init__(CPU, budget)
+    def __init__(self, budget: int, device: Device = CPU) -> None:
+        super().__init__(device, budget)
 
     def free(self) -> int | None:
         return None
@@ -129,10 +129,12 @@ class CountedMemory(DeviceMemory):
         """Nothing: the tests' own objects stay in collections."""
 
 
-def scripted_pool(budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0) -> ScriptedPool:
+def scripted_pool(
+    budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0, device: Device = CPU
+) -> ScriptedPool:
     """A pool of four, on a clock that goes on by a second each time it is read."""
     residents = {name: ScriptedResident(name) for name in SIZES}
-    memory = CountedMemory(budget)
+    memory = CountedMemory(budget, device)
     states: list[State] = []
     changed = Event()
     steps: list[Step] = []
@@ -157,9 +159,11 @@ def scripted_pool(budget: int = TIGHT, *, choice: Choice = "auto", drain_s: floa
     return ScriptedPool(pool, memory, residents, states, changed, steps)
 
 
-def started_pool(budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0) -> ScriptedPool:
+def started_pool(
+    budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0, device: Device = CPU
+) -> ScriptedPool:
     """At work on captions, and nothing remembered of the start."""
-    scripted = scripted_pool(budget, choice=choice, drain_s=drain_s)
+    scripted = scripted_pool(budget, choice=choice, drain_s=drain_s, device=device)
     scripted.pool.start()
     scripted.states.clear()
     scripted.changed.clear()

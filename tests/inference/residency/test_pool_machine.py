@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from inference.residency.gate import ModelAsleep, ModelInUse, SwapCancelled
 from inference.residency.plan import Choice, Residency
-from inference.residency.pool import CaptionsLost, State, SwapFailed, SwapUnderWay
+from inference.residency.pool import CannotSleep, CaptionsLost, State, SwapFailed, SwapUnderWay
 from tests.inference.residency.doubles import AMPLE, GROUPS, SIZES, TIGHT, scripted_pool
 
-SETTLED = {State.TRANSCRIPTION, State.SUMMARIZATION, State.LOST}
+SETTLED = {State.TRANSCRIPTION, State.SUMMARIZATION, State.ASLEEP, State.LOST}
 names = st.sampled_from(sorted(SIZES))
 methods = st.sampled_from(["load", "keep_copy", "sleep", "wake", "warm_up"])
 
@@ -75,7 +75,7 @@ class PoolMachine(RuleBasedStateMachine):
             assert self.used & {"asr", "translation"}
             assert self.pool.state is State.TRANSCRIPTION
         except SwapUnderWay:
-            assert before is State.LOST
+            assert before in (State.LOST, State.ASLEEP)
         except (SwapFailed, SwapCancelled):
             assert self.pool.state is State.TRANSCRIPTION
         except CaptionsLost:
@@ -92,10 +92,39 @@ class PoolMachine(RuleBasedStateMachine):
             assert before is State.SUMMARIZATION
             assert "summary" in self.used
             assert self.pool.state is State.SUMMARIZATION
+        except SwapUnderWay:
+            assert before is State.ASLEEP
         except CaptionsLost:
             assert self.pool.state is State.LOST
         else:
             assert self.pool.state is State.TRANSCRIPTION
+
+    @rule()
+    def sleep(self) -> None:
+        before = self.pool.state
+        try:
+            self.pool.sleep()
+        except ModelInUse:
+            assert self.used & {"asr", "translation"}
+            assert self.pool.state is State.TRANSCRIPTION
+        except SwapUnderWay:
+            assert before in (State.LOST, State.SUMMARIZATION)
+        except CannotSleep:
+            assert self.pool.state is State.TRANSCRIPTION
+        except CaptionsLost:
+            assert self.pool.state is State.LOST
+        else:
+            assert self.pool.state is State.ASLEEP
+
+    @rule()
+    def wake(self) -> None:
+        before = self.pool.state
+        try:
+            self.pool.wake()
+        except CaptionsLost:
+            assert self.pool.state is State.LOST
+        else:
+            assert self.pool.state is (State.TRANSCRIPTION if before is State.ASLEEP else before)
 
     @rule()
     def go_home_after_repair(self) -> None:
@@ -104,6 +133,7 @@ class PoolMachine(RuleBasedStateMachine):
         for name in ("asr", "translation", "summary"):
             while self.uses[name]:
                 self.uses[name].pop().close()
+        self.pool.wake()
         self.pool.swap_to_transcription()
         assert self.pool.state is State.TRANSCRIPTION
 
@@ -118,6 +148,8 @@ class PoolMachine(RuleBasedStateMachine):
             assert awake >= {"asr", "translation", "bridge"}
         if self.pool.state is State.SUMMARIZATION:
             assert awake >= {"summary", "bridge"}
+        if self.pool.state is State.ASLEEP:
+            assert awake == {"bridge"}
         assert self.used <= awake
 
     @invariant()
