@@ -169,6 +169,7 @@ class Interpreting:
 
     def _timed(self, translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """Translates in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
+        self._pool.wake()
         with self._pool.use(ASR, wait_s=AWAY_S):
             started = time.perf_counter()
             texts = translator.translate(requests)

@@ -64,6 +64,9 @@ PATIENCE = 3
 HANGS_S = 60.0
 """Beyond its time: a summariser that does not come back from one step is ended, and its process with it."""
 
+BROKEN_OFF_S = 300.0
+"""How long a summary waits that an operator has broken off."""
+
 FIRST_EXPECTED_S = 20.0
 """What people are told before anything is measured."""
 
@@ -72,7 +75,7 @@ class WritingFailed(RuntimeError):
     """The summariser ran out of memory in the middle, or refused its input."""
 
 
-PUT_OFF = (SwapFailed, ModelInUse, SwapCancelled, SwapUnderWay, WritingFailed)
+PUT_OFF = (SwapFailed, ModelInUse, SwapUnderWay, WritingFailed)
 """Captions go on; the summary stays due. CaptionsLost is not among them: a new process has a better chance."""
 
 due = database_sync_to_async(summaries.due, thread_sensitive=False)
@@ -92,6 +95,10 @@ class Summarising:
         self._bridging = bridging
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._stopping = threading.Event()
+        self._broken_off = threading.Event()
+        """By an operator, the present go."""
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
         self._failures = 0
         self._not_before = 0.0
@@ -107,6 +114,15 @@ class Summarising:
         self._stopping.set()
         self._pool.cancel()
 
+    async def break_off(self) -> bool:
+        """Ends a go that is under way and puts it off; captions are back then. False: there was none."""
+        if self._at_rest.is_set():
+            return False
+        self._broken_off.set()
+        self._pool.cancel()
+        await self._at_rest.wait()
+        return True
+
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Writes what is due, if anything is."""
         if not self._has_summarizer or time.monotonic() < self._not_before or self._stopping.is_set():
@@ -115,7 +131,14 @@ class Summarising:
         if not wanted:
             return
         log.info("summary_due", meetings=len(wanted))
-        held = dict(streams)
+        self._broken_off.clear()
+        self._at_rest.clear()
+        try:
+            await self._go(wanted, dict(streams))
+        finally:
+            self._at_rest.set()
+
+    async def _go(self, wanted: Sequence[Due], held: Mapping[str, MeetingStream]) -> None:
         await self._prepare()
         await self._wait_for_pause(held)
         await self._announce(held)
@@ -130,7 +153,7 @@ class Summarising:
         """Until nobody is in the middle of a sentence, but not for long."""
         deadline = time.monotonic() + PAUSE_WAIT_S
         while any(stream.is_speaking for stream in streams.values()):
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or self._is_cancelled():
                 return
             await asyncio.sleep(LOOK_S)
 
@@ -152,6 +175,7 @@ class Summarising:
         """
         await self._in_thread(self._bridging.prepare)
         try:
+            await self._in_thread(self._pool.wake)
             await self._in_thread(self._pool.prepare)
         except (SwapUnderWay, *MOVE_ERRORS) as error:
             log.warning("summariser_not_prepared", error=str(error))
@@ -162,20 +186,32 @@ class Summarising:
         meeting_ids = [one.meeting_id for one in wanted]
         await put_off(meeting_ids, least_s=RETRY_S)
         try:
+            if self._is_cancelled():
+                raise SummaryCancelled
             await self._swap(self._pool.swap_to_summarization)
             for one in wanted:
                 await self._write(one, streams[one.meeting_id])
             self._failures = 0
             await put_off_no_more(meeting_ids)
-        except SummaryCancelled:
-            await put_off_no_more(meeting_ids)
-            log.info("summary_cancelled")
+        except (SummaryCancelled, SwapCancelled):
+            await self._leave(meeting_ids)
         except PUT_OFF as error:
             self._failures += 1
             log.warning("summary_put_off", error=str(error), failures=self._failures)
         finally:
             if self._pool.state is State.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
+
+    async def _leave(self, meeting_ids: Sequence[str]) -> None:
+        """What was cancelled is the next worker's at once; what an operator broke off has time."""
+        if self._broken_off.is_set():
+            await put_off(meeting_ids, least_s=BROKEN_OFF_S)
+        else:
+            await put_off_no_more(meeting_ids)
+        log.info("summary_cancelled", by_operator=self._broken_off.is_set())
+
+    def _is_cancelled(self) -> bool:
+        return self._stopping.is_set() or self._broken_off.is_set()
 
     async def _swap(self, verb: Callable[[], SwapRecord | None]) -> None:
         """One of the pool's two verbs; what came of it is filed, failed or not."""
@@ -203,7 +239,7 @@ class Summarising:
         with self._pool.use(SUMMARY) as model, _watchdog(WITHIN_S + HANGS_S):
             summarizer: Summarizer = model
             try:
-                return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._stopping.is_set)
+                return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._is_cancelled)
             except SummaryCancelled:
                 raise
             except (RuntimeError, MemoryError) as error:

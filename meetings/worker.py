@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -37,12 +36,14 @@ from meetings.labelling import Labelling
 from meetings.leases import RENEW_S
 from meetings.metrics import WorkerReport, file_report
 from meetings.models import State
+from meetings.obeying import Obeying
 from meetings.precedence import Precedence, recorded, spoken
 from meetings.residency import residency_of
 from meetings.scribe import RETRY_S, Scribe
 from meetings.stack import ASR
 from meetings.stream import Findings, MeetingStream
 from meetings.summarising import Summarising
+from meetings.watching import Watching
 
 T = TypeVar("T")
 
@@ -63,14 +64,6 @@ YIELD_S = 0.05
 """How long recordings wait before it is asked again whether it is their turn."""
 
 WATCH_S = 1.0
-CATCHING_UP_S = 20.0
-"""Behind by more than the longest utterance: there is a backlog, and people are told."""
-
-CAUGHT_UP_S = 10.0
-FLUSH_AFTER_S = 90.0
-"""A host that is away this long has finished the sentence."""
-
-RETIRE_AFTER_S = 600.0
 DRAIN_S = 8.0
 """How long a worker that was told to stop may go on captioning what it has read."""
 
@@ -91,6 +84,7 @@ class Worker:
         self._streams = self._holdings.streams
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._scribe = Scribe(broker)
+        self._watching = Watching(broker, self._scribe, self._holdings)
         self._loaders = loaders
         self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
         self._work = asyncio.Event()
@@ -117,6 +111,7 @@ class Worker:
         self._archiving = Archiving(self._name, self._broker)
         self._bridging = Bridging(self._loaders.bridge)
         self._summarising = Summarising(self._name, self._pool, self._scribe, self._bridging)
+        self._obeying = Obeying(self._name, self._broker, self._pool, self._summarising, self._report)
         log.info("worker_ready", models=self._pool.plan.sentence)
         loops = [
             asyncio.create_task(self._repeat(step, pause))
@@ -132,6 +127,7 @@ class Worker:
                 (self._ingest, 0.0),
                 (self._archiving.turn, LOOK_S),
                 (self._watch, WATCH_S),
+                (self._obey_operators, 0.0),
             )
         ]
         stopped = asyncio.create_task(self._stopping.wait())
@@ -188,6 +184,8 @@ class Worker:
             asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
 
     def _turn(self, streams: dict[str, MeetingStream]) -> dict[str, Findings]:
+        if any(stream.has_work for stream in streams.values()):
+            self._pool.wake()
         found = {meeting_id: Findings() for meeting_id in streams}
         for meeting_id, stream in streams.items():
             stream.take_in(found[meeting_id])
@@ -201,7 +199,8 @@ class Worker:
     def _decode(self, streams: dict[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
         """One step of the engine, or of the bridge while the summariser has its turn."""
         try:
-            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S):
+            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S) as transcriber:
+                self._engine.transcriber = transcriber
                 self._bridging.end()
                 return self._step(streams)
         except ModelAsleep:
@@ -343,20 +342,17 @@ class Worker:
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        worst = 0.0
         await self._interpreting.look(self._streams)
-        for stream in spoken(self._streams).values():
-            state = await self._audio.state(stream.meeting_id)
-            behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
-            worst = max(worst, behind_s)
-            await self._tell_lag(stream, behind_s)
-            await self._mind_absence(stream)
-        await file_report(self._broker, self._name, self._report(worst))
+        await self._watching.turn(spoken(self._streams))
+        await self._report()
 
-    def _report(self, behind_s: float) -> WorkerReport:
-        return WorkerReport(
+    async def _obey_operators(self) -> None:
+        await self._obeying.turn(self._streams)
+
+    async def _report(self) -> None:
+        report = WorkerReport(
             meetings=len(self._streams),
-            behind_s=behind_s,
+            behind_s=self._watching.behind_s,
             captioned_s=self._captioned_s,
             compute_s=self._engine.timings.compute_s + self._labelling.seconds + self._interpreting.seconds,
             stage_s={
@@ -366,21 +362,7 @@ class Worker:
             },
             residency=residency_of(self._pool),
         )
-
-    async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
-        if stream.phase in ("degraded", "summarizing"):
-            return
-        is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
-        await self._scribe.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
-
-    async def _mind_absence(self, stream: MeetingStream) -> None:
-        absent_s = time.monotonic() - stream.heard_at
-        if absent_s > RETIRE_AFTER_S and not stream.has_work:
-            await self._audio.retire(stream.meeting_id)
-            await self._holdings.let_go(stream.meeting_id, "idle")
-        elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
-            stream.flushed = stream.session.received
-            await self._audio.mark(stream.meeting_id, "flush")
+        await file_report(self._broker, self._name, report)
 
     # -- plumbing ----------------------------------------------------------------------------------------------------
 

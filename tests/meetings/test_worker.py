@@ -16,7 +16,7 @@ from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelMissing
-from meetings import events, recordings, stream, worker
+from meetings import events, recordings, stream, watching, worker
 from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
 from meetings.leases import lease_key
@@ -231,13 +231,13 @@ async def test_no_recording_is_kept_otherwise(broker: redis.asyncio.Redis, meeti
 async def test_an_absent_host_finishes_the_sentence_and_then_frees_the_worker(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "FLUSH_AFTER_S", 0.5)
+    monkeypatch.setattr(watching, "FLUSH_AFTER_S", 0.5)
     monkeypatch.setattr(worker, "WATCH_S", 0.1)
     async with working(broker) as running:
         await speak(broker, meeting, pcm[: 5 * SAMPLE_RATE * 2])
         await until(lambda: len(texts(meeting)) >= 1)
         await until(lambda: running._streams[meeting.pk].flushed > 0)
-        monkeypatch.setattr(worker, "RETIRE_AFTER_S", 0.5)
+        monkeypatch.setattr(watching, "RETIRE_AFTER_S", 0.5)
         await until(lambda: meeting.pk not in running._streams)
     assert await AudioLog(broker).active() == []
     await AudioLog(broker).claim(meeting.pk, "page", takeover=False, cursor=0)

@@ -1,0 +1,99 @@
+"""What an operator tells a worker to do now, and its answer: through the broker, and void when nobody takes it."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+import redis
+import redis.asyncio
+
+ANSWER_S = 15.0
+"""How long an operator waits: models come back within seconds."""
+
+LOOK_S = 1.0
+KEPT_S = 60
+"""After which the broker forgets an order or an answer that nobody takes."""
+
+
+class Order(StrEnum):
+    """What can be told to a worker."""
+
+    RESTORE = "restore"
+    """Captions now: a summary that is on its way is broken off and put off, models that sleep wake up."""
+    SLEEP = "sleep"
+    """Models leave the device of a worker that nobody speaks to; the first sound wakes them."""
+
+
+class Answer(StrEnum):
+    """What came of it."""
+
+    RESTORED = "restored"
+    CAPTIONING = "captioning"
+    """There was nothing to restore."""
+    ASLEEP = "asleep"
+    IN_USE = "in_use"
+    """Not put to sleep: somebody is being captioned."""
+    BUSY = "busy"
+    """Not put to sleep: models are being moved, or a summary is written."""
+    FAILED = "failed"
+    """A model would not go; captions are back, and the log says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An order on its way."""
+
+    number: str
+    order: Order
+
+    def packed(self) -> str:
+        return json.dumps([self.number, self.order])
+
+
+def give(broker: redis.Redis, worker: str, order: Order, *, within_s: float = ANSWER_S) -> Answer | None:
+    """Tells a worker, and waits for its answer. None: none came in time; an order that was not taken by then is void.
+
+    Raises what an unreachable broker raises.
+    """
+    told = Told(secrets.token_hex(8), order)
+    broker.rpush(_orders_key(worker), told.packed())
+    broker.expire(_orders_key(worker), KEPT_S)
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = broker.blpop([_answer_key(told.number)], timeout=min(LOOK_S, within_s))
+        if found is not None:
+            return Answer(_text(found[1]))
+    broker.lrem(_orders_key(worker), 1, told.packed())
+    return None
+
+
+async def take(broker: redis.asyncio.Redis, worker: str, *, wait_s: float = LOOK_S) -> Told | None:
+    """The next order to `worker`; None: there was none within `wait_s` seconds."""
+    found = await broker.blpop([_orders_key(worker)], timeout=wait_s)
+    if found is None:
+        return None
+    number, order = json.loads(found[1])
+    return Told(number, Order(order))
+
+
+async def answer(broker: redis.asyncio.Redis, told: Told, said: Answer) -> None:
+    """Whoever gave the order is told what came of it."""
+    await broker.rpush(_answer_key(told.number), said)
+    await broker.expire(_answer_key(told.number), KEPT_S)
+
+
+def _text(value: bytes | str) -> str:
+    """redis-py types its answers for both kinds of client; ours gives bytes."""
+    return value if isinstance(value, str) else value.decode()
+
+
+def _orders_key(worker: str) -> str:
+    return f"parlance:orders:{worker}"
+
+
+def _answer_key(number: str) -> str:
+    return f"parlance:answer:{number}"
