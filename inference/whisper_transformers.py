@@ -18,7 +18,7 @@ from inference.detection import choose_language, is_detection_told
 from inference.device import CPU, Device
 from inference.loading.component import Form
 from inference.loading.strategy import STRATEGIES, Loaded, Strategy, load
-from inference.optimization.execution import Execution
+from inference.optimization.execution import Execution, torch_device
 from inference.optimization.flags import Component, Wishes
 from inference.tokens import Vocabulary
 from inference.torchaudio_compat import import_transformers
@@ -69,7 +69,7 @@ class TransformersTranscriber:
         self._execution = Execution(Component.SPEECH, runs_on or device, wishes=wishes)
         form = whisper_form(runs_on or device, dtype or self._execution.tuning.precision)
         self.loaded: Loaded = load(whisper_component(folder), form, strategies)
-        self.network = self.loaded.network.to(_torch_device(device))
+        self.network = self.loaded.network.to(torch_device(device))
         self._execution.prepare(self.network)
         self._features = FeatureExtractor(feature_size=self.network.config.num_mel_bins)
         self._multilingual = self.network.config.vocab_size >= MULTILINGUAL
@@ -294,9 +294,3 @@ def encode(network: Any, features: torch.Tensor) -> torch.Tensor:
 def whisper_form(device: Device, dtype: str = "") -> Form:
     """How Whisper lies in memory to run on `device`."""
     return Form(device.kind, dtype or ("float32" if device.kind == "cpu" else "float16"))
-
-
-def _torch_device(device: Device) -> torch.device:
-    import torch
-
-    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)

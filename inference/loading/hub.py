@@ -57,7 +57,7 @@ class HubNetwork:
         if self.folder is None:
             raise NotMappable(f"{self.name} lies in the hub's cache, which is not looked into")
         dtype = getattr(torch, form.dtype)
-        network = self.build(self.folder)
+        network = self._built(self.folder, dtype)
         tensors = {name: tensor for path in self._weights() for name, tensor in _mapped(path, dtype).items()}
         _, tied = untie(network)
         for alias, name in tied.items():
@@ -79,8 +79,13 @@ class HubNetwork:
 
     def build(self, folder: Path) -> Any:
         """See `Component.build`."""
+        return self._built(folder)
+
+    def _built(self, folder: Path, dtype: torch.dtype | None = None) -> Any:
+        """In `dtype`, by default the one that the settings name: constants are computed in it."""
         transformers = import_transformers()
         config = transformers.AutoConfig.from_pretrained(folder)
+        config.dtype = config.dtype if dtype is None else dtype
         make = self._class()
         network = without_initialisation(lambda: make.from_config(config) if is_auto(make) else make(config))
         if (folder / "generation_config.json").is_file():

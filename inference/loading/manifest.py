@@ -131,13 +131,17 @@ def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> 
     if present.keys() != manifest.sources.keys():
         raise SnapshotUnusable(f"it was made of {sorted(manifest.sources)}, not of {sorted(present)}")
     for name, path in present.items():
-        written = manifest.sources[name]
-        try:
-            state = path.stat()
-        except OSError as error:
-            raise SnapshotUnusable(f"{path} cannot be read: {error.strerror}") from error
-        if (state.st_size, state.st_mtime_ns) != (written.digest.size, written.modified_ns):
-            _compare(path, written.digest)
+        check_source(path, manifest.sources[name])
+
+
+def check_source(path: Path, written: Source) -> None:
+    """Raises SnapshotUnusable where `path` is not the file that was described; read whole if its time has changed."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise SnapshotUnusable(f"{path} cannot be read: {error.strerror}") from error
+    if (state.st_size, state.st_mtime_ns) != (written.digest.size, written.modified_ns):
+        _compare(path, written.digest)
 
 
 def _compare(path: Path, written: FileDigest) -> None:

@@ -25,9 +25,7 @@ class Execution:
     @property
     def torch_device(self) -> torch.device:
         """Where the network is to be."""
-        import torch
-
-        return torch.device("cpu") if self._device.kind == "cpu" else torch.device("cuda", self._device.index)
+        return torch_device(self._device)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -62,6 +60,13 @@ class Execution:
             yield
         if self.tuning.debug_empty_cache:
             torch.cuda.empty_cache()
+
+
+def torch_device(device: Device) -> torch.device:
+    """`device` as torch names it."""
+    import torch
+
+    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
 
 
 def _set_backends(tuning: Tuning) -> None:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from inference.device import CPU, Device
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.optimization.execution import Execution
+from inference.loading.component import Form
+from inference.optimization.execution import Execution, torch_device
 from inference.optimization.flags import Component, Wishes
+from inference.summarization.chat_weights import Bits, Source, load_chat, load_quantized
 from inference.summarization.prompts import Chat
-from inference.summarization.unpacking import unpacked
-from inference.translation.m2m100 import import_transformers
+from inference.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch
 
-Bits = Literal[4, 8]
 IsDone = Callable[[], bool]
-
-
-class QuantizationMissing(RuntimeError):
-    """Weights were to be kept in 8 or 4 bits, and the package that does it is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +52,35 @@ class ChatModel:
 
     def __init__(
         self,
-        folder_or_name: str | Path,
+        source: Source,
         *,
         device: Device = CPU,
+        runs_on: Device | None = None,
         dtype: str = "",
         bits: Bits | None = None,
         wishes: Wishes | None = None,
         label: str = "this chat model",
     ) -> None:
-        """Loads a folder, with a GGUF or the hub's own files, or a repository of the hub.
+        """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.
 
-        `dtype` is a torch type's name; by default float32 on a CPU and bfloat16 on a GPU. With `bits`, linear layers
-        stay in that many bits on a GPU (bitsandbytes; Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314).
-        `wishes`: see `inference.optimization.flags`; `dtype` stands above them.
+        `dtype` is a torch type's name; by default what `wishes` say (`inference.optimization.flags`). With `bits`,
+        linear layers stay in that many bits on a GPU.
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.
             ModelCorrupt: the weights are cut off, or are none.
             QuantizationMissing: `bits` without bitsandbytes.
         """
-        import torch
-
         self.label = label
         self.speed: Speed | None = None
         """None before the first answer."""
-        self._execution = Execution(Component.SUMMARY, device, wishes=wishes)
-        weights = getattr(torch, dtype) if dtype else self._execution.dtype
-        self._tokenizer, self.network = _load(folder_or_name, dtype=weights, bits=bits, device=device)
+        self._execution = Execution(Component.SUMMARY, runs_on or device, wishes=wishes)
+        form = Form((runs_on or device).kind, dtype or self._execution.tuning.precision)
         if bits is None:
-            self.network = self.network.to(self._execution.torch_device)
+            self._tokenizer, network = load_chat(source, form)
+            self.network = network.to(torch_device(device))
+        else:
+            self._tokenizer, self.network = load_quantized(source, form, bits=bits, device=torch_device(device))
         self._execution.prepare(self.network)
         self._ends = _end_tokens(self.network.generation_config, self._tokenizer)
 
@@ -155,64 +149,6 @@ class _StepClock:
             return None
         first, last = self._times[1], self._times[-1]
         return Speed((first - self._times[0]) / prompt_tokens, (last - first) / steps)
-
-
-def gguf_of(folder: Path) -> Path | None:
-    """The GGUF in `folder`, which may be such a file itself; None where the folder holds a model of another form."""
-    if folder.suffix == ".gguf":
-        return folder
-    files = sorted(folder.glob("*.gguf")) if folder.is_dir() and not (folder / "config.json").is_file() else []
-    return files[0] if files else None
-
-
-def _load(folder_or_name: str | Path, *, dtype: torch.dtype, bits: Bits | None, device: Device) -> tuple[Any, Any]:
-    path = Path(folder_or_name)
-    gguf = gguf_of(path)
-    if (path.is_dir() and not gguf and not (path / "config.json").is_file()) or (gguf and not gguf.is_file()):
-        raise ModelMissing(
-            f"{path} holds no chat model; name a folder with a GGUF file or with a model of transformers."
-        )
-    from safetensors import SafetensorError
-
-    transformers = import_transformers()
-    transformers.utils.logging.disable_progress_bar()
-    options = {"dtype": dtype, **_quantization(transformers, bits, device)}
-    try:
-        folder = unpacked(transformers, gguf) if gguf else None
-        origin = folder or (gguf.parent if gguf else folder_or_name)
-        source = {"gguf_file": gguf.name} if gguf and not folder else {}
-        tokenizer = transformers.AutoTokenizer.from_pretrained(origin, **source)
-        network = transformers.AutoModelForCausalLM.from_pretrained(origin, **source, **options)
-    except OSError as error:
-        raise ModelMissing(
-            f"The summary model {folder_or_name} is not on this machine and could not be fetched from the hub "
-            f"({type(error).__name__}); check the network, or name a folder that holds a chat model."
-        ) from error
-    except SafetensorError as error:
-        raise ModelCorrupt(
-            f"The weights in {origin} are damaged ({error}); delete that folder, and run `manage.py models fetch`."
-        ) from error
-    tokenizer.padding_side = "left"
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer, network
-
-
-def _quantization(transformers: Any, bits: Bits | None, device: Device) -> dict[str, Any]:
-    if bits is None:
-        return {}
-    if not transformers.utils.is_bitsandbytes_available():
-        raise QuantizationMissing(
-            f"Keeping the summary model in {bits} bits needs the package bitsandbytes and a GPU; "
-            "install it, or choose 16 bits."
-        )
-    import torch
-
-    how = {"load_in_8bit": True} if bits == 8 else {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
-    return {
-        "quantization_config": transformers.BitsAndBytesConfig(**how),
-        "device_map": {"": Execution(Component.SUMMARY, device).torch_device},
-    }
 
 
 def _end_tokens(config: Any, tokenizer: Any) -> list[int]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from inference.catalog import MODELS, find_model
 from inference.device import CPU, Device
 from inference.loading import ModelMissing, check_sizes
-from inference.summarization.chat import Bits, ChatModel
+from inference.summarization.chat import ChatModel
+from inference.summarization.chat_weights import Bits
 from inference.summarization.summarizer import ChatSummarizer
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inference.device import CPU, Device
-from inference.loading import ModelMissing
+from inference.loading.component import Form
 from inference.optimization.execution import Execution
 from inference.optimization.flags import Component, Wishes
 from inference.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence, translate_captions
+from inference.translation.m2m100_weights import Source, load_m2m100
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
@@ -29,7 +29,6 @@ LENGTH_FACTOR = 2
 """Tokens of a translation to tokens of its source, at most; what needs more is a loop."""
 SPARE_TOKENS = 10
 """On top, for sentences of a word or two."""
-REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 CPU_BATCH = 8
 GPU_BATCH = 64
 
@@ -62,7 +61,7 @@ class M2M100Translator:
 
     def __init__(
         self,
-        folder_or_name: str | Path,
+        source: Source,
         *,
         device: Device = CPU,
         wishes: Wishes | None = None,
@@ -78,8 +77,10 @@ class M2M100Translator:
         on_cpu = device.kind == "cpu"
         self._execution = Execution(Component.TRANSLATION, device, wishes=wishes)
         self._device = self._execution.torch_device
-        self._tokenizer, self.model = _load(folder_or_name, self._execution.dtype)
-        self._execution.prepare(self.model.to(self._device))
+        form = Form(device.kind, self._execution.tuning.precision)
+        self._tokenizer, network = load_m2m100(source, form)
+        self.model = network.to(self._device)
+        self._execution.prepare(self.model)
         self._quick, self._careful = _generation_configs(self.model.config, beams)
         # What the publisher set (five beams, 200 tokens) must not fill in for what is left unset here.
         self.model.generation_config = self._quick
@@ -155,27 +156,6 @@ class M2M100Translator:
         tokens = [[*row.tokens, *[padding] * (width - len(row.tokens))] for row in rows]
         mask = [[1] * len(row.tokens) + [0] * (width - len(row.tokens)) for row in rows]
         return torch.tensor(tokens, device=self._device), torch.tensor(mask, device=self._device)
-
-
-def _load(folder_or_name: str | Path, dtype: torch.dtype) -> tuple[Any, Any]:
-    _check(Path(folder_or_name))
-    transformers = import_transformers()
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        tokenizer = transformers.M2M100Tokenizer.from_pretrained(folder_or_name)
-        return tokenizer, transformers.M2M100ForConditionalGeneration.from_pretrained(folder_or_name, dtype=dtype)
-    except OSError as error:
-        raise ModelMissing(
-            f"The translation model {folder_or_name} is not on this machine and could not be fetched from the hub "
-            f"({type(error).__name__}); check the network, or name a folder that holds an M2M100 model."
-        ) from error
-
-
-def _check(folder: Path) -> None:
-    """Raises ModelMissing for a folder without a model; a name of the hub is no folder."""
-    for name in REQUIRED_FILES:
-        if folder.is_dir() and not (folder / name).is_file():
-            raise ModelMissing(f"{folder} has no {name}; name a folder that holds an M2M100 model.")
 
 
 def _generation_configs(config: Any, beams: int) -> tuple[GenerationConfig, GenerationConfig]:

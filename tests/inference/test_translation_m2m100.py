@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
 from inference.loading import ModelMissing
+from inference.loading.component import Form
 from inference.translation.captions import Sentence
 from inference.translation.m2m100 import M2M100Translator, import_transformers
+from inference.translation.m2m100_weights import m2m100_component
 from inference.translation.pairs import M2M100_LANGUAGES
 from inference.translation.translator import PairNotOffered, Translation, TranslationRequest
 from tests.inference import tiny_m2m100
+from tests.inference.loading.ways import assert_every_way_gives_the_same
 
 pytestmark = pytest.mark.xdist_group("m2m100")
 """One process trains the model, for all of these."""
@@ -125,3 +129,16 @@ def test_weights_that_are_cut_off_are_said_to_be_missing(folder: Path, tmp_path:
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with pytest.raises(ModelMissing, match="could not be fetched"):
         M2M100Translator(tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_every_way_to_load_gives_the_same_network(folder: Path, tmp_path: Path, dtype: str) -> None:
+    """The weights are pickled, as the publisher has them, with their repetitions."""
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    state = M2M100Translator(copied).model.state_dict()
+    (copied / "model.safetensors").unlink()
+    torch.save(state, copied / "pytorch_model.bin")
+    assert_every_way_gives_the_same(m2m100_component(copied), Form(dtype=dtype))
+    if dtype == "float32":
+        [translation] = M2M100Translator(copied).translate([TranslationRequest("Thank you all.", "en", "pt")])
+        assert translation == Translation("Obrigado a todos.", True)

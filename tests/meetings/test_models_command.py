@@ -9,6 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
+from tests.inference.summarization import tiny_chat
+
 
 def models_command(*arguments: str) -> str:
     output = StringIO()
@@ -16,9 +18,13 @@ def models_command(*arguments: str) -> str:
     return output.getvalue()
 
 
+def on_a_machine(models: Path) -> SimpleNamespace:
+    return SimpleNamespace(models=models, profile="starter", device="cpu", optimizations={})
+
+
 @pytest.fixture
 def empty_machine(tmp_path: Path) -> Iterator[Path]:
-    with override_settings(ENVIRONMENT=SimpleNamespace(models=tmp_path, profile="starter")):
+    with override_settings(ENVIRONMENT=on_a_machine(tmp_path)):
         yield tmp_path
 
 
@@ -68,7 +74,7 @@ def test_a_snapshot_is_written_and_loaded(models: Path, tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("segmentation.bin", "embedding.pt"):
         (folder / name).symlink_to(models / folder.name / name)
-    with override_settings(ENVIRONMENT=SimpleNamespace(models=tmp_path, profile="starter")):
+    with override_settings(ENVIRONMENT=on_a_machine(tmp_path)):
         first = models_command("load", folder.name).splitlines()
         assert [line.partition(",")[0] for line in first[::2]] == ["segmentation: mapped", "embedding: mapped"]
         assert all(line.startswith("  not by snapshot: there is no snapshot in ") for line in first[1::2])
@@ -84,6 +90,18 @@ def test_a_snapshot_is_written_and_loaded(models: Path, tmp_path: Path) -> None:
             models_command("load", folder.name, "--strategy", "snapshot")
 
 
-def test_a_model_in_one_piece_is_bad_input(empty_machine: Path) -> None:
+def test_a_chat_model_is_loaded_in_the_form_of_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small one, under a name of the catalogue."""
+    folder = tiny_chat.build(tmp_path / "qwen2.5-7b-instruct")
+    monkeypatch.setattr("meetings.management.commands.models.check_sizes", lambda model, models: folder)
+    with override_settings(ENVIRONMENT=on_a_machine(tmp_path)):
+        assert models_command("load", folder.name).startswith("chat: mapped, float32, ")
+        written = models_command("snapshot", folder.name, "--device", "cuda")
+        assert Path(written.split()[-1]).name == "chat-cuda-bfloat16"
+        assert models_command("load", folder.name, "--device", "cuda").startswith("chat: snapshot, bfloat16, ")
+        assert models_command("load", folder.name).startswith("chat: mapped, float32, ")
+
+
+def test_weights_that_are_not_here_are_named_with_the_remedy(empty_machine: Path) -> None:
     with pytest.raises(CommandError, match=r"model\.gguf is missing"):
         models_command("load", "qwen2.5-coder-0.5b")

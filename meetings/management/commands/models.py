@@ -15,22 +15,21 @@ from django.core.management import CommandError
 from tqdm import tqdm
 
 from inference.catalog import MODELS, Model, fetched_models, find_model
+from inference.device import choose_device
 from inference.fetching import ensure_model, fetch_model
 from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
 from inference.loading.component import Component, Form, NotMappable
 from inference.loading.manifest import SnapshotUnusable
 from inference.loading.snapshot import SnapshotDiffers, write_snapshot
 from inference.loading.strategy import STRATEGIES, Strategy, load
-from inference.summarization.chat import gguf_of
-from inference.summarization.unpacking import is_unpacked, unpacked
-from inference.translation.m2m100 import import_transformers
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from inference.optimization.flags import DeviceKind
+from inference.summarization.chat_weights import gguf_of
+from inference.summarization.unpacking import find_unpacked, unpacked
+from meetings.cli import ParlanceCommand
 
 MEBIBYTE = 1 << 20
 KIBIBYTES = 1024
 """In a MiB."""
-FORM = Form()
-"""float32: speakers' networks wherever they run, and Whisper on a CPU."""
 
 
 class Command(ParlanceCommand):
@@ -49,6 +48,10 @@ class Command(ParlanceCommand):
         load = actions.add_parser("load", help="load networks once; print how, how long, and the memory it took")
         load.add_argument("names", nargs="+", metavar="NAME")
         load.add_argument("--strategy", choices=STRATEGIES, help="this way alone; default: the first that works")
+        for action in (snapshot, load):
+            action.add_argument(
+                "--device", choices=("cpu", "cuda"), help="what they will run on, here or elsewhere; default: as set"
+            )
 
     def handle(self, *_: Any, action: str, **options: Any) -> None:
         models: Path = settings.ENVIRONMENT.models
@@ -62,7 +65,7 @@ class Command(ParlanceCommand):
                 self._verify(model, models)
         else:
             for model in _chosen(options["names"]):
-                self._components(model, models, action, options.get("strategy"))
+                self._components(model, models, action, options["device"], options.get("strategy"))
 
     def _list(self, models: Path) -> None:
         for model in MODELS:
@@ -84,10 +87,10 @@ class Command(ParlanceCommand):
     def _unpack(self, model: Model, folder: Path) -> None:
         """Once, so that no summary waits for it."""
         gguf = gguf_of(folder)
-        if gguf is None or is_unpacked(gguf):
+        if gguf is None or find_unpacked(gguf):
             return
         self.stderr.write(f"{model.name}: unpacking the weights, a minute or two, this once")
-        unpacked(import_transformers(), gguf)
+        unpacked(gguf)
 
     def _verify(self, model: Model, models: Path) -> None:
         with _progress(f"{model.name}: verify", model.size or 0) as advance:
@@ -97,27 +100,30 @@ class Command(ParlanceCommand):
             f"{model.name}: {'every byte as published' if pinned else 'all files present; no published digests known'}"
         )
 
-    def _components(self, model: Model, models: Path, action: str, strategy: Strategy | None) -> None:
-        """Raises CommandError for a model that has none, and for a way that cannot be gone."""
+    def _components(
+        self, model: Model, models: Path, action: str, kind: DeviceKind | None, strategy: Strategy | None
+    ) -> None:
+        """Raises CommandError for a way that cannot be gone."""
         # Torch takes a second to import; the other actions do without.
-        from inference.components import NoComponents, model_components
+        from inference.components import model_components, model_form
 
+        environment = settings.ENVIRONMENT
+        form = model_form(model, kind or choose_device(environment.device).kind, environment.optimizations)
         try:
             for component in model_components(model, check_sizes(model, models)):
                 if action == "snapshot":
-                    self.stdout.write(f"{model.name}: {write_snapshot(component, FORM)}")
+                    self.stdout.write(f"{model.name}: {write_snapshot(component, form)}")
                 else:
-                    self._load(component, strategy)
-        except NoComponents as error:
-            raise CommandError(str(error), returncode=BAD_INPUT) from error
+                    self._load(component, form, strategy)
         except (SnapshotUnusable, NotMappable, SnapshotDiffers) as error:
             raise CommandError(f"{model.name}: {error}.") from error
 
-    def _load(self, component: Component, strategy: Strategy | None) -> None:
-        loaded = load(component, FORM, [strategy] if strategy else STRATEGIES)
+    def _load(self, component: Component, form: Form, strategy: Strategy | None) -> None:
+        loaded = load(component, form, [strategy] if strategy else STRATEGIES)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIBIBYTES
         self.stdout.write(
-            f"{component.name}: {loaded.strategy}, {loaded.seconds:.2f} s, {peak:.0f} MiB at most in this process"
+            f"{component.name}: {loaded.strategy}, {form.dtype}, {loaded.seconds:.2f} s, {peak:.0f} MiB at most in "
+            "this process"
         )
         for refusal in loaded.refusals:
             self.stdout.write(f"  not by {refusal.strategy}: {refusal.reason}")

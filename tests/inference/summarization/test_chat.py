@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from inference.loading import ModelMissing
+from inference.loading.component import Form
 from inference.residency.resident import WeightsDamaged
 from inference.residency.torch_module import TorchResident
-from inference.summarization import chat as chat_module
-from inference.summarization.chat import Answer, ChatModel, QuantizationMissing, Speed, gguf_of
+from inference.summarization.chat import Answer, ChatModel, Speed
+from inference.summarization.chat_weights import QuantizationMissing, chat_component, gguf_of
 from inference.summarization.starting import chat_model_source, load_summarizer
 from inference.summarization.summarizer import ChatSummarizer
+from inference.torchaudio_compat import import_transformers
+from tests.inference.loading.ways import assert_every_way_gives_the_same
 from tests.inference.summarization import tiny_chat
 from tests.inference.summarization.talk import BUDGET
 from tests.inference.summarization.tiny_chat import ENDLESS, LESSONS, chat
@@ -89,6 +92,15 @@ def test_precision_is_explicit(folder: Path, model: ChatModel) -> None:
     assert {weight.dtype for weight in ChatModel(folder, dtype="bfloat16").network.parameters()} == {torch.bfloat16}
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_every_way_to_load_gives_the_same_network(folder: Path, tmp_path: Path, dtype: str) -> None:
+    copied = shutil.copytree(folder, tmp_path / "copied")
+    assert_every_way_gives_the_same(chat_component(copied), Form(dtype=dtype))
+    if dtype == "float32":
+        model = ChatModel(copied)
+        assert [model.answer([chat(question)], most_tokens=20)[0] for question, _ in LESSONS] == ANSWERS
+
+
 def test_a_folder_without_a_model_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="holds no chat model"):
         ChatModel(tmp_path)
@@ -105,7 +117,7 @@ def test_a_folder_without_its_weights_is_said(folder: Path, tmp_path: Path) -> N
 
 
 def test_fewer_bits_need_their_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    transformers = chat_module.import_transformers()
+    transformers = import_transformers()
     monkeypatch.setattr(transformers.utils, "is_bitsandbytes_available", lambda: False)
     with pytest.raises(QuantizationMissing, match="in 4 bits needs the package bitsandbytes"):
         ChatModel(folder, bits=4)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
+from inference.loading.component import Form, NotMappable
 from inference.summarization import unpacking
-from inference.summarization.unpacking import FOLDER, is_unpacked, unpacked
+from inference.summarization.chat_weights import GgufChat
+from inference.summarization.unpacking import FOLDER, SOURCE, find_unpacked, unpacked
 
 
 @pytest.fixture
@@ -19,39 +20,79 @@ def gguf(tmp_path: Path) -> Path:
     return path
 
 
-def written(transformers: Any, gguf: Path, folder: Path) -> None:
+def written(gguf: Path, folder: Path) -> None:
     (folder / "config.json").write_text("{}")
+    (folder / "config.json").chmod(0o600)
 
 
-def test_it_is_unpacked_once(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def kept(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(unpacking, "_unpack", written)
-    assert not is_unpacked(gguf)
-    kept = unpacked(SimpleNamespace(), gguf)
-    assert kept == gguf.parent / FOLDER
-    assert (kept / "config.json").exists()
+    folder = unpacked(gguf)
     monkeypatch.setattr(unpacking, "_unpack", None)
-    assert unpacked(SimpleNamespace(), gguf) == kept
+    assert folder is not None
+    return folder
+
+
+def test_it_is_unpacked_once_and_for_everybody(gguf: Path, kept: Path) -> None:
+    assert kept == gguf.parent / FOLDER == find_unpacked(gguf) == unpacked(gguf)
+    assert kept.stat().st_mode & 0o777 == 0o755
+    assert (kept / "config.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_before_that_it_cannot_be_mapped(gguf: Path) -> None:
+    assert find_unpacked(gguf) is None
+    with pytest.raises(NotMappable, match=r"model\.gguf is packed"):
+        GgufChat(gguf).map(Form())
+
+
+def test_one_that_was_only_copied_is_the_same(gguf: Path, kept: Path) -> None:
+    os.utime(gguf, ns=(1, 1))
+    assert find_unpacked(gguf) == kept
+
+
+def test_another_one_is_unpacked_anew(gguf: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kept / "old").touch()
+    gguf.write_bytes(b"FUGG")
+    assert find_unpacked(gguf) is None
+    monkeypatch.setattr(unpacking, "_unpack", written)
+    assert unpacked(gguf) == kept
+    assert sorted(path.name for path in kept.iterdir()) == ["config.json", SOURCE]
+    assert sorted(path.name for path in gguf.parent.iterdir()) == [gguf.name, FOLDER]
+
+
+def test_a_second_one_in_the_same_folder_is_not_taken_for_the_first(gguf: Path, kept: Path) -> None:
+    other = gguf.with_name("other.gguf")
+    other.write_bytes(b"GGUF")
+    assert find_unpacked(other) is None
+
+
+def test_one_that_says_nothing_of_its_source_is_believed_and_nonsense_is_not(gguf: Path, kept: Path) -> None:
+    (kept / SOURCE).write_text("{")
+    assert find_unpacked(gguf) is None
+    (kept / SOURCE).unlink()
+    assert find_unpacked(gguf) == kept
 
 
 def test_what_breaks_off_leaves_nothing(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(transformers: Any, gguf: Path, folder: Path) -> None:
-        written(transformers, gguf, folder)
+    def broken(gguf: Path, folder: Path) -> None:
+        written(gguf, folder)
         raise OSError("disk full")
 
     monkeypatch.setattr(unpacking, "_unpack", broken)
     with pytest.raises(OSError, match="disk full"):
-        unpacked(SimpleNamespace(), gguf)
+        unpacked(gguf)
     assert list(gguf.parent.iterdir()) == [gguf]
 
 
 def test_another_process_that_was_faster_is_believed(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def beaten(transformers: Any, gguf: Path, folder: Path) -> None:
-        written(transformers, gguf, folder)
-        kept = gguf.parent / FOLDER
-        kept.mkdir()
-        (kept / "theirs").touch()
+    def beaten(gguf: Path, folder: Path) -> None:
+        written(gguf, folder)
+        theirs = gguf.parent / FOLDER
+        theirs.mkdir()
+        (theirs / "theirs").touch()
 
     monkeypatch.setattr(unpacking, "_unpack", beaten)
-    kept = unpacked(SimpleNamespace(), gguf)
+    kept = unpacked(gguf)
     assert kept == gguf.parent / FOLDER
     assert [path.name for path in kept.iterdir()] == ["theirs"]

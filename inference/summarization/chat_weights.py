@@ -1,0 +1,196 @@
+"""Chat models as the loader sees them: files of the hub, a repository of it, or a GGUF and what it unpacks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.loading.component import Component, Form, NotMappable
+from inference.loading.hub import HubNetwork
+from inference.loading.strategy import load
+from inference.summarization.unpacking import find_unpacked, unpacked
+from inference.torchaudio_compat import import_transformers
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "chat"
+ARCHITECTURE = "AutoModelForCausalLM"
+PROBE_TOKENS = 16
+
+Bits = Literal[4, 8]
+Source = str | Path
+"""A folder, a GGUF file, or a repository of the hub."""
+
+
+class QuantizationMissing(RuntimeError):
+    """Weights were to be kept in 8 or 4 bits, and the package that does it is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufChat:
+    """`Component` that unpacks a GGUF once, and loads what came of it in whatever form is wanted."""
+
+    gguf: Path
+    name = NAME
+
+    @property
+    def folder(self) -> Path:
+        """See `Component.folder`."""
+        return self.gguf.parent
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """See `Component.sources`."""
+        return (self.gguf,)
+
+    def read(self, form: Form) -> Any:
+        """Unpacks first; where that cannot be kept, reads the GGUF, and does so every time."""
+        import torch
+
+        if (folder := unpacked(self.gguf)) is not None:
+            return _hub_network(folder).read(form)
+        make = getattr(import_transformers(), ARCHITECTURE)
+        dtype = getattr(torch, form.dtype)
+        return make.from_pretrained(self.folder, gguf_file=self.gguf.name, dtype=dtype).eval()
+
+    def map(self, form: Form) -> Any:
+        """See `Component.map`."""
+        if (folder := find_unpacked(self.gguf)) is None:
+            raise NotMappable(f"{self.gguf.name} is packed, and was not unpacked yet")
+        return _hub_network(folder).map(form)
+
+    def write_settings(self, network: Any, folder: Path) -> None:
+        """See `Component.write_settings`."""
+        _hub_network(unpacked(self.gguf) or self.folder).write_settings(network, folder)
+
+    def build(self, folder: Path) -> Any:
+        """See `Component.build`."""
+        return _hub_network(folder).build(folder)
+
+    def probe(self, network: Any) -> torch.Tensor:
+        """See `Component.probe`."""
+        return _probe(network)
+
+
+def chat_component(source: Source) -> Component:
+    """The network of `source`.
+
+    Raises:
+        ModelMissing: a folder that holds no chat model.
+    """
+    path = Path(source)
+    gguf = gguf_of(path)
+    if (path.is_dir() and not gguf and not (path / "config.json").is_file()) or (gguf and not gguf.is_file()):
+        raise ModelMissing(
+            f"{path} holds no chat model; name a folder with a GGUF file or with a model of transformers."
+        )
+    return GgufChat(gguf) if gguf else _hub_network(source)
+
+
+def gguf_of(folder: Path) -> Path | None:
+    """The GGUF in `folder`, which may be such a file itself; None where the folder holds a model of another form."""
+    if folder.suffix == ".gguf":
+        return folder
+    files = sorted(folder.glob("*.gguf")) if folder.is_dir() and not (folder / "config.json").is_file() else []
+    return files[0] if files else None
+
+
+def load_chat(source: Source, form: Form) -> tuple[Any, Any]:
+    """Tokenizer and network, on the host.
+
+    Raises:
+        ModelMissing: the weights are neither here nor to be had.
+        ModelCorrupt: the weights are cut off, or are none.
+    """
+    component = chat_component(source)
+    with _told(source):
+        loaded = load(component, form)
+        return _tokenizer(component, loaded.folder), loaded.network
+
+
+def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
+    """Tokenizer and network, on `device`, with linear layers in that many bits and the rest in the type of `form`.
+
+    bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while it reads: only the
+    standard way goes there. Raises as `load_chat` does, and QuantizationMissing.
+    """
+    import torch
+
+    transformers = import_transformers()
+    if not transformers.utils.is_bitsandbytes_available():
+        raise QuantizationMissing(
+            f"Keeping the summary model in {bits} bits needs the package bitsandbytes and a GPU; "
+            "install it, or choose 16 bits."
+        )
+    how = {"load_in_8bit": True} if bits == 8 else {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+    component = chat_component(source)
+    with _told(source):
+        origin, packed = _origin(component)
+        network = getattr(transformers, ARCHITECTURE).from_pretrained(
+            origin,
+            **packed,
+            dtype=getattr(torch, form.dtype),
+            quantization_config=transformers.BitsAndBytesConfig(**how),
+            device_map={"": device},
+        )
+        return _tokenizer(component, None), network
+
+
+@contextmanager
+def _told(source: Source) -> Iterator[None]:
+    """What the libraries raise, with the remedy."""
+    from safetensors import SafetensorError
+
+    import_transformers().utils.logging.disable_progress_bar()
+    try:
+        yield
+    except OSError as error:
+        raise ModelMissing(
+            f"The summary model {source} is not on this machine and could not be fetched from the hub "
+            f"({type(error).__name__}); check the network, or name a folder that holds a chat model."
+        ) from error
+    except SafetensorError as error:
+        raise ModelCorrupt(
+            f"The weights of {source} are damaged ({error}); delete what was unpacked of them, and run "
+            "`manage.py models fetch`."
+        ) from error
+
+
+def _hub_network(origin: Source) -> HubNetwork:
+    return HubNetwork(NAME, origin, ARCHITECTURE, lambda target: _write_tokenizer(origin, target), _probe)
+
+
+def _origin(component: Component) -> tuple[Source, dict[str, str]]:
+    """Where transformers finds tokenizer and weights, and what it must be told of them."""
+    if isinstance(component, HubNetwork):
+        return component.origin, {}
+    assert isinstance(component, GgufChat)
+    folder = unpacked(component.gguf)
+    return (folder, {}) if folder else (component.folder, {"gguf_file": component.gguf.name})
+
+
+def _tokenizer(component: Component, snapshot: Path | None) -> Any:
+    """Ready for batches: filled up on the left, where a text begins."""
+    origin, packed = (snapshot, {}) if snapshot else _origin(component)
+    tokenizer = import_transformers().AutoTokenizer.from_pretrained(origin, **packed)
+    tokenizer.padding_side = "left"
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _write_tokenizer(origin: Source, target: Path) -> None:
+    import_transformers().AutoTokenizer.from_pretrained(origin).save_pretrained(target)
+
+
+def _probe(network: Any) -> torch.Tensor:
+    """Logits after a few fixed tokens: float32, shape (1, vocabulary)."""
+    import torch
+
+    logits: torch.Tensor = network(torch.arange(PROBE_TOKENS)[None]).logits[:, -1]
+    return logits.float()

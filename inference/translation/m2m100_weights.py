@@ -1,0 +1,63 @@
+"""M2M100 as the loader sees it: a folder in the hub's layout, or a repository of the hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference.loading import ModelMissing
+from inference.loading.component import Component, Form
+from inference.loading.hub import HubNetwork
+from inference.loading.strategy import load
+from inference.torchaudio_compat import import_transformers
+
+if TYPE_CHECKING:
+    import torch
+
+NAME = "m2m100"
+ARCHITECTURE = "AutoModelForSeq2SeqLM"
+"""M2M100ForConditionalGeneration, by way of the class that can be built in a given type."""
+REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
+PROBE_TOKENS = 16
+
+Source = str | Path
+"""A folder, or a repository of the hub."""
+
+
+def m2m100_component(source: Source) -> Component:
+    """The network of `source`. Raises ModelMissing for a folder that holds none."""
+    for name in REQUIRED_FILES:
+        if Path(source).is_dir() and not (Path(source) / name).is_file():
+            raise ModelMissing(f"{source} has no {name}; name a folder that holds an M2M100 model.")
+    return HubNetwork(NAME, source, ARCHITECTURE, lambda target: _tokenizer(source).save_pretrained(target), _probe)
+
+
+def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
+    """Tokenizer and network, on the host.
+
+    Raises:
+        ModelMissing: the weights are neither here nor to be had.
+    """
+    component = m2m100_component(source)
+    import_transformers().utils.logging.disable_progress_bar()
+    try:
+        loaded = load(component, form)
+        return _tokenizer(loaded.folder or source), loaded.network
+    except OSError as error:
+        raise ModelMissing(
+            f"The translation model {source} is not on this machine and could not be fetched from the hub "
+            f"({type(error).__name__}); check the network, or name a folder that holds an M2M100 model."
+        ) from error
+
+
+def _tokenizer(source: Source) -> Any:
+    return import_transformers().M2M100Tokenizer.from_pretrained(source)
+
+
+def _probe(network: Any) -> torch.Tensor:
+    """Logits of the first token for a few fixed ones: float32, shape (1, vocabulary)."""
+    import torch
+
+    source, first = torch.arange(4, 4 + PROBE_TOKENS)[None], torch.full((1, 1), network.config.decoder_start_token_id)
+    logits: torch.Tensor = network(input_ids=source, decoder_input_ids=first).logits[:, -1]
+    return logits.float()
