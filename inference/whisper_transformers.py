@@ -165,6 +165,7 @@ class TransformersTranscriber:
         answer = transformers.GenerationMixin.generate(
             self.network,
             encoder_outputs=transformers.modeling_outputs.BaseModelOutput(encoded),
+            attention_mask=torch.ones(encoded.shape[:2], dtype=torch.long, device=encoded.device),
             decoder_input_ids=torch.tensor(prompts, device=encoded.device),
             generation_config=self._config(requests[0], prompts[0]),
             **cache,

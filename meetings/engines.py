@@ -16,7 +16,8 @@ from inference.residency.pool import ModelPool
 from inference.translation.translator import Translator
 from meetings.environment import Environment
 from meetings.offers import translation_family, translation_model, translator_label
-from meetings.stack import build_pool, speech_model
+from meetings.recognizing import load_warm_recognizer, speech_backend
+from meetings.stack import build_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Loaders:
     """How a worker comes by its models; each is called in the thread that will use them."""
 
     pool: Callable[[], ModelPool]
-    """Not started; it has the transcriber as `stack.ASR`, and maybe a summariser as `stack.SUMMARY`."""
+    """Not started; it has the transcriber as `recognizing.ASR`, and maybe a summariser as `stack.SUMMARY`."""
     listener: Callable[[], Listener]
     translator: Callable[[], Translator]
     bridge: Callable[[], Transcriber] | None = None
@@ -70,13 +71,7 @@ def load_engine(environment: Environment) -> Engine:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
         NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
     """
-    from inference.whisper import CTranslate2Transcriber
-
-    folder = speech_model(environment)
-    device = choose_device(environment.device)
-    transcriber = CTranslate2Transcriber(folder, device=device)
-    transcriber.warm_up()
-    return Engine(transcriber)
+    return Engine(load_warm_recognizer(environment))
 
 
 def load_translator(environment: Environment) -> Translator:
@@ -103,7 +98,8 @@ def load_listener(environment: Environment) -> Listener:
     """Who tells voices apart. It may be loaded and used in any thread, by one at a time.
 
     Torch is set to one thread a call on the CPU, for the whole process: these networks are too small to be worth
-    sharing out, and threads that wait for work take the cores from recognition.
+    sharing out, and threads that wait for work take the cores from recognition. Where recognition itself is torch's,
+    it keeps all cores.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
@@ -114,8 +110,10 @@ def load_listener(environment: Environment) -> Listener:
     from inference.diarization.voices import load_listener as load
 
     folder = check_sizes(default_model(environment.profile, "speakers"), environment.models)
-    torch.set_num_threads(1)
-    return load(folder, device=choose_device(environment.device), wishes=environment.optimizations)
+    device = choose_device(environment.device)
+    if speech_backend(environment) == "ctranslate2" or device.kind != "cpu":
+        torch.set_num_threads(1)
+    return load(folder, device=device, wishes=environment.optimizations)
 
 
 def _translation_folder(environment: Environment) -> Path:

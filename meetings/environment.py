@@ -20,6 +20,7 @@ from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
 
 Profile = Literal["starter", "gpu"]
+AsrBackend = Literal["auto", "ctranslate2", "transformers"]
 Bridge = Literal["auto", "on", "off"]
 ResultsOf = Literal["uploads", "all", "none"]
 
@@ -45,7 +46,9 @@ class Environment:
     device: str
     """`auto`, `cpu`, `cuda` or `cuda:n`."""
     asr_model: str
-    """A catalogue name or a folder with a CTranslate2 Whisper; empty: the profile's own."""
+    """A catalogue name or a folder with a Whisper that `asr_backend` can read; empty: the profile's own."""
+    asr_backend: AsrBackend
+    """The library that runs Whisper."""
     translation_model: str
     """STARTER_TRANSLATION, a catalogue name or a folder with an M2M100; empty: the profile's own."""
     summary_model: str
@@ -101,6 +104,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         profile=cast(Profile, _one_of(env, "PARLANCE_PROFILE", get_args(Profile))),
         device=_device(env.get("PARLANCE_DEVICE") or "auto"),
         asr_model=env.get("PARLANCE_ASR_MODEL", ""),
+        asr_backend=cast(AsrBackend, _one_of(env, "PARLANCE_ASR_BACKEND", get_args(AsrBackend))),
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
         residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),

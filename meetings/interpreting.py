@@ -26,8 +26,8 @@ from meetings import summaries, transcript, translations
 from meetings.languages import LANGUAGES
 from meetings.models import Summary
 from meetings.readership import Readership
+from meetings.recognizing import ASR
 from meetings.scribe import Scribe
-from meetings.stack import ASR
 from meetings.stream import MeetingStream
 from meetings.translations import Untranslated
 

@@ -17,8 +17,8 @@ from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
 from inference.residency.pool import ModelPool
 from meetings import speakers, transcript
+from meetings.recognizing import ASR
 from meetings.scribe import Scribe
-from meetings.stack import ASR
 from meetings.stream import MeetingStream
 
 T = TypeVar("T")

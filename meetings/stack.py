@@ -10,10 +10,9 @@ import structlog
 
 from inference.catalog import default_model
 from inference.device import Device, choose_device
-from inference.loading import ModelCorrupt, ModelMissing, model_folder
+from inference.loading import ModelCorrupt, ModelMissing
 from inference.optimization.dtypes import dtypes_of
 from inference.optimization.flags import Component, tune
-from inference.residency.ctranslate2_model import CTranslate2Resident
 from inference.residency.gguf import gguf_bytes
 from inference.residency.history import Step
 from inference.residency.memory import DeviceMemory, default_budget
@@ -24,16 +23,14 @@ from inference.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.residency.torch_module import TorchResident
 from inference.summarization.starting import chat_model_source
 from meetings.environment import Environment
+from meetings.recognizing import speech_member
 
 if TYPE_CHECKING:
     from inference.summarization.summarizer import ChatSummarizer
-    from inference.whisper import CTranslate2Transcriber
 
-ASR = "asr"
 SUMMARY = "summary"
-"""Names in the pool."""
+"""Name in the pool."""
 
-ASR_WORKING = 400_000_000
 SUMMARY_WORKING = 600_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
 
@@ -50,7 +47,7 @@ def build_pool(environment: Environment) -> ModelPool:
     """
     device = choose_device(environment.device)
     memory = DeviceMemory(device, environment.device_budget or default_budget(device))
-    members = [_asr(environment, device)]
+    members = [speech_member(environment, device)]
     try:
         summarizer = _summary(environment, device)
         make_plan(
@@ -60,36 +57,6 @@ def build_pool(environment: Environment) -> ModelPool:
     except (ModelMissing, ModelCorrupt, DoesNotFit) as error:
         log.error("summaries_unavailable", error=str(error))
     return ModelPool(members, memory, choice=environment.residency, on_state=_log_state, on_step=_log_step)
-
-
-def speech_model(environment: Environment) -> Path:
-    """The folder of the chosen Whisper; raises what `inference.loading.model_folder` raises."""
-    name = environment.asr_model or default_model(environment.profile, "asr").name
-    return model_folder(name, environment.models)
-
-
-def _asr(environment: Environment, device: Device) -> Member:
-    folder = speech_model(environment)
-
-    def load() -> CTranslate2Transcriber:
-        from inference.whisper import CTranslate2Transcriber
-
-        transcriber = CTranslate2Transcriber(folder, device=device)
-        log.info("models_dtype", model=folder.name, dtypes=dtypes_of(transcriber))
-        return transcriber
-
-    need = ModelNeed(
-        folder.name,
-        Group.TRANSCRIPTION,
-        ModelSize(file_bytes(folder), ASR_WORKING),
-        "choose a smaller PARLANCE_ASR_MODEL",
-    )
-    resident: CTranslate2Resident[CTranslate2Transcriber] = CTranslate2Resident(load, device=device, warm_up=_warm_up)
-    return Member(ASR, need, resident)
-
-
-def _warm_up(transcriber: CTranslate2Transcriber) -> None:
-    transcriber.warm_up()
 
 
 def summary_model(environment: Environment) -> str:
@@ -128,7 +95,8 @@ def _summary(environment: Environment, device: Device) -> Member:
         from inference.summarization.summarizer import ChatSummarizer
 
         # On the host, whatever the device: the pool moves it.
-        summarizer = ChatSummarizer(ChatModel(source, dtype=dtype, wishes=environment.optimizations, label=label))
+        model = ChatModel(source, runs_on=device, wishes=environment.optimizations, label=label)
+        summarizer = ChatSummarizer(model)
         log.info("models_dtype", model=label, dtypes=dtypes_of(summarizer))
         return summarizer
 

@@ -38,9 +38,9 @@ from meetings.metrics import WorkerReport, file_report
 from meetings.models import State
 from meetings.obeying import Obeying
 from meetings.precedence import Precedence, recorded, spoken
+from meetings.recognizing import ASR
 from meetings.residency import residency_of
 from meetings.scribe import RETRY_S, Scribe
-from meetings.stack import ASR
 from meetings.stream import Findings, MeetingStream
 from meetings.summarising import Summarising
 from meetings.watching import Watching

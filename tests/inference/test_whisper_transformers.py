@@ -95,16 +95,6 @@ def test_a_batch_answers_as_each_alone_in_the_order_of_the_requests(
         assert_alike(heard, alone[id(request)])
 
 
-def test_a_language_is_detected_among_those_allowed(
-    transcriber: TransformersTranscriber, sentence: DecodeRequest
-) -> None:
-    (held,) = transcriber.transcribe([replace(sentence, language=None, allowed=("pt",))])
-    assert held.language == "pt"
-    (final,) = transcriber.transcribe([replace(sentence, kind="final", language="pt")])
-    assert final.detected is not None
-    assert final.detected[0] == "en"
-
-
 def test_the_whole_window_is_encoded_as_by_transformers_itself(transcriber: TransformersTranscriber) -> None:
     noise = torch.randn((1, 80, 3_000), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

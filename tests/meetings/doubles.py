@@ -13,7 +13,8 @@ from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
 from inference.residency.pool import ModelPool
 from inference.residency.resident import HostOnlyResident
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
-from meetings.stack import ASR, SUMMARY
+from meetings.recognizing import ASR
+from meetings.stack import SUMMARY
 
 SIZE = 1_000
 
@@ -24,8 +25,13 @@ def scripted_pool(
     """A real pool of models that are not real; with room for one group at a time."""
     members = [_member(ASR, Group.TRANSCRIPTION, transcriber)]
     if summarizer is not None:
-        members.append(_member(SUMMARY, Group.SUMMARIZATION, summarizer))
+        members.append(summary_member(summarizer))
     return ModelPool(members, DeviceMemory(CPU, SIZE), choice=choice)
+
+
+def summary_member(summarizer: Callable[[], Any]) -> Member:
+    """A summariser as `meetings.stack` puts it into the pool."""
+    return _member(SUMMARY, Group.SUMMARIZATION, summarizer)
 
 
 def _member(name: str, group: Group, load: Callable[[], Any]) -> Member:

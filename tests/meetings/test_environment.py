@@ -37,6 +37,7 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
         ("PARLANCE_PROFILE", "huge"),
         ("PARLANCE_DEVICE", "tpu"),
         ("PARLANCE_DEVICE", "cuda:x"),
+        ("PARLANCE_ASR_BACKEND", "whisper.cpp"),
         ("PARLANCE_TRANSLATION_MODEL", "google"),
         ("REDIS_URL", "localhost:6379"),
         ("ALLOWED_HOSTS", "*"),

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from inference.residency.plan import DoesNotFit
 from meetings.environment import Environment
-from meetings.stack import ASR, SUMMARY, build_pool
+from meetings.recognizing import ASR
+from meetings.stack import SUMMARY, build_pool
 
 GIGABYTE = 1_000_000_000
 

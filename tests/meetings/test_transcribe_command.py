@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 import jiwer
 import numpy as np
@@ -16,7 +17,9 @@ from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
 from inference.diarization.clustering import SpeakerHint
 from inference.fetching import ensure_model
+from inference.loading import ModelMissing
 from inference.session import SessionConfig
+from meetings.environment import Environment
 from meetings.management.commands.transcribe import read_wishes
 from meetings.transcription import Wishes
 from tests.inference.summarization import tiny_chat
@@ -162,6 +165,22 @@ def test_the_format_follows_the_name_of_the_output(whisper_base: Path, quiet: Pa
     assert (tmp_path / "out.vtt").read_text() == "WEBVTT\n"
     assert transcribe(quiet, "--no-speakers") == "quiet.wav\n\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.vtt", "quiet.wav"]
+
+
+@pytest.mark.parametrize(("options", "backend"), [((), "auto"), (("--backend", "transformers"), "transformers")])
+def test_the_library_is_that_of_the_option(
+    quiet: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], backend: str
+) -> None:
+    asked: list[str] = []
+
+    def load(environment: Environment) -> NoReturn:
+        asked.append(environment.asr_backend)
+        raise ModelMissing("There is none.")
+
+    monkeypatch.setattr("meetings.management.commands.transcribe.load_engine", load)
+    with pytest.raises(CommandError, match="There is none"):
+        transcribe(quiet, "--no-speakers", *options)
+    assert asked == [backend]
 
 
 def test_a_missing_model_names_the_remedy(quiet: Path, tmp_path: Path, settings: object) -> None:

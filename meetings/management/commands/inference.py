@@ -14,7 +14,7 @@ from django.conf import settings
 from meetings.broker import check_broker, connect
 from meetings.cli import ParlanceCommand
 from meetings.engines import loaders
-from meetings.stack import speech_model
+from meetings.recognizing import speech_model
 from meetings.worker import Worker
 
 

@@ -7,10 +7,11 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -25,6 +26,7 @@ from inference.summarization.starting import chat_model_source
 from meetings.batch import Job, SameName, is_done, is_place, plan
 from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
 from meetings.engines import load_engine, load_listener, load_translator
+from meetings.environment import AsrBackend, Environment
 from meetings.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.languages import AUTO, LANGUAGES, language_name
 from meetings.models import MAX_SPEAKERS
@@ -69,6 +71,12 @@ class Command(ParlanceCommand):
         speakers = parser.add_mutually_exclusive_group()
         speakers.add_argument("--no-speakers", action="store_true", help="do not tell speakers apart")
         speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: found out")
+        parser.add_argument(
+            "--backend",
+            choices=get_args(AsrBackend),
+            default=settings.ENVIRONMENT.asr_backend,
+            help="the library that runs Whisper; default: PARLANCE_ASR_BACKEND",
+        )
         parser.add_argument(
             "--summary", action="store_true", help=f"sum up what was said; not in {', '.join(WITHOUT_SUMMARY)}"
         )
@@ -197,7 +205,10 @@ def _format_of(output: str | None) -> str:
 def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Producer:
     """Makes a file's transcript. Models are loaded once, unless those for captions and summaries take turns."""
     load: Callable[[], Models] = partial(
-        _load, translates=bool(wishes.targets), tells_speakers=not options["no_speakers"]
+        _load,
+        replace(settings.ENVIRONMENT, asr_backend=options["backend"]),
+        translates=bool(wishes.targets),
+        tells_speakers=not options["no_speakers"],
     )
     if not options["summary"]:
         load = cache(load)
@@ -226,8 +237,7 @@ def _transcribe(file: Path, wishes: Wishes, load: Callable[[], Models]) -> Trans
         return transcribe_recording(blocks, models, wishes, advance=advance)
 
 
-def _load(*, translates: bool, tells_speakers: bool) -> Models:
-    environment = settings.ENVIRONMENT
+def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -> Models:
     return Models(
         engine=load_engine(environment),
         listener=load_listener(environment) if tells_speakers else None,

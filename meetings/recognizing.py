@@ -1,0 +1,76 @@
+"""Speech recognition from the settings: which Whisper, through which library, and how the pool moves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from inference.catalog import default_model
+from inference.device import Device, choose_device
+from inference.optimization.dtypes import dtypes_of
+from inference.recognition import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
+from inference.residency.ctranslate2_model import CTranslate2Resident
+from inference.residency.mover import Member
+from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.torch_module import TorchResident
+from meetings.environment import Environment
+
+ASR = "asr"
+"""Name in the pool."""
+
+WORKING = 400_000_000
+"""Bytes besides the weights: activations and key-value caches, generously."""
+
+log = structlog.get_logger(__name__)
+
+
+def speech_backend(environment: Environment) -> Backend:
+    """The library that runs Whisper; unless it is set, CTranslate2 (docs/benchmarks.md has both, measured)."""
+    return "ctranslate2" if environment.asr_backend == "auto" else environment.asr_backend
+
+
+def speech_model(environment: Environment) -> Path:
+    """The folder of the chosen Whisper; raises what `inference.recognition.speech_folder` raises."""
+    name = environment.asr_model or default_model(environment.profile, "asr").name
+    return speech_folder(name, environment.models, speech_backend(environment))
+
+
+def load_warm_recognizer(environment: Environment) -> Recognizer:
+    """The chosen Whisper on its device, outside of a pool.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    backend = speech_backend(environment)
+    folder = speech_model(environment)
+    device = choose_device(environment.device)
+    recognizer = load_recognizer(folder, backend, device=device, wishes=environment.optimizations)
+    recognizer.warm_up()
+    return recognizer
+
+
+def speech_member(environment: Environment, device: Device) -> Member:
+    """The chosen Whisper for the pool of `device`; raises what `speech_model` raises."""
+    backend = speech_backend(environment)
+    folder = speech_model(environment)
+
+    def load() -> Recognizer:
+        # On the host, whatever the device, where the pool can move it.
+        recognizer = load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
+        log.info("models_dtype", model=folder.name, backend=backend, dtypes=dtypes_of(recognizer))
+        return recognizer
+
+    size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING)
+    need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_ASR_MODEL")
+    resident: CTranslate2Resident[Recognizer] | TorchResident[Recognizer]
+    if backend == "transformers":
+        resident = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
+    else:
+        resident = CTranslate2Resident(load, device=device, warm_up=_warm_up)
+    return Member(ASR, need, resident)
+
+
+def _warm_up(recognizer: Recognizer) -> None:
+    recognizer.warm_up()
