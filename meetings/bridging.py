@@ -10,6 +10,7 @@ from inference.asr import Transcriber
 from inference.bridge import Bridge
 from inference.loading import ModelCorrupt, ModelMissing
 from inference.types import CaptionEvent
+from meetings import watchdog
 from meetings.stream import MeetingStream
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,8 @@ class Bridging:
         if self._load is None or self._bridge is not None:
             return
         try:
-            self._bridge = Bridge(self._load())
+            with watchdog.moving():
+                self._bridge = Bridge(self._load())
         except (ModelMissing, ModelCorrupt) as error:
             self._load = None
             log.error("bridge_unavailable", error=str(error))

@@ -137,6 +137,10 @@ class Ledger(TypedDict):
     detected_language: str | None
     next_summary_s: float | None
     """Until the next one by the clock; 0.0: when there is something new; None: only when asked for."""
+    summary_trouble: str | None
+    """A sentence: why one that is wanted is put off, or cannot be written."""
+    retry_summary_s: float | None
+    """Until that one is tried again; None: not before the server is started anew."""
     last_summary_s: float | None
     """What the last one took, exchange of models included, of whatever meeting; None: none yet."""
     last_swap_s: float | None

@@ -8,7 +8,7 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from meetings import speakers, transcript, uploads
+from meetings import speakers, summaries, transcript, uploads
 from meetings.audiolog import AudioLog
 from meetings.leases import Leases
 from meetings.models import Meeting
@@ -77,6 +77,7 @@ class Holdings:
 def open_stream(meeting_id: str) -> MeetingStream:
     """Takes the meeting over. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
+    summaries.take_over(meeting_id)
     return MeetingStream(meeting, _memory(meeting), is_upload=uploads.is_upload(meeting_id))
 
 

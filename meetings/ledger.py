@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.utils import timezone
 
 from inference.audio import SAMPLE_RATE
-from meetings import summaries, swaps
+from meetings import summaries, swaps, troubles
 from meetings.audiolog import LogState
 from meetings.events import Ledger
 from meetings.models import Meeting, State
@@ -28,6 +30,8 @@ def ledger(meeting: Meeting, state: LogState) -> Ledger:
         language=meeting.language,
         detected_language=state.detected or None,
         next_summary_s=_next_summary_s(meeting),
+        summary_trouble=troubles.sentence(meeting.summary_trouble),
+        retry_summary_s=_retry_summary_s(meeting),
         last_summary_s=round(exchange.seconds, ROUND_S) if exchange else None,
         last_swap_s=round(exchange.swap_s, ROUND_S) if exchange else None,
     )
@@ -38,7 +42,18 @@ def _next_summary_s(meeting: Meeting) -> float | None:
     if meeting.state == State.ENDED or meeting.summary_every_s is None:
         return None
     at = summaries.next_due(meeting)
-    return None if at is None else round(max(0.0, (at - timezone.now()).total_seconds()), ROUND_S)
+    return None if at is None else _until(at)
+
+
+def _retry_summary_s(meeting: Meeting) -> float | None:
+    at = meeting.summary_not_before
+    if at is None or not meeting.summary_trouble or troubles.is_lasting(meeting.summary_trouble):
+        return None
+    return _until(at)
+
+
+def _until(moment: datetime) -> float:
+    return round(max(0.0, (moment - timezone.now()).total_seconds()), ROUND_S)
 
 
 def _seconds(samples: int) -> float:

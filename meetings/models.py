@@ -67,7 +67,10 @@ class Meeting(models.Model):
     )
     summary_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="One is wanted now.")
     summary_not_before = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="The host said: not now."
+        null=True, blank=True, editable=False, help_text="The host said: not now; or an attempt failed."
+    )
+    summary_trouble = models.CharField(
+        max_length=16, blank=True, editable=False, help_text="Why it is put off: a `meetings.troubles.Trouble`."
     )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")

@@ -22,6 +22,7 @@ from inference.residency.pool import ModelPool, State
 from inference.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.residency.torch_module import TorchResident
 from inference.summarization.starting import chat_model_source
+from meetings import watchdog
 from meetings.environment import Environment
 from meetings.recognizing import speech_member
 
@@ -48,6 +49,7 @@ def build_pool(environment: Environment) -> ModelPool:
     device = choose_device(environment.device)
     memory = DeviceMemory(device, environment.device_budget or default_budget(device))
     members = [speech_member(environment, device)]
+    left_out: dict[str, Exception] = {}
     try:
         summarizer = _summary(environment, device)
         make_plan(
@@ -56,7 +58,16 @@ def build_pool(environment: Environment) -> ModelPool:
         members.append(summarizer)
     except (ModelMissing, ModelCorrupt, DoesNotFit) as error:
         log.error("summaries_unavailable", error=str(error))
-    return ModelPool(members, memory, choice=environment.residency, on_state=_log_state, on_step=_log_step)
+        left_out[SUMMARY] = error
+    return ModelPool(
+        members,
+        memory,
+        choice=environment.residency,
+        left_out=left_out,
+        on_state=_log_state,
+        on_step=_log_step,
+        watch=watchdog.moving,
+    )
 
 
 def summary_model(environment: Environment) -> str:

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from meetings.models import Caption, Meeting, State, Summary
 from meetings.transcript import Lease, changing
+from meetings.troubles import LASTING, Trouble
 
 SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 30, 24 * 3600
 NOT_NOW_S = 300
@@ -55,14 +56,16 @@ def ask(meeting_id: str) -> bool:
     summed_up_s = Summary.objects.filter(meeting_id=meeting_id).aggregate(to_s=Max("to_s"))["to_s"] or 0.0
     if not new_captions(meeting_id, summed_up_s):
         return False
-    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=timezone.now(), summary_not_before=None)
+    Meeting.objects.filter(pk=meeting_id).update(
+        summary_asked_at=timezone.now(), summary_not_before=None, summary_trouble=""
+    )
     return True
 
 
 def not_now(meeting_id: str) -> None:
     """No summary for a while, whatever the interval says."""
     later = timezone.now() + timedelta(seconds=NOT_NOW_S)
-    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=None, summary_not_before=later)
+    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=None, summary_not_before=later, summary_trouble="")
 
 
 def set_interval(meeting_id: str, seconds: int | None) -> None:
@@ -83,20 +86,29 @@ def wanted_after_end(meeting_id: str) -> bool:
     return bool(_found(patient))
 
 
-def put_off(meeting_ids: Collection[str], *, least_s: float) -> None:
-    """To be said before an attempt: a worker that dies of it is not followed at once by the next.
+def put_off(meeting_ids: Collection[str], trouble: Trouble, *, least_s: float) -> None:
+    """To be said of an attempt that failed; and before each, so that a worker that dies of it is not followed at once.
 
     For as long as the summary has been wanted already, so that attempts become rarer; the host's asking ends it.
     """
     now = timezone.now()
     for meeting in _wanting(meeting_ids, now):
         pause_s = max(least_s, min(_waited_s(meeting, now), LONGEST_PUT_OFF_S))
-        Meeting.objects.filter(pk=meeting.pk).update(summary_not_before=now + timedelta(seconds=pause_s))
+        Meeting.objects.filter(pk=meeting.pk).update(
+            summary_not_before=now + timedelta(seconds=pause_s), summary_trouble=trouble
+        )
 
 
 def put_off_no_more(meeting_ids: Collection[str]) -> None:
     """After an attempt that ended well, or was broken off for another reason than the summary."""
-    Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None)
+    Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None, summary_trouble="")
+
+
+def take_over(meeting_id: str) -> None:
+    """To be said by a meeting's new worker: an attempt of the one before is over, and what it had not may be here."""
+    meeting = Meeting.objects.filter(pk=meeting_id)
+    meeting.filter(summary_trouble=Trouble.UNDER_WAY).update(summary_trouble=Trouble.BROKEN_OFF)
+    meeting.filter(summary_trouble__in=LASTING).update(summary_trouble="", summary_not_before=None)
 
 
 def next_due(meeting: Meeting) -> datetime | None:
@@ -133,8 +145,8 @@ def store(lease: Lease, written: Written) -> int:
             text=written.text,
             items=list(written.items),
         )
-        meeting.summary_asked_at = None
-        meeting.save(update_fields=("summary_asked_at",))
+        meeting.summary_asked_at, meeting.summary_trouble = None, ""
+        meeting.save(update_fields=("summary_asked_at", "summary_trouble"))
     return meeting.last_seq
 
 

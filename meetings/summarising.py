@@ -7,12 +7,10 @@ before, with the seconds that earlier pauses took. Several meetings that are due
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import TypeVar
 
 import structlog
@@ -31,7 +29,7 @@ from inference.summarization.summary import (
     SummaryCancelled,
     SummaryRequest,
 )
-from meetings import summaries, swaps, transcript
+from meetings import summaries, swaps, transcript, troubles, watchdog
 from meetings.bridging import Bridging
 from meetings.models import Caption, Speaker
 from meetings.models import State as MeetingState
@@ -39,7 +37,8 @@ from meetings.models import Summary as StoredSummary
 from meetings.scribe import Scribe
 from meetings.stack import SUMMARY
 from meetings.stream import MeetingStream
-from meetings.summaries import Due, Written
+from meetings.summaries import LONGEST_PUT_OFF_S, Due, Written
+from meetings.troubles import Trouble
 
 T = TypeVar("T")
 
@@ -50,19 +49,19 @@ PAUSE_WAIT_S = 8.0
 
 LOOK_S = 0.1
 WITHIN_S = 90.0
-"""The longest that one meeting's summary may be written."""
+"""The longest that one meeting's summary may be written; what does not look at its time meets the watchdog."""
 
 DWELL_S = 20.0
 """Between two goes, so that swaps never thrash."""
 
 RETRY_S = 30.0
-"""After the first failure; twice as long after each further one."""
+"""After the first failure; twice as long after each further one, up to LONGEST_PUT_OFF_S. A host need not wait."""
 
 PATIENCE = 3
 """Failures after which a meeting that is over is closed without its summary."""
 
-HANGS_S = 60.0
-"""Beyond its time: a summariser that does not come back from one step is ended, and its process with it."""
+REFUSED_S = 60.0
+"""Where there is no summariser, until that is looked at again."""
 
 BROKEN_OFF_S = 300.0
 """How long a summary waits that an operator has broken off."""
@@ -101,7 +100,8 @@ class Summarising:
         self._at_rest.set()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
         self._failures = 0
-        self._not_before = 0.0
+        self._rests_until = self._not_before = 0.0
+        """When models may be exchanged again, and when that may happen for what no host asks for."""
 
     async def is_wanted(self, stream: MeetingStream) -> bool:
         """Whether a meeting that is over waits for its last summary."""
@@ -125,11 +125,20 @@ class Summarising:
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Writes what is due, if anything is."""
-        if not self._has_summarizer or time.monotonic() < self._not_before or self._stopping.is_set():
+        if time.monotonic() < self._rests_until or self._stopping.is_set():
             return
         wanted = await due(list(streams))
-        if not wanted:
-            return
+        if not self._has_summarizer:
+            await self._refuse(wanted)
+        elif any(one.asked for one in wanted) or (wanted and time.monotonic() > self._not_before):
+            await self._sum_up(wanted, streams)
+
+    async def _refuse(self, wanted: Sequence[Due]) -> None:
+        """Lets the hosts know that there is no summariser."""
+        trouble = troubles.of_absence(self._pool.left_out.get(SUMMARY))
+        await put_off([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
+
+    async def _sum_up(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         log.info("summary_due", meetings=len(wanted))
         self._broken_off.clear()
         self._at_rest.clear()
@@ -139,6 +148,7 @@ class Summarising:
             self._at_rest.set()
 
     async def _go(self, wanted: Sequence[Due], held: Mapping[str, MeetingStream]) -> None:
+        await put_off([one.meeting_id for one in wanted], Trouble.UNDER_WAY, least_s=RETRY_S)
         await self._prepare()
         await self._wait_for_pause(held)
         await self._announce(held)
@@ -164,7 +174,8 @@ class Summarising:
 
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
-        self._not_before = time.monotonic() + max(DWELL_S, RETRY_S * 2**self._failures if self._failures else 0.0)
+        self._rests_until = time.monotonic() + DWELL_S
+        self._not_before = time.monotonic() + self._retry_s()
         for stream in _live(streams):
             await self._scribe.tell_phase(stream, "catching_up")
 
@@ -184,7 +195,6 @@ class Summarising:
 
     async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         meeting_ids = [one.meeting_id for one in wanted]
-        await put_off(meeting_ids, least_s=RETRY_S)
         try:
             if self._is_cancelled():
                 raise SummaryCancelled
@@ -197,7 +207,9 @@ class Summarising:
             await self._leave(meeting_ids)
         except PUT_OFF as error:
             self._failures += 1
-            log.warning("summary_put_off", error=str(error), failures=self._failures)
+            trouble = troubles.of_attempt(error)
+            await put_off(meeting_ids, trouble, least_s=self._retry_s())
+            log.warning("summary_put_off", error=str(error), trouble=trouble.value, failures=self._failures)
         finally:
             if self._pool.state is State.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
@@ -205,7 +217,7 @@ class Summarising:
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """What was cancelled is the next worker's at once; what an operator broke off has time."""
         if self._broken_off.is_set():
-            await put_off(meeting_ids, least_s=BROKEN_OFF_S)
+            await put_off(meeting_ids, Trouble.STOPPED, least_s=BROKEN_OFF_S)
         else:
             await put_off_no_more(meeting_ids)
         log.info("summary_cancelled", by_operator=self._broken_off.is_set())
@@ -222,6 +234,9 @@ class Summarising:
             for record in list(self._pool.history)[before:]:
                 await file_swap(self._worker, record)
 
+    def _retry_s(self) -> float:
+        return min(RETRY_S * 2**self._failures, LONGEST_PUT_OFF_S) if self._failures else 0.0
+
     async def _write(self, one: Due, stream: MeetingStream) -> None:
         request = await summary_request(one)
         if request is None:
@@ -236,7 +251,7 @@ class Summarising:
         log.info("summary_written", meeting=one.meeting_id, seconds=round(time.perf_counter() - started, 2))
 
     def _summarize(self, request: SummaryRequest) -> Summary:
-        with self._pool.use(SUMMARY) as model, _watchdog(WITHIN_S + HANGS_S):
+        with self._pool.use(SUMMARY) as model, watchdog.writing():
             summarizer: Summarizer = model
             try:
                 return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._is_cancelled)
@@ -247,24 +262,6 @@ class Summarising:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-@contextmanager
-def _watchdog(limit_s: float) -> Iterator[None]:
-    """Ends the process unless the block ends in time: a thread that hangs cannot be stopped otherwise."""
-    timer = threading.Timer(limit_s, end_process)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def end_process() -> None:
-    """At once, as a kill would: the supervisor starts a new worker, which goes on with the captions."""
-    log.critical("summariser_hangs", worker_ends=True)
-    os._exit(1)
 
 
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from inference.residency.gate import Gate, ModelInUse, SwapCancelled
@@ -84,12 +84,17 @@ class ModelPool:
         memory: DeviceMemory,
         *,
         choice: Choice = "auto",
+        left_out: Mapping[str, Exception] = MappingProxyType({}),
         drain_s: float = DRAIN_S,
         on_state: Callable[[State], object] = lambda state: None,
         on_step: Callable[[Step], object] = lambda step: None,
+        watch: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Loads nothing yet. `on_state` and `on_step` are called in the thread that moves.
+        """Loads nothing yet. `left_out`: models that cannot be had, by name, and why; for whoever misses them.
+
+        `on_state` and `on_step` are called in the thread that moves; what `watch` makes is entered there before every
+        move, and left after it, so that somebody sees when one does not end.
 
         Raises:
             DoesNotFit: the models can never fit the memory's budget.
@@ -97,6 +102,7 @@ class ModelPool:
         turns = memory.device.kind == "cpu"
         needs = [member.need for member in members]
         self.plan: Plan = make_plan(needs, budget=memory.budget, choice=choice, turns=turns)
+        self.left_out = dict(left_out)
         self.history = SwapHistory()
         self.device = memory.device
         self._members = {member.name: member for member in members}
@@ -104,6 +110,7 @@ class ModelPool:
         self._gate = Gate()
         self._drain_s = drain_s
         self._on_state = on_state
+        self._watch = watch
         self._clock = clock
         self._state = State.EMPTY
         self._moving = threading.Lock()
@@ -239,7 +246,8 @@ class ModelPool:
         try:
             if self._state not in begins:
                 raise SwapUnderWay(f"The pool is at {self._state}, and this begins at {' or '.join(sorted(begins))}.")
-            yield
+            with self._watch():
+                yield
         finally:
             self._moving.release()
 

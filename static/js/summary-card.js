@@ -16,6 +16,10 @@ export class SummaryCard {
     this.isConnected = false;
     /** Asked for, and not written yet. */
     this.isAsked = card.dataset.asked === "true";
+    /** Why it is put off, in words; null: it is not. */
+    this.trouble = null;
+    this.isPutOff = false;
+    this.isPossible = true;
     /** Seconds as the server has them; empty: off. */
     this.saved = card.dataset.every;
     this.#offerInterval(this.saved);
@@ -27,6 +31,7 @@ export class SummaryCard {
     this.now.addEventListener("click", () => this.#ask());
     this.later.addEventListener("click", () => this.#putOff());
     this.every.addEventListener("change", () => this.#setInterval());
+    this.socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && this.#weigh(detail));
     feed.addEventListener("hello", () => this.#connected(true));
     for (const end of ["waiting", "closed"]) this.socket.addEventListener(end, () => this.#connected(false));
     feed.addEventListener("state", ({ detail }) => this.#follow(detail));
@@ -37,6 +42,7 @@ export class SummaryCard {
   #ask() {
     if (!this.#send({ type: "summarize" })) return;
     this.isAsked = true;
+    this.isPutOff = false;
     this.#draw(gettext("It is written at the next pause."));
   }
 
@@ -64,6 +70,15 @@ export class SummaryCard {
     this.#draw(sentence);
   }
 
+  /** What is put off may be asked for again; what this server has no model for, not. */
+  #weigh({ summary_trouble: trouble, retry_summary_s: retry }) {
+    if (trouble === this.trouble) return;
+    this.trouble = trouble;
+    this.isPutOff = trouble !== null;
+    this.isPossible = !this.isPutOff || retry !== null;
+    this.#draw(this.isPutOff ? "" : this.answer.textContent);
+  }
+
   #connected(isConnected) {
     this.isConnected = isConnected;
     this.#draw(this.answer.textContent);
@@ -77,7 +92,7 @@ export class SummaryCard {
   #draw(sentence = "") {
     const isWriting = this.state === "summarizing";
     this.controls.hidden = this.state === "ended";
-    this.now.disabled = !this.isConnected || isWriting || this.isAsked;
+    this.now.disabled = !this.isConnected || !this.isPossible || isWriting || (this.isAsked && !this.isPutOff);
     this.later.hidden = isWriting || !(this.isAsked || this.saved !== "");
     this.later.disabled = !this.isConnected;
     if (this.answer.textContent !== sentence) this.answer.textContent = sentence;

@@ -1,4 +1,7 @@
-/** When the next summary is due, and what the last one took. Not announced: a screen reader would say every second. */
+/**
+ * When the next summary is due, why one is put off, and what the last one took. Only the reason is announced: of what
+ * is counted a screen reader would say every second.
+ */
 import { gettext } from "./i18n.js";
 import { clock } from "./transcript-view.js";
 
@@ -11,6 +14,7 @@ export class SummaryOutlook {
    * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket the host's
    */
   constructor(card, feed, socket) {
+    this.trouble = card.querySelector("[data-summary-trouble]");
     this.next = card.querySelector("[data-summary-next]");
     this.last = card.querySelector("[data-summary-last]");
     this.state = "waiting";
@@ -32,10 +36,20 @@ export class SummaryOutlook {
   }
 
   #draw() {
-    const seconds = WITHOUT_NEXT.includes(this.state) ? null : (this.ledger?.next_summary_s ?? null);
-    write(this.next, seconds === null ? "" : nextSentence(seconds));
+    const ledger = WITHOUT_NEXT.includes(this.state) ? null : this.ledger;
+    write(this.trouble, ledger?.summary_trouble ?? "");
+    write(this.next, ledger === null ? "" : outlook(ledger));
     if (this.ledger?.last_summary_s) write(this.last, lastSentence(this.ledger));
   }
+}
+
+function outlook({ summary_trouble: trouble, retry_summary_s: retry, next_summary_s: next }) {
+  if (trouble) return retry === null ? "" : retrySentence(retry);
+  return next === null ? "" : nextSentence(next);
+}
+
+function retrySentence(seconds) {
+  return seconds > 0 ? gettext("Tried again in {time}", { time: clock(seconds) }) : gettext("Tried again at the next pause.");
 }
 
 function nextSentence(seconds) {

@@ -70,3 +70,37 @@ def test_the_last_one_is_told_with_its_swaps(host: Page, server: ScriptedServer)
     server.say(ledger(last_summary_s=23.42, last_swap_s=6.78))
     sentence = "The last one took 23.4 s, exchanging the models 6.8 s of it."
     expect(host.locator("[data-summary-last]")).to_have_text(sentence)
+
+
+REASON = "The summary was put off: the model that writes it failed."
+
+
+def test_one_that_is_put_off_is_said_with_its_reason_and_counted_down(host: Page, server: ScriptedServer) -> None:
+    line = host.locator("[data-summary-next]")
+    for seconds, sentence in ((61.9, "Tried again in 1:01"), (0.0, "Tried again at the next pause.")):
+        server.say(ledger(summary_trouble=REASON, retry_summary_s=seconds, next_summary_s=300.0))
+        expect(line).to_have_text(sentence)
+    expect(host.get_by_role("status").filter(has_text=REASON)).to_be_visible()
+    server.say(notice("summarizing"))
+    expect(host.locator("[data-summary-trouble]")).to_be_hidden()
+
+
+def test_one_that_is_put_off_can_be_asked_for_again(host: Page, server: ScriptedServer) -> None:
+    now, answer = host.get_by_role("button", name="Summarise now"), host.locator("[data-summary-answer]")
+    now.click()
+    expect(now).to_be_disabled()
+    server.say(ledger(summary_trouble=REASON, retry_summary_s=30.0))
+    expect(now).to_be_enabled()
+    expect(answer).to_be_hidden()
+    now.click()
+    server.say(ledger(summary_trouble=REASON, retry_summary_s=29.0))
+    expect(host.locator("[data-summary-next]")).to_have_text("Tried again in 0:29")
+    expect(answer).to_have_text("It is written at the next pause.")
+    expect(now).to_be_disabled()
+
+
+def test_where_none_can_be_written_none_can_be_asked_for(host: Page, server: ScriptedServer) -> None:
+    server.say(ledger(summary_trouble="No summary can be written."))
+    expect(host.locator("[data-summary-trouble]")).to_have_text("No summary can be written.")
+    expect(host.locator("[data-summary-next]")).to_be_hidden()
+    expect(host.get_by_role("button", name="Summarise now")).to_be_disabled()

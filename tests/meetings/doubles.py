@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from inference.device import CPU
@@ -13,6 +14,7 @@ from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
 from inference.residency.pool import ModelPool
 from inference.residency.resident import HostOnlyResident
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
+from meetings import watchdog
 from meetings.recognizing import ASR
 from meetings.stack import SUMMARY
 
@@ -20,13 +22,17 @@ SIZE = 1_000
 
 
 def scripted_pool(
-    transcriber: Callable[[], Any], summarizer: Callable[[], Any] | None = None, *, choice: Choice = "swap"
+    transcriber: Callable[[], Any],
+    summarizer: Callable[[], Any] | None = None,
+    *,
+    choice: Choice = "swap",
+    left_out: Mapping[str, Exception] = MappingProxyType({}),
 ) -> ModelPool:
     """A real pool of models that are not real; with room for one group at a time."""
     members = [_member(ASR, Group.TRANSCRIPTION, transcriber)]
     if summarizer is not None:
         members.append(summary_member(summarizer))
-    return ModelPool(members, DeviceMemory(CPU, SIZE), choice=choice)
+    return ModelPool(members, DeviceMemory(CPU, SIZE), choice=choice, left_out=left_out, watch=watchdog.moving)
 
 
 def summary_member(summarizer: Callable[[], Any]) -> Member:

@@ -9,6 +9,7 @@ from inference.audio import SAMPLE_RATE
 from meetings.audiolog import LogState
 from meetings.ledger import ledger
 from meetings.models import Meeting, State, Summary
+from meetings.troubles import SENTENCES, Trouble
 from tests.meetings.test_swaps import swapped
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +64,22 @@ def test_the_last_summary_is_told_with_its_swaps() -> None:
     swapped("to transcription", 30, 4.125)
     told = ledger(make_meeting(), STATE)
     assert (told["last_summary_s"], told["last_swap_s"]) == (30.0, 6.12)
+
+
+def test_why_a_summary_is_put_off_is_said_with_the_time_of_the_next_attempt() -> None:
+    later = timezone.now() + timedelta(seconds=60)
+    told = ledger(make_meeting(summary_not_before=later, summary_trouble=Trouble.FAILED), STATE)
+    assert told["summary_trouble"] == "The summary was put off: the model that writes it failed."
+    assert told["retry_summary_s"] == pytest.approx(60, abs=5)
+
+
+@pytest.mark.parametrize("trouble", ["", Trouble.UNDER_WAY])
+def test_of_a_summary_that_nothing_is_wrong_with_nothing_is_said(trouble: str) -> None:
+    assert ledger(make_meeting(summary_trouble=trouble), STATE)["summary_trouble"] is None
+
+
+def test_where_no_summary_can_be_written_none_is_promised() -> None:
+    later = timezone.now() + timedelta(seconds=60)
+    told = ledger(make_meeting(summary_not_before=later, summary_trouble=Trouble.NONE_HERE), STATE)
+    assert told["summary_trouble"] == SENTENCES[Trouble.NONE_HERE]
+    assert told["retry_summary_s"] is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,15 +15,20 @@ import pytest
 import redis.asyncio
 
 from inference.audio import SAMPLE_RATE
+from inference.residency.plan import DoesNotFit
+from inference.residency.pool import ModelPool
 from inference.types import FinalCaption, Word
-from meetings import events, summaries, summarising
+from meetings import events, summaries, summarising, watchdog
 from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
+from meetings.holdings import open_stream
 from meetings.labelling import Labelling
 from meetings.models import Caption, Meeting, State, Summary, Swap
 from meetings.scribe import Scribe
+from meetings.stack import SUMMARY
 from meetings.stream import MeetingStream
 from meetings.transcript import Batch, commit, take_lease
+from meetings.troubles import Trouble
 from meetings.voices import Memory
 from meetings.worker import Worker
 from tests.inference.diarization.doubles import SilentListener, SteadyListener
@@ -55,7 +61,12 @@ def _no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
 async def working(
     broker: redis.asyncio.Redis, summarizer: Callable[[], Any], name: str = "worker"
 ) -> AsyncIterator[Worker]:
-    pool = scripted_pool(ScriptedTranscriber, summarizer)
+    async with at_work(broker, scripted_pool(ScriptedTranscriber, summarizer), name) as worker:
+        yield worker
+
+
+@asynccontextmanager
+async def at_work(broker: redis.asyncio.Redis, pool: ModelPool, name: str = "worker") -> AsyncIterator[Worker]:
     worker = Worker(name, Loaders(lambda: pool, SilentListener, ScriptedTranslator), broker)
     task = asyncio.create_task(worker.run())
     yield worker
@@ -167,7 +178,8 @@ async def test_a_summariser_that_cannot_be_had_costs_no_caption(
     async with room(broker, meeting) as told, working(broker, missing):
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: Swap.objects.filter(outcome="failed").exists())
+        await until(lambda: trouble_of(meeting) == Trouble.NO_ROOM)
+        assert (await Swap.objects.afirst()).outcome == "failed"
         await AudioLog(broker).mark(meeting.pk, "end")
         await until(lambda: state_of(meeting) == State.ENDED)
     assert len(await asyncio.to_thread(texts, meeting)) >= 4
@@ -222,10 +234,10 @@ async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
 ) -> None:
     half = len(pcm) // 2 // 3200 * 3200
     following = await speak(broker, meeting, pcm[:half])
-    async with working(broker, BrokenSummarizer) as worker:
+    async with working(broker, BrokenSummarizer):
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: worker._summarising._failures > 0)
+        await until(lambda: trouble_of(meeting) == Trouble.FAILED)
         before = len(await asyncio.to_thread(texts, meeting))
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
@@ -244,19 +256,69 @@ class HangingSummarizer(ScriptedSummarizer):
 async def test_a_summariser_that_hangs_ends_the_worker_and_is_put_off(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hanging, ended = HangingSummarizer(), threading.Event()
+    hanging = HangingSummarizer()
     hanging.may_end.clear()
     monkeypatch.setattr(summarising, "RETRY_S", 60.0)
-    monkeypatch.setattr(summarising, "WITHIN_S", 0.1)
-    monkeypatch.setattr(summarising, "HANGS_S", 0.1)
-    monkeypatch.setattr(summarising, "end_process", ended.set)
+    monkeypatch.setattr(watchdog, "WRITING_S", 0.1)
+    ended = ends(monkeypatch)
     await speak(broker, meeting, pcm)
     async with working(broker, lambda: hanging):
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
-        assert await asyncio.to_thread(ended.wait, 20)
+        assert await asyncio.to_thread(ended.get, timeout=20) == "writing"
         assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
         hanging.may_end.set()
+
+
+async def test_models_that_hang_on_their_way_end_the_worker_and_are_put_off(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def load() -> Any:
+        may_end.wait()
+        raise RuntimeError("ended by the test")
+
+    monkeypatch.setattr(summarising, "RETRY_S", 60.0)
+    monkeypatch.setattr(watchdog, "MOVING_S", 0.1)
+    ended = ends(monkeypatch)
+    await speak(broker, meeting, pcm)
+    async with working(broker, load):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        assert await asyncio.to_thread(ended.get, timeout=20) == "moving"
+        assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
+        await open_stream(meeting.pk)
+        assert await asyncio.to_thread(trouble_of, meeting) == Trouble.BROKEN_OFF, "for the next worker"
+        may_end.set()
+
+
+def ends(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[str]:
+    """What the watchdog would have ended the process for."""
+    said: queue.SimpleQueue[str] = queue.SimpleQueue()
+    monkeypatch.setattr(watchdog, "end_process", lambda what, limit_s: said.put(what))
+    return said
+
+
+@pytest.mark.parametrize(
+    ("kept_out", "trouble"), [(None, Trouble.NONE_HERE), (DoesNotFit("3 GiB of 1 GiB"), Trouble.TOO_LARGE)]
+)
+async def test_a_host_is_told_that_there_is_no_summariser(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, kept_out: Exception | None, trouble: Trouble
+) -> None:
+    pool = scripted_pool(ScriptedTranscriber, left_out={SUMMARY: kept_out} if kept_out else {})
+    await speak(broker, meeting, pcm)
+    async with room(broker, meeting) as told, at_work(broker, pool):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: trouble_of(meeting) == trouble)
+        await AudioLog(broker).mark(meeting.pk, "end")
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert "summarizing" not in told.states, "viewers read of a pause that there is"
+
+
+def trouble_of(meeting: Meeting) -> str:
+    return Meeting.objects.values_list("summary_trouble", flat=True).get(pk=meeting.pk)
 
 
 async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(

@@ -1,0 +1,79 @@
+"""Why a summary is put off: from an error to what is stored, and from there to the sentence that its host reads."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.utils.translation import gettext, gettext_noop
+
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.residency.gate import ModelInUse
+from inference.residency.plan import DoesNotFit
+from inference.residency.pool import SwapUnderWay
+
+
+class Trouble(StrEnum):
+    """As `Meeting.summary_trouble` holds it; empty there: none."""
+
+    UNDER_WAY = "under_way"
+    """None yet. Who takes over a meeting of which this is stored knows that the attempt was broken off."""
+    BROKEN_OFF = "broken_off"
+    STOPPED = "stopped"
+    BUSY = "busy"
+    MISSING = "missing"
+    NO_ROOM = "no_room"
+    FAILED = "failed"
+    NONE_HERE = "none_here"
+    TOO_LARGE = "too_large"
+
+
+SENTENCES: dict[Trouble, str] = {
+    Trouble.BROKEN_OFF: gettext_noop("The summary was broken off; captions went on."),
+    Trouble.STOPPED: gettext_noop("The summary was put off by whoever runs this server."),
+    Trouble.BUSY: gettext_noop("The summary was put off: captions needed the models for longer than it could wait."),
+    Trouble.MISSING: gettext_noop(
+        "The summary was put off: the model that writes it is missing or damaged. Tell whoever runs this server."
+    ),
+    Trouble.NO_ROOM: gettext_noop(
+        "The summary was put off: there is too little memory for the model that writes it. "
+        "Tell whoever runs this server."
+    ),
+    Trouble.FAILED: gettext_noop("The summary was put off: the model that writes it failed."),
+    Trouble.NONE_HERE: gettext_noop(
+        "No summary can be written: this server has no model for it. Whoever runs it can fetch one and start it again."
+    ),
+    Trouble.TOO_LARGE: gettext_noop(
+        "No summary can be written: the model for it is larger than the memory that it may use. "
+        "Whoever runs this server can choose a smaller one and start it again."
+    ),
+}
+
+LASTING = (Trouble.NONE_HERE, Trouble.TOO_LARGE)
+"""Trying again does not help before the server is started anew."""
+
+CAUSES: tuple[tuple[tuple[type[Exception], ...], Trouble], ...] = (
+    ((ModelMissing, ModelCorrupt), Trouble.MISSING),
+    ((DoesNotFit, MemoryError), Trouble.NO_ROOM),
+    ((ModelInUse, SwapUnderWay), Trouble.BUSY),
+)
+
+
+def of_attempt(error: BaseException) -> Trouble:
+    """What went wrong with an attempt, by the error's cause where it has one."""
+    cause = error.__cause__ or error
+    return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), Trouble.FAILED)
+
+
+def of_absence(error: Exception | None) -> Trouble:
+    """Why a worker has no summariser at all; `error`: what kept it out, where something did."""
+    return Trouble.TOO_LARGE if isinstance(error, DoesNotFit) else Trouble.NONE_HERE
+
+
+def sentence(trouble: str) -> str | None:
+    """What people read, in the language of the interface; None where there is nothing to tell."""
+    told = SENTENCES.get(Trouble(trouble)) if trouble else None
+    return gettext(told) if told else None
+
+
+def is_lasting(trouble: str) -> bool:
+    return trouble in LASTING
