@@ -40,3 +40,10 @@ def require_viewer(request: HttpRequest, meeting: Meeting) -> None:
     """Raises PermissionDenied unless the request holds the viewer link or is the host's."""
     if not is_meeting_token(meeting, "join", request.GET.get("token", "")):
         require_host(request, meeting)
+
+
+def require_reader(request: HttpRequest, meeting: Meeting) -> None:
+    """Raises PermissionDenied for who may not open the page of the transcript, or hear the recording there."""
+    require_viewer(request, meeting)
+    if not meeting.allow_transcript and not is_host(request, meeting):
+        raise PermissionDenied(_("The host of this meeting does not show its transcript."))

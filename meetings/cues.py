@@ -63,6 +63,8 @@ class Cue:
     words: tuple[Word, ...] = ()
     translations: Mapping[str, str] = field(default_factory=dict)
     """Text by language."""
+    segment: str = ""
+    """The caption's stable id, where it has one."""
 
     @property
     def start_ms(self) -> int:
@@ -114,9 +116,14 @@ def require_language(meeting: Meeting, language: str) -> None:
     spoken = language == meeting.language or meeting.captions.filter(language=language).exists()
     if stored or spoken:
         return
+    require_known(language)
+    raise NotTranslated(_("This meeting has no transcript in %(language)s.") % {"language": language_name(language)})
+
+
+def require_known(language: str) -> None:
+    """Raises UnknownLanguage where nobody knows the code; the message is a sentence."""
     if not is_language(language):
         raise UnknownLanguage(_("%(code)s is no language code; use one such as en, pt, es.") % {"code": language[:20]})
-    raise NotTranslated(_("This meeting has no transcript in %(language)s.") % {"language": language_name(language)})
 
 
 def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
@@ -146,7 +153,13 @@ def speakers_by_label(meeting: Meeting) -> dict[str, CueSpeaker]:
     return {UNSURE: CueSpeaker(None)} | {label: CueSpeaker(row.label, row.name) for label, row in present.items()}
 
 
+def caption_cue(caption: Caption) -> Cue:
+    """One stored caption by itself."""
+    return _stored_cue(caption, speakers_by_label(caption.meeting))
+
+
 def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
+    """Words are those of the sound: a corrected text has others."""
     return Cue(
         caption.seq,
         caption.start,
@@ -154,6 +167,7 @@ def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
         caption.text,
         caption.language,
         speaker=speakers.get(caption.speaker),
-        words=tuple(Word(**word) for word in caption.words),
+        words=() if caption.is_text_fixed else tuple(Word(**word) for word in caption.words),
         translations={row.language: row.text for row in caption.translations.all()},
+        segment=caption.segment,
     )

@@ -73,6 +73,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "languages",
             "expected_speakers",
             "summary_every_s",
+            "allow_transcript",
             "allow_downloads",
             "keep_recording",
         )
@@ -80,12 +81,14 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "title": _("Title"),
             "vocabulary": _("Names and jargon"),
             "expected_speakers": _("How many people speak?"),
+            "allow_transcript": _("Viewers may read the transcript later"),
             "allow_downloads": _("Viewers may download the transcript"),
             "keep_recording": _("Keep the recording"),
         }
         help_texts: ClassVar[dict[str, str | Promise]] = {
             "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
             "expected_speakers": _("Empty: it is found out."),
+            "allow_transcript": _("And hear the recording, where it is kept; as long as their link is valid."),
             "allow_downloads": "",
             "keep_recording": _("Otherwise audio is deleted a minute after it is captioned."),
         }

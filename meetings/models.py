@@ -73,6 +73,9 @@ class Meeting(models.Model):
         max_length=16, blank=True, editable=False, help_text="Why it is put off: a `meetings.troubles.Trouble`."
     )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
+    allow_transcript = models.BooleanField(
+        default=True, help_text="Viewers may read the transcript on a page, and hear the recording where it is kept."
+    )
     keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")
     link_generation = models.PositiveIntegerField(default=0, help_text="Raise it to revoke every link of this meeting.")
     created_at = models.DateTimeField(auto_now_add=True)

@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from meetings import health, operations, upload_views, views
+from meetings import health, operations, reading_views, upload_views, views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -16,6 +16,10 @@ urlpatterns = [
     path("host/<str:meeting_id>/delete/", views.delete_meeting, name="delete"),
     path("m/<str:meeting_id>/", views.viewer_page, name="viewer"),
     path("m/<str:meeting_id>/transcript.<str:format_name>", views.transcript, name="transcript"),
+    path("m/<str:meeting_id>/read/", reading_views.transcript_page, name="read"),
+    path("m/<str:meeting_id>/recording", reading_views.recording, name="recording"),
+    path("m/<str:meeting_id>/lines/<str:segment>", reading_views.correct_line, name="correct-line"),
+    path("m/<str:meeting_id>/speakers/<str:label>", reading_views.correct_speaker, name="correct-speaker"),
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),
     path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),

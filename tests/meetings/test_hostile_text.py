@@ -88,6 +88,7 @@ def pages(meeting: Meeting) -> dict[str, str]:
         "list": "/",
         "host": f"/host/{meeting.pk}/",
         "viewer": f"/m/{meeting.pk}/?token={meeting_token(meeting, 'join')}",
+        "transcript": f"/m/{meeting.pk}/read/",
         "admin meetings": f"{admin}meeting/",
         "admin search": f"{admin}meeting/?{urlencode({'q': meeting.title})}",
         "admin meeting": f"{admin}meeting/{meeting.pk}/change/",

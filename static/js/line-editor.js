@@ -1,0 +1,90 @@
+/** The host's word on a line of the transcript: what was said and by whom; the recording plays on meanwhile. */
+import { gettext } from "./i18n.js";
+
+export class LineEditor {
+  #line = null;
+
+  /** @param {HTMLDialogElement} dialog @param {HTMLElement} list of the lines */
+  constructor(dialog, list) {
+    this.dialog = dialog;
+    this.list = list;
+    this.form = dialog.querySelector("form");
+    this.answer = dialog.querySelector("[data-correction-answer]");
+    list.addEventListener("click", ({ target }) => target.closest("[data-correct]") && this.#open(target.closest("li")));
+    dialog.querySelector("[data-correction-cancel]").addEventListener("click", () => dialog.close());
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#save();
+    });
+  }
+
+  #open(line) {
+    this.#line = line;
+    const { text, seen, speaker } = this.form.elements;
+    text.value = seen.value = line.dataset.said;
+    if (speaker) speaker.value = line.dataset.speaker;
+    this.answer.textContent = "";
+    this.dialog.showModal();
+    text.focus();
+  }
+
+  async #save() {
+    const line = this.#line;
+    const { url, body } = this.#request(line);
+    try {
+      const response = await fetch(url, { method: "POST", body });
+      const isReadable = response.headers.get("Content-Type")?.startsWith("application/json");
+      const answer = isReadable ? await response.json() : {};
+      if (response.ok) this.#show(line, answer);
+      else this.answer.textContent = answer.sentence ?? gettext("This was not saved.");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.answer.textContent = gettext("There is no connection: this was not saved.");
+    }
+  }
+
+  /** The form's address has "-" where the line's id belongs. */
+  #request(line) {
+    const url = new URL(this.form.action);
+    url.pathname = url.pathname.replace(/-$/, encodeURIComponent(line.dataset.segment));
+    return { url, body: new FormData(this.form) };
+  }
+
+  #show(line, { said, speaker, wordings }) {
+    this.dialog.close();
+    const next = line.querySelector("[data-correct]");
+    if (said === "") {
+      (line.nextElementSibling ?? line.previousElementSibling)?.querySelector("[data-correct]").focus();
+      line.remove();
+    } else {
+      line.dataset.said = said;
+      line.querySelectorAll("[data-wording]").forEach((element, index) => write(element, wordings[index]));
+      this.#attribute(line, speaker);
+      next.focus();
+    }
+    markTurns(this.list);
+  }
+
+  #attribute(line, { id, name, color }) {
+    line.dataset.speaker = id;
+    line.querySelector("[data-speaker-name]").textContent = name;
+    line.querySelector(".speaker").dataset.color = color;
+  }
+}
+
+function write(element, { text, language, direction, is_pending: isPending }) {
+  element.textContent = text;
+  element.lang = language;
+  element.dir = direction;
+  element.dataset.pending = String(isPending);
+}
+
+/** A name stands where somebody else speaks than before. */
+function markTurns(list) {
+  let before = null;
+  for (const line of list.children) {
+    const name = line.querySelector("[data-speaker-name]").textContent;
+    line.querySelector(".speaker").hidden = name === "" || name === before;
+    before = name;
+  }
+}

@@ -1,0 +1,42 @@
+/** The page of a transcript: the server has written it; this makes it searched, heard, copied and corrected. */
+import { LineEditor } from "./line-editor.js";
+import { LinePlayer } from "./line-player.js";
+import { gettext } from "./i18n.js";
+import { TextSearch } from "./text-search.js";
+
+const THANKS_MS = 3_000;
+
+const find = (name) => document.querySelector(`[data-${name}]`);
+const list = find("lines");
+
+if (list !== null) {
+  new TextSearch(find("search"), list);
+  if (find("player") !== null) new LinePlayer(find("player"), list);
+  if (find("correction") !== null) new LineEditor(find("correction"), list);
+  bindCopy(find("copy"), find("copied"));
+  const print = find("print");
+  print.hidden = false;
+  print.addEventListener("click", () => window.print());
+}
+
+/** Insecure pages have no clipboard. */
+function bindCopy(button, answer) {
+  if (!navigator.clipboard) return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(asText(list));
+    answer.textContent = gettext("Copied.");
+    setTimeout(() => (answer.textContent = ""), THANKS_MS);
+  });
+}
+
+/** One line a caption, as it is read. */
+function asText({ children }) {
+  return [...children].map(asLine).join("\n");
+}
+
+function asLine(line) {
+  const name = line.querySelector("[data-speaker-name]").textContent;
+  const text = line.querySelector("[data-wording]").textContent;
+  return `[${line.querySelector(".time").textContent.trim()}] ${name ? `${name}: ` : ""}${text}`;
+}
