@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -187,6 +188,17 @@ def test_nothing_but_the_one_place_turns_modes_on_or_off() -> None:
     assert {path.name for path in PRODUCT if _attributes(_tree(path)) & forbidden} == set()
     modes = {path.name for path in PRODUCT if "inference_mode" in _called(_tree(path))}
     assert modes <= {"execution.py", "snapshot.py", "torch_module.py", "weights.py"}
+
+
+def test_generation_is_direct_and_never_samples() -> None:
+    """No pipeline of transformers, and nothing left to what a publisher sets."""
+    inference = [path for path in PRODUCT if path.is_relative_to(REPOSITORY / "inference")]
+    assert {path.name for path in inference if _attributes(_tree(path)) & {"pipeline", "Pipeline"}} == set()
+    configuring = {path for path in inference if "GenerationConfig" in _called(_tree(path))}
+    greedy = {path for path in inference if re.search(r"do_sample\W+False", path.read_text(encoding="utf-8"))}
+    # whisper_weights keeps what a publisher says of alignment, and decodes nothing.
+    assert {path.name for path in configuring - greedy} == {"whisper_weights.py"}
+    assert {path.name for path in greedy} == {"chat.py", "m2m100.py", "whisper_transformers.py"}
 
 
 def test_caches_are_emptied_at_switches_and_where_the_debug_flag_says_so() -> None:
