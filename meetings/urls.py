@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.i18n import set_language
 
-from meetings import health, operations, reading_views, upload_views, views
+from meetings import health, operations, reading_views, sample_views, upload_views, views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -23,6 +23,7 @@ urlpatterns = [
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),
     path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),
+    path("sample/", sample_views.try_sample, name="try-sample"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("sign-in/<str:uid>/<str:token>/", views.sign_in, name="sign-in"),
