@@ -22,7 +22,7 @@ from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
 from inference.residency.pool import ModelPool
 from inference.translation.translator import Translation, TranslationRequest, Translator
-from meetings import summaries, transcript, translations
+from meetings import resting, summaries, transcript, translations
 from meetings.languages import LANGUAGES
 from meetings.models import Summary
 from meetings.readership import Readership
@@ -169,7 +169,7 @@ class Interpreting:
 
     def _timed(self, translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """Translates in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
-        self._pool.wake()
+        resting.wake(self._pool)
         with self._pool.use(ASR, wait_s=AWAY_S):
             started = time.perf_counter()
             texts = translator.translate(requests)

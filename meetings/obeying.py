@@ -11,7 +11,7 @@ import structlog
 
 from inference.residency.gate import ModelInUse
 from inference.residency.pool import CannotSleep, ModelPool, State, SwapUnderWay
-from meetings import orders
+from meetings import orders, resting
 from meetings.orders import Answer, Order
 from meetings.stream import MeetingStream
 from meetings.summarising import Summarising
@@ -56,14 +56,14 @@ class Obeying:
             return Answer.RESTORED
         if self._pool.state is not State.ASLEEP:
             return Answer.CAPTIONING
-        await asyncio.to_thread(self._pool.wake)
+        await asyncio.to_thread(resting.wake, self._pool)
         return Answer.RESTORED
 
     async def _sleep(self, streams: Mapping[str, MeetingStream]) -> Answer:
         if any(_is_captioned(stream) for stream in streams.values()):
             return Answer.IN_USE
         try:
-            await asyncio.to_thread(self._pool.sleep)
+            await asyncio.to_thread(resting.sleep, self._pool)
         except (SwapUnderWay, ModelInUse):
             return Answer.BUSY
         except CannotSleep as error:

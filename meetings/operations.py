@@ -1,4 +1,7 @@
-"""The operators' page in the admin: workers, where their models are, what swaps took, and which meetings are behind."""
+"""The operators' page in the admin: workers, where their models are, what swaps took, what failed, who is behind.
+
+Two things can be told to a worker there (`meetings.orders`): captions back at once, and models asleep.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,53 @@ from datetime import timedelta
 from typing import cast
 
 import redis
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
 from inference.audio import SAMPLE_RATE
 from inference.residency.history import Outcome
 from meetings.audiolog import ACTIVE, STATE_FIELDS, log_state, state_key
 from meetings.broker import connect_sync
+from meetings.charts import swap_timeline, window
+from meetings.incidents import Incident, read_incidents
 from meetings.leases import lease_key
 from meetings.metrics import WorkerReport, read_reports
 from meetings.models import Meeting, Swap
+from meetings.orders import Answer, Order, give
 
 SHOWN_SWAPS = 100
+SHOWN_INCIDENTS = 50
 WINDOW = timedelta(days=1)
 PERMISSIONS = ("meetings.view_meeting", "meetings.view_swap")
+TELLING = (*PERMISSIONS, "meetings.change_meeting")
+"""What a worker is told touches all of its meetings."""
+
+SAID: dict[Answer | None, tuple[int, str]] = {
+    Answer.RESTORED: (messages.SUCCESS, gettext_noop("Worker %(worker)s: captions are back.")),
+    Answer.CAPTIONING: (messages.INFO, gettext_noop("Worker %(worker)s: captions were there already.")),
+    Answer.ASLEEP: (messages.SUCCESS, gettext_noop("Worker %(worker)s: the models sleep until the first sound.")),
+    Answer.IN_USE: (
+        messages.WARNING,
+        gettext_noop("Worker %(worker)s: somebody is being captioned; the models stay awake."),
+    ),
+    Answer.BUSY: (
+        messages.WARNING,
+        gettext_noop("Worker %(worker)s: a summary is being written, or models are on their way; they stay awake."),
+    ),
+    Answer.FAILED: (
+        messages.ERROR,
+        gettext_noop("Worker %(worker)s: the models could not be put to sleep; captions are back."),
+    ),
+    None: (messages.ERROR, gettext_noop("Worker %(worker)s does not answer. Look here again in a moment.")),
+}
+"""How each answer is told to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +77,7 @@ class Floor:
 
     workers: dict[str, WorkerReport]
     backlogs: list[Backlog]
+    incidents: list[Incident]
 
 
 @never_cache
@@ -55,21 +87,43 @@ def operations(request: HttpRequest) -> HttpResponse:
     """One page; as it was when it was asked for."""
     now = timezone.now()
     swaps = Swap.objects.filter(created_at__gte=now - WINDOW)
+    shown = list(swaps[:SHOWN_SWAPS])
+    start, end = window(now, WINDOW, shown)
     context = {
         **admin.site.each_context(request),
         "now": now,
         "floor": _floor(),
-        "swaps": swaps[:SHOWN_SWAPS],
+        "may_tell": request.user.has_perms(TELLING),
+        "timeline": swap_timeline(shown, start=start, end=end),
+        "swaps": shown,
         "failures": swaps.exclude(outcome=Outcome.COMPLETED.value)[:SHOWN_SWAPS],
     }
     return render(request, "admin/operations.html", context)
+
+
+@never_cache
+@require_POST
+@permission_required(TELLING, raise_exception=True)
+def tell(request: HttpRequest) -> HttpResponse:
+    """Tells one worker, waits for its answer, and shows the page with it."""
+    worker, wanted = request.POST.get("worker", ""), request.POST.get("order", "")
+    try:
+        broker = connect_sync()
+        if wanted not in set(Order) or worker not in read_reports(broker):
+            messages.error(request, _("There is no such worker any more."))
+        else:
+            level, sentence = SAID[give(broker, worker, Order(wanted))]
+            messages.add_message(request, level, _(sentence) % {"worker": worker})
+    except (redis.RedisError, OSError):
+        messages.error(request, _("The broker does not answer: try again."))
+    return redirect("operations")
 
 
 def _floor() -> Floor | None:
     """None: the broker does not answer."""
     try:
         broker = connect_sync()
-        return Floor(read_reports(broker), backlogs(broker))
+        return Floor(read_reports(broker), backlogs(broker), read_incidents(broker)[:SHOWN_INCIDENTS])
     except (redis.RedisError, OSError):
         return None
 

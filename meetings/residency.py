@@ -22,6 +22,8 @@ class ModelPlace:
     """awake: on the device; asleep: loaded, and not there; disk: not loaded."""
     size: int
     """Bytes on the device while it is awake."""
+    dtypes: tuple[str, ...] = ()
+    """Number types of its weights as they were loaded; empty: never, or not told."""
 
     @property
     def gibibytes(self) -> str:
@@ -67,7 +69,8 @@ def residency_of(pool: ModelPool) -> Residency:
         plan=pool.plan.sentence,
         state=pool.state.value,
         models=tuple(
-            ModelPlace(model.label, model.group.value, model.where.value, model.size) for model in pool.placements()
+            ModelPlace(model.label, model.group.value, model.where.value, model.size, model.dtypes)
+            for model in pool.placements()
         ),
         swaps=_newest(pool.history),
     )
@@ -75,7 +78,7 @@ def residency_of(pool: ModelPool) -> Residency:
 
 def residency_from(fields: dict[str, Any]) -> Residency:
     """The other way of `dataclasses.asdict`."""
-    models = tuple(ModelPlace(**model) for model in fields["models"])
+    models = tuple(ModelPlace(**{**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"])
     swaps = tuple(SwapSeconds(**swap) for swap in fields["swaps"])
     return Residency(**{**fields, "models": models, "swaps": swaps})
 

@@ -29,7 +29,7 @@ from inference.summarization.summary import (
     SummaryCancelled,
     SummaryRequest,
 )
-from meetings import summaries, swaps, transcript, troubles, watchdog
+from meetings import resting, summaries, swaps, transcript, troubles, watchdog
 from meetings.bridging import Bridging
 from meetings.models import Caption, Speaker
 from meetings.models import State as MeetingState
@@ -185,8 +185,8 @@ class Summarising:
         The swap says what is wrong with the summariser.
         """
         await self._in_thread(self._bridging.prepare)
+        await self._in_thread(lambda: resting.wake(self._pool))
         try:
-            await self._in_thread(self._pool.wake)
             await self._in_thread(self._pool.prepare)
         except (SwapUnderWay, *MOVE_ERRORS) as error:
             log.warning("summariser_not_prepared", error=str(error))

@@ -31,6 +31,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
+    path("admin/operations/tell", admin.site.admin_view(operations.tell), name="tell-worker"),
     path("admin/operations/", admin.site.admin_view(operations.operations), name="operations"),
     path("admin/", admin.site.urls),
 ]

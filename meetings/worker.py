@@ -24,7 +24,7 @@ from inference.audio import SAMPLE_RATE
 from inference.engine import Engine
 from inference.residency.gate import ModelAsleep
 from inference.types import CaptionEvent, Progress
-from meetings import events, recordings, transcript
+from meetings import events, recordings, resting, transcript
 from meetings.archiving import LOOK_S, Archiving
 from meetings.audiolog import AudioLog, Entry
 from meetings.bridging import Bridging
@@ -185,7 +185,7 @@ class Worker:
 
     def _turn(self, streams: dict[str, MeetingStream]) -> dict[str, Findings]:
         if any(stream.has_work for stream in streams.values()):
-            self._pool.wake()
+            resting.wake(self._pool)
         found = {meeting_id: Findings() for meeting_id in streams}
         for meeting_id, stream in streams.items():
             stream.take_in(found[meeting_id])

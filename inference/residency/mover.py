@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
+from inference.optimization.dtypes import dtypes_of
 from inference.residency.history import Step, StepKind
 from inference.residency.memory import DeviceMemory
 from inference.residency.plan import Group, ModelNeed, Plan, Residency
@@ -54,12 +55,17 @@ class Mover:
         self._on_step = on_step
         self._clock = clock
         self._where = {member.name: Where.DISK for member in members}
+        self._dtypes: dict[str, tuple[str, ...]] = {}
         self.steps: list[Step] = []
         """Of the present swap; whoever begins one clears them."""
 
     def where(self, name: str) -> Where:
         """Where the model is."""
         return self._where[name]
+
+    def dtypes(self, name: str) -> tuple[str, ...]:
+        """Number types of the model's weights as they were loaded, the one with most bytes first; empty: never."""
+        return self._dtypes.get(name, ())
 
     def bring(self, group: Group, *, pause: Callable[[], object] = lambda: None) -> None:
         """Wakes the group's models, loading what was never loaded; `pause` is called between two steps and may raise.
@@ -177,6 +183,8 @@ class Mover:
             undo.callback(self._memory.give_back, member.name)
             undo.callback(member.resident.forget)
             self._timed(StepKind.LOAD, member, member.resident.load)
+            sizes = dtypes_of(member.resident.model)
+            self._dtypes[member.name] = tuple(sorted(sizes, key=lambda dtype: -sizes[dtype]))
             if self._swaps:
                 self._timed(StepKind.KEEP_COPY, member, member.resident.keep_copy)
             undo.pop_all()

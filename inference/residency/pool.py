@@ -73,6 +73,8 @@ class Placement:
     where: Where
     size: int
     """Bytes on the device while it is awake."""
+    dtypes: tuple[str, ...]
+    """Number types of the weights as they were loaded, the one that has most of them first; empty: never loaded."""
 
 
 class ModelPool:
@@ -129,7 +131,14 @@ class ModelPool:
     def placements(self) -> list[Placement]:
         """Every model and where it is."""
         return [
-            Placement(name, member.need.label, member.need.group, self._mover.where(name), member.need.size.total)
+            Placement(
+                name,
+                member.need.label,
+                member.need.group,
+                self._mover.where(name),
+                member.need.size.total,
+                self._mover.dtypes(name),
+            )
             for name, member in self._members.items()
         ]
 

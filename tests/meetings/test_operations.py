@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
+import structlog
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from meetings import operations
+from meetings import operations, orders
 from meetings.audiolog import ACTIVE, state_key
+from meetings.incidents import IncidentFile
 from meetings.leases import lease_key
-from meetings.metrics import REPORT_TTL_S, WorkerReport, file_report, read_reports
+from meetings.metrics import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
 from meetings.models import Meeting, State, Swap
 from meetings.residency import ModelPlace, Residency, SwapSeconds, residency_of
 from tests.inference.doubles import ScriptedTranscriber
 from tests.meetings.doubles import SIZE, ScriptedSummarizer, scripted_pool
+from tests.meetings.test_summarising import working
 from tests.meetings.test_swaps import swapped
+from tests.meetings.test_worker import until_async
 
-PAGE = "/admin/operations/"
+PAGE, TELL = "/admin/operations/", "/admin/operations/tell"
+log = structlog.get_logger("meetings.test_operations")
 GIB = 2**30
 RESIDENCY = Residency(
     device="cpu",
@@ -34,7 +41,7 @@ RESIDENCY = Residency(
     plan="All models stay in memory (3.0 GiB of 4.0 GiB) and take turns.",
     state="transcription",
     models=(
-        ModelPlace("whisper-base", "transcription", "awake", GIB // 2),
+        ModelPlace("whisper-base", "transcription", "awake", GIB // 2, ("int8_float32",)),
         ModelPlace("qwen", "summarization", "disk", 2 * GIB),
     ),
     swaps=(SwapSeconds("to summarization", "completed", 1.25),),
@@ -52,8 +59,8 @@ class TestPage:
         await file_report(broker, "w1", REPORT)
         page = await ask(admin_client)
         rows = rows_of(page)
-        assert ["whisper-base", "transcription", "on the device", "0.5 GiB"] in rows
-        assert ["qwen", "summarization", "not loaded", "2.0 GiB"] in rows
+        assert ["whisper-base", "captions", "on the device", "0.5 GiB", "int8_float32"] in rows
+        assert ["qwen", "summaries", "not loaded", "2.0 GiB", "–"] in rows
         for words in ("Worker w1", RESIDENCY.plan, "Budget 4.0 GiB", "Device cpu", "Furthest behind 2.5 s"):
             assert words in text_of(page)
 
@@ -105,6 +112,92 @@ class TestSwaps:
         text = admin_client.get(PAGE).content.decode()
         assert "The broker does not answer" in text
         assert "<td>3.25</td>" in text
+
+    def test_they_are_drawn(self, broker_sync: redis.Redis, admin_client: Client) -> None:
+        swapped("to summarization", 1, 2.0)
+        swapped("to transcription", 0, 4.0)
+        Swap.objects.update(created_at=timezone.now())
+        text = admin_client.get(PAGE).content.decode()
+        assert re.findall(r'<rect class="(\w+)"[^>]* height="([\d.]+)"', text) == [("there", "35.0"), ("back", "70.0")]
+        assert '<title id="swaps-title">Swaps over time</title>' in text
+        assert "style=" not in text.partition("<svg")[2].partition("</svg>")[0], "the policy refuses inline styles"
+
+
+@pytest.mark.django_db(transaction=True)
+class TestIncidents:
+    async def test_the_latest_are_shown_with_their_worker(
+        self, broker: redis.asyncio.Redis, admin_client: Client
+    ) -> None:
+        async with IncidentFile(broker, "w1"):
+            log.error("summaries_unavailable", error="<b>qwen</b> is missing")
+        [row] = [row for row in rows_of(await ask(admin_client)) if "w1" in row]
+        said = (
+            "There is no model that writes summaries, or no room for it. <b>qwen</b> is missing summaries_unavailable"
+        )
+        assert row[1:] == ["w1", said, "1"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOrders:
+    async def test_models_are_put_to_sleep_and_captions_restored(
+        self, broker: redis.asyncio.Redis, admin_client: Client
+    ) -> None:
+        async with working(broker, ScriptedSummarizer):
+            await until_async(lambda: broker.exists(report_key("worker")), 1)
+            page = await tell(admin_client, "sleep")
+            assert "Worker worker: the models sleep until the first sound." in text_of(page)
+            assert "Turn asleep" in text_of(page)
+            assert re.search(r'value="sleep" disabled', page)
+            page = await tell(admin_client, "restore")
+            assert "Worker worker: captions are back." in text_of(page)
+            assert "Turn captions" in text_of(page)
+            page = await tell(admin_client, "restore")
+            assert "Worker worker: captions were there already." in text_of(page)
+
+    @pytest.mark.parametrize(("worker", "order"), [("gone", "sleep"), ("w1", "explode"), ("", "")])
+    async def test_what_makes_no_sense_is_told_to_nobody(
+        self, broker: redis.asyncio.Redis, admin_client: Client, worker: str, order: str
+    ) -> None:
+        await file_report(broker, "w1", REPORT)
+        page = await tell(admin_client, order, worker=worker)
+        assert "There is no such worker any more." in text_of(page)
+        assert await broker.keys("parlance:orders:*") == []
+
+    async def test_a_worker_that_does_not_answer_is_named(
+        self, broker: redis.asyncio.Redis, admin_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(operations, "give", partial(orders.give, within_s=0.05))
+        await file_report(broker, "w1", REPORT)
+        assert "Worker w1 does not answer." in text_of(await tell(admin_client, "sleep", worker="w1"))
+
+    async def test_every_answer_has_its_sentence(self) -> None:
+        assert set(operations.SAID) == {*orders.Answer, None}
+
+
+@pytest.mark.django_db
+class TestWhoMayTell:
+    def test_not_who_may_only_look(
+        self, broker_sync: redis.Redis, client: Client, django_user_model: type[User]
+    ) -> None:
+        staff = django_user_model.objects.create_user("staff", is_staff=True)
+        staff.user_permissions.set(Permission.objects.filter(codename__in=["view_swap", "view_meeting"]))
+        client.force_login(staff)
+        broker_sync.set(report_key("w1"), json.dumps(asdict(REPORT)))
+        assert "Sleep models" not in client.get(PAGE).content.decode()
+        assert client.post(TELL, {"worker": "w1", "order": "sleep"}).status_code == 403
+        staff.user_permissions.add(Permission.objects.get(codename="change_meeting"))
+        assert "Sleep models" in client.get(PAGE).content.decode()
+
+    def test_nobody_without_signing_in(self, client: Client) -> None:
+        assert client.post(TELL, {"worker": "w1", "order": "sleep"}).status_code == 302
+
+    def test_nobody_from_another_page(self, admin_user: User) -> None:
+        strict = Client(enforce_csrf_checks=True)
+        strict.force_login(admin_user)
+        assert strict.post(TELL, {"worker": "w1", "order": "sleep"}).status_code == 403
+
+    def test_only_by_posting(self, admin_client: Client) -> None:
+        assert admin_client.get(TELL).status_code == 405
 
 
 @pytest.mark.django_db
@@ -158,6 +251,12 @@ def test_a_pool_is_reported_as_it_is() -> None:
     assert (told.device, told.budget, told.plan, told.state) == ("cpu", SIZE, pool.plan.sentence, "summarization")
     assert [(model.label, model.where) for model in told.models] == [("asr", "asleep"), ("summary", "awake")]
     assert [(swap.direction, swap.outcome) for swap in told.swaps] == [("to summarization", "completed")]
+
+
+async def tell(client: Client, order: str, *, worker: str = "worker") -> str:
+    """Posts, and reads the page that follows."""
+    answer = await asyncio.to_thread(client.post, TELL, {"worker": worker, "order": order}, follow=True)
+    return str(answer.content.decode())
 
 
 async def activate(broker: redis.asyncio.Redis, meeting: Meeting, *, next_sample: int, phase: str, worker: str) -> None:

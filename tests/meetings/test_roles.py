@@ -43,6 +43,7 @@ PAGES: dict[str, tuple[str, str, tuple[int, int, int, int, int, int]]] = {
     "upload-list": ("get", "/uploads/list", (302, 302, 302, 200, 200, 200)),
     "upload-chunks": ("head", "/uploads/{id}", (403, 403, 403, 404, 200, 200)),
     "operations": ("get", "/admin/operations/", (302, 302, 302, 302, 302, 200)),
+    "tell-worker": ("post", "/admin/operations/tell", (302, 302, 302, 302, 302, 302)),
     "admin:index": ("get", "/admin/", (302, 302, 302, 302, 302, 200)),
     "admin:meetings_meeting_change": ("get", "/admin/meetings/meeting/{id}/change/", (302, 302, 302, 302, 302, 200)),
     "admin:meetings_meeting_delete": ("post", "/admin/meetings/meeting/{id}/delete/", (302, 302, 302, 302, 302, 200)),

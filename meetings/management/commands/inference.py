@@ -14,6 +14,7 @@ from django.conf import settings
 from meetings.broker import check_broker, connect
 from meetings.cli import ParlanceCommand
 from meetings.engines import loaders
+from meetings.incidents import IncidentFile
 from meetings.recognizing import speech_model
 from meetings.worker import Worker
 
@@ -36,5 +37,6 @@ async def _work(name: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
-    await worker.run()
+    async with IncidentFile(broker, name):
+        await worker.run()
     await broker.aclose()

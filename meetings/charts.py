@@ -1,0 +1,81 @@
+"""Charts for operators, as figures that a template draws: swaps over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from inference.residency.history import Direction, Outcome
+from meetings.models import Swap
+
+WIDTH, HALF = 720, 70
+"""Units of the drawing: its width, and what the longest swap takes above or below the line."""
+
+THINNEST = 3.0
+TICKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One swap: upwards to the summariser, downwards back to captions."""
+
+    x: float
+    y: float
+    height: float
+    swap: Swap
+    is_back: bool
+    is_whole: bool
+    """Whether it was completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A moment on the line."""
+
+    x: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SwapTimeline:
+    """In units of the drawing; the line is at HALF."""
+
+    bars: list[Bar]
+    ticks: list[Tick]
+    longest_s: float
+    """What a bar of HALF stands for."""
+
+
+def swap_timeline(swaps: Sequence[Swap], *, start: datetime, end: datetime) -> SwapTimeline | None:
+    """The swaps between two moments; None: there were none."""
+    if not swaps:
+        return None
+    longest_s = max(swap.seconds for swap in swaps) or 1.0
+    span = end - start
+    bars = [_bar(swap, (swap.created_at - start) / span, longest_s) for swap in swaps]
+    ticks = [Tick(_rounded(WIDTH * part / TICKS), start + span * part / TICKS) for part in range(TICKS + 1)]
+    return SwapTimeline(bars, ticks, longest_s)
+
+
+def window(now: datetime, length: timedelta, swaps: Sequence[Swap]) -> tuple[datetime, datetime]:
+    """What to draw: from the oldest of `swaps` (they are all younger than `length`) to now, an hour at least."""
+    oldest = min((swap.created_at for swap in swaps), default=now)
+    return max(now - length, min(oldest, now - timedelta(hours=1))), now
+
+
+def _bar(swap: Swap, place: float, longest_s: float) -> Bar:
+    height = max(THINNEST, HALF * swap.seconds / longest_s)
+    is_back = swap.direction == Direction.TO_TRANSCRIPTION.value
+    return Bar(
+        x=_rounded((WIDTH - THINNEST) * place),
+        y=HALF if is_back else _rounded(HALF - height),
+        height=_rounded(height),
+        swap=swap,
+        is_back=is_back,
+        is_whole=swap.outcome == Outcome.COMPLETED.value,
+    )
+
+
+def _rounded(value: float) -> float:
+    return round(value, 1)

@@ -1,0 +1,181 @@
+"""What went wrong in workers lately, as sentences for their operators. Never a caption, a name or a token.
+
+A worker's warnings and errors are kept by the names of their events, which are ours. What an error says itself is kept
+of models that cannot be had or moved alone: of files, bytes and devices, and of nothing that anybody said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+from collections import deque
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import redis
+import redis.asyncio
+from django.utils.translation import gettext, gettext_noop
+from redis.exceptions import RedisError
+
+INCIDENTS = "parlance:incidents"
+"""List in the broker, the newest first."""
+
+FILE_S = 1.0
+KEPT = 100
+"""Of all workers together."""
+
+KEPT_S = 86_400
+DETAIL_CHARACTERS = 300
+ENDED = "worker_ended"
+ELSEWHERE = "error_elsewhere"
+"""A library's error: its text may hold anything."""
+
+SENTENCES = {
+    "audio_log_left": gettext_noop("The audio of a deleted meeting could not be removed from the broker."),
+    "bell_not_heard": gettext_noop("The broker did not answer: screens showed a change some seconds later."),
+    "bridge_unavailable": gettext_noop("There is no model for provisional captions during summaries."),
+    "broker_unreachable": gettext_noop("The broker did not answer; it was tried again."),
+    "database_refuses": gettext_noop("The database refused a change; it was tried again."),
+    "leases_left_to_expire": gettext_noop("The broker did not answer at the worker's end; its meetings waited."),
+    "models_do_not_sleep": gettext_noop("Models could not be put to sleep; captions went on."),
+    "results_not_stored": gettext_noop("A transcript could not be stored; it will be tried again."),
+    "speakers_unavailable": gettext_noop("There are no models that tell speakers apart: nobody is named."),
+    "summaries_unavailable": gettext_noop("There is no model that writes summaries, or no room for it."),
+    "summariser_not_prepared": gettext_noop("The summariser could not be loaded beside the captions."),
+    "summary_put_off": gettext_noop("A summary failed and was put off; captions went on."),
+    "translation_unavailable": gettext_noop("There are no models that translate."),
+    "upload_given_up": gettext_noop("A recording could not be captioned to its end."),
+    "upload_unreadable": gettext_noop("A recording could not be read to its end."),
+    "worker_not_woken": gettext_noop("The broker did not answer: a correction was translated later."),
+    ENDED: gettext_noop("The worker ended with an error; its meetings went to another one."),
+    ELSEWHERE: gettext_noop("A library reported an error; the log has it."),
+}
+UNNAMED = gettext_noop("Something went wrong; the log says what.")
+DETAILED = frozenset(
+    {
+        "bridge_unavailable",
+        "models_do_not_sleep",
+        "speakers_unavailable",
+        "summaries_unavailable",
+        "summariser_not_prepared",
+        "translation_unavailable",
+        ENDED,
+    }
+)
+"""Events whose errors are about models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One kind of trouble at one time."""
+
+    at: float
+    """Unix time."""
+    worker: str
+    event: str
+    """Its name in the log."""
+    detail: str = ""
+    times: int = 1
+
+    @property
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
+
+    @property
+    def sentence(self) -> str:
+        """In the language of the request."""
+        return gettext(SENTENCES.get(self.event, UNNAMED))
+
+
+class IncidentKeeper(logging.Handler):
+    """Keeps what a worker warns of until it is filed; any thread may log."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(logging.WARNING)
+        self._worker = worker
+        self._guard = threading.Lock()
+        self._kept: deque[Incident] = deque(maxlen=KEPT)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Ours are dictionaries with an event; of others only errors count."""
+        if isinstance(record.msg, dict) and "event" in record.msg:
+            self.note(str(record.msg["event"]), str(record.msg.get("error", "")), at=record.created)
+        elif record.levelno >= logging.ERROR:
+            self.note(ELSEWHERE, "", at=record.created)
+
+    def note(self, event: str, detail: str, *, at: float) -> None:
+        """The same thing at once again only counts."""
+        kept = _one_line(detail) if event in DETAILED else ""
+        with self._guard:
+            last = self._kept[-1] if self._kept else None
+            if last is not None and (last.event, last.detail) == (event, kept):
+                self._kept[-1] = replace(last, at=at, times=last.times + 1)
+            else:
+                self._kept.append(Incident(at, self._worker, event, kept))
+
+    def take(self) -> list[Incident]:
+        """What was kept since the last call, oldest first."""
+        with self._guard:
+            taken = list(self._kept)
+            self._kept.clear()
+        return taken
+
+    def put_back(self, incidents: list[Incident]) -> None:
+        """They could not be filed."""
+        with self._guard:
+            self._kept.extendleft(reversed(incidents[: KEPT - len(self._kept)]))
+
+
+class IncidentFile:
+    """`async with` it around a worker's run: files what it warns of, and how it ended."""
+
+    def __init__(self, broker: redis.asyncio.Redis, worker: str) -> None:
+        self._broker = broker
+        self._keeper = IncidentKeeper(worker)
+
+    async def __aenter__(self) -> Self:
+        logging.getLogger().addHandler(self._keeper)
+        self._filing = asyncio.create_task(self._file_for_ever())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        logging.getLogger().removeHandler(self._keeper)
+        self._filing.cancel()
+        if kind is not None:
+            self._keeper.note(ENDED, kind.__name__, at=datetime.now(UTC).timestamp())
+        await self._file()
+
+    async def _file_for_ever(self) -> None:
+        while True:
+            await self._file()
+            await asyncio.sleep(FILE_S)
+
+    async def _file(self) -> None:
+        """What a broker that is away does not take is filed the next time."""
+        incidents = self._keeper.take()
+        if not incidents:
+            return
+        try:
+            async with self._broker.pipeline() as pipeline:
+                pipeline.lpush(INCIDENTS, *(json.dumps(asdict(incident)) for incident in incidents))
+                pipeline.ltrim(INCIDENTS, 0, KEPT - 1)
+                pipeline.expire(INCIDENTS, KEPT_S)
+                await pipeline.execute()
+        except (RedisError, OSError):
+            self._keeper.put_back(incidents)
+
+
+def read_incidents(broker: redis.Redis) -> list[Incident]:
+    """The latest of all workers, those that are gone included; the newest first."""
+    return [Incident(**json.loads(text)) for text in broker.lrange(INCIDENTS, 0, KEPT - 1)]
+
+
+def _one_line(text: str) -> str:
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= DETAIL_CHARACTERS else f"{line[:DETAIL_CHARACTERS]}…"

@@ -1,0 +1,31 @@
+"""States, turns and outcomes of models, as operators read them."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.translation import gettext, gettext_noop
+
+WORDS = {
+    "empty": gettext_noop("nothing loaded"),
+    "transcription": gettext_noop("captions"),
+    "to summarization": gettext_noop("to the summariser"),
+    "summarization": gettext_noop("summaries"),
+    "to transcription": gettext_noop("to captions"),
+    "restoring": gettext_noop("captions are brought back"),
+    "asleep": gettext_noop("asleep"),
+    "lost": gettext_noop("captions lost"),
+    "always": gettext_noop("both"),
+    "completed": gettext_noop("completed"),
+    "failed": gettext_noop("failed"),
+    "cancelled": gettext_noop("cancelled"),
+    "busy": gettext_noop("busy"),
+}
+"""Of `inference.residency`: `State`, `Group`, `Direction` and `Outcome`."""
+
+register = template.Library()
+
+
+@register.filter
+def in_words(value: str) -> str:
+    """In the language of the request; what has no words stays as it is."""
+    return gettext(WORDS[value]) if value in WORDS else value
