@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from django.http import HttpRequest
+
 
 def is_proxy(address: str, proxies: Sequence[str]) -> bool:
     """Whether `address` lies in one of the networks `proxies`."""
@@ -27,6 +29,12 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
             break
         nearest = hop
     return nearest
+
+
+def request_address(request: HttpRequest) -> str:
+    """The caller's, as `middleware.trusted_proxies` left it."""
+    address: str = request.META.get("REMOTE_ADDR", "")
+    return address
 
 
 def _is_address(text: str) -> bool:

@@ -7,4 +7,5 @@ class MeetingsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the signal receivers."""
+        from meetings import account_models, signout  # noqa: F401, I001
         from meetings import deletion  # noqa: F401

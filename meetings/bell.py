@@ -6,7 +6,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from meetings.broker import connect_sync
-from meetings.events import Bell, events_channel, pack
+from meetings.events import Bell, Recheck, events_channel, pack
 
 log = structlog.get_logger(__name__)
 
@@ -17,3 +17,13 @@ def ring(meeting_id: str, seq: int) -> None:
         connect_sync().publish(events_channel(meeting_id), pack([Bell(seq)]))
     except (RedisError, OSError) as error:
         log.warning("bell_not_heard", meeting=meeting_id, error=str(error))
+
+
+def ask_again(*meeting_ids: str) -> None:
+    """Has every open socket of the meetings asked whether what it came in with still opens them."""
+    try:
+        broker = connect_sync()
+        for meeting_id in meeting_ids:
+            broker.publish(events_channel(meeting_id), pack([Recheck()]))
+    except (RedisError, OSError) as error:
+        log.warning("bell_not_heard", meetings=len(meeting_ids), error=str(error))

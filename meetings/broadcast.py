@@ -21,6 +21,8 @@ from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from meetings import events, metrics, transcript
+from meetings.admission import Admission, dismiss_uninvited
+from meetings.models import Meeting
 from meetings.readership import TELL_S, Readership
 from meetings.transcript import Change
 
@@ -40,10 +42,18 @@ POLL_S = 5.0
 
 RETRY_S = 0.5
 
+ADMISSION_S = 60.0
+"""How long a link that expired, or whose revocation nobody heard, keeps its sockets open at most."""
+
 Send = Callable[[str], Awaitable[None]]
 
 changes_after = database_sync_to_async(transcript.changes_after, thread_sensitive=False)
 last_seq = database_sync_to_async(transcript.last_seq, thread_sensitive=False)
+
+
+@database_sync_to_async
+def find_meeting(meeting_id: str) -> Meeting | None:
+    return Meeting.objects.filter(pk=meeting_id).first()
 
 
 class EncodedChange:
@@ -79,9 +89,20 @@ class Viewer:
     """One socket that reads a meeting: what it was sent, and what it confirmed."""
 
     def __init__(
-        self, meeting_id: str, send: Send, *, after: int, language: str = "", interface: str = events.INTERFACE
+        self,
+        meeting_id: str,
+        send: Send,
+        *,
+        after: int,
+        language: str = "",
+        interface: str = events.INTERFACE,
+        admission: Admission | None = None,
     ) -> None:
-        """`language`: what is read; empty: what was said. `interface`: what notices are written in."""
+        """`language`: what is read; empty: what was said. `interface`: what notices are written in.
+
+        `admission`: what it came in with; None: whoever opened it minds that.
+        """
+        self.admission = admission
         self.meeting_id = meeting_id
         self.language = language
         self.interface = interface
@@ -172,16 +193,23 @@ class Feed:
         self._seq = 0
         self._reading = asyncio.Lock()
 
-    async def handle(self, hints: Sequence[events.Bell | events.Passing]) -> None:
+    async def handle(self, hints: Sequence[events.Hint]) -> None:
         """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
         for hint in hints:
             if isinstance(hint, events.Bell):
                 if hint.seq > self._seq:
                     await self.read_stored()
+            elif isinstance(hint, events.Recheck):
+                await self.recheck()
             else:
                 passing = EncodedPassing(hint.message)
                 for viewer in tuple(self.viewers):
                     await viewer.offer_passing(passing)
+
+    async def recheck(self) -> None:
+        """Sends out whom links, passwords and sign-ins no longer let in."""
+        admissions = [viewer.admission for viewer in tuple(self.viewers) if viewer.admission is not None]
+        await dismiss_uninvited(await find_meeting(self.meeting_id), admissions)
 
     async def read_stored(self) -> None:
         """Reads once for everyone what was stored since the last reading."""
@@ -210,7 +238,7 @@ class Subscription:
         self._broker = broker
         self._readership = Readership(broker)
         self._listening = asyncio.Event()
-        self._tasks = (asyncio.create_task(self._run()), asyncio.create_task(self._tell_readership()))
+        self._tasks = tuple(asyncio.create_task(loop()) for loop in (self._run, self._tell_readership, self._recheck))
 
     async def ready(self) -> None:
         """Waits until nothing that is stored from now on can be missed."""
@@ -229,6 +257,11 @@ class Subscription:
         while True:
             await self.tell_languages()
             await asyncio.sleep(TELL_S)
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(ADMISSION_S)
+            await self.feed.recheck()
 
     async def _run(self) -> None:
         await self.feed.skip_stored()

@@ -19,13 +19,15 @@ from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
 from meetings import broker, events, metrics, speakers
+from meetings.admission import Admission
 from meetings.audiolog import AudioLog, LogState
 from meetings.broadcast import Broadcaster, Viewer
-from meetings.errors import SocketFault
+from meetings.errors import Code, SocketFault
 from meetings.languages import LANGUAGES
 from meetings.models import Meeting, State
 from meetings.offers import meeting_languages, refusal
-from meetings.tokens import Role, is_meeting_token
+from meetings.passes import still_admits
+from meetings.tokens import Role
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +92,14 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             phase_now = cast(events.NoticeState, state.phase)
             await self.tell(events.phase_notice(phase_now, until=state.until, behind_s=behind_s))
         language = await self.readable(self.query("lang"))
-        self.viewer = Viewer(meeting.pk, self.send_text, after=after, language=language or "", interface=self.interface)
+        self.viewer = Viewer(
+            meeting.pk,
+            self.send_text,
+            after=after,
+            language=language or "",
+            interface=self.interface,
+            admission=Admission(self.role, self.query("token"), self.dismiss),
+        )
         await self.broadcaster.join(self.viewer)
 
     async def readable(self, language: str) -> str | None:
@@ -122,11 +131,16 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             raise SocketFault("malformed", "after is a whole number.")
         return int(value)
 
+    async def dismiss(self, code: Code) -> None:
+        """Says why the socket may not stay, and closes it."""
+        with override(self.interface):
+            await self._refuse(SocketFault(code))
+
     async def _enter(self) -> None:
         meeting = await find_meeting(self.scope["url_route"]["kwargs"]["meeting_id"])
         if meeting is None:
             raise SocketFault("no_such_meeting")
-        if not is_meeting_token(meeting, self.role, self.query("token")):
+        if not await still_admits(meeting, self.role, self.query("token")):
             raise SocketFault("bad_token")
         self.meeting = meeting
         await self.enter()

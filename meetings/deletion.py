@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
+from django.db import transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from redis.exceptions import RedisError
 
 from meetings import chunks, recordings
 from meetings.audiolog import ACTIVE, audio_key, host_key, state_key
+from meetings.bell import ask_again
 from meetings.broker import connect_sync
 from meetings.models import DiscardedResults, Meeting, State
 from meetings.readership import languages_key
@@ -22,6 +24,8 @@ log = structlog.get_logger(__name__)
 def forget_sound(instance: Meeting, **_: Any) -> None:
     """Removes sound and audio log, whichever page or command deleted the row; a worker removes its stored files."""
     recordings.delete(instance.pk)
+    meeting_id = instance.pk
+    transaction.on_commit(lambda: ask_again(meeting_id))
     chunks.delete(instance.pk)
     if instance.state == State.ENDED:
         DiscardedResults.objects.get_or_create(pk=instance.pk)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from django.utils.translation import get_language, gettext, gettext_noop, override
 
@@ -309,14 +309,35 @@ class Passing:
     message: PartialMessage | Notice
 
 
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Links, a password or a sign-in have changed: ask who may stay."""
+
+
+Hint = Bell | Passing | Recheck
+RECHECK = "recheck"
+
+
 def events_channel(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:events"
 
 
-def pack(hints: Iterable[Bell | Passing]) -> bytes:
+def pack(hints: Iterable[Hint]) -> bytes:
     """Hints of one step as one broker message, in order."""
-    return json.dumps([hint.seq if isinstance(hint, Bell) else hint.message for hint in hints]).encode()
+    return json.dumps([_packed(hint) for hint in hints]).encode()
 
 
-def unpack(data: bytes) -> list[Bell | Passing]:
-    return [Bell(item) if isinstance(item, int) else Passing(item) for item in json.loads(data)]
+def unpack(data: bytes) -> list[Hint]:
+    return [_unpacked(item) for item in json.loads(data)]
+
+
+def _packed(hint: Hint) -> object:
+    if isinstance(hint, Recheck):
+        return RECHECK
+    return hint.seq if isinstance(hint, Bell) else hint.message
+
+
+def _unpacked(item: Any) -> Hint:
+    if item == RECHECK:
+        return Recheck()
+    return Bell(item) if isinstance(item, int) else Passing(item)

@@ -78,6 +78,11 @@ class Meeting(models.Model):
     )
     keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")
     link_generation = models.PositiveIntegerField(default=0, help_text="Raise it to revoke every link of this meeting.")
+    link_password = models.CharField(
+        max_length=128, blank=True, editable=False, help_text="Hash; empty: none is asked."
+    )
+    links_expire_at = models.DateTimeField(null=True, blank=True, help_text="Readers' links are dead from then on.")
+    is_ephemeral = models.BooleanField(default=False, help_text="Nothing is kept after the end.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

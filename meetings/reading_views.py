@@ -14,7 +14,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_POST
 
 from meetings import recordings
-from meetings.access import find_meeting, is_host, require_host, require_reader
+from meetings.access import find_meeting, is_host, require_host, require_reader, socket_token
 from meetings.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText, correct_text
 from meetings.cues import UnknownLanguage
 from meetings.digest import newest_digest
@@ -23,7 +23,7 @@ from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting, State
 from meetings.ranges import file_response
 from meetings.reading import SPOKEN, Choice, caption_line, cited_items, offered, page_lines, read_choice
 from meetings.speakers import NoSuchCaption, NoSuchSpeaker, UnfitName, assign, merge_speakers, present_speakers, rename
-from meetings.tokens import Role, meeting_token
+from meetings.tokens import Role
 from meetings.waking import wake
 
 private = cache_control(private=True, no_store=True)
@@ -115,14 +115,15 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
     lines = page_lines(meeting, choice)
     digest = newest_digest(meeting, choice.file_language)
     can_correct = is_host(request, meeting)
+    role: Role = "host" if can_correct else "join"
     return {
         "meeting": meeting,
         "lines": lines,
         "choice": choice,
         "spoken": SPOKEN,
         "languages": offered(meeting, choice),
-        "token": meeting_token(meeting, "host" if can_correct else "join"),
-        "query": _query(meeting, "host" if can_correct else "join", choice),
+        "token": socket_token(request, meeting, role),
+        "query": _query(socket_token(request, meeting, role), choice),
         "summary": cited_items(digest, [line.cue.segment for line in lines]) if digest else [],
         "summary_language": digest.message["language"] if digest else "",
         "can_correct": can_correct,
@@ -134,11 +135,11 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
     }
 
 
-def _query(meeting: Meeting, role: Role, choice: Choice) -> str:
+def _query(token: str, choice: Choice) -> str:
     """Of everything that the page asks for."""
     beside = {"beside": choice.beside} if choice.beside else {}
     language = {"lang": choice.language} if choice.language != SPOKEN else {}
-    return urlencode({"token": meeting_token(meeting, role), **language, **beside})
+    return urlencode({"token": token, **language, **beside})
 
 
 def _line_object(caption: Caption, choice: Choice) -> dict[str, Any]:

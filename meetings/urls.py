@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 from django.views.i18n import set_language
 
 from meetings import health, operations, reading_views, sample_views, upload_views, views
@@ -20,6 +20,7 @@ urlpatterns = [
     path("m/<str:meeting_id>/recording", reading_views.recording, name="recording"),
     path("m/<str:meeting_id>/lines/<str:segment>", reading_views.correct_line, name="correct-line"),
     path("m/<str:meeting_id>/speakers/<str:label>", reading_views.correct_speaker, name="correct-speaker"),
+    path("", include("meetings.account_urls")),
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),
     path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),

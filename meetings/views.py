@@ -17,10 +17,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from meetings.access import find_meeting, is_host, require_host, require_viewer
+from meetings.access import (
+    asks_for_password,
+    find_meeting,
+    is_host,
+    is_signed_in_host,
+    require_host,
+    require_viewer,
+    socket_token,
+)
 from meetings.cues import NotTranslated, UnknownLanguage
 from meetings.exports import FORMATS, render_transcript
 from meetings.forms import MeetingForm
+from meetings.link_views import password_page
 from meetings.models import Meeting, State
 from meetings.qr import qr_svg
 from meetings.signin import user_of_link
@@ -69,12 +78,13 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         return redirect("uploads")
     context = {
         "meeting": meeting,
-        "token": meeting_token(meeting, "host"),
-        "join_token": meeting_token(meeting, "join"),
+        "token": socket_token(request, meeting, "host"),
+        "join_token": socket_token(request, meeting, "join"),
         "join_link": _link(request, meeting, "join"),
-        "qr_link": f"{reverse('qr', args=[meeting.pk])}?{_query(meeting, 'host')}",
+        "qr_link": reverse("qr", args=[meeting.pk]) + _own_query(request, meeting),
+        "is_signed_in": is_signed_in_host(request, meeting),
         "is_loopback": request.get_host().rpartition(":")[0] in LOOPBACK_HOSTS or request.get_host() in LOOPBACK_HOSTS,
-        "transcripts": _transcript_links(meeting, "host"),
+        "transcripts": _transcript_links(meeting, _own_query(request, meeting)),
         "is_ended": meeting.state == State.ENDED,
     }
     return render(request, "meetings/host.html", context)
@@ -90,15 +100,17 @@ def qr_card(request: HttpRequest, meeting_id: str) -> HttpResponse:
 
 
 @private
-@require_GET
-def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponse:
+@require_http_methods(["GET", "POST"])
+def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Where everyone else reads; `overlay=1` is the layout for a projector or a video mixer."""
     meeting = find_meeting(meeting_id)
+    if asks_for_password(request, meeting):
+        return password_page(request, meeting)
     require_viewer(request, meeting)
     context = {
         "meeting": meeting,
-        "token": meeting_token(meeting, "join"),
-        "transcripts": _transcript_links(meeting, "join") if meeting.allow_downloads else [],
+        "token": socket_token(request, meeting, "join"),
+        "transcripts": _transcript_links(meeting, f"?{_query(meeting, 'join')}") if meeting.allow_downloads else [],
         "is_overlay": request.GET.get("overlay") == "1",
     }
     return render(request, "meetings/viewer.html", context)
@@ -134,7 +146,7 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     user = user_of_link(uid, token)
     if user is None:
         return render(request, "registration/link_expired.html", status=403)
-    login(request, user)
+    login(request, user, backend=settings.SIGN_IN_BACKEND)
     return redirect("meetings")
 
 
@@ -156,7 +168,11 @@ def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
     return public + link if public in settings.ENVIRONMENT.trusted_origins else request.build_absolute_uri(link)
 
 
-def _transcript_links(meeting: Meeting, role: Role) -> list[tuple[str, str]]:
+def _own_query(request: HttpRequest, meeting: Meeting) -> str:
+    """What the host's own links need: nothing for who is signed in, else the token of the link that was used."""
+    return "" if is_signed_in_host(request, meeting) else f"?{_query(meeting, 'host')}"
+
+
+def _transcript_links(meeting: Meeting, query: str) -> list[tuple[str, str]]:
     """Format and path of every download."""
-    query = _query(meeting, role)
-    return [(name, f"{reverse('transcript', args=[meeting.pk, name])}?{query}") for name in FORMATS]
+    return [(name, reverse("transcript", args=[meeting.pk, name]) + query) for name in FORMATS]

@@ -15,7 +15,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from meetings import consumers
+from meetings import account_urls, consumers
 from meetings.broadcast import Broadcaster
 from meetings.consumers import ViewerConsumer
 from meetings.host import HostConsumer
@@ -32,6 +32,7 @@ PAGES: dict[str, tuple[str, str, tuple[int, int, int, int, int, int]]] = {
     "meetings": ("get", "/", (302, 302, 302, 200, 200, 200)),
     "host": ("get", "/host/{id}/", (302, 403, 200, 403, 200, 200)),
     "qr": ("get", "/host/{id}/qr.svg", (403, 403, 200, 403, 200, 200)),
+    "links": ("get", "/host/{id}/links/", (302, 302, 302, 403, 200, 200)),
     "viewer": ("get", "/m/{id}/", (403, 200, 200, 403, 200, 200)),
     "transcript": ("get", "/m/{id}/transcript.txt", (403, 200, 200, 403, 200, 200)),
     "read": ("get", "/m/{id}/read/", (403, 200, 200, 403, 200, 200)),
@@ -102,7 +103,11 @@ def test_each_page_is_for_those_whom_the_table_names(kind: str, owner: User, mee
 
 
 def test_the_table_has_every_page() -> None:
-    ours = {pattern.name for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)}
+    ours = {
+        pattern.name
+        for pattern in [*get_resolver().url_patterns, *account_urls.urlpatterns]
+        if isinstance(pattern, URLPattern)
+    }
     assert ours - OPEN == {name for name in PAGES if not name.startswith("admin:")}
 
 

@@ -145,9 +145,12 @@ class TestWhoMayOpen:
 
 
 class TestHostPage:
-    def test_carries_the_host_token_for_its_socket(self, host: Client, meeting: Meeting) -> None:
-        page = host.get(f"/host/{meeting.pk}/").content.decode()
+    def test_carries_the_token_of_the_link_it_was_opened_by(self, client: Client, meeting: Meeting) -> None:
+        page = client.get(address(meeting, "host")).content.decode()
         assert f'data-meeting="{meeting.pk}" data-token="{meeting_token(meeting, "host")}"' in page
+
+    def test_of_who_is_signed_in_carries_no_link_of_the_host(self, host: Client, meeting: Meeting) -> None:
+        assert meeting_token(meeting, "host") not in host.get(f"/host/{meeting.pk}/").content.decode()
 
     def test_shares_the_viewer_link_and_never_the_host_link(self, host: Client, meeting: Meeting) -> None:
         page = unescape(host.get(f"/host/{meeting.pk}/").content.decode())

@@ -1,0 +1,30 @@
+"""The end of a sign-in: what its pages hold is dead, and their sockets are closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from meetings.account_models import EndedSignIn
+from meetings.bell import ask_again
+from meetings.models import Meeting, State
+from meetings.passes import SESSION_NAME
+
+MOST_MEETINGS = 1_000
+"""Whose sockets are asked at once; those of older ones are within a minute (`broadcast.ADMISSION_S`)."""
+
+
+@receiver(user_logged_out)
+def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_: Any) -> None:
+    """Notes that the sign-in is over, then has the sockets of the user's meetings asked what they came in with."""
+    name = request.session.get(SESSION_NAME) if request is not None else None
+    if user is None or name is None:
+        return
+    EndedSignIn.objects.get_or_create(pk=name)
+    rows = Meeting.objects.exclude(state=State.ENDED)
+    rows = rows if user.is_staff else rows.filter(owner=user)
+    ask_again(*rows.order_by("-created_at").values_list("pk", flat=True)[:MOST_MEETINGS])
