@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class MeetingsConfig(AppConfig):
@@ -9,3 +10,6 @@ class MeetingsConfig(AppConfig):
         """Connects the signal receivers."""
         from meetings import account_models, signout  # noqa: F401, I001
         from meetings import deletion  # noqa: F401
+        from meetings.search import ensure_index
+
+        post_migrate.connect(ensure_index, sender=self)

@@ -18,7 +18,10 @@ class UnfitText(ValueError):
 
 
 class ChangedMeanwhile(Exception):
-    """The caption no longer says what the editor had before them."""
+    """The caption no longer says what the editor had before them; the message is a sentence."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Somebody else has changed this line meanwhile: read it again."))
 
 
 def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | None, seen: str | None = None) -> int:
@@ -40,7 +43,7 @@ def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | N
         if caption is None:
             raise NoSuchCaption(f"There is no line {segment}.")
         if seen is not None and caption.text != seen:
-            raise ChangedMeanwhile(_("Somebody else has changed this line meanwhile: read it again."))
+            raise ChangedMeanwhile
         if caption.text != text:
             CaptionEdit.objects.create(caption=caption, editor_id=editor_id, before=caption.text, after=text)
             put(meeting, caption, text=text, is_text_fixed=True)

@@ -1,10 +1,12 @@
-"""A summary that an operator wants after all, of a meeting that is over too."""
+"""What an operator wants after all, of a meeting that is over too: a summary, translations made anew."""
 
 from __future__ import annotations
 
 from meetings import summaries
-from meetings.models import Meeting, State
-from meetings.waking import rouse
+from meetings.broker import connect_sync
+from meetings.models import Meeting, State, Summary, Translation
+from meetings.transcript import changing
+from meetings.waking import languages_of, rouse
 
 
 def summarise_now(meeting: Meeting) -> bool:
@@ -13,4 +15,21 @@ def summarise_now(meeting: Meeting) -> bool:
         return False
     if meeting.state == State.ENDED:
         rouse(meeting)
+    return True
+
+
+def translate_again(meeting: Meeting) -> bool:
+    """Has everything translated anew; False when there is no language to translate into.
+
+    Screens show what they have until the new texts come. Raises what an unreachable broker raises, before anything is
+    forgotten.
+    """
+    languages = {*languages_of(meeting), *meeting.languages}
+    if not languages:
+        return False
+    connect_sync().ping()
+    with changing(meeting.pk):
+        Translation.objects.filter(caption__meeting=meeting).delete()
+        Summary.objects.filter(meeting=meeting).update(translations={})
+    rouse(meeting, languages)
     return True

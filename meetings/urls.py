@@ -7,7 +7,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from meetings import health, operations, reading_views, sample_views, upload_views, views
+from meetings import health, operations, reading_views, sample_views, search_view, upload_views, views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -34,5 +34,6 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("admin/operations/tell", admin.site.admin_view(operations.tell), name="tell-worker"),
     path("admin/operations/", admin.site.admin_view(operations.operations), name="operations"),
+    path("admin/search/", admin.site.admin_view(search_view.search_page), name="search"),
     path("admin/", admin.site.urls),
 ]

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from meetings.admin import INLINE_CAPTIONS
-from meetings.models import Caption, Meeting, Speaker, Summary, Swap, Translation
+from meetings.admin.captions import INLINE_CAPTIONS
+from meetings.models import Caption, CaptionEdit, Meeting, Speaker, Summary, Swap, Translation
 
 pytestmark = pytest.mark.django_db
 
@@ -65,12 +66,74 @@ def test_saving_a_meeting_leaves_its_captions_alone(admin_client: Client) -> Non
     assert meeting.captions.get().text == "the budget is fixed"
 
 
-def test_captions_are_read_here_not_written(admin_client: Client) -> None:
-    caption = make_meeting("Planning", "the budget is fixed").captions.get()
+NO_INLINES = {f"{name}-{number}_FORMS": "0" for name in ("edits", "translations") for number in ("TOTAL", "INITIAL")}
+
+
+def history(meeting: Meeting) -> list[tuple[str, str, str]]:
+    rows = CaptionEdit.objects.filter(caption__meeting=meeting).order_by("pk")
+    return [(row.editor.get_username() if row.editor else "", row.before, row.after) for row in rows]
+
+
+def test_a_caption_is_corrected_and_what_was_heard_stays(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    caption = meeting.captions.get()
     assert admin_client.get("/admin/meetings/caption/add/").status_code == 403
     page = f"/admin/meetings/caption/{caption.pk}/change/"
-    assert admin_client.get(page).status_code == 200
-    assert admin_client.post(page, {"text": "changed"}).status_code == 403
+    form = {"initial-text": caption.text, "text": "the budget is signed", **NO_INLINES}
+    assert admin_client.post(page, form).status_code == 302
+    caption.refresh_from_db()
+    assert (caption.text, caption.seq, caption.revision) == ("the budget is signed", 2, 1)
+    assert history(meeting) == [("admin", "the budget is fixed", "the budget is signed")]
+    shown = admin_client.get(page).content.decode()
+    assert '<div class="readonly">the budget is fixed</div>' in shown, "as heard"
+    again = admin_client.post(page, {**form, "text": "the budget is lost"}).content.decode()
+    assert "Somebody else has changed this line meanwhile" in again
+    assert history(meeting) == [("admin", "the budget is fixed", "the budget is signed")]
+
+
+def lines_of(prefix: str, *captions: Caption, **texts: str) -> dict[str, str]:
+    """A form set of captions as a page sends it; `text0` is what is written in the first."""
+    form = {f"{prefix}-TOTAL_FORMS": str(len(captions)), f"{prefix}-INITIAL_FORMS": str(len(captions))}
+    for number, caption in enumerate(captions):
+        form[f"{prefix}-{number}-id"] = str(caption.pk)
+        form[f"initial-{prefix}-{number}-text"] = caption.text
+        form[f"{prefix}-{number}-text"] = texts.get(f"text{number}", caption.text)
+    return form
+
+
+def test_captions_are_corrected_in_their_list(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
+    first, second = meeting.captions.order_by("start")
+    form = {**lines_of("form", second, first, text1="the budget is signed"), "_save": "Save"}
+    assert admin_client.post("/admin/meetings/caption/?o=1", form).status_code == 302
+    assert history(meeting) == [("admin", "the budget is fixed", "the budget is signed")]
+
+
+def test_captions_are_corrected_on_the_page_of_their_meeting(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
+    first, second = meeting.captions.order_by("start")
+    form = {
+        **lines_of("captions", second, first, text0="nothing of this"),
+        "captions-0-meeting": meeting.pk,
+        "captions-1-meeting": meeting.pk,
+        "title": "Planning",
+        "language": "en",
+        "languages": "[]",
+        "link_generation": "0",
+    }
+    assert admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/change/", form).status_code == 302
+    assert history(meeting) == [("admin", "nothing of that", "nothing of this")]
+
+
+def test_who_may_only_look_corrects_nothing(client: Client) -> None:
+    caption = make_meeting("Planning", "the budget is fixed").captions.get()
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_caption"))
+    client.force_login(viewer)
+    page = f"/admin/meetings/caption/{caption.pk}/change/"
+    assert client.get(page).status_code == 200
+    assert client.post(page, {"text": "changed", **NO_INLINES}).status_code == 403
+    assert not CaptionEdit.objects.exists()
 
 
 def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
@@ -96,6 +159,20 @@ def test_who_has_lines_is_not_deleted(admin_client: Client) -> None:
     speaker = Speaker.objects.create(meeting=meeting, label="S1", seq=0)
     meeting.captions.update(speaker="S1")
     assert admin_client.post(f"/admin/meetings/speaker/{speaker.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_speakers_who_are_one_person_are_joined(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
+    speakers = [Speaker.objects.create(meeting=meeting, label=f"S{number}", seq=0) for number in (2, 1)]
+    meeting.captions.update(speaker="S2")
+    form = {"action": "merge", "_selected_action": [str(speaker.pk) for speaker in speakers]}
+    page = admin_client.post("/admin/meetings/speaker/", form, follow=True).content.decode()
+    assert "All their lines are now those of Speaker 1." in page
+    assert set(meeting.captions.values_list("speaker", flat=True)) == {"S1"}
+    page = admin_client.post(
+        "/admin/meetings/speaker/", {**form, "_selected_action": [str(speakers[0].pk)]}, follow=True
+    )
+    assert "Choose two speakers or more, of one meeting." in page.content.decode()
 
 
 def test_a_caption_is_shown_with_its_translations(admin_client: Client) -> None:

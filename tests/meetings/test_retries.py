@@ -10,7 +10,7 @@ import redis.asyncio
 from django.test import Client
 
 from meetings.audiolog import ACTIVE, AudioLog, audio_key, state_key
-from meetings.models import Caption, Meeting, State, Summary
+from meetings.models import Caption, Meeting, State, Summary, Translation
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer
 from tests.meetings.test_admin import make_meeting
@@ -67,6 +67,34 @@ async def test_a_meeting_that_is_over_gets_one_and_leaves_nothing_behind(
     summary = await Summary.objects.aget()
     assert last is not None
     assert summary.to_s == last.end
+
+
+async def test_everything_is_translated_anew(broker: redis.asyncio.Redis, admin_client: Client) -> None:
+    meeting = await Meeting.objects.acreate(title="Over", languages=["pt"])
+    await speak(broker, meeting, load_pcm(Path(__file__).parent.parent / "speech" / "lobster_24s.flac"))
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, ScriptedSummarizer):
+        await until(lambda: state_of(meeting) == State.ENDED)
+        await until_async(lambda: is_forgotten(broker, meeting), True)
+        before = await asyncio.to_thread(translations, meeting)
+        assert before
+        await Translation.objects.aupdate(text="not what was said")
+        form = {"action": "translate_again", "_selected_action": [meeting.pk]}
+        page = await asyncio.to_thread(lambda: admin_client.post(LIST, form, follow=True).content.decode())
+        assert "Translations asked for: 1." in page
+        await until(lambda: translations(meeting) == before)
+
+
+def test_without_a_language_there_is_nothing_to_translate_into(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    form = {"action": "translate_again", "_selected_action": [meeting.pk]}
+    page = admin_client.post(LIST, form, follow=True).content.decode()
+    assert "Nothing to translate into: 1 of the meetings." in page
+
+
+def translations(meeting: Meeting) -> list[tuple[str, str]]:
+    rows = Translation.objects.filter(caption__meeting=meeting).order_by("caption__start")
+    return list(rows.values_list("language", "text"))
 
 
 async def is_forgotten(broker: redis.asyncio.Redis, meeting: Meeting) -> bool:

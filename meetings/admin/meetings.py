@@ -1,0 +1,100 @@
+"""Meetings in the admin: at a glance, found by what was said, summed up, translated, exported, deleted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
+
+from inference.audio import SAMPLE_RATE
+from meetings.admin.asking import ask_for_summaries, ask_for_translations
+from meetings.admin.captions import NewestCaptions, save_correction
+from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
+from meetings.models import Caption, Meeting
+from meetings.search import about
+from meetings.templatetags.clock import clock
+
+
+@admin.register(Meeting)
+class MeetingAdmin(admin.ModelAdmin[Meeting]):
+    list_display = (
+        "title",
+        "state",
+        "length",
+        "speakers_",
+        "languages_",
+        "captions_",
+        "lag",
+        "lost",
+        "owner",
+        "created_at",
+    )
+    list_filter = ("state", "language", OriginFilter, LostFilter, "created_at", "owner")
+    list_select_related = ("owner",)
+    list_per_page = 50
+    search_fields = ("title",)
+    search_help_text = gettext_lazy("Words in the title, or beginnings of words in what was said.")
+    date_hierarchy = "created_at"
+    readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
+    inlines = (NewestCaptions,)
+    actions = ("summarise", "translate_again")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MeetingList]:
+        return MeetingList
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Meeting]:
+        return counted(super().get_queryset(request))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Meeting], search_term: str
+    ) -> tuple[QuerySet[Meeting], bool]:
+        if search_term:
+            queryset = queryset.filter(Q(title__icontains=search_term) | about(search_term))
+        return queryset, False
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Captions that were corrected in their lines."""
+        formset.new_objects, formset.deleted_objects = [], []
+        formset.changed_objects = [(row.instance, row.changed_data) for row in formset.forms if row.has_changed()]
+        for row in formset.forms:
+            if formset.model is Caption and row.has_changed():
+                save_correction(request, row)
+
+    @admin.action(description=gettext_lazy("Summarise now"), permissions=["change"])
+    def summarise(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
+        ask_for_summaries(request, meetings)
+
+    @admin.action(description=gettext_lazy("Translate again"), permissions=["change"])
+    def translate_again(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
+        ask_for_translations(request, meetings)
+
+    @admin.display(description=gettext_lazy("length"), ordering="cursor")
+    def length(self, meeting: Meeting) -> str:
+        """Of the sound that is captioned."""
+        return clock(meeting.cursor / SAMPLE_RATE)
+
+    @admin.display(description=gettext_lazy("speakers"), ordering="speakers_count")
+    def speakers_(self, meeting: Any) -> int:
+        return int(meeting.speakers_count)
+
+    @admin.display(description=gettext_lazy("captions"), ordering="captions_count")
+    def captions_(self, meeting: Any) -> int:
+        return int(meeting.captions_count)
+
+    @admin.display(description=gettext_lazy("languages"))
+    def languages_(self, meeting: Meeting) -> str:
+        """Spoken, then those offered beside it."""
+        return ", ".join(dict.fromkeys([meeting.language, *meeting.languages]))
+
+    @admin.display(description=gettext_lazy("lag"))
+    def lag(self, meeting: Any) -> str:
+        """Seconds that the captions are behind the sound now; a dash: it is over, or nobody knows."""
+        return "–" if meeting.lag_s is None else f"{meeting.lag_s:.1f} s"
+
+    @admin.display(description=gettext_lazy("lost"), ordering="missing_s")
+    def lost(self, meeting: Meeting) -> str:
+        """Seconds that the host's browser could not keep."""
+        return f"{meeting.missing_s:.1f} s" if meeting.missing_s else "–"
