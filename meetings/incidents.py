@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -30,6 +31,7 @@ KEPT = 100
 
 KEPT_S = 86_400
 DETAIL_CHARACTERS = 300
+DIED = "process_died"
 ENDED = "worker_ended"
 ELSEWHERE = "error_elsewhere"
 """A library's error: its text may hold anything."""
@@ -51,6 +53,7 @@ SENTENCES = {
     "upload_given_up": gettext_noop("A recording could not be captioned to its end."),
     "upload_unreadable": gettext_noop("A recording could not be read to its end."),
     "worker_not_woken": gettext_noop("The broker did not answer: a correction was translated later."),
+    DIED: gettext_noop("The worker's process died, as of a kill or a hang; another one was started."),
     ENDED: gettext_noop("The worker ended with an error; its meetings went to another one."),
     ELSEWHERE: gettext_noop("A library reported an error; the log has it."),
 }
@@ -63,10 +66,11 @@ DETAILED = frozenset(
         "summaries_unavailable",
         "summariser_not_prepared",
         "translation_unavailable",
+        DIED,
         ENDED,
     }
 )
-"""Events whose errors are about models."""
+"""Events whose errors are about models and processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +167,27 @@ class IncidentFile:
             return
         try:
             async with self._broker.pipeline() as pipeline:
-                pipeline.lpush(INCIDENTS, *(json.dumps(asdict(incident)) for incident in incidents))
-                pipeline.ltrim(INCIDENTS, 0, KEPT - 1)
-                pipeline.expire(INCIDENTS, KEPT_S)
+                _push(pipeline, incidents)
                 await pipeline.execute()
         except (RedisError, OSError):
             self._keeper.put_back(incidents)
+
+
+def file_death(broker: redis.Redis, worker: str, reason: str) -> None:
+    """What no worker can say of itself. A broker that is away does not learn of it; the log does."""
+    incident = Incident(datetime.now(UTC).timestamp(), worker, DIED, reason)
+    try:
+        with broker.pipeline() as pipeline:
+            _push(pipeline, [incident])
+            pipeline.execute()
+    except (RedisError, OSError):
+        return
+
+
+def _push(pipeline: redis.client.Pipeline | redis.asyncio.client.Pipeline, incidents: Sequence[Incident]) -> None:
+    pipeline.lpush(INCIDENTS, *(json.dumps(asdict(incident)) for incident in incidents))
+    pipeline.ltrim(INCIDENTS, 0, KEPT - 1)
+    pipeline.expire(INCIDENTS, KEPT_S)
 
 
 def read_incidents(broker: redis.Redis) -> list[Incident]:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import structlog
 
-from meetings.broker import BrokerStartError, EmbeddedBroker
+from meetings.broker import BrokerStartError, EmbeddedBroker, connect_sync
 from meetings.environment import BASE_DIR, Environment
+from meetings.incidents import file_death
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +77,8 @@ class Child:
     started_at: float = 0.0
     restarts: int = 0
     restart_at: float = field(default=0.0)
+    on_death: Callable[[str], object] = lambda reason: None
+    """Told why it died, in words."""
 
     def start(self) -> None:
         self.started_at = time.monotonic()
@@ -91,6 +94,7 @@ class Child:
             self.restarts += 1
             self.restart_at = now + pause
             log.error("process_died", process=self.name, reason=_reason(code), restart_in_s=pause)
+            self.on_death(_reason(code))
         if self.process is None and now >= self.restart_at:
             self.start()
 
@@ -116,7 +120,7 @@ class Supervisor:
         self._broker = None
         if not environment.broker_url:
             self._broker = EmbeddedBroker(environment.data / "broker", environment.broker_socket)
-        self._inference = Child("inference", ["inference"])
+        self._inference = Child("inference", ["inference"], on_death=_tell_operators)
         self._web = Child("web", ["web", "--host", host, "--port", str(port)])
         self._stop = threading.Event()
 
@@ -159,6 +163,10 @@ class Supervisor:
             child.wait(deadline)
         if self._broker is not None:
             self._broker.stop()
+
+
+def _tell_operators(reason: str) -> None:
+    file_death(connect_sync(), "inference", reason)
 
 
 def _die_with_parent() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -15,7 +18,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meetings import incidents
-from meetings.incidents import DETAILED, ENDED, KEPT, SENTENCES, Incident, IncidentFile, IncidentKeeper, read_incidents
+from meetings.incidents import (
+    DETAILED,
+    DIED,
+    ENDED,
+    KEPT,
+    SENTENCES,
+    Incident,
+    IncidentFile,
+    IncidentKeeper,
+    file_death,
+    read_incidents,
+)
+from meetings.supervisor import Child
 
 log = structlog.get_logger("meetings.test_incidents")
 SAID = "the merger is off"
@@ -110,6 +125,22 @@ async def test_the_newest_are_kept(broker: redis.asyncio.Redis, broker_sync: red
     found = read_incidents(broker_sync)
     assert [len([one for one in found if one.worker == worker]) for worker in ("w1", "w2")] == [10, KEPT - 10]
     assert found[0].event == f"event_{KEPT - 11}"
+
+
+def test_a_supervisor_tells_of_a_worker_that_died(broker_sync: redis.Redis) -> None:
+    reasons: list[str] = []
+    child = Child("inference", [], on_death=reasons.append)
+    child.process = subprocess.Popen([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    child.process.wait(20)
+    child.mind(time.monotonic())
+    assert reasons == ["signal SIGKILL"]
+    file_death(broker_sync, "inference", reasons[0])
+    [found] = read_incidents(broker_sync)
+    assert (found.worker, found.event, found.detail) == ("inference", DIED, "signal SIGKILL")
+
+
+def test_a_supervisor_without_a_broker_goes_on() -> None:
+    file_death(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1), "inference", "exit code 1")
 
 
 async def test_a_broker_that_is_away_gets_them_later(
