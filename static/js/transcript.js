@@ -19,6 +19,17 @@ if (list !== null) {
   print.addEventListener("click", () => window.print());
 }
 
+for (const form of document.querySelectorAll("[data-speaker-form]")) form.addEventListener("submit", confirmMerge);
+
+/** Two people that become one stay one. */
+function confirmMerge(event) {
+  const { into } = event.target.elements;
+  if (!into?.value) return;
+  const names = { one: event.target.dataset.speakerForm, other: into.selectedOptions[0].text };
+  const question = gettext("Are {one} and {other} the same person? They become one; this cannot be undone.", names);
+  if (!window.confirm(question)) event.preventDefault();
+}
+
 /** Insecure pages have no clipboard. */
 function bindCopy(button, answer) {
   if (!navigator.clipboard) return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from html import unescape
@@ -157,6 +158,16 @@ class TestCorrecting:
         assert [(edit.before, edit.after, edit.editor) for edit in first.edits.all()] == [
             ("first", "First of all.", None)
         ]
+
+    def test_files_have_the_corrected_text_and_not_the_words_that_were_heard(
+        self, meeting: Meeting, client: Client
+    ) -> None:
+        word = {"start": 1.0, "end": 2.0, "text": "first", "probability": 0.9}
+        meeting.captions.filter(text="first").update(words=[word])
+        segment = meeting.captions.get(text="first").segment
+        self.post(client, meeting, segment, text="At first")
+        line = json.loads(body(client, address(meeting, "join", "transcript.json")))["captions"][0]
+        assert (line["text"], line["words"], line["translations"]) == ("At first", [], {})
 
     def test_who_it_was_is_kept(self, meeting: Meeting, host: Client) -> None:
         first = meeting.captions.get(text="first")
