@@ -242,7 +242,8 @@ class Caption(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.text[:80]
+        """Not what was said: the admin keeps a log of what rows are called."""
+        return self.segment
 
 
 class CaptionEdit(models.Model):
@@ -264,7 +265,7 @@ class CaptionEdit(models.Model):
         ordering = ("caption", "pk")
 
     def __str__(self) -> str:
-        return self.after[:80]
+        return f"{self.created_at:%Y-%m-%d %H:%M:%S}"
 
 
 class Translation(models.Model):
@@ -280,7 +281,7 @@ class Translation(models.Model):
         constraints = (models.UniqueConstraint(fields=("caption", "language"), name="one_translation_per_language"),)
 
     def __str__(self) -> str:
-        return self.text[:80]
+        return self.language
 
 
 class Summary(models.Model):
@@ -303,7 +304,7 @@ class Summary(models.Model):
         verbose_name_plural = "summaries"
 
     def __str__(self) -> str:
-        return self.text[:80]
+        return f"{self.from_s:.0f}–{self.to_s:.0f} s"
 
 
 class Swap(models.Model):

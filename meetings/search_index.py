@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db import models
 from django.db.models.expressions import RawSQL
@@ -41,7 +41,7 @@ class Match:
 class Index(Protocol):
     """A database's full text index. `terms` are what `terms_of` gives, at least one."""
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL[Any]:
+    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
         """A subquery of the keys of matching rows."""
         ...
 

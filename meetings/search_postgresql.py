@@ -57,13 +57,14 @@ class PostgresIndex:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL[Any]:
+    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
         return RawSQL(_of(kind, ROWS), (_expression(terms),))  # noqa: S611  # nosec B611
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
         parts = " UNION ALL ".join(_of(kind, RANKED) for kind in Kind)
         with self._connection.cursor() as cursor:
-            cursor.execute(f"{parts} ORDER BY rank DESC, id DESC LIMIT %s", [*[_expression(terms), limit] * 3, limit])
+            asked: list[Any] = [*[_expression(terms), limit] * len(Kind), limit]
+            cursor.execute(f"{parts} ORDER BY rank DESC, id DESC LIMIT %s", asked)
             return [Match(Kind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
 
     def ensure(self) -> None:

@@ -8,7 +8,6 @@ table has lost its triggers, and `ensure`, which runs after every `migrate`, mak
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import RawSQL
@@ -47,7 +46,7 @@ class SqliteIndex:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL[Any]:
+    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
         return RawSQL(ROWS, (_expression(terms), kind.value))  # noqa: S611  # nosec B611
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:

@@ -50,8 +50,11 @@ class OriginFilter(admin.SimpleListFilter):
         return [("microphone", gettext_lazy("Microphone")), ("upload", gettext_lazy("Recording"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Meeting]) -> QuerySet[Meeting]:
-        conditions = {"microphone": {"upload": None}, "upload": {"upload__isnull": False}}
-        return queryset.filter(**conditions.get(self.value() or "", {}))
+        conditions: dict[str | None, dict[str, Any]] = {
+            "microphone": {"upload": None},
+            "upload": {"upload__isnull": False},
+        }
+        return queryset.filter(**conditions.get(self.value(), {}))
 
 
 def counted(meetings: QuerySet[Meeting]) -> QuerySet[Meeting]:

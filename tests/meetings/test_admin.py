@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -165,7 +167,7 @@ def test_speakers_who_are_one_person_are_joined(admin_client: Client) -> None:
     meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
     speakers = [Speaker.objects.create(meeting=meeting, label=f"S{number}", seq=0) for number in (2, 1)]
     meeting.captions.update(speaker="S2")
-    form = {"action": "merge", "_selected_action": [str(speaker.pk) for speaker in speakers]}
+    form: dict[str, Any] = {"action": "merge", "_selected_action": [str(speaker.pk) for speaker in speakers]}
     page = admin_client.post("/admin/meetings/speaker/", form, follow=True).content.decode()
     assert "All their lines are now those of Speaker 1." in page
     assert set(meeting.captions.values_list("speaker", flat=True)) == {"S1"}

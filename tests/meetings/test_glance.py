@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import redis
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -97,6 +98,6 @@ def test_the_search_page_leads_to_the_line_and_says_what_was_said_as_text(admin_
     assert "Places found: 0." in admin_client.get("/admin/search/", {"q": "nowhere"}).content.decode()
 
 
-def test_the_search_page_is_for_those_who_may_read(client: Client, django_user_model: type) -> None:
-    client.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
+def test_the_search_page_is_for_those_who_may_read(client: Client) -> None:
+    client.force_login(User.objects.create_user("clerk", is_staff=True))
     assert client.get("/admin/search/", {"q": "budget"}).status_code == 403
