@@ -20,15 +20,16 @@ from channels.db import database_sync_to_async
 
 from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
-from inference.residency.pool import ModelPool
-from inference.translation.translator import Translation, TranslationRequest, Translator
+from inference.residency.mover import MOVE_ERRORS
+from inference.residency.pool import ModelPool, SwapUnderWay
+from inference.translation.translator import Translation, TranslationRequest
 from meetings import resting, summaries, transcript, translations
 from meetings.languages import LANGUAGES
 from meetings.models import Summary
 from meetings.readership import Readership
-from meetings.recognizing import ASR
 from meetings.scribe import Scribe
 from meetings.stream import MeetingStream
+from meetings.translating import TRANSLATION
 from meetings.translations import Untranslated
 
 T = TypeVar("T")
@@ -50,30 +51,36 @@ class Interpreting:
 
     def __init__(
         self,
-        load_translator: Callable[[], Translator],
         pool: ModelPool,
         scribe: Scribe,
         broker: redis.asyncio.Redis,
     ) -> None:
         self._pool = pool
-        self._load_translator = load_translator
         self._scribe = scribe
         self._readership = Readership(broker)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
-        self._has_tried = False
-        self._translator: Translator | None = None
+        self._has_tried = not pool.has(TRANSLATION)
         self._sources: dict[str, frozenset[str]] = {}
-        """By target."""
+        """By target; empty as long as there are no models."""
         self.seconds = 0.0
         """Spent translating."""
 
     async def _load(self) -> None:
-        """Loads the models, or says why nothing will be translated."""
-        self._has_tried = True
+        """Loads the models, or says why nothing will be translated; during a swap it is left for later."""
         try:
-            self._translator = await self._in_thread(self._load_translator)
-        except (ModelMissing, ModelCorrupt) as error:
+            self._sources = await self._in_thread(self._join)
+        except (SwapUnderWay, ModelAsleep):
+            return
+        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
             log.error("translation_unavailable", error=str(error))
+        self._has_tried = True
+
+    def _join(self) -> dict[str, frozenset[str]]:
+        """The languages that can be translated, by target."""
+        self._pool.join(TRANSLATION)
+        with self._pool.use(TRANSLATION) as translator:
+            targets = {source: translator.targets(source) for source in LANGUAGES}
+        return {target: frozenset(source for source in LANGUAGES if target in targets[source]) for target in LANGUAGES}
 
     async def look(self, streams: Mapping[str, MeetingStream]) -> None:
         """Learns which languages are read now."""
@@ -111,11 +118,11 @@ class Interpreting:
         Raises:
             ModelAsleep: a summary is being written; what is untranslated waits.
         """
-        if self._translator is None:
+        if not self._sources:
             return False
         stream.awaits_translation = False
         try:
-            done = await self._translate(self._translator, stream) or await self._sum_up(self._translator, stream)
+            done = await self._translate(stream) or await self._sum_up(stream)
         except ModelAsleep:
             stream.awaits_translation = True
             raise
@@ -125,54 +132,47 @@ class Interpreting:
         stream.awaits_translation = stream.awaits_translation or done
         return done
 
-    async def _translate(self, translator: Translator, stream: MeetingStream) -> bool:
-        wanted = await self._wanted(translator, stream)
+    async def _translate(self, stream: MeetingStream) -> bool:
+        wanted = await self._wanted(stream)
         if not wanted:
             return False
         requests = [TranslationRequest(item.text, item.source, item.target, stream.vocabulary) for item in wanted]
-        texts = await self._in_thread(lambda: self._timed(translator, requests))
+        texts = await self._in_thread(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
         await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
         return True
 
-    async def _sum_up(self, translator: Translator, stream: MeetingStream) -> bool:
+    async def _sum_up(self, stream: MeetingStream) -> bool:
         """One summary in one language."""
         for target in sorted(stream.languages_wanted):
-            sources = self._sources_of(translator, target)
+            sources = self._sources.get(target, frozenset())
             found = await untranslated_summaries(stream.meeting_id, target, sources=sources)
             if found:
-                await self._translate_summary(translator, stream, found[0], target)
+                await self._translate_summary(stream, found[0], target)
                 return True
         return False
 
-    async def _translate_summary(
-        self, translator: Translator, stream: MeetingStream, summary: Summary, target: str
-    ) -> None:
+    async def _translate_summary(self, stream: MeetingStream, summary: Summary, target: str) -> None:
         said = [summary.text, *(item["text"] for item in summary.items)]
         requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
-        text, *items = [done.text for done in await self._in_thread(lambda: self._timed(translator, requests))]
+        text, *items = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
         store = partial(summaries.store_translation, stream.lease, summary.pk, target, text, items)
         await self._scribe.change(stream, store)
 
-    async def _wanted(self, translator: Translator, stream: MeetingStream) -> list[Untranslated]:
+    async def _wanted(self, stream: MeetingStream) -> list[Untranslated]:
         wanted: list[Untranslated] = []
         for target in sorted(stream.languages_wanted):
-            sources = self._sources_of(translator, target)
+            sources = self._sources.get(target, frozenset())
             if sources:
                 wanted += await untranslated(stream.meeting_id, target, sources=sources, limit=BATCH)
         return wanted
 
-    def _sources_of(self, translator: Translator, target: str) -> frozenset[str]:
-        if target not in self._sources:
-            self._sources[target] = frozenset(code for code in LANGUAGES if target in translator.targets(code))
-        return self._sources[target]
-
-    def _timed(self, translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
-        """Translates in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
+    def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
+        """Raises ModelAsleep."""
         resting.wake(self._pool)
-        with self._pool.use(ASR, wait_s=AWAY_S):
+        with self._pool.use(TRANSLATION, wait_s=AWAY_S) as translator:
             started = time.perf_counter()
-            texts = translator.translate(requests)
+            texts: list[Translation] = translator.translate(requests)
             self.seconds += time.perf_counter() - started
         return texts
 

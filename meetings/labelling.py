@@ -12,12 +12,12 @@ from typing import TypeVar
 import structlog
 
 from inference.diarization.turns import SpeakerTurns
-from inference.diarization.voices import Listener
 from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
-from inference.residency.pool import ModelPool
+from inference.residency.mover import MOVE_ERRORS
+from inference.residency.pool import ModelPool, SwapUnderWay
 from meetings import speakers, transcript
-from meetings.recognizing import ASR
+from meetings.listening import SPEAKERS
 from meetings.scribe import Scribe
 from meetings.stream import MeetingStream
 
@@ -35,29 +35,31 @@ IDLE_S = 0.1
 class Labelling:
     """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
 
-    def __init__(self, load_listener: Callable[[], Listener], pool: ModelPool, scribe: Scribe) -> None:
-        self._load_listener = load_listener
+    def __init__(self, pool: ModelPool, scribe: Scribe) -> None:
         self._pool = pool
         self._scribe = scribe
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._storing = asyncio.Lock()
         """Labels are stored in the order in which they were found out: what was judged at the end stands."""
-        self._has_tried = False
-        self._listener: Listener | None = None
+        self._has_tried = not pool.has(SPEAKERS)
+        self._is_ready = False
         self.seconds = 0.0
         """Spent listening."""
 
     async def _load(self) -> None:
-        """Loads the models, or says why nobody will be named."""
-        self._has_tried = True
+        """Loads the models, or says why nobody will be named; during a swap it is left for later."""
         try:
-            self._listener = await self._in_thread(self._load_listener)
-        except (ModelMissing, ModelCorrupt) as error:
+            await self._in_thread(lambda: self._pool.join(SPEAKERS))
+            self._is_ready = True
+        except SwapUnderWay:
+            return
+        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
             log.error("speakers_unavailable", error=str(error))
+        self._has_tried = True
 
     def unheard_s(self, stream: MeetingStream) -> float:
         """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
-        return stream.voices.waiting_s() if self._listener or not self._has_tried else 0.0
+        return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """One window of every meeting that has one; loads the models first."""
@@ -72,7 +74,7 @@ class Labelling:
 
     async def finish(self, stream: MeetingStream) -> None:
         """The meeting is over: listens to what is left, then judges all of it together and forgets the voices."""
-        if self._listener is None:
+        if not self._is_ready:
             return
         stream.voices.rest()
         while await self._listen_or_wait(stream):
@@ -88,11 +90,10 @@ class Labelling:
 
     async def _listen(self, stream: MeetingStream) -> bool:
         """Raises ModelAsleep while a summary is written."""
-        listener = self._listener
-        if listener is None:
+        if not self._is_ready:
             return False
         async with self._storing:
-            heard = await self._in_thread(lambda: self._timed(stream, listener))
+            heard = await self._in_thread(lambda: self._timed(stream))
             if stream.awaits_labels:
                 stream.awaits_labels = False
                 stream.voices.ask_again()
@@ -108,9 +109,9 @@ class Labelling:
             log.info("labels_come_too_late", meeting=stream.meeting_id)
         stream.awaits_translation = True
 
-    def _timed(self, stream: MeetingStream, listener: Listener) -> bool:
-        """One window, in the captions' turn: a summary is written with all cores. Raises ModelAsleep."""
-        with self._pool.use(ASR, wait_s=AWAY_S):
+    def _timed(self, stream: MeetingStream) -> bool:
+        """One window. Raises ModelAsleep."""
+        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener:
             started = time.perf_counter()
             heard = stream.voices.listen(listener)
             self.seconds += time.perf_counter() - started

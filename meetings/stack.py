@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,9 @@ from inference.residency.torch_module import TorchResident
 from inference.summarization.starting import chat_model_source
 from meetings import watchdog
 from meetings.environment import Environment
+from meetings.listening import SPEAKERS, speakers_member
 from meetings.recognizing import speech_member
+from meetings.translating import TRANSLATION, translation_member
 
 if TYPE_CHECKING:
     from inference.summarization.summarizer import ChatSummarizer
@@ -39,17 +42,20 @@ log = structlog.get_logger(__name__)
 
 
 def build_pool(environment: Environment) -> ModelPool:
-    """The pool, not started. A summariser that is not here whole, or can never fit, is left out, and the log says so.
+    """The pool, not started: `recognizing.ASR`, and what is here of `listening.SPEAKERS`, `translating.TRANSLATION` and
+    SUMMARY.
+
+    What is not here whole, and a summariser that can never fit, is left out, and the log says so.
 
     Raises:
         ModelMissing: the speech model's weights are not here.
-        DoesNotFit: the speech model can never fit the device's budget.
+        DoesNotFit: the models of the captions can never fit the device's budget.
         NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
     """
     device = choose_device(environment.device)
     memory = DeviceMemory(device, environment.device_budget or default_budget(device))
-    members = [speech_member(environment, device)]
     left_out: dict[str, Exception] = {}
+    members = [speech_member(environment, device), *_companions(environment, device, left_out)]
     try:
         summarizer = _summary(environment, device)
         make_plan(
@@ -68,6 +74,16 @@ def build_pool(environment: Environment) -> ModelPool:
         on_step=_log_step,
         watch=watchdog.moving,
     )
+
+
+def _companions(environment: Environment, device: Device, left_out: dict[str, Exception]) -> Iterator[Member]:
+    """What the captions can do without; notes in `left_out` what is not here."""
+    for name, build in ((SPEAKERS, speakers_member), (TRANSLATION, translation_member)):
+        try:
+            yield build(environment, device)
+        except (ModelMissing, ModelCorrupt) as error:
+            log.error(f"{name}_unavailable", error=str(error))
+            left_out[name] = error
 
 
 def summary_model(environment: Environment) -> str:

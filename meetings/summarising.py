@@ -124,8 +124,8 @@ class Summarising:
         return True
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Writes what is due, if anything is."""
-        if time.monotonic() < self._rests_until or self._stopping.is_set():
+        """Writes what is due, if anything is. Not before all models are there: those that join would be in the way."""
+        if time.monotonic() < self._rests_until or not self._pool.is_complete or self._stopping.is_set():
             return
         wanted = await due(list(streams))
         if not self._has_summarizer:

@@ -105,8 +105,8 @@ class Worker:
         """
         self._pool = await self._on_device(self._loaders.pool)
         self._engine = await self._on_device(self._start_engine)
-        self._labelling = Labelling(self._loaders.listener, self._pool, self._scribe)
-        self._interpreting = Interpreting(self._loaders.translator, self._pool, self._scribe, self._broker)
+        self._labelling = Labelling(self._pool, self._scribe)
+        self._interpreting = Interpreting(self._pool, self._scribe, self._broker)
         self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
         self._archiving = Archiving(self._name, self._broker)
         self._bridging = Bridging(self._loaders.bridge)

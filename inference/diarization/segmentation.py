@@ -17,7 +17,7 @@ from inference.audio import SAMPLE_RATE
 from inference.device import CPU, Device
 from inference.diarization.checkpoint import load_network
 from inference.loading import ModelCorrupt
-from inference.optimization.execution import Execution
+from inference.optimization.execution import Execution, torch_device
 from inference.optimization.flags import Component, Wishes
 
 WINDOW_S = 10
@@ -47,13 +47,15 @@ class Segmenter(Protocol):
 class PyannoteSegmenter:
     """`Segmenter` with a checkpoint of pyannote's PyanNet: segmentation 3.0, or that of community-1."""
 
-    def __init__(self, path: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> None:
-        """`wishes`: see `inference.optimization.flags`.
+    def __init__(
+        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+    ) -> None:
+        """Loads onto `device`; `runs_on` is where somebody else moves it to. `wishes`: `inference.optimization.flags`.
 
         Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint.
         """
-        self._execution = Execution(Component.SEGMENTATION, device, wishes=wishes)
-        network = load_network(path, "PyanNet").to(self._execution.torch_device)
+        self._execution = Execution(Component.SEGMENTATION, runs_on or device, wishes=wishes)
+        network = load_network(path, "PyanNet").to(torch_device(device))
         self._classes = _powerset_classes()
         if network.dimension != len(self._classes):
             raise ModelCorrupt(f"{path} tells {network.dimension} classes apart, not {len(self._classes)}.")

@@ -141,20 +141,37 @@ def _samples(frames: np.ndarray) -> int:
     return int(frames.sum()) * FRAME
 
 
-def load_listener(folder: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> VoiceListener:
+def has_community(folder: Path) -> bool:
+    """Whether `folder` holds speaker-diarization-community-1, which runs on any device; others run on the CPU."""
+    return (folder / COMMUNITY_EMBEDDING).is_file()
+
+
+def voice_files(folder: Path) -> tuple[Path, Path]:
+    """Weights of the segmentation and of the voice prints."""
+    if has_community(folder):
+        return folder / COMMUNITY_SEGMENTATION, folder / COMMUNITY_EMBEDDING
+    return folder / "segmentation.bin", folder / "embedding.pt"
+
+
+def load_listener(
+    folder: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+) -> VoiceListener:
     """The listener with the weights of one of the catalogue's `speakers` models, which lie in `folder`.
 
-    CAM++ always runs on the CPU, where it is quick enough.
+    Loads onto `device`; `runs_on` is where somebody else moves it to. CAM++ and the segmentation beside it always run
+    on the CPU, where they are quick enough.
 
     Raises:
         FileNotFoundError: a file is not there.
         ModelCorrupt: a file holds something else.
     """
-    if (folder / COMMUNITY_EMBEDDING).is_file():
-        embedder = WeSpeakerEmbedder(folder / COMMUNITY_EMBEDDING, device=device, wishes=wishes)
-        return VoiceListener(PyannoteSegmenter(folder / COMMUNITY_SEGMENTATION, device=device, wishes=wishes), embedder)
-    segmenter = PyannoteSegmenter(folder / "segmentation.bin", wishes=wishes)
-    return VoiceListener(segmenter, CamPlusPlusEmbedder(folder / "embedding.pt", wishes=wishes))
+    segmentation, embedding = voice_files(folder)
+    if has_community(folder):
+        return VoiceListener(
+            PyannoteSegmenter(segmentation, device=device, runs_on=runs_on, wishes=wishes),
+            WeSpeakerEmbedder(embedding, device=device, runs_on=runs_on, wishes=wishes),
+        )
+    return VoiceListener(PyannoteSegmenter(segmentation, wishes=wishes), CamPlusPlusEmbedder(embedding, wishes=wishes))
 
 
 def _nearest_frames(samples: np.ndarray) -> np.ndarray:

@@ -12,17 +12,22 @@ import numpy as np
 
 from inference.device import CPU, Device
 from inference.diarization.checkpoint import load_network
-from inference.optimization.execution import Execution
+from inference.optimization.execution import Execution, torch_device
 from inference.optimization.flags import Component, Wishes
 
 
 class WeSpeakerEmbedder:
     """`Embedder` with WeSpeaker's ResNet-34: 256 numbers."""
 
-    def __init__(self, path: Path, *, device: Device = CPU, wishes: Wishes | None = None) -> None:
-        """Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint."""
-        self._execution = Execution(Component.WESPEAKER, device, wishes=wishes)
-        network = load_network(path, "WeSpeakerResNet34").to(self._execution.torch_device)
+    def __init__(
+        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+    ) -> None:
+        """Loads onto `device`; `runs_on` is where somebody else moves it to.
+
+        Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint.
+        """
+        self._execution = Execution(Component.WESPEAKER, runs_on or device, wishes=wishes)
+        network = load_network(path, "WeSpeakerResNet34").to(torch_device(device))
         self._model = self._execution.prepare(network)
 
     def embed(self, speech: np.ndarray) -> np.ndarray:

@@ -35,6 +35,8 @@ class Member:
     """What callers ask for: "asr"."""
     need: ModelNeed
     resident: Resident
+    is_deferred: bool = False
+    """Planned for from the start, and brought later (`ModelPool.join`), while others of its group are at work."""
 
 
 class Mover:
@@ -56,6 +58,8 @@ class Mover:
         self._clock = clock
         self._where = {member.name: Where.DISK for member in members}
         self._dtypes: dict[str, tuple[str, ...]] = {}
+        self._expected = {member.name for member in members if member.is_deferred}
+        """Models that did not join yet: no move takes them along."""
         self.steps: list[Step] = []
         """Of the present swap; whoever begins one clears them."""
 
@@ -66,6 +70,20 @@ class Mover:
     def dtypes(self, name: str) -> tuple[str, ...]:
         """Number types of the model's weights as they were loaded, the one with most bytes first; empty: never."""
         return self._dtypes.get(name, ())
+
+    def join(self, member: Member) -> None:
+        """Brings a deferred model, which goes where its group goes from then on; nothing where that was done.
+
+        Raises as `bring` does; the model is forgotten then, and no move takes it along.
+        """
+        if member.name not in self._expected:
+            return
+        with ExitStack() as undo:
+            undo.callback(self._expected.add, member.name)
+            undo.callback(self._forget, member)
+            self._expected.discard(member.name)
+            self.bring(member.need.group)
+            undo.pop_all()
 
     def bring(self, group: Group, *, pause: Callable[[], object] = lambda: None) -> None:
         """Wakes the group's models, loading what was never loaded; `pause` is called between two steps and may raise.
@@ -146,7 +164,7 @@ class Mover:
         self._where[member.name] = Where.DISK
 
     def _of(self, group: Group) -> list[Member]:
-        return [member for member in self._members if member.need.group is group]
+        return [member for member in self._members if member.need.group is group and member.name not in self._expected]
 
     def _wake(self, member: Member) -> None:
         if self._where[member.name] is Where.DISK:

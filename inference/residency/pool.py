@@ -116,6 +116,8 @@ class ModelPool:
         self._clock = clock
         self._state = State.EMPTY
         self._moving = threading.Lock()
+        self._joining = threading.Lock()
+        self._awaited = {member.name for member in members if member.is_deferred}
         self._cancelled = threading.Event()
         self._paused_at: float | None = None
 
@@ -152,15 +154,14 @@ class ModelPool:
         Raises:
             NoSuchModel: the pool has none of that name.
             ModelAsleep: it is away, and did not come back in time.
+            NotLoaded: it is deferred, and did not join yet.
         """
-        if name not in self._members:
-            raise NoSuchModel(f"No model is called {name!r}; the pool has {', '.join(self._members)}.")
-        member = self._members[name]
+        member = self._member(name)
         with self._gate.enter(member.need.group, name, wait_s=wait_s):
             yield member.resident.model
 
     def start(self) -> None:
-        """Brings the transcription models, and those that always stay, to the device.
+        """Brings the transcription models, and those that always stay, to the device; deferred ones `join` later.
 
         Raises what their loaders raise; nothing can be used then, and `start` may be called again.
         """
@@ -170,6 +171,30 @@ class ModelPool:
             self._mover.bring(Group.TRANSCRIPTION)
             self._gate.open(Group.TRANSCRIPTION)
             self._become(State.TRANSCRIPTION)
+
+    def join(self, name: str) -> None:
+        """Brings a deferred model while the others of its group are at work; nothing where that was done.
+
+        Models that join at once do so one after the other. A model that cannot join is not waited for any more.
+
+        Raises:
+            NoSuchModel: the pool has none of that name.
+            SwapUnderWay: another thread swaps, or captions are not at work; try again later.
+            Others: whatever its loader, the device or the checks raise, MOVE_ERRORS; all else works as before.
+        """
+        member = self._member(name)
+        with self._joining, self._move(frozenset({State.TRANSCRIPTION})):
+            self._awaited.discard(name)
+            self._mover.join(member)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every deferred model has joined, or failed to."""
+        return not self._awaited
+
+    def has(self, name: str) -> bool:
+        """Whether there is a model of that name, wherever it is."""
+        return name in self._members
 
     def prepare(self) -> None:
         """Loads the summariser beside the captions, asleep, so that the first swap does not wait for the disk.
@@ -225,6 +250,8 @@ class ModelPool:
         """
         if self._state is State.ASLEEP:
             return
+        if not self.is_complete:
+            raise SwapUnderWay("Models are still joining.")
         with self._move(frozenset({State.TRANSCRIPTION})):
             self._drain(Group.TRANSCRIPTION, lambda: False)
             try:
@@ -244,6 +271,11 @@ class ModelPool:
             if self._state is State.ASLEEP:
                 with self._move(frozenset({State.ASLEEP})):
                     self._bring_captions()
+
+    def _member(self, name: str) -> Member:
+        if name not in self._members:
+            raise NoSuchModel(f"No model is called {name!r}; the pool has {', '.join(self._members)}.")
+        return self._members[name]
 
     # -- how -----------------------------------------------------------------------------------------------------------
 

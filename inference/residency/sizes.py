@@ -53,8 +53,8 @@ def safetensors_bytes(path: Path, *, bits: Bits | None = None) -> int:
     return sum(prod(entry["shape"]) for entry in tensors.values()) * bits // 8
 
 
-def planned_bytes(config: Any, *, bits: Bits = 16) -> int:
-    """Bytes of the causal language model that a transformers `config` describes, built without memory.
+def planned_bytes(config: Any, *, bits: Bits = 16, architecture: str = "AutoModelForCausalLM") -> int:
+    """Bytes of the network that a transformers `config` describes, built without memory as `architecture`.
 
     With 8 and 4 bits every linear layer but the last is counted as bitsandbytes stores it: a byte a weight and a
     float32 a row (Dettmers et al. 2022, arXiv 2208.07339), or half a byte a weight and a scale a block.
@@ -66,7 +66,7 @@ def planned_bytes(config: Any, *, bits: Bits = 16) -> int:
     # Outside the context: constants of a module that is first imported on the meta device stay there for good.
     transformers = import_transformers()
     with torch.device("meta"):
-        network = transformers.AutoModelForCausalLM.from_config(config)
+        network = getattr(transformers, architecture).from_config(config)
     head = network.get_output_embeddings()
     parts = [_linear_bytes(part, bits) for part in network.modules() if _is_quantized(part, head, bits)]
     return sum(quantized for quantized, _ in parts) + (_weight_count(network) - sum(n for _, n in parts)) * (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.device import CPU, Device
 from inference.loading.component import Form
-from inference.optimization.execution import Execution
+from inference.optimization.execution import Execution, torch_device
 from inference.optimization.flags import Component, Wishes
 from inference.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence, translate_captions
@@ -64,28 +64,31 @@ class M2M100Translator:
         source: Source,
         *,
         device: Device = CPU,
+        runs_on: Device | None = None,
         wishes: Wishes | None = None,
         beams: int = 1,
         max_batch: int = 0,
         label: str = "this translation model",
     ) -> None:
-        """Loads a folder or a repository of the hub; `wishes`: see `inference.optimization.flags`.
+        """Loads a folder or a repository of the hub onto `device`; `runs_on` is where somebody else moves it to.
+
+        `wishes`: see `inference.optimization.flags`.
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.
         """
-        on_cpu = device.kind == "cpu"
-        self._execution = Execution(Component.TRANSLATION, device, wishes=wishes)
+        target = runs_on or device
+        self._execution = Execution(Component.TRANSLATION, target, wishes=wishes)
         self._device = self._execution.torch_device
-        form = Form(device.kind, self._execution.tuning.precision)
+        form = Form(target.kind, self._execution.tuning.precision)
         self._tokenizer, network = load_m2m100(source, form)
-        self.model = network.to(self._device)
+        self.model = network.to(torch_device(device))
         self._execution.prepare(self.model)
         self._quick, self._careful = _generation_configs(self.model.config, beams)
         # What the publisher set (five beams, 200 tokens) must not fill in for what is left unset here.
         self.model.generation_config = self._quick
         self._positions = self.model.config.max_position_embeddings
-        self._max_batch = max_batch or (CPU_BATCH if on_cpu else GPU_BATCH)
+        self._max_batch = max_batch or (CPU_BATCH if target.kind == "cpu" else GPU_BATCH)
         self.longest = min(self.longest, self._positions - 3)
         self.label = label
 

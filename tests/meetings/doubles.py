@@ -15,8 +15,12 @@ from inference.residency.pool import ModelPool
 from inference.residency.resident import HostOnlyResident
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
 from meetings import watchdog
+from meetings.listening import SPEAKERS
 from meetings.recognizing import ASR
 from meetings.stack import SUMMARY
+from meetings.translating import TRANSLATION
+from tests.inference.diarization.doubles import SilentListener
+from tests.inference.doubles import ScriptedTranslator
 
 SIZE = 1_000
 
@@ -25,11 +29,17 @@ def scripted_pool(
     transcriber: Callable[[], Any],
     summarizer: Callable[[], Any] | None = None,
     *,
+    listener: Callable[[], Any] = SilentListener,
+    translator: Callable[[], Any] = ScriptedTranslator,
     choice: Choice = "swap",
     left_out: Mapping[str, Exception] = MappingProxyType({}),
 ) -> ModelPool:
     """A real pool of models that are not real; with room for one group at a time."""
-    members = [_member(ASR, Group.TRANSCRIPTION, transcriber)]
+    members = [
+        _member(ASR, Group.TRANSCRIPTION, transcriber),
+        _member(SPEAKERS, Group.TRANSCRIPTION, listener, size=0, is_deferred=True),
+        _member(TRANSLATION, Group.TRANSCRIPTION, translator, size=0, is_deferred=True),
+    ]
     if summarizer is not None:
         members.append(summary_member(summarizer))
     return ModelPool(members, DeviceMemory(CPU, SIZE), choice=choice, left_out=left_out, watch=watchdog.moving)
@@ -40,9 +50,9 @@ def summary_member(summarizer: Callable[[], Any]) -> Member:
     return _member(SUMMARY, Group.SUMMARIZATION, summarizer)
 
 
-def _member(name: str, group: Group, load: Callable[[], Any]) -> Member:
+def _member(name: str, group: Group, load: Callable[[], Any], *, size: int = SIZE, is_deferred: bool = False) -> Member:
     resident: HostOnlyResident[Any] = HostOnlyResident(load, warm_up=lambda model: None)
-    return Member(name, ModelNeed(name, group, ModelSize(SIZE)), resident)
+    return Member(name, ModelNeed(name, group, ModelSize(size)), resident, is_deferred=is_deferred)
 
 
 class ScriptedSummarizer:

@@ -22,7 +22,7 @@ from meetings.environment import read_environment
 from meetings.models import Caption, Meeting, State
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
-from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
+from tests.meetings.doubles import ScriptedSummarizer
 from tests.meetings.test_worker import caption_all, speak, state_of, texts, until, working
 
 
@@ -44,9 +44,7 @@ async def test_what_is_said_meanwhile_is_shown_under_the_ids_of_its_captions(
     half = len(pcm) // 2 // 3200 * 3200
     following = await speak(broker, meeting, pcm[:half])
     shown: dict[str, events.PartialMessage] = {}
-    async with working(
-        broker, pool=lambda: scripted_pool(ScriptedTranscriber, lambda: summarizer), bridge=ScriptedTranscriber
-    ):
+    async with working(broker, summarizer=lambda: summarizer, bridge=ScriptedTranscriber):
         await until(lambda: len(texts(meeting)) >= 1)
         listening = asyncio.create_task(collect(broker, meeting, shown))
         await asyncio.to_thread(summaries.ask, meeting.pk)

@@ -249,7 +249,12 @@ def test_a_pool_is_reported_as_it_is() -> None:
     pool.swap_to_summarization()
     told = residency_of(pool)
     assert (told.device, told.budget, told.plan, told.state) == ("cpu", SIZE, pool.plan.sentence, "summarization")
-    assert [(model.label, model.where) for model in told.models] == [("asr", "asleep"), ("summary", "awake")]
+    assert [(model.label, model.where) for model in told.models] == [
+        ("asr", "asleep"),
+        ("speakers", "disk"),
+        ("translation", "disk"),
+        ("summary", "awake"),
+    ]
     assert [(swap.direction, swap.outcome) for swap in told.swaps] == [("to summarization", "completed")]
 
 

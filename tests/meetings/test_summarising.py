@@ -31,8 +31,8 @@ from meetings.transcript import Batch, commit, take_lease
 from meetings.troubles import Trouble
 from meetings.voices import Memory
 from meetings.worker import Worker
-from tests.inference.diarization.doubles import SilentListener, SteadyListener
-from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
+from tests.inference.diarization.doubles import SteadyListener
+from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
 from tests.meetings.test_worker import caption_all, speak, state_of, texts, until, until_async
@@ -67,7 +67,7 @@ async def working(
 
 @asynccontextmanager
 async def at_work(broker: redis.asyncio.Redis, pool: ModelPool, name: str = "worker") -> AsyncIterator[Worker]:
-    worker = Worker(name, Loaders(lambda: pool, SilentListener, ScriptedTranslator), broker)
+    worker = Worker(name, Loaders(lambda: pool), broker)
     task = asyncio.create_task(worker.run())
     yield worker
     worker.stop()
@@ -324,9 +324,9 @@ def trouble_of(meeting: Meeting) -> str:
 async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
-    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
+    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer, listener=SteadyListener)
     await asyncio.to_thread(pool.start)
-    labelling = Labelling(SteadyListener, pool, Scribe(broker))
+    labelling = Labelling(pool, Scribe(broker))
     stream = await asyncio.to_thread(_said, meeting)
     stream.voices.hear(np.zeros(5 * SAMPLE_RATE, np.float32), 0)
     await labelling.turn({})

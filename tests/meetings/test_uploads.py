@@ -20,7 +20,6 @@ from meetings import chunks, uploads
 from meetings.audiolog import AudioLog, audio_key
 from meetings.models import Caption, Meeting, State, Upload, UploadFailure, UploadState
 from tests.inference.doubles import ScriptedTranscriber
-from tests.meetings.doubles import scripted_pool
 from tests.meetings.test_worker import speak, state_of, texts, until, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,7 +132,7 @@ class HaltingTranscriber(ScriptedTranscriber):
 async def begin(broker: redis.asyncio.Redis, meeting: Meeting) -> None:
     """A first worker, which stops in the middle of the recording."""
     transcriber = HaltingTranscriber()
-    async with working(broker, "first", pool=lambda: scripted_pool(lambda: transcriber)) as worker:
+    async with working(broker, "first", transcriber=lambda: transcriber) as worker:
         await until(lambda: len(texts(meeting)) >= 3, seconds=60)
         worker.stop()
         transcriber.may_go_on.set()

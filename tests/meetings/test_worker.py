@@ -25,8 +25,8 @@ from meetings.models import Caption, Meeting, State, Translation
 from meetings.readership import Readership
 from meetings.transcript import take_lease
 from meetings.worker import Worker
-from tests.inference.diarization.doubles import SilentListener, SteadyListener
-from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
+from tests.inference.diarization.doubles import SteadyListener
+from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber
 from tests.live import frames_of, load_pcm
 from tests.meetings.doubles import scripted_pool
 
@@ -45,14 +45,15 @@ def meeting() -> Meeting:
 
 @asynccontextmanager
 async def working(
-    broker: redis.asyncio.Redis, name: str = "worker", **loaders: Callable[[], Any]
+    broker: redis.asyncio.Redis,
+    name: str = "worker",
+    *,
+    bridge: Callable[[], Any] | None = None,
+    **models: Callable[[], Any],
 ) -> AsyncIterator[Worker]:
-    scripted = {
-        "pool": lambda: scripted_pool(ScriptedTranscriber),
-        "listener": SilentListener,
-        "translator": ScriptedTranslator,
-    }
-    running = Worker(name, Loaders(**{**scripted, **loaders}), broker)
+    """`models`: see `scripted_pool`."""
+    scripted: dict[str, Callable[[], Any]] = {"transcriber": ScriptedTranscriber, **models}
+    running = Worker(name, Loaders(lambda: scripted_pool(**scripted), bridge), broker)
     task = asyncio.create_task(running.run())
     yield running
     running.stop()
@@ -336,7 +337,7 @@ async def test_people_keep_their_ids_through_a_change_of_workers(
 
 async def test_the_host_is_told_of_another_language(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
     await speak(broker, meeting, pcm)
-    async with working(broker, pool=lambda: scripted_pool(PolyglotTranscriber)):
+    async with working(broker, transcriber=PolyglotTranscriber):
         await until(lambda: len(texts(meeting)) >= 4)
         await until_async(lambda: _detected(broker, meeting), "pt")
 

@@ -25,10 +25,11 @@ from inference.session import SessionConfig
 from inference.summarization.starting import chat_model_source
 from meetings.batch import Job, SameName, is_done, is_place, plan
 from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
-from meetings.engines import load_engine, load_listener, load_translator
+from meetings.engines import load_engine
 from meetings.environment import AsrBackend, Environment
 from meetings.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.listening import load_listener
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
 from meetings.recapitulation import recap_digest, sum_up, translate_recap
@@ -42,6 +43,7 @@ from meetings.transcription import (
     transcribe_recording,
     transcription_object,
 )
+from meetings.translating import load_translator
 
 DEFAULT_FORMAT = "txt"
 

@@ -130,7 +130,12 @@ class CountedMemory(DeviceMemory):
 
 
 def scripted_pool(
-    budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0, device: Device = CPU
+    budget: int = TIGHT,
+    *,
+    choice: Choice = "auto",
+    drain_s: float = 30.0,
+    device: Device = CPU,
+    deferred: frozenset[str] = frozenset(),
 ) -> ScriptedPool:
     """A pool of four, on a clock that goes on by a second each time it is read."""
     residents = {name: ScriptedResident(name) for name in SIZES}
@@ -146,7 +151,12 @@ def scripted_pool(
     clock = count()
     pool = ModelPool(
         [
-            Member(name, ModelNeed(name.title(), GROUPS[name], ModelSize(SIZES[name])), resident)
+            Member(
+                name,
+                ModelNeed(name.title(), GROUPS[name], ModelSize(SIZES[name])),
+                resident,
+                is_deferred=name in deferred,
+            )
             for name, resident in residents.items()
         ],
         memory,

@@ -1,0 +1,92 @@
+"""Telling voices apart, from the settings: which networks, and how the pool moves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from inference.audio import SAMPLE_RATE
+from inference.catalog import default_model
+from inference.device import CPU, Device, choose_device
+from inference.diarization.segmentation import WINDOW
+from inference.diarization.voices import Listener, VoiceListener, has_community, voice_files
+from inference.loading import check_sizes
+from inference.optimization.dtypes import dtypes_of
+from inference.residency.mover import Member
+from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.resident import HostOnlyResident
+from inference.residency.torch_module import TorchResident
+from meetings.environment import Environment
+from meetings.recognizing import speech_backend
+
+SPEAKERS = "speakers"
+"""Name in the pool."""
+
+WORKING = 200_000_000
+"""Bytes besides the weights: activations of one window and its prints, generously."""
+
+WARM_UP_HZ = 150.0
+
+log = structlog.get_logger(__name__)
+
+
+def load_listener(environment: Environment) -> Listener:
+    """Who tells voices apart, outside of a pool. It may be loaded and used in any thread, by one at a time.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    device = choose_device(environment.device)
+    return _load(environment, _folder(environment), device=device, runs_on=device)
+
+
+def speakers_member(environment: Environment, device: Device) -> Member:
+    """The networks for the pool of `device`, which join captions that are at work.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+    """
+    folder = _folder(environment)
+
+    def load() -> VoiceListener:
+        # On the host, whatever the device, where the pool can move it.
+        listener = _load(environment, folder, device=CPU, runs_on=device)
+        log.info("models_dtype", model=folder.name, dtypes=dtypes_of(listener))
+        return listener
+
+    resident: TorchResident[VoiceListener] | HostOnlyResident[VoiceListener]
+    if device.kind == "cpu" or has_community(folder):
+        resident = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
+        size = ModelSize(sum(path.stat().st_size for path in voice_files(folder)), WORKING)
+    else:  # the starter networks run on the CPU beside any GPU
+        resident = HostOnlyResident(load, warm_up=_warm_up)
+        size = ModelSize(0)
+    need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "give PARLANCE_DEVICE_BUDGET_GB more")
+    return Member(SPEAKERS, need, resident, is_deferred=True)
+
+
+def _folder(environment: Environment) -> Path:
+    return check_sizes(default_model(environment.profile, "speakers"), environment.models)
+
+
+def _load(environment: Environment, folder: Path, *, device: Device, runs_on: Device) -> VoiceListener:
+    """Sets torch to one thread a call on the CPU, for the whole process: these networks are too small to be worth
+    sharing out, and threads that wait for work take the cores from recognition. Where recognition itself is torch's, it
+    keeps all cores.
+    """
+    import torch
+
+    from inference.diarization.voices import load_listener as load
+
+    if speech_backend(environment) == "ctranslate2" or runs_on.kind != "cpu":
+        torch.set_num_threads(1)
+    return load(folder, device=device, runs_on=runs_on, wishes=environment.optimizations)
+
+
+def _warm_up(listener: Listener) -> None:
+    """Listens to a tone: silence would be told at a glance."""
+    tone = 0.1 * np.sin(2 * np.pi * WARM_UP_HZ * np.arange(WINDOW) / SAMPLE_RATE)
+    listener.listen(tone.astype(np.float32))

@@ -1,0 +1,115 @@
+"""Translation from the settings: which models, and how the pool moves them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from inference.catalog import find_model
+from inference.device import CPU, Device, choose_device
+from inference.loading import ModelMissing, check_sizes
+from inference.optimization.dtypes import dtypes_of
+from inference.optimization.flags import Component, tune
+from inference.residency.mover import Member
+from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.resident import HostOnlyResident
+from inference.residency.sizes import Bits, file_bytes, planned_bytes
+from inference.residency.torch_module import TorchResident
+from inference.torchaudio_compat import import_transformers
+from inference.translation.translator import TranslationRequest, Translator
+from meetings.environment import Environment
+from meetings.offers import translation_family, translation_model, translator_label
+
+TRANSLATION = "translation"
+"""Name in the pool."""
+
+WORKING = 500_000_000
+"""Bytes besides the weights: key-value caches of a full batch, generously."""
+
+ARCHITECTURE = "AutoModelForSeq2SeqLM"
+WARM_UP = TranslationRequest("Good morning.", "en", "pt")
+
+log = structlog.get_logger(__name__)
+
+
+def load_translator(environment: Environment) -> Translator:
+    """The translator for which `meetings.offers` answers, outside of a pool.
+
+    The starter models load when a direction is first used. One thread at a time may use it; any may load it.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+    """
+    if translation_family(environment) == "starter":
+        return _load_starter()
+    device = choose_device(environment.device)
+    return _load_m2m100(environment, _folder(environment), device=device, runs_on=device)
+
+
+def translation_member(environment: Environment, device: Device) -> Member:
+    """The translator for the pool of `device`, which joins captions that are at work.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+    """
+    if translation_family(environment) == "starter":
+        return _starter_member(device)
+    folder = _folder(environment)
+    label = Path(translation_model(environment)).name
+
+    def load() -> Translator:
+        # On the host, whatever the device, where the pool can move it.
+        translator = _load_m2m100(environment, folder, device=CPU, runs_on=device)
+        log.info("models_dtype", model=label, dtypes=dtypes_of(translator))
+        return translator
+
+    precision = tune(Component.TRANSLATION, device.kind, environment.optimizations).precision
+    size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), WORKING)
+    need = ModelNeed(label, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_TRANSLATION_MODEL")
+    resident: TorchResident[Translator] = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
+    return Member(TRANSLATION, need, resident, is_deferred=True)
+
+
+def _starter_member(device: Device) -> Member:
+    """Never leaves the host: in the pool it only takes its turn."""
+    from inference.translation.bergamot import installed_folders
+
+    on_device = sum(file_bytes(folder) for folder in installed_folders().values()) if device.kind == "cpu" else 0
+    need = ModelNeed("starter translation", Group.TRANSCRIPTION, ModelSize(on_device))
+    resident: HostOnlyResident[Translator] = HostOnlyResident(_load_starter, warm_up=lambda translator: None)
+    return Member(TRANSLATION, need, resident, is_deferred=True)
+
+
+def _load_starter() -> Translator:
+    from inference.translation.bergamot import BergamotTranslator, installed_folders
+
+    return BergamotTranslator(installed_folders())
+
+
+def _load_m2m100(environment: Environment, folder: Path, *, device: Device, runs_on: Device) -> Translator:
+    from inference.translation.m2m100 import M2M100Translator
+
+    label = translator_label(environment)
+    return M2M100Translator(folder, device=device, runs_on=runs_on, wishes=environment.optimizations, label=label)
+
+
+def _folder(environment: Environment) -> Path:
+    name = translation_model(environment)
+    if "/" not in name:
+        return check_sizes(find_model(name), environment.models)
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise ModelMissing(f"There is no folder {folder}; let PARLANCE_TRANSLATION_MODEL name one with an M2M100.")
+    return folder
+
+
+def _weight_bytes(folder: Path, bits: Bits) -> int:
+    """On the device, told before anything is loaded."""
+    config = import_transformers().AutoConfig.from_pretrained(folder)
+    return planned_bytes(config, bits=bits, architecture=ARCHITECTURE)
+
+
+def _warm_up(translator: Translator) -> None:
+    translator.translate([WARM_UP])
