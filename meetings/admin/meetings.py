@@ -6,13 +6,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.translation import get_language, gettext_lazy
 
 from inference.audio import SAMPLE_RATE
 from meetings.admin.asking import ask_for_summaries, ask_for_translations
 from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
+from meetings.bulk_export import stream_zip
 from meetings.models import Caption, Meeting
 from meetings.search import about
 from meetings.templatetags.clock import clock
@@ -40,7 +42,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     date_hierarchy = "created_at"
     readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
     inlines = (NewestCaptions,)
-    actions = ("summarise", "translate_again")
+    actions = ("summarise", "translate_again", "export")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MeetingList]:
         return MeetingList
@@ -70,6 +72,16 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     @admin.action(description=gettext_lazy("Translate again"), permissions=["change"])
     def translate_again(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
         ask_for_translations(request, meetings)
+
+    @admin.action(description=gettext_lazy("Export as ZIP"), permissions=["view"])
+    def export(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> StreamingHttpResponse:
+        keys = list(meetings.values_list("pk", flat=True))
+        headers = {
+            "Content-Disposition": f'attachment; filename="meetings-{timezone.now():%Y%m%d-%H%M%S}.zip"',
+            "Cache-Control": "private, no-store",
+        }
+        pieces = stream_zip(keys, get_language() or "en")
+        return StreamingHttpResponse(pieces, content_type="application/zip", headers=headers)
 
     @admin.display(description=gettext_lazy("length"), ordering="cursor")
     def length(self, meeting: Meeting) -> str:
