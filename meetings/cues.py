@@ -137,6 +137,8 @@ def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
 
 def one_line(text: str) -> str:
     """`text` with every run of white space and line ends as one space, and no invisible controls."""
+    if text.isprintable():  # as nearly all of it is: nothing to be taken out
+        return " ".join(text.split())
     visible = (character for character in text.translate(BIDI_CONTROLS) if not _is_control(character))
     return " ".join("".join(visible).split())
 
