@@ -21,9 +21,6 @@ from inference.residency.history import SwapRecord
 from inference.residency.mover import MOVE_ERRORS
 from inference.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
 from inference.summarization.summary import (
-    Item,
-    Kind,
-    SpokenLine,
     Summarizer,
     Summary,
     SummaryCancelled,
@@ -31,13 +28,12 @@ from inference.summarization.summary import (
 )
 from meetings import resting, summaries, swaps, transcript, troubles, watchdog
 from meetings.bridging import Bridging
-from meetings.models import Caption, Speaker
 from meetings.models import State as MeetingState
-from meetings.models import Summary as StoredSummary
 from meetings.scribe import Scribe
 from meetings.stack import SUMMARY
 from meetings.stream import MeetingStream
-from meetings.summaries import LONGEST_PUT_OFF_S, Due, Written
+from meetings.summaries import LONGEST_PUT_OFF_S, Due
+from meetings.summary_request import as_written, summary_request
 from meetings.troubles import Trouble
 
 T = TypeVar("T")
@@ -81,6 +77,7 @@ due = database_sync_to_async(summaries.due, thread_sensitive=False)
 wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
 put_off = database_sync_to_async(summaries.put_off, thread_sensitive=False)
 put_off_no_more = database_sync_to_async(summaries.put_off_no_more, thread_sensitive=False)
+summary_request_of = database_sync_to_async(summary_request, thread_sensitive=False)
 file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 
 
@@ -238,7 +235,7 @@ class Summarising:
         return min(RETRY_S * 2**self._failures, LONGEST_PUT_OFF_S) if self._failures else 0.0
 
     async def _write(self, one: Due, stream: MeetingStream) -> None:
-        request = await summary_request(one)
+        request = await summary_request_of(one)
         if request is None:
             return
         started = time.perf_counter()
@@ -267,49 +264,3 @@ class Summarising:
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:
     """Those whose people are still there."""
     return [stream for stream in streams.values() if stream.state is not MeetingState.ENDED]
-
-
-# ---- rows and the summariser's types -------------------------------------------------------------------------------
-
-
-@database_sync_to_async
-def summary_request(one: Due) -> SummaryRequest | None:
-    """What is new in the meeting, and its notes; None when nothing is."""
-    captions = summaries.new_captions(one.meeting_id, one.from_s)
-    if not captions:
-        return None
-    names = dict(Speaker.objects.filter(meeting_id=one.meeting_id).values_list("label", "name"))
-    earlier = summaries.earlier(one.meeting_id)
-    return SummaryRequest(
-        lines=tuple(_line(caption, names) for caption in captions),
-        language=_most_spoken(captions),
-        notes=_notes(earlier[-1]) if earlier else None,
-    )
-
-
-def as_written(summary: Summary) -> Written:
-    items = [
-        {"kind": item.kind.value, "text": item.text, "owner": item.owner, "segments": list(item.segments)}
-        for item in summary.items
-    ]
-    return Written(summary.from_s, summary.to_s, summary.language, summary.text, items)
-
-
-def _notes(stored: StoredSummary) -> Summary:
-    items = tuple(
-        Item(Kind(item["kind"]), item["text"], tuple(item["segments"]), item["owner"]) for item in stored.items
-    )
-    return Summary(stored.from_s, stored.to_s, stored.language, stored.text, items)
-
-
-def _line(caption: Caption, names: Mapping[str, str]) -> SpokenLine:
-    speaker = caption.speaker if caption.speaker in names else None
-    name = names.get(caption.speaker) or None
-    return SpokenLine(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
-
-
-def _most_spoken(captions: Sequence[Caption]) -> str:
-    seconds: dict[str, float] = {}
-    for caption in captions:
-        seconds[caption.language] = seconds.get(caption.language, 0.0) + caption.end - caption.start
-    return max(seconds, key=seconds.__getitem__)
