@@ -21,6 +21,8 @@ class DigestItem:
     text: str
     owner: str = ""
     """What people read of who is to do it; empty: nobody is named."""
+    segments: tuple[str, ...] = ()
+    """Ids of the captions that it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:
         for item, owner in zip(message["items"], owners, strict=True)
     ]
     lines = tuple(
-        DigestItem(item["kind"], item["text"], owner.label if owner else "")
+        DigestItem(item["kind"], item["text"], owner.label if owner else "", tuple(item["segments"]))
         for item, owner in zip(items, owners, strict=True)
     )
     return Digest({**message, "items": items}, lines)

@@ -1,4 +1,4 @@
-"""What the page of a transcript shows: every line in the languages that are read, and what a summary says of them."""
+"""What the page of a transcript shows: every line in the languages that are read, side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from django.utils.text import capfirst
 
 from meetings.cues import Cue, caption_cue, meeting_cues, one_line, require_known
-from meetings.digest import Digest
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 
@@ -65,16 +64,6 @@ class Line:
         return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
 
 
-@dataclass(frozen=True, slots=True)
-class CitedItem:
-    """One line of a summary, and where it was said."""
-
-    text: str
-    owner: str
-    segments: tuple[str, ...]
-    """Of those that the page has."""
-
-
 def read_choice(language: str, beside: str) -> Choice:
     """The choice; whether anything is there in a language changes while somebody reads.
 
@@ -103,19 +92,6 @@ def caption_line(caption: Caption, choice: Choice) -> Line:
     """One line by itself."""
     cue = caption_cue(caption)
     return Line(cue, _wordings(cue, choice), is_turn=True)
-
-
-def cited_items(digest: Digest, segments: Sequence[str]) -> list[tuple[str, list[CitedItem]]]:
-    """The items of a summary by their kinds, with the lines that they come from among `segments`."""
-    known = frozenset(segments)
-    cited = {id(item): row["segments"] for item, row in zip(digest.items, digest.message["items"], strict=True)}
-    return [
-        (
-            heading,
-            [CitedItem(item.text, item.owner, tuple(filter(known.__contains__, cited[id(item)]))) for item in items],
-        )
-        for heading, items in digest.by_kind()
-    ]
 
 
 def _lines(cues: Sequence[Cue], choice: Choice) -> Iterator[Line]:

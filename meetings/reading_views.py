@@ -21,7 +21,7 @@ from meetings.digest import newest_digest
 from meetings.exports import FORMATS
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting, State
 from meetings.ranges import file_response
-from meetings.reading import SPOKEN, Choice, caption_line, cited_items, offered, page_lines, read_choice
+from meetings.reading import SPOKEN, Choice, caption_line, offered, page_lines, read_choice
 from meetings.speakers import NoSuchCaption, NoSuchSpeaker, UnfitName, assign, merge_speakers, present_speakers, rename
 from meetings.tokens import Role
 from meetings.waking import wake
@@ -124,7 +124,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
         "languages": offered(meeting, choice),
         "token": socket_token(request, meeting, role),
         "query": _query(socket_token(request, meeting, role), choice),
-        "summary": cited_items(digest, [line.cue.segment for line in lines]) if digest else [],
+        "summary": list(digest.by_kind()) if digest else [],
         "summary_language": digest.message["language"] if digest else "",
         "can_correct": can_correct,
         "speakers": present_speakers(meeting),

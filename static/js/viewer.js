@@ -35,7 +35,7 @@ function readIn(language) {
   feed.readIn(language);
   announcer.reading = language;
   original.hidden = language === "";
-  for (const link of document.querySelectorAll("a[download]")) link.href = inLanguage(link.href, language);
+  for (const link of document.querySelectorAll("a[download], a[data-read]")) link.href = inLanguage(link.href, language);
 }
 
 feed.addEventListener("final", ({ detail }) => announcer.say(detail));
