@@ -47,13 +47,14 @@ def speech_folder(name_or_path: str, models: Path, backend: Backend) -> Path:
 
 def is_hub_layout(folder: Path) -> bool:
     """Whether only transformers can read the weights."""
-    return not (folder / "model.bin").is_file() and any(folder.glob("*.safetensors"))
+    files = (*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin"))
+    return not (folder / "model.bin").is_file() and bool(files)
 
 
 def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: Wishes) -> int:
     """Bytes that the weights will take on `device`, told before they are loaded.
 
-    CTranslate2's are taken to be as large as its file; in 8 bits they are smaller.
+    CTranslate2's are taken to be as large as its file (in 8 bits they are smaller), and so are pickled ones.
 
     Raises:
         ModelMissing, ModelCorrupt: there are none, or they cannot be read.
@@ -62,7 +63,8 @@ def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: Wishes)
         return file_bytes(folder)
     bits: Literal[16, 32] = 32 if tune(Component.SPEECH, device.kind, wishes).precision == "float32" else 16
     if is_hub_layout(folder):
-        return sum(safetensors_bytes(path, bits=bits) for path in folder.glob("*.safetensors"))
+        headed = list(folder.glob("*.safetensors"))
+        return sum(safetensors_bytes(path, bits=bits) for path in headed) if headed else file_bytes(folder)
     held = {id(array): array for array in read_ctranslate2(folder / "model.bin").variables.values()}
     return sum(array.size for array in held.values() if np.issubdtype(array.dtype, np.floating)) * bits // 8
 

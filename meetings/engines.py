@@ -21,7 +21,7 @@ class Loaders:
     """How a worker comes by its models; each is called in the thread that will use them."""
 
     pool: Callable[[], ModelPool]
-    """Not started; what may be in it besides the transcriber is named in `meetings.stack`."""
+    """Not started; what may be in it besides the transcriber is named by `meetings.stack`."""
     bridge: Callable[[], Transcriber] | None = None
     """None: what is said while the models are away is shown afterwards."""
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 N = TypeVar("N")
 
+DRAWING = frozenset({"uniform_", "normal_", "kaiming_uniform_"})
+"""Of tensors, of torch.nn.init, and what transformers puts in their place: a mode sees the outermost call alone."""
+
 
 def without_initialisation(build: Callable[[], N]) -> N:
     """What `build` makes, with weights that were never drawn at random, so that their pages were never touched.
@@ -20,13 +23,14 @@ def without_initialisation(build: Callable[[], N]) -> N:
     import torch
     from torch.overrides import TorchFunctionMode
 
-    skipped = {torch.Tensor.uniform_, torch.Tensor.normal_}
-
     class Skipping(TorchFunctionMode):
         def __torch_function__(
             self, function: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
         ) -> Any:
-            return args[0] if function in skipped else function(*args, **(kwargs or {}))
+            named = dict(kwargs or {})
+            if getattr(function, "__name__", "") in DRAWING:
+                return args[0] if args else named["tensor"]
+            return function(*args, **named)
 
     with Skipping(), torch.inference_mode(mode=False):
         return build()
