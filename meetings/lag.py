@@ -1,16 +1,24 @@
-"""How far behind the sound the captions of many meetings are, asked of the broker at once."""
+"""How far behind the sound the captions of many meetings are: now, asked of the broker at once, and as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import cast
 
+import structlog
+from django.db import DatabaseError
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
 from meetings.audiolog import STATE_FIELDS, LogState, log_state, state_key
 from meetings.broker import connect_sync
-from meetings.models import Meeting, State
+from meetings.models import LagSample, Meeting, State
+
+log = structlog.get_logger(__name__)
+
+SAMPLE_S = 10.0
+"""Between two samples that are kept: 360 rows an hour."""
 
 
 def lags(meetings: Iterable[Meeting]) -> dict[str, float]:
@@ -30,3 +38,15 @@ def lags(meetings: Iterable[Meeting]) -> dict[str, float]:
 def lag_s(meeting: Meeting, state: LogState) -> float:
     """Seconds of sound in the log that are not captioned."""
     return max(0, state.next_sample - max(state.captioned, meeting.cursor)) / SAMPLE_RATE
+
+
+def keep(behind: Mapping[str, float]) -> None:
+    """Stores the seconds of now by meeting; a sample that cannot be stored is no loss."""
+    now = timezone.now()
+    try:
+        LagSample.objects.bulk_create(
+            LagSample(meeting_id=meeting_id, at=now, behind_s=round(seconds, 1))
+            for meeting_id, seconds in behind.items()
+        )
+    except DatabaseError as error:
+        log.warning("lag_not_kept", error=str(error))

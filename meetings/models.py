@@ -307,6 +307,20 @@ class Summary(models.Model):
         return f"{self.from_s:.0f}–{self.to_s:.0f} s"
 
 
+class LagSample(models.Model):
+    """How far the captions of a live meeting were behind its sound at a moment, for a chart."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="lag_samples")
+    at = models.DateTimeField()
+    behind_s = models.FloatField()
+
+    class Meta:
+        ordering = ("meeting", "at")
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S}"
+
+
 class Swap(models.Model):
     """One exchange of the models on a worker's device, for those who look after it."""
 

@@ -6,10 +6,12 @@ import time
 from collections.abc import Mapping
 
 import redis.asyncio
+from channels.db import database_sync_to_async
 
 from inference.audio import SAMPLE_RATE
 from meetings.audiolog import AudioLog
 from meetings.holdings import Holdings
+from meetings.lag import SAMPLE_S, keep
 from meetings.models import State
 from meetings.scribe import Scribe
 from meetings.stream import MeetingStream
@@ -23,6 +25,8 @@ FLUSH_AFTER_S = 90.0
 
 RETIRE_AFTER_S = 600.0
 
+keep_lag = database_sync_to_async(keep, thread_sensitive=False)
+
 
 class Watching:
     """Belongs to one worker."""
@@ -33,17 +37,27 @@ class Watching:
         self._holdings = holdings
         self.behind_s = 0.0
         """Of the meeting that was furthest behind at the last look."""
+        self._kept_at = -SAMPLE_S
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Looks at all of them."""
-        worst = 0.0
+        worst, live = 0.0, {}
         for stream in list(streams.values()):
             state = await self._audio.state(stream.meeting_id)
             behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
             worst = max(worst, behind_s)
+            if stream.state is State.LIVE and not stream.is_upload:
+                live[stream.meeting_id] = behind_s
             await self._tell_lag(stream, behind_s)
             await self._mind_absence(stream)
         self.behind_s = worst
+        await self._keep(live)
+
+    async def _keep(self, behind: Mapping[str, float]) -> None:
+        """For the chart on a meeting's page in the admin; in the meantime nobody misses a sample."""
+        if behind and time.monotonic() - self._kept_at >= SAMPLE_S:
+            self._kept_at = time.monotonic()
+            await keep_lag(behind)
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
         if stream.state is State.ENDED or stream.phase in ("degraded", "summarizing"):

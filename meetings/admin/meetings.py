@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 
@@ -15,6 +15,7 @@ from meetings.admin.asking import ask_for_summaries, ask_for_translations
 from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.bulk_export import stream_zip
+from meetings.meeting_charts import charts_of
 from meetings.models import Caption, Meeting
 from meetings.search import about
 from meetings.templatetags.clock import clock
@@ -56,6 +57,11 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
         if search_term:
             queryset = queryset.filter(Q(title__icontains=search_term) | about(search_term))
         return queryset, False
+
+    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> HttpResponse:
+        meeting = kwargs.get("obj")
+        context["charts"] = charts_of(meeting) if meeting else None
+        return super().render_change_form(request, context, **kwargs)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Captions that were corrected in their lines."""

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -165,16 +163,16 @@ def test_who_has_lines_is_not_deleted(admin_client: Client) -> None:
 
 def test_speakers_who_are_one_person_are_joined(admin_client: Client) -> None:
     meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
-    speakers = [Speaker.objects.create(meeting=meeting, label=f"S{number}", seq=0) for number in (2, 1)]
+    first, second = [Speaker.objects.create(meeting=meeting, label=f"S{number}", seq=0) for number in (1, 2)]
     meeting.captions.update(speaker="S2")
-    form: dict[str, Any] = {"action": "merge", "_selected_action": [str(speaker.pk) for speaker in speakers]}
-    page = admin_client.post("/admin/meetings/speaker/", form, follow=True).content.decode()
-    assert "All their lines are now those of Speaker 1." in page
+
+    def merge(*speakers: Speaker) -> str:
+        form = {"action": "merge", "_selected_action": [str(speaker.pk) for speaker in speakers]}
+        return admin_client.post("/admin/meetings/speaker/", form, follow=True).content.decode()
+
+    assert "Choose two speakers or more, of one meeting." in merge(first)
+    assert "All their lines are now those of Speaker 1." in merge(second, first)
     assert set(meeting.captions.values_list("speaker", flat=True)) == {"S1"}
-    page = admin_client.post(
-        "/admin/meetings/speaker/", {**form, "_selected_action": [str(speakers[0].pk)]}, follow=True
-    )
-    assert "Choose two speakers or more, of one meeting." in page.content.decode()
 
 
 def test_a_caption_is_shown_with_its_translations(admin_client: Client) -> None:

@@ -8,6 +8,7 @@ import zipfile
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import StreamingHttpResponse
 from django.test import AsyncClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +69,8 @@ async def test_the_admin_hands_out_what_was_chosen(async_client: AsyncClient, me
     response = await async_client.post("/admin/meetings/meeting/", form)
     assert response.headers["Content-Type"] == "application/zip"
     assert re.fullmatch(r'attachment; filename="meetings-\d{8}-\d{6}\.zip"', response.headers["Content-Disposition"])
-    content = b"".join([piece async for piece in response.streaming_content])
+    assert isinstance(response, StreamingHttpResponse)
+    content = b"".join([piece async for piece in response])
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {folder_name(meeting)}
     assert other.pk not in content.decode("latin-1")

@@ -1,0 +1,33 @@
+"""How late captions were is kept for the chart of a meeting, and costs nobody anything when it cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+
+from meetings.lag import keep
+from meetings.models import LagSample, Meeting
+from tests.live import load_pcm
+from tests.meetings.test_worker import speak, until, working
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_worker_keeps_samples_of_a_live_meeting(broker: redis.asyncio.Redis) -> None:
+    meeting = await Meeting.objects.acreate(title="Budget")
+    await speak(broker, meeting, load_pcm(Path(__file__).parent.parent / "speech" / "lobster_24s.flac"))
+    async with working(broker):
+        await until(lambda: LagSample.objects.filter(meeting=meeting, behind_s__gte=0).exists())
+
+
+def test_a_meeting_that_is_gone_has_no_samples() -> None:
+    keep({"gone": 1.0})
+    assert not LagSample.objects.exists()
+
+
+def test_the_seconds_of_all_meetings_are_kept_at_once() -> None:
+    meetings = [Meeting.objects.create(title=title) for title in ("One", "Two")]
+    keep({meetings[0].pk: 1.26, meetings[1].pk: 0.0})
+    assert set(LagSample.objects.values_list("meeting__title", "behind_s")) == {("One", 1.3), ("Two", 0.0)}
