@@ -19,7 +19,6 @@ from inference.residency.plan import Group, ModelNeed, ModelSize
 from inference.residency.resident import HostOnlyResident
 from inference.residency.torch_module import TorchResident
 from meetings.environment import Environment
-from meetings.recognizing import speech_backend
 
 SPEAKERS = "speakers"
 """Name in the pool."""
@@ -74,15 +73,14 @@ def _folder(environment: Environment) -> Path:
 
 def _load(environment: Environment, folder: Path, *, device: Device, runs_on: Device) -> VoiceListener:
     """Sets torch to one thread a call on the CPU, for the whole process: these networks are too small to be worth
-    sharing out, and threads that wait for work take the cores from recognition. Where recognition itself is torch's, it
-    keeps all cores.
+    sharing out, and threads that wait for work take the cores from recognition. Whisper through transformers is held
+    to one as well: with two on a busy machine it took three times as long, and five times the processor's time.
     """
     import torch
 
     from inference.diarization.voices import load_listener as load
 
-    if speech_backend(environment) == "ctranslate2" or runs_on.kind != "cpu":
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     return load(folder, device=device, runs_on=runs_on, wishes=environment.optimizations)
 
 
