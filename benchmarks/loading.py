@@ -1,0 +1,157 @@
+"""Loading: seconds and memory of each way to load a network, and from a start to the first caption, in new processes.
+
+Libraries are imported before a load's clock starts, and the files are in the page cache: what is measured is the work,
+not the disk. Peak is what the process held at most while it loaded, above what it held before; memory is what it holds
+after, and own memory what of that is not mapped from a file. A start is counted from before the interpreter's, and ends
+with the text of six seconds of speech; beside it is CTranslate2's, which loads in one way alone.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from benchmarks.report import REPOSITORY
+from inference.asr import DecodeRequest
+from inference.audio import SAMPLE_RATE, decode_file
+from inference.catalog import find_model
+from inference.components import model_components
+from inference.device import CPU
+from inference.loading import check_sizes
+from inference.loading.component import Component, Form
+from inference.loading.snapshot import snapshot_folder, write_snapshot
+from inference.loading.strategy import STRATEGIES, Strategy, load
+from inference.recognition import Recognizer
+from inference.residency.memory import release_memory
+
+RUNS = {"segmentation-campplus": 3, "whisper-base": 3, "qwen2.5-coder-0.5b": 1}
+"""Processes a way, by model; the last one's network is two and a half gigabytes."""
+QUICK = {"segmentation-campplus": 1, "whisper-base": 1}
+SPEECH = "whisper-base"
+CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+CLIP_S = 6
+KIBIBYTES = 1024
+"""In a MiB."""
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """Medians over processes; `quick`: of one, and without the summariser."""
+    figures: dict[str, Any] = {}
+    for name, runs in (QUICK if quick else RUNS).items():
+        with tempfile.TemporaryDirectory(dir=settings.ENVIRONMENT.models) as temporary:
+            folder = _copied(name, Path(temporary) / name)
+            ways = {way: [_in_new_process("load", folder, way) for _ in range(runs)] for way in STRATEGIES}
+            figures[name] = {way: _medians(found) for way, found in ways.items()}
+            if name == SPEECH:
+                figures["first_caption"] = _first_captions(folder, runs)
+    return figures
+
+
+def _copied(name: str, folder: Path) -> Path:
+    """Links to the model's files, in a folder in which snapshots of this run's own lie."""
+    model = find_model(name)
+    source = check_sizes(model, settings.ENVIRONMENT.models)
+    folder.mkdir()
+    for file in model.files:
+        (folder / file.name).symlink_to(source / file.name)
+    if (source / "unpacked").is_dir():
+        (folder / "unpacked").symlink_to(source / "unpacked")
+    for component in model_components(model, folder):
+        write_snapshot(component, Form())
+    return folder
+
+
+def _first_captions(folder: Path, runs: int) -> dict[str, Any]:
+    ways = ("ctranslate2", *STRATEGIES)
+    return {way: _medians([_in_new_process("caption", folder, way) for _ in range(runs)]) for way in ways}
+
+
+def _medians(runs: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: round(statistics.median(run[name] for run in runs), 3) for name in runs[0]}
+
+
+def _in_new_process(what: str, folder: Path, way: str) -> dict[str, float]:
+    command = [sys.executable, "-m", "benchmarks.loading", what, str(folder), way, str(time.time())]
+    output = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
+    figures: dict[str, float] = json.loads(output.splitlines()[-1])
+    return figures
+
+
+def measure_load(folder: Path, way: Strategy) -> dict[str, float]:
+    """In the new process: all networks of the model."""
+    components = model_components(find_model(folder.name), folder)
+    for component in components:
+        _import(component)
+    before = _reset_memory()
+    loaded = [load(component, Form(), [way]) for component in components]
+    after = _memory()
+    return {
+        "seconds": sum(one.seconds for one in loaded),
+        "peak_mib": (after["VmHWM"] - before["VmRSS"]) / KIBIBYTES,
+        "memory_mib": (after["VmRSS"] - before["VmRSS"]) / KIBIBYTES,
+        "own_memory_mib": (after["RssAnon"] - before["RssAnon"]) / KIBIBYTES,
+    }
+
+
+def measure_caption(folder: Path, way: str, started: float) -> dict[str, float]:
+    """In the new process: from `started`, of `time.time()`, to the first text."""
+    recognizer = _recognizer(folder, way)
+    loaded_s = time.time() - started
+    samples = next(decode_file(CLIP, block=CLIP_S * SAMPLE_RATE))
+    (heard,) = recognizer.transcribe([DecodeRequest(kind="live", start=0, audio=samples, language="en")])
+    assert heard.text
+    return {
+        "loaded_s": loaded_s,
+        "first_caption_s": time.time() - started,
+        "peak_mib": _memory()["VmHWM"] / KIBIBYTES,
+    }
+
+
+def _recognizer(folder: Path, way: str) -> Recognizer:
+    if way == "ctranslate2":
+        from inference.whisper import CTranslate2Transcriber
+
+        return CTranslate2Transcriber(folder)
+    from inference.whisper_transformers import TransformersTranscriber
+
+    return TransformersTranscriber(folder, strategies=[one for one in STRATEGIES if one == way])
+
+
+def _import(component: Component) -> None:
+    """All that a load needs: by building a network of the kind, without weights."""
+    component.build(snapshot_folder(component, Form()))
+
+
+def _reset_memory() -> dict[str, int]:
+    """Lets the process's peak begin anew, without what the imports left."""
+    release_memory(CPU)
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _memory()
+
+
+def _memory() -> dict[str, int]:
+    """KiB, as Linux counts them."""
+    rows = (line.split() for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
+    return {row[0].rstrip(":"): int(row[1]) for row in rows if row[0] in ("VmRSS:", "VmHWM:", "RssAnon:")}
+
+
+def main(what: str, folder: str, way: str, started: str) -> None:
+    """Prints the figures of one process."""
+    if what == "caption":
+        figures = measure_caption(Path(folder), way, float(started))
+    else:
+        figures = measure_load(Path(folder), next(one for one in STRATEGIES if one == way))
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
