@@ -22,6 +22,7 @@ from inference.residency.plan import Choice
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
 Bridge = Literal["auto", "on", "off"]
+SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -53,6 +54,8 @@ class Environment:
     """STARTER_TRANSLATION, a catalogue name or a folder with an M2M100; empty: the profile's own."""
     summary_model: str
     """A catalogue name, a folder or a repository of the hub with a chat model; empty: the profile's own."""
+    summary_bits: SummaryBits
+    """How many bits a weight of the summariser keeps; `auto`: as many as fit."""
     residency: Choice
     """Whether models may stay in memory together."""
     device_budget: int | None
@@ -107,6 +110,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         asr_backend=cast(AsrBackend, _one_of(env, "PARLANCE_ASR_BACKEND", get_args(AsrBackend))),
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
+        summary_bits=cast(SummaryBits, _one_of(env, "PARLANCE_SUMMARY_BITS", get_args(SummaryBits))),
         residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),

@@ -203,20 +203,26 @@ def _main_speaker(part: Caption, turns: Sequence[SpeakerTurn]) -> str | None:
 
 
 def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[Run]) -> None:
-    """Stores an utterance as one caption for each run; captions that are left over become empty."""
+    """Stores an utterance as one caption for each run; captions that are left over become empty.
+
+    Last caption first: screens follow change by change, and words that move on into a new caption must stand there
+    before they leave the old one.
+    """
     first = parts[0]
     texts = divided_text(joined_text([part.text for part in parts], first.language), runs, first.language)
-    for index, (run, text) in enumerate(zip(runs, texts, strict=True)):
+    speakers = [labels.stored(run.speaker) for run in runs]  # numbered as they speak
+    for index in reversed(range(len(runs))):
+        run = runs[index]
         put(
             labels.meeting,
             parts[index] if index < len(parts) else None,
             segment=first.utterance if index == 0 else f"{first.utterance}.{index}",
             utterance=first.utterance,
-            speaker=labels.stored(run.speaker),
+            speaker=speakers[index],
             start=run.words[0].start,
             end=run.words[-1].end,
             language=first.language,
-            text=text,
+            text=texts[index],
             words=words_as_stored(run.words),
         )
     for leftover in parts[len(runs) :]:

@@ -30,11 +30,11 @@ from meetings import resting, summaries, swaps, transcript, troubles, watchdog
 from meetings.bridging import Bridging
 from meetings.models import State as MeetingState
 from meetings.scribe import Scribe
-from meetings.stack import SUMMARY
 from meetings.stream import MeetingStream
 from meetings.summaries import LONGEST_PUT_OFF_S, Due
 from meetings.summary_request import as_written, summary_request
 from meetings.troubles import Trouble
+from meetings.writing import SUMMARY
 
 T = TypeVar("T")
 

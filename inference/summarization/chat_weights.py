@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -113,6 +114,20 @@ def load_chat(source: Source, form: Form) -> tuple[Any, Any]:
         return _tokenizer(component, loaded.folder), loaded.network
 
 
+def can_quantize() -> bool:
+    """Whether bitsandbytes is here."""
+    return find_spec("bitsandbytes") is not None
+
+
+def require_quantization(bits: Bits) -> None:
+    """Raises QuantizationMissing."""
+    if not can_quantize():
+        raise QuantizationMissing(
+            f"Keeping the summary model in {bits} bits needs the package bitsandbytes; run `pip install bitsandbytes`, "
+            "or let PARLANCE_SUMMARY_BITS be 16."
+        )
+
+
 def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
     """Tokenizer and network, on `device`, with linear layers in that many bits and the rest in the type of `form`.
 
@@ -122,11 +137,7 @@ def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.devi
     import torch
 
     transformers = import_transformers()
-    if not transformers.utils.is_bitsandbytes_available():
-        raise QuantizationMissing(
-            f"Keeping the summary model in {bits} bits needs the package bitsandbytes and a GPU; "
-            "install it, or choose 16 bits."
-        )
+    require_quantization(bits)
     how = {"load_in_8bit": True} if bits == 8 else {"load_in_4bit": True, "bnb_4bit_compute_dtype": torch.bfloat16}
     component = chat_component(source)
     with _told(source):

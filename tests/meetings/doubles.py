@@ -17,8 +17,8 @@ from inference.summarization.summary import IsCancelled, Item, Kind, Summary, Su
 from meetings import watchdog
 from meetings.listening import SPEAKERS
 from meetings.recognizing import ASR
-from meetings.stack import SUMMARY
 from meetings.translating import TRANSLATION
+from meetings.writing import SUMMARY
 from tests.inference.diarization.doubles import SilentListener
 from tests.inference.doubles import ScriptedTranslator
 
@@ -46,7 +46,7 @@ def scripted_pool(
 
 
 def summary_member(summarizer: Callable[[], Any]) -> Member:
-    """A summariser as `meetings.stack` puts it into the pool."""
+    """A summariser as `meetings.writing` puts it into the pool."""
     return _member(SUMMARY, Group.SUMMARIZATION, summarizer)
 
 

@@ -25,12 +25,12 @@ from meetings.holdings import open_stream
 from meetings.labelling import Labelling
 from meetings.models import Caption, Meeting, State, Summary, Swap
 from meetings.scribe import Scribe
-from meetings.stack import SUMMARY
 from meetings.stream import MeetingStream
 from meetings.transcript import Batch, commit, take_lease
 from meetings.troubles import Trouble
 from meetings.voices import Memory
 from meetings.worker import Worker
+from meetings.writing import SUMMARY
 from tests.inference.diarization.doubles import SteadyListener
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm

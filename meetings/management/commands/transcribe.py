@@ -33,7 +33,6 @@ from meetings.listening import load_listener
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
 from meetings.recapitulation import recap_digest, sum_up, translate_recap
-from meetings.stack import load_summarizer, summary_model
 from meetings.storages import open_storage, storage_errors
 from meetings.transcription import (
     Advance,
@@ -44,6 +43,7 @@ from meetings.transcription import (
     transcription_object,
 )
 from meetings.translating import load_translator
+from meetings.writing import load_summarizer, summary_model
 
 DEFAULT_FORMAT = "txt"
 

@@ -9,7 +9,9 @@ import torch
 from inference.loading import ModelMissing
 from inference.loading.component import Form
 from inference.residency.resident import WeightsDamaged
+from inference.residency.sizes import planned_bytes
 from inference.residency.torch_module import TorchResident
+from inference.summarization import chat_weights
 from inference.summarization.chat import Answer, ChatModel, Speed
 from inference.summarization.chat_weights import QuantizationMissing, chat_component, gguf_of
 from inference.summarization.starting import chat_model_source, load_summarizer
@@ -117,8 +119,7 @@ def test_a_folder_without_its_weights_is_said(folder: Path, tmp_path: Path) -> N
 
 
 def test_fewer_bits_need_their_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    transformers = import_transformers()
-    monkeypatch.setattr(transformers.utils, "is_bitsandbytes_available", lambda: False)
+    monkeypatch.setattr(chat_weights, "can_quantize", lambda: False)
     with pytest.raises(QuantizationMissing, match="in 4 bits needs the package bitsandbytes"):
         ChatModel(folder, bits=4)
 
@@ -158,3 +159,33 @@ def test_a_warm_up_tells_damaged_weights(folder: Path, tmp_path: Path) -> None:
             weights.neg_()
     with pytest.raises(WeightsDamaged, match="The warm-up run gave"):
         resident.warm_up()
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_in_fewer_bits_it_says_the_same_before_and_after_it_was_away(
+    folder: Path, tmp_path: Path, bits: chat_weights.Bits
+) -> None:
+    """With the real bitsandbytes, which computes on CPUs too."""
+    resident = TorchResident(lambda: ChatModel(folder, bits=bits), folder=tmp_path)
+    resident.load()
+    resident.keep_copy()
+    resident.wake()
+    before = resident.model.answer([chat(LESSONS[0][0])], most_tokens=8)
+    assert before == ChatModel(folder).answer([chat(LESSONS[0][0])], most_tokens=8)
+    resident.sleep()
+    assert {weight.numel() for weight in resident.model.network.parameters()} == {0}
+    resident.wake()
+    assert resident.model.answer([chat(LESSONS[0][0])], most_tokens=8) == before
+    full = TorchResident(lambda: ChatModel(folder), folder=tmp_path)
+    full.load()
+    assert resident.weights is not None
+    assert full.weights is not None
+    assert resident.weights < full.weights
+
+
+def test_it_takes_as_much_room_in_fewer_bits_as_was_planned(folder: Path) -> None:
+    config = import_transformers().AutoConfig.from_pretrained(folder)
+    for bits in (8, 4):
+        resident = TorchResident(lambda bits=bits: ChatModel(folder, bits=bits, dtype="bfloat16"))  # type: ignore[misc]
+        resident.load()
+        assert resident.weights == pytest.approx(planned_bytes(config, bits=bits), rel=0.1)

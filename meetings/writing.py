@@ -1,0 +1,146 @@
+"""The summariser from the settings: which chat model, in how many bits, and how the pool moves it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from inference.catalog import default_model
+from inference.device import CPU, Device, choose_device
+from inference.optimization.dtypes import dtypes_of
+from inference.optimization.flags import Component, tune
+from inference.residency.gguf import gguf_bytes
+from inference.residency.memory import default_budget
+from inference.residency.mover import Member
+from inference.residency.plan import Group, ModelNeed, ModelSize
+from inference.residency.sizes import Bits, file_bytes, planned_bytes
+from inference.residency.torch_module import TorchResident
+from inference.summarization.chat_weights import Bits as FewBits
+from inference.summarization.chat_weights import Source, can_quantize, require_quantization
+from inference.summarization.starting import chat_model_source
+from inference.summarization.unpacking import find_unpacked
+from inference.torchaudio_compat import import_transformers
+from meetings.environment import Environment
+
+if TYPE_CHECKING:
+    from inference.summarization.summarizer import ChatSummarizer
+
+SUMMARY = "summary"
+"""Name in the pool."""
+
+WORKING = 600_000_000
+"""Bytes besides the weights: activations and key-value caches, generously."""
+
+FEW: dict[str, FewBits] = {"8": 8, "4": 4}
+"""Bits that bitsandbytes keeps linear layers in, by their setting; what changes them less first."""
+
+log = structlog.get_logger(__name__)
+
+
+def summary_model(environment: Environment) -> str:
+    """What the chosen summariser is called: a name of the catalogue, a folder, or a repository of the hub."""
+    return environment.summary_model or default_model(environment.profile, "summary").name
+
+
+def load_summarizer(environment: Environment) -> ChatSummarizer:
+    """A summariser outside of a pool, with the device and all cores to itself.
+
+    Raises:
+        ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
+        UnknownModel: PARLANCE_SUMMARY_MODEL names none.
+        NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
+        QuantizationMissing: PARLANCE_SUMMARY_BITS asks for fewer, and bitsandbytes is not installed.
+    """
+    import torch
+
+    device = choose_device(environment.device)
+    source = chat_model_source(summary_model(environment), environment.models)
+    bits = _few_bits(environment, source, device, environment.device_budget or default_budget(device))
+    torch.set_num_threads(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    return _load(environment, source, device=device, runs_on=device, bits=bits)
+
+
+def summary_member(environment: Environment, device: Device, *, budget: int) -> Member:
+    """The chat model for the pool of `device`, whose models may take `budget` bytes.
+
+    Raises as `load_summarizer` does, but for NoSuchDevice.
+    """
+    source = chat_model_source(summary_model(environment), environment.models)
+    bits = _few_bits(environment, source, device, budget)
+    on_host = CPU if bits is None else device
+
+    def load() -> ChatSummarizer:
+        # On the host, whatever the device, where the pool can move it; in fewer bits it is made on the device.
+        summarizer = _load(environment, source, device=on_host, runs_on=device, bits=bits)
+        log.info("models_dtype", model=need.label, dtypes=dtypes_of(summarizer))
+        return summarizer
+
+    need = ModelNeed(
+        _label(environment) + (f" in {bits} bits" if bits else ""),
+        Group.SUMMARIZATION,
+        _size(environment, source, device, bits),
+        _remedy(bits),
+    )
+    resident: TorchResident[ChatSummarizer] = TorchResident(
+        load,
+        device=device,
+        folder=environment.data,
+        warm_up=lambda summarizer: summarizer.warm_up(),
+        loads_on_device=True if bits else None,
+    )
+    return Member(SUMMARY, need, resident)
+
+
+def _few_bits(environment: Environment, source: Source, device: Device, budget: int) -> FewBits | None:
+    """None: all that the weights have. Unless it is set: on a GPU with too little room, as many as fit."""
+    if (wanted := FEW.get(environment.summary_bits)) is not None:
+        require_quantization(wanted)
+        return wanted
+    has_room = _size(environment, source, device, None).total <= budget
+    if environment.summary_bits == "16" or device.kind == "cpu" or has_room or not can_quantize():
+        return None
+    return next((bits for bits in FEW.values() if _size(environment, source, device, bits).total <= budget), None)
+
+
+def _remedy(bits: FewBits | None) -> str:
+    fewer = "" if bits == 4 else ", or install bitsandbytes and let PARLANCE_SUMMARY_BITS be 4"
+    return f"choose a smaller PARLANCE_SUMMARY_MODEL{fewer}"
+
+
+def _size(environment: Environment, source: Source, device: Device, bits: FewBits | None) -> ModelSize:
+    """Told before anything is loaded."""
+    precision = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
+    return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING)
+
+
+def _weight_bytes(source: Source, bits: Bits) -> int:
+    if isinstance(source, str):
+        return planned_bytes(_config(source), bits=bits)
+    packed = source if source.suffix == ".gguf" else next(iter(sorted(source.glob("*.gguf"))), None)
+    if packed is None:
+        return planned_bytes(_config(source), bits=bits) if bits < 16 else file_bytes(source)
+    described = find_unpacked(packed)
+    if bits < 16 and described is not None:
+        return planned_bytes(_config(described), bits=bits)
+    return gguf_bytes(packed, bits=max(bits, 16))
+
+
+def _config(source: Source) -> object:
+    return import_transformers().AutoConfig.from_pretrained(source)
+
+
+def _label(environment: Environment) -> str:
+    return Path(summary_model(environment)).name
+
+
+def _load(
+    environment: Environment, source: Source, *, device: Device, runs_on: Device, bits: FewBits | None
+) -> ChatSummarizer:
+    from inference.summarization.chat import ChatModel
+    from inference.summarization.summarizer import ChatSummarizer
+
+    wishes, label = environment.optimizations, _label(environment)
+    return ChatSummarizer(ChatModel(source, device=device, runs_on=runs_on, bits=bits, wishes=wishes, label=label))
