@@ -58,10 +58,12 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
             queryset = queryset.filter(Q(title__icontains=search_term) | about(search_term))
         return queryset, False
 
-    def render_change_form(self, request: HttpRequest, context: Any, **kwargs: Any) -> HttpResponse:
-        meeting = kwargs.get("obj")
-        context["charts"] = charts_of(meeting) if meeting else None
-        return super().render_change_form(request, context, **kwargs)
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        meeting = self.get_object(request, object_id)
+        charts = charts_of(meeting) if meeting and self.has_view_permission(request, meeting) else None
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "charts": charts})
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Captions that were corrected in their lines."""
