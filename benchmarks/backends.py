@@ -6,17 +6,15 @@ Each is `manage.py transcribe` in a process of its own, over all recordings one 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 from benchmarks.captions import AUDIO
-from benchmarks.report import REPOSITORY
+from benchmarks.children import Taken
+from benchmarks.children import run as run_child
 from benchmarks.scoring import word_errors, words_of
 from inference.recognition import Backend
 
@@ -33,7 +31,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
 
 def _measured(backend: Backend, recordings: Sequence[Path]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        spent = _transcribe(backend, recordings, Path(folder))
+        taken = _transcribe(backend, recordings, Path(folder))
         documents = [
             json.loads((Path(folder) / f"{path.stem}.json").read_text(encoding="utf-8")) for path in recordings
         ]
@@ -43,25 +41,17 @@ def _measured(backend: Backend, recordings: Sequence[Path]) -> dict[str, Any]:
         "audio_s": round(audio_s, 1),
         **_errors(recordings, documents),
         "rtf": round(compute_s / audio_s, 3),
-        "load_s": round(spent["seconds"] - compute_s, 2),
-        "cpu_s_per_audio_s": round(spent["cpu_s"] / audio_s, 3),
-        "peak_mib": round(spent["peak_mib"]),
+        "load_s": round(taken.seconds - compute_s, 2),
+        "cpu_s_per_audio_s": round(taken.cpu_s / audio_s, 3),
+        "peak_mib": round(taken.peak_mib),
         "stages_s": _stages(documents),
     }
 
 
-def _transcribe(backend: Backend, recordings: Sequence[Path], folder: Path) -> dict[str, float]:
-    """Seconds of the whole process, its CPU seconds and its largest memory."""
+def _transcribe(backend: Backend, recordings: Sequence[Path], folder: Path) -> Taken:
     command = [sys.executable, "manage.py", "transcribe", *map(str, recordings), "--backend", backend]
     options = ["--language", "en", "--no-speakers", "--format", "json", "-o", str(folder)]
-    started = time.perf_counter()
-    process = subprocess.Popen([*command, *options], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_mib": usage.ru_maxrss / 1024}
+    return run_child([*command, *options])
 
 
 def _errors(recordings: Sequence[Path], documents: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from inference.translation.m2m100 import import_transformers
 
 SLOW_S = 0.5
 """Seconds of one run from which on few pairs must do."""
-FEW = 3
+FEW = 5
 HOPELESS_S = 3.0
 """From which on one pair says enough."""
 PIPELINE_TOKENS = 12

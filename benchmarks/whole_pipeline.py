@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.children import run
 from benchmarks.report import REPOSITORY
 from inference.optimization.flags import FLAGS
 
@@ -41,17 +39,12 @@ def _transcribe(variables: dict[str, str]) -> dict[str, Any]:
         output = Path(folder) / "transcript.json"
         command = [sys.executable, str(REPOSITORY / "manage.py"), "transcribe", str(CLIP)]
         command += ["--language", "en", "--translate", "pt", "-o", str(output)]
-        started = time.perf_counter()
-        process = subprocess.Popen(command, env={**os.environ, **variables}, cwd=REPOSITORY)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        if status:
-            raise RuntimeError(f"transcribe ended with {os.waitstatus_to_exitcode(status)}")
+        taken = run(command, variables)
         transcript = json.loads(output.read_text(encoding="utf-8"))
     return {
-        "seconds": round(seconds, 2),
-        "cpu_s": round(usage.ru_utime + usage.ru_stime, 2),
-        "peak_mib": round(usage.ru_maxrss / 1024),
+        "seconds": round(taken.seconds, 2),
+        "cpu_s": round(taken.cpu_s, 2),
+        "peak_mib": round(taken.peak_mib),
         "rtf": transcript["rtf"],
         "texts": json.dumps(transcript["captions"], sort_keys=True),
     }
