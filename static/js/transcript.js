@@ -1,4 +1,5 @@
 /** The page of a transcript: the server has written it; this makes it searched, heard, copied and corrected. */
+import { Appearance } from "./appearance.js";
 import { LineEditor } from "./line-editor.js";
 import { LinePlayer } from "./line-player.js";
 import { gettext } from "./i18n.js";
@@ -8,6 +9,9 @@ const THANKS_MS = 3_000;
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const list = find("lines");
+
+// Text size, colours and spacing as they are chosen on the page of the captions.
+new Appearance();
 
 if (list !== null) {
   new TextSearch(find("search"), list);
