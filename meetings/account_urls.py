@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from meetings import link_views
+from meetings import account_views, link_views, transcription_views
 
 urlpatterns = [
     path("host/<str:meeting_id>/links/", link_views.links_page, name="links"),
+    path("account/", account_views.account_page, name="account"),
+    path("account/tokens/<int:token_id>/revoke/", account_views.revoke_token, name="revoke-token"),
+    path("account/webhooks/", account_views.add_webhook, name="add-webhook"),
+    path("account/webhooks/<int:webhook_id>/remove/", account_views.remove_webhook, name="remove-webhook"),
+    path("v1/audio/transcriptions", transcription_views.transcriptions, name="transcriptions"),
 ]

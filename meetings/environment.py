@@ -75,6 +75,10 @@ class Environment:
     database_url: str
     secret_key: str
     allowed_hosts: list[str]
+    api_wait_s: float
+    """Seconds that a request for a transcription waits for it at most."""
+    private_webhooks: bool
+    """Whether webhooks may go to private addresses, and by plain http."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
     https: bool
@@ -123,6 +127,8 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
+        api_wait_s=_seconds("PARLANCE_API_WAIT_S", env.get("PARLANCE_API_WAIT_S") or "600"),
+        private_webhooks=_switch("PARLANCE_PRIVATE_WEBHOOKS", env.get("PARLANCE_PRIVATE_WEBHOOKS") or "0"),
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
@@ -200,6 +206,12 @@ def _origins(value: str) -> list[str]:
                 f"PARLANCE_ORIGINS holds {origin!r}; write it as https://host or https://host:port."
             )
     return origins
+
+
+def _seconds(name: str, value: str) -> float:
+    if not value.isdecimal() or not 1 <= int(value) <= 86_400:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number of seconds from 1 to 86400.")
+    return float(value)
 
 
 def _networks(name: str, value: str) -> list[str]:

@@ -1,41 +1,69 @@
-"""What no library of ours does to requests and responses: whom proxies speak for, and a header."""
+"""What no library of ours does to requests and responses: whom proxies speak for, and a header.
+
+Both run in coroutines as well as in threads. One that did not would put every page into Django's one thread, also those
+that wait long.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutinefunction
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import sync_and_async_middleware
 
 from meetings.addresses import client_address, is_proxy
 
 PERMISSIONS_POLICY = "microphone=(self), display-capture=(self), screen-wake-lock=(self), camera=(), geolocation=()"
 
+Handler = Callable[[HttpRequest], Any]
 
-Handler = Callable[[HttpRequest], HttpResponse]
 
-
+@sync_and_async_middleware
 def trusted_proxies(get_response: Handler) -> Handler:
     """Takes the caller's address and scheme from the proxies that the settings name; others claim in vain."""
-
-    def middleware(request: HttpRequest) -> HttpResponse:
-        peer, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
-        proxies = settings.ENVIRONMENT.proxies
-        if not is_proxy(peer, proxies):
-            request.META.pop("HTTP_X_FORWARDED_PROTO", None)
-        request.META["REMOTE_ADDR"] = client_address(peer, forwarded, proxies)
-        request.META.pop("HTTP_X_FORWARDED_FOR", None)
-        return get_response(request)
-
-    return middleware
+    return _around(get_response, before=_believe_proxies, after=lambda response: response)
 
 
+@sync_and_async_middleware
 def permissions_policy(get_response: Handler) -> Handler:
     """Only our own pages may ask for the microphone, a tab's sound and the wake lock."""
+    return _around(get_response, before=lambda request: None, after=_add_policy)
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
-        return response
 
-    return middleware
+def _around(
+    get_response: Handler,
+    *,
+    before: Callable[[HttpRequest], None],
+    after: Callable[[HttpResponse], HttpResponse],
+) -> Handler:
+    if iscoroutinefunction(get_response):
+
+        async def in_coroutine(request: HttpRequest) -> HttpResponse:
+            before(request)
+            answer: Awaitable[HttpResponse] = get_response(request)
+            return after(await answer)
+
+        return in_coroutine
+
+    def in_thread(request: HttpRequest) -> HttpResponse:
+        before(request)
+        return after(get_response(request))
+
+    return in_thread
+
+
+def _believe_proxies(request: HttpRequest) -> None:
+    peer, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+    proxies = settings.ENVIRONMENT.proxies
+    if not is_proxy(peer, proxies):
+        request.META.pop("HTTP_X_FORWARDED_PROTO", None)
+    request.META["REMOTE_ADDR"] = client_address(peer, forwarded, proxies)
+    request.META.pop("HTTP_X_FORWARDED_FOR", None)
+
+
+def _add_policy(response: HttpResponse) -> HttpResponse:
+    response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+    return response

@@ -12,9 +12,11 @@ import struct
 from functools import lru_cache
 from typing import Any
 
+import daphne.server
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
+from meetings.bodies import BoundedFactory
 from meetings.errors import SocketFault
 
 MAX_MESSAGE_BYTES = 65_536
@@ -91,7 +93,7 @@ class PacedProtocol(WebSocketProtocol):
 
 
 class PacedServer(Server):
-    """Daphne's server with `PacedProtocol` for its sockets."""
+    """Daphne's server with `PacedProtocol` for its sockets, and bounds for what requests bring."""
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """As Daphne's, with a queue that knows when it is drained."""
@@ -113,6 +115,7 @@ class PacedServer(Server):
 def make_server(application: Any, *, host: str, port: int) -> PacedServer:
     """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
     WebSocketFactory.protocol = PacedProtocol
+    daphne.server.HTTPFactory = BoundedFactory  # Daphne has no other way to tell it
     return PacedServer(
         application=application,
         endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],

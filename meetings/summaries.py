@@ -16,6 +16,7 @@ from django.utils import timezone
 from meetings.models import Caption, Meeting, State, Summary
 from meetings.transcript import Lease, changing
 from meetings.troubles import LASTING, Trouble
+from meetings.webhooks import announce
 
 SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 30, 24 * 3600
 NOT_NOW_S = 300
@@ -147,6 +148,7 @@ def store(lease: Lease, written: Written) -> int:
         )
         meeting.summary_asked_at, meeting.summary_trouble = None, ""
         meeting.save(update_fields=("summary_asked_at", "summary_trouble"))
+        announce(meeting, "summary.ready")
     return meeting.last_seq
 
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from inference.types import FinalCaption, Progress, Word
 from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation
+from meetings.webhooks import announce
 
 UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
 """Languages written without spaces between words."""
@@ -127,7 +128,10 @@ def set_state(meeting_id: str, state: State) -> bool:
     changes: dict[str, object] = {"state": state}
     if state is State.ENDED:
         changes["ended_at"] = timezone.now()
-    changed = Meeting.objects.filter(pk=meeting_id).exclude(state=state).update(**changes)
+    with transaction.atomic():
+        changed = Meeting.objects.filter(pk=meeting_id).exclude(state=state).update(**changes)
+        if changed and state is State.ENDED:
+            announce(Meeting.objects.get(pk=meeting_id), "meeting.ready")
     if changed and state is State.LIVE:
         Meeting.objects.filter(pk=meeting_id, started_at=None).update(started_at=timezone.now())
     return bool(changed)

@@ -25,9 +25,10 @@ from inference.engine import Engine
 from inference.residency.gate import ModelAsleep
 from inference.types import CaptionEvent, Progress
 from meetings import events, recordings, resting, transcript
-from meetings.archiving import LOOK_S, Archiving
+from meetings.archiving import LOOK_S
 from meetings.audiolog import AudioLog, Entry
 from meetings.bridging import Bridging
+from meetings.chores import Chores
 from meetings.engines import Loaders
 from meetings.holdings import Holdings
 from meetings.ingesting import Ingesting
@@ -108,7 +109,7 @@ class Worker:
         self._labelling = Labelling(self._pool, self._scribe)
         self._interpreting = Interpreting(self._pool, self._scribe, self._broker)
         self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
-        self._archiving = Archiving(self._name, self._broker)
+        self._chores = Chores(self._name, self._broker)
         self._bridging = Bridging(self._loaders.bridge)
         self._summarising = Summarising(self._name, self._pool, self._scribe, self._bridging)
         self._obeying = Obeying(self._name, self._broker, self._pool, self._summarising, self._report)
@@ -125,7 +126,7 @@ class Worker:
                 (self._summarise, WATCH_S),
                 (self._close, 0.0),
                 (self._ingest, 0.0),
-                (self._archiving.turn, LOOK_S),
+                (self._chores.turn, LOOK_S),
                 (self._watch, WATCH_S),
                 (self._obey_operators, 0.0),
             )

@@ -1,0 +1,21 @@
+"""What a worker does beside its meetings: stores transcripts as files, and sends webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import redis.asyncio
+
+from meetings.archiving import Archiving
+from meetings.delivering import Delivering
+
+
+class Chores:
+    """Belongs to one worker; each chore has a thread of its own, and sees to it that one worker does it."""
+
+    def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
+        self._chores = (Archiving(worker, broker), Delivering())
+
+    async def turn(self) -> None:
+        """One turn of each."""
+        await asyncio.gather(*(chore.turn() for chore in self._chores))

@@ -1,0 +1,41 @@
+"""Bodies that are too long are hung up on, by the real server, before they are read."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from meetings.bearer import new_token
+from meetings.bodies import MAX_BODY, MAX_RECORDING_BODY, RECORDINGS, REFUSAL, limit
+from tests.meetings.test_server import GatedServer, gated_server
+
+pytestmark = pytest.mark.xdist_group("processes")
+
+
+def test_only_who_holds_a_token_may_send_a_recording() -> None:
+    bearer = f"Bearer {new_token()}"
+    assert limit(RECORDINGS, bearer) == MAX_RECORDING_BODY
+    assert limit(RECORDINGS + b"?x=1", bearer) == MAX_RECORDING_BODY
+    assert limit(RECORDINGS, "") == MAX_BODY
+    assert limit(RECORDINGS, bearer[:-1]) == MAX_BODY
+    assert limit(b"/login/", bearer) == MAX_BODY
+    assert limit(b"/m/x/v1/audio/transcriptions", bearer) == MAX_BODY
+
+
+def answer(server: GatedServer, *parts: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        for part in parts:
+            connection.sendall(part)
+        return connection.recv(1_000)
+
+
+def test_a_body_that_is_too_long_is_refused() -> None:
+    head = b"POST /login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    with gated_server("paced") as server:
+        announced = b"%sContent-Length: %d\r\n\r\n" % (head, MAX_BODY + 1)
+        assert answer(server, announced) == REFUSAL
+        chunk = b"%x\r\n%s\r\n" % (MAX_BODY + 1, b"x" * (MAX_BODY + 1))
+        assert answer(server, head + b"Transfer-Encoding: chunked\r\n\r\n", chunk) == REFUSAL
+        recording = b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (RECORDINGS, MAX_BODY + 1)
+        assert answer(server, recording) == REFUSAL
