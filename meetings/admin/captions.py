@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
@@ -47,14 +49,14 @@ class CaptionForm(forms.ModelForm[Caption]):
 
 
 def save_correction(request: HttpRequest, form: CaptionForm) -> None:
-    """Like the host's: a revision, told to open screens, translated again."""
+    """Like the host's: a revision, told to open screens and translated again once it can be read."""
     caption, text = form.instance, form.cleaned_data["text"]
     try:
         seq = correct_text(caption.meeting_id, caption.segment, text, editor_id=request.user.pk, seen=form.seen)
     except ChangedMeanwhile as error:
         messages.error(request, str(error))
     else:
-        wake(caption.meeting_id, seq)
+        transaction.on_commit(partial(wake, caption.meeting_id, seq))
 
 
 class NewestCaptions(admin.TabularInline[Caption, Meeting]):

@@ -16,7 +16,7 @@ from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.bulk_export import stream_zip
 from meetings.meeting_charts import charts_of
-from meetings.models import Caption, Meeting
+from meetings.models import Meeting
 from meetings.search import about
 from meetings.templatetags.clock import clock
 
@@ -67,11 +67,11 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Captions that were corrected in their lines."""
+        corrected = [row for row in formset.forms if row.has_changed()]
         formset.new_objects, formset.deleted_objects = [], []
-        formset.changed_objects = [(row.instance, row.changed_data) for row in formset.forms if row.has_changed()]
-        for row in formset.forms:
-            if formset.model is Caption and row.has_changed():
-                save_correction(request, row)
+        formset.changed_objects = [(row.instance, row.changed_data) for row in corrected]
+        for row in corrected:
+            save_correction(request, row)
 
     @admin.action(description=gettext_lazy("Summarise now"), permissions=["change"])
     def summarise(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -61,4 +63,5 @@ class SpeakerAdmin(admin.ModelAdmin[Speaker]):
 
     def save_model(self, request: HttpRequest, obj: Speaker, form: Any, change: bool) -> None:
         """Like the host's word: numbered, stored, told to open screens."""
-        ring(obj.meeting_id, rename(obj.meeting_id, obj.label, obj.name))
+        seq = rename(obj.meeting_id, obj.label, obj.name)
+        transaction.on_commit(partial(ring, obj.meeting_id, seq))

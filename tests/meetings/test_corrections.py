@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
 
+from meetings.admin import captions
 from meetings.audiolog import AudioLog
 from meetings.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText, correct_text
 from meetings.models import Caption, CaptionEdit, Meeting, State, Translation
@@ -16,6 +19,7 @@ from meetings.speakers import NoSuchCaption, label_captions
 from meetings.transcript import Lease, NoSuchMeeting, changes_after, take_lease
 from meetings.waking import wake
 from tests.live import load_pcm
+from tests.meetings.test_admin import NO_INLINES, lines_of
 from tests.meetings.test_speakers import LINE, final, lines, say, turns
 from tests.meetings.test_worker import speak, state_of, until, working
 
@@ -112,6 +116,25 @@ def correct(meeting: Meeting, text: str) -> None:
 
 def translation(meeting: Meeting) -> str | None:
     return first(meeting).translations.values_list("text", flat=True).first()
+
+
+@pytest.mark.parametrize("url", ["/admin/meetings/caption/{}/change/", "/admin/meetings/caption/"])
+def test_screens_and_workers_are_told_when_it_can_be_read(
+    admin_client: Client, meeting: Meeting, lease: Lease, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    told: list[tuple[str, int, bool]] = []
+    monkeypatch.setattr(captions, "wake", lambda key, seq: told.append((key, seq, connection.in_atomic_block)))
+    say(lease, final("000", 0))
+    caption = first(meeting)
+    form = {
+        **NO_INLINES,
+        "initial-text": LINE,
+        "text": "Good.",
+        **lines_of("form", caption, text0="Good."),
+        "_save": "1",
+    }
+    assert admin_client.post(url.format(caption.pk), form).status_code == 302
+    assert told == [(meeting.pk, 2, False)], "outside the transaction of the admin"
 
 
 def test_a_broker_that_is_away_stops_no_correction(
