@@ -164,7 +164,7 @@ def test_the_list_says_how_far_each_is_and_what_is_there_then(client: Client, ho
     [shown] = client.get(reverse("upload-list")).json()["uploads"]
     assert shown["failure"] == "The file is damaged after 1:02:05. What comes before is captioned."
     assert (shown["captioned"], shown["page"]) == (10.0, reverse("host", args=[upload.pk]))
-    assert set(shown["transcripts"]) == {"vtt", "srt", "txt", "md", "json"}
+    assert set(shown["transcripts"]) == {"vtt", "srt", "txt", "md", "json", "docx"}
     assert all(client.get(link).status_code == 200 for link in shown["transcripts"].values())
 
 
