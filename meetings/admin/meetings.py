@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.contrib.auth import get_permission_codename
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -16,7 +18,7 @@ from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.bulk_export import stream_zip
 from meetings.meeting_charts import charts_of
-from meetings.models import Meeting
+from meetings.models import Caption, Meeting, Speaker, Summary
 from meetings.search import about
 from meetings.templatetags.clock import clock
 
@@ -64,6 +66,20 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
         meeting = self.get_object(request, object_id)
         charts = charts_of(meeting) if meeting and self.has_view_permission(request, meeting) else None
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "charts": charts})
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
+        """What is asked before a deletion: titles and counts, not every line; all of it goes, or nothing."""
+        keys = [meeting.pk for meeting in objs]
+        belongings: tuple[type[Model], ...] = (Caption, Speaker, Summary)
+        counts = {str(model._meta.verbose_name_plural): _belonging(model, keys) for model in belongings}
+        missing = {
+            str(model._meta.verbose_name)
+            for model in (Meeting, *belongings)
+            if not request.user.has_perm(f"meetings.{get_permission_codename('delete', model._meta)}")
+        }
+        return [str(meeting) for meeting in objs], {"meetings": len(keys), **counts}, missing, []
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Captions that were corrected in their lines."""
@@ -118,3 +134,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     def lost(self, meeting: Meeting) -> str:
         """Seconds that the host's browser could not keep."""
         return f"{meeting.missing_s:.1f} s" if meeting.missing_s else "–"
+
+
+def _belonging(model: type[Model], keys: Sequence[str]) -> int:
+    return model._default_manager.filter(meeting__in=keys).count()

@@ -143,6 +143,23 @@ def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
     assert not Caption.objects.exists()
 
 
+def test_before_a_deletion_it_is_said_how_much_goes(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed", "nothing of that")
+    page = admin_client.get(f"/admin/meetings/meeting/{meeting.pk}/delete/").content.decode()
+    assert "<li>Captions: 2</li>" in page
+    assert "budget" not in page
+
+
+def test_who_may_not_delete_captions_deletes_no_meeting(client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=("view_meeting", "delete_meeting")))
+    client.force_login(clerk)
+    page = f"/admin/meetings/meeting/{meeting.pk}/delete/"
+    assert client.post(page, {"post": "yes"}).status_code == 403
+    assert Meeting.objects.exists()
+
+
 def test_a_speaker_is_renamed_as_by_the_host(admin_client: Client) -> None:
     meeting = make_meeting("Planning", "the budget is fixed")
     speaker = Speaker.objects.create(meeting=meeting, label="S1", seq=0)

@@ -85,6 +85,7 @@ def everywhere(client: Client) -> Meeting:
         meeting=meeting, seq=3, translations={"pt": {"text": f"O {CANARY}.", "items": []}}, **summary
     )
     speaker = Speaker.objects.create(meeting=meeting, label="S1", seq=4)
+    meeting.captions.update(speaker="S1")
     client.post(f"/admin/meetings/speaker/{speaker.pk}/change/", {"name": CANARY.title()})
     form = {"initial-text": caption.text, "text": f"{CANARY}, {CANARY}", **NO_INLINES}
     client.post(f"/admin/meetings/caption/{caption.pk}/change/", form)
