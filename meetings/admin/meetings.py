@@ -22,6 +22,11 @@ from meetings.models import Caption, Meeting, Speaker, Summary
 from meetings.search import about
 from meetings.templatetags.clock import clock
 
+BELONGINGS: tuple[type[Model], ...] = (Caption, Speaker, Summary)
+"""A meeting is deleted by those who may delete these, too."""
+
+DELETED: tuple[type[Model], ...] = (Meeting, *BELONGINGS)
+
 
 @admin.register(Meeting)
 class MeetingAdmin(admin.ModelAdmin[Meeting]):
@@ -72,11 +77,10 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
         """What is asked before a deletion: titles and counts, not every line; all of it goes, or nothing."""
         keys = [meeting.pk for meeting in objs]
-        belongings: tuple[type[Model], ...] = (Caption, Speaker, Summary)
-        counts = {str(model._meta.verbose_name_plural): _belonging(model, keys) for model in belongings}
+        counts = {str(model._meta.verbose_name_plural): _belonging(model, keys) for model in BELONGINGS}
         missing = {
             str(model._meta.verbose_name)
-            for model in (Meeting, *belongings)
+            for model in DELETED
             if not request.user.has_perm(f"meetings.{get_permission_codename('delete', model._meta)}")
         }
         return [str(meeting) for meeting in objs], {"meetings": len(keys), **counts}, missing, []
