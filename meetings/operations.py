@@ -54,7 +54,8 @@ SAID: dict[Answer | None, tuple[int, str]] = {
         messages.ERROR,
         gettext_noop("Worker %(worker)s: the models could not be put to sleep; captions are back."),
     ),
-    None: (messages.ERROR, gettext_noop("Worker %(worker)s does not answer. Look here again in a moment.")),
+    Answer.UNDER_WAY: (messages.INFO, gettext_noop("Worker %(worker)s is at it. Look here again in a moment.")),
+    None: (messages.ERROR, gettext_noop("Worker %(worker)s does not answer; nothing was done.")),
 }
 """How each answer is told to people."""
 

@@ -39,6 +39,8 @@ class Answer(StrEnum):
     """Not put to sleep: somebody is being captioned."""
     BUSY = "busy"
     """Not put to sleep: models are being moved, or a summary is written."""
+    UNDER_WAY = "under_way"
+    """The worker is at it; a summariser looks up after each of its steps."""
     FAILED = "failed"
     """A model would not go; captions are back, and the log says why."""
 
@@ -55,7 +57,7 @@ class Told:
 
 
 def give(broker: redis.Redis, worker: str, order: Order, *, within_s: float = ANSWER_S) -> Answer | None:
-    """Tells a worker, and waits for its answer. None: none came in time; an order that was not taken by then is void.
+    """Tells a worker, and waits for its answer. None: it did not take the order in time, which is void then.
 
     Raises what an unreachable broker raises.
     """
@@ -67,8 +69,8 @@ def give(broker: redis.Redis, worker: str, order: Order, *, within_s: float = AN
         found = broker.blpop([_answer_key(told.number)], timeout=min(LOOK_S, within_s))
         if found is not None:
             return Answer(_text(found[1]))
-    broker.lrem(_orders_key(worker), 1, told.packed())
-    return None
+    was_left = broker.lrem(_orders_key(worker), 1, told.packed())
+    return None if was_left else Answer.UNDER_WAY
 
 
 async def take(broker: redis.asyncio.Redis, worker: str, *, wait_s: float = LOOK_S) -> Told | None:

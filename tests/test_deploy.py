@@ -200,7 +200,11 @@ def test_requirements_are_those_of_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert printed() == project["dependencies"]
     assert printed("gpu") == project["optional-dependencies"]["gpu"]
-    assert [item.partition(">=")[0] for item in printed("gpu")] == ["bitsandbytes", "nvidia-cublas-cu12", "nvidia-cudnn-cu12"]
+    assert [item.partition(">=")[0] for item in printed("gpu")] == [
+        "bitsandbytes",
+        "nvidia-cublas-cu12",
+        "nvidia-cudnn-cu12",
+    ]
 
 
 def printed(*extras: str) -> list[str]:

@@ -32,8 +32,8 @@ PHONE: ViewportSize = {"width": 390, "height": 340}
 """A caption or two are more than it shows."""
 
 REFERENCE_SPEED = 3.0
-PATIENCE_MS = 120_000
-"""The first summary reads a gigabyte of weights, beside the captions."""
+PATIENCE_MS = 300_000
+"""The first summary reads a gigabyte of weights, beside the captions: on a machine with other work, for minutes."""
 
 CAN_SCROLL = """() => {
     const { scrollHeight, clientHeight } = document.querySelector("[data-transcript]");
@@ -105,6 +105,11 @@ def ask_in_mid_speech(host: Page) -> None:
     assert int(minutes) * 60 + int(seconds) < SPEECH_S, "the clips are not over"
 
 
+def wait_until_told(page: Page, state: str) -> None:
+    """Whether it still stands there or not."""
+    page.wait_for_function("(state) => window.states.includes(state)", arg=state, timeout=PATIENCE_MS)
+
+
 def read_further_up(viewer: Page) -> tuple[str, float]:
     """Scrolls up as a reader does; where the first line stands then."""
     viewer.wait_for_function(CAN_SCROLL, timeout=PATIENCE_MS)
@@ -114,7 +119,7 @@ def read_further_up(viewer: Page) -> tuple[str, float]:
     return first_line(viewer)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_summary_in_mid_speech_is_announced_read_and_costs_no_word(
     parlance: RunningParlance, host: Page, viewer: Page
 ) -> None:
@@ -127,7 +132,7 @@ def test_a_summary_in_mid_speech_is_announced_read_and_costs_no_word(
         page.evaluate(WATCH)
     ask_in_mid_speech(host)
     for page in (host, viewer):
-        expect(page.locator("[data-connection]")).to_have_text("Writing a summary", timeout=PATIENCE_MS)
+        wait_until_told(page, "Writing a summary")
     expect(host.locator("[data-summary-items] .cited-item").first).to_be_visible(timeout=PATIENCE_MS)
     for page in (host, viewer):
         expect(page.locator("[data-connection]")).to_have_text("Live", timeout=PATIENCE_MS)

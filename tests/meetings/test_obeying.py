@@ -199,6 +199,14 @@ async def test_a_reader_of_another_language_wakes_them(
         await until(lambda: Translation.objects.filter(caption__meeting=meeting, language="pt").exists())
 
 
+async def test_an_order_that_takes_its_time_is_under_way(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
+    giving = asyncio.create_task(asyncio.to_thread(orders.give, broker_sync, "slow", Order.RESTORE, within_s=0.5))
+    told = await orders.take(broker, "slow", wait_s=20)
+    assert told is not None
+    assert told.order is Order.RESTORE
+    assert await giving is Answer.UNDER_WAY
+
+
 async def test_an_order_that_nobody_takes_is_void(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
     assert await asyncio.to_thread(orders.give, broker_sync, "gone", Order.SLEEP, within_s=0.05) is None
     assert await orders.take(broker, "gone", wait_s=0.01) is None

@@ -168,7 +168,7 @@ class TestOrders:
     ) -> None:
         monkeypatch.setattr(operations, "give", partial(orders.give, within_s=0.05))
         await file_report(broker, "w1", REPORT)
-        assert "Worker w1 does not answer." in text_of(await tell(admin_client, "sleep", worker="w1"))
+        assert "Worker w1 does not answer; nothing was done." in text_of(await tell(admin_client, "sleep", worker="w1"))
 
     async def test_every_answer_has_its_sentence(self) -> None:
         assert set(operations.SAID) == {*orders.Answer, None}
