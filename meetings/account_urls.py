@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from meetings import account_views, link_views, transcription_views
+from meetings import account_views, export_views, link_views, transcription_views
 
 urlpatterns = [
     path("host/<str:meeting_id>/links/", link_views.links_page, name="links"),
+    path("host/<str:meeting_id>/export.zip", export_views.export_meeting, name="export"),
     path("account/", account_views.account_page, name="account"),
     path("account/tokens/<int:token_id>/revoke/", account_views.revoke_token, name="revoke-token"),
     path("account/webhooks/", account_views.add_webhook, name="add-webhook"),

@@ -1,4 +1,4 @@
-"""What a worker does beside its meetings: stores transcripts as files, and sends webhooks."""
+"""What a worker does beside its meetings: stores transcripts as files, sends webhooks, deletes what is too old."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import redis.asyncio
 
 from meetings.archiving import Archiving
 from meetings.delivering import Delivering
+from meetings.purging import Purging
 
 
 class Chores:
     """Belongs to one worker; each chore has a thread of its own, and sees to it that one worker does it."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
-        self._chores = (Archiving(worker, broker), Delivering())
+        self._chores = (Archiving(worker, broker), Delivering(), Purging(worker, broker))
 
     async def turn(self) -> None:
         """One turn of each."""

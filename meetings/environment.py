@@ -75,6 +75,10 @@ class Environment:
     database_url: str
     secret_key: str
     allowed_hosts: list[str]
+    keep_audio_days: int | None
+    """Days that recordings are kept after the end; None: until somebody deletes them."""
+    keep_text_days: int | None
+    """Days that meetings are kept after the end; None: until somebody deletes them."""
     api_wait_s: float
     """Seconds that a request for a transcription waits for it at most."""
     private_webhooks: bool
@@ -127,6 +131,8 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
+        keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
+        keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),
         api_wait_s=_seconds("PARLANCE_API_WAIT_S", env.get("PARLANCE_API_WAIT_S") or "600"),
         private_webhooks=_switch("PARLANCE_PRIVATE_WEBHOOKS", env.get("PARLANCE_PRIVATE_WEBHOOKS") or "0"),
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
@@ -212,6 +218,12 @@ def _seconds(name: str, value: str) -> float:
     if not value.isdecimal() or not 1 <= int(value) <= 86_400:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of seconds from 1 to 86400.")
     return float(value)
+
+
+def _days(name: str, value: str) -> int | None:
+    if value and not (value.isdecimal() and 1 <= int(value) <= 36_500):
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number of days from 1 to 36500, or nothing.")
+    return int(value) if value else None
 
 
 def _networks(name: str, value: str) -> list[str]:

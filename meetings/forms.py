@@ -76,6 +76,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript",
             "allow_downloads",
             "keep_recording",
+            "is_ephemeral",
         )
         labels: ClassVar[dict[str, str | Promise]] = {
             "title": _("Title"),
@@ -84,6 +85,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript": _("Viewers may read the transcript later"),
             "allow_downloads": _("Viewers may download the transcript"),
             "keep_recording": _("Keep the recording"),
+            "is_ephemeral": _("Do not store this meeting"),
         }
         help_texts: ClassVar[dict[str, str | Promise]] = {
             "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
@@ -91,6 +93,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript": _("And hear the recording, where it is kept; as long as their link is valid."),
             "allow_downloads": "",
             "keep_recording": _("Otherwise audio is deleted a minute after it is captioned."),
+            "is_ephemeral": _("Captions, names and summaries are deleted a minute after the end."),
         }
         widgets: ClassVar[dict[str, forms.Widget]] = {
             "title": forms.TextInput(attrs={"autocomplete": "off", "placeholder": _("Weekly planning")}),
@@ -109,6 +112,8 @@ class MeetingForm(forms.ModelForm[Meeting]):
         spoken = cleaned.get("language")
         if spoken != AUTO and "spoken_languages" in cleaned:
             cleaned["spoken_languages"] = []
+        if cleaned.get("is_ephemeral"):
+            cleaned["keep_recording"] = cleaned["allow_transcript"] = False
         if spoken is not None and "languages" in cleaned:
             cleaned["languages"] = self._offered(spoken, cleaned["languages"])
         return cleaned

@@ -33,7 +33,7 @@ def due(*, limit: int) -> list[str]:
     which = settings.ENVIRONMENT.results_of
     if which == "none":
         return []
-    meetings = Meeting.objects.filter(state=State.ENDED).exclude(results_seq=F("last_seq"))
+    meetings = Meeting.objects.filter(state=State.ENDED, is_ephemeral=False).exclude(results_seq=F("last_seq"))
     if which == "uploads":
         meetings = meetings.filter(pk__in=Upload.objects.values("pk"))
     return list(meetings.order_by("ended_at").values_list("pk", flat=True)[:limit])

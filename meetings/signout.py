@@ -1,4 +1,4 @@
-"""The end of a sign-in: what its pages hold is dead, and their sockets are closed."""
+"""The end of a sign-in or of a meeting: what its pages hold is dead, and their sockets are closed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
+from django.db import transaction
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -28,3 +30,10 @@ def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_
     rows = Meeting.objects.exclude(state=State.ENDED)
     rows = rows if user.is_staff else rows.filter(owner=user)
     ask_again(*rows.order_by("-created_at").values_list("pk", flat=True)[:MOST_MEETINGS])
+
+
+@receiver(post_delete, sender=Meeting)
+def end_meeting(instance: Meeting, **_: Any) -> None:
+    """Has the sockets of a deleted meeting find out that it is gone."""
+    meeting_id = instance.pk
+    transaction.on_commit(lambda: ask_again(meeting_id))
