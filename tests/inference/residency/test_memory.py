@@ -6,7 +6,8 @@ import gc
 
 import pytest
 
-from inference.device import CPU
+from inference.device import CPU, Device
+from inference.residency import memory as memory_module
 from inference.residency.memory import DeviceMemory, default_budget, free_memory
 from inference.residency.plan import DoesNotFit
 
@@ -66,6 +67,13 @@ def test_what_is_here_to_stay_is_left_out_of_collections_until_it_may_go() -> No
     assert gc.get_freeze_count() > 1000
     memory.unsettle()
     assert gc.get_freeze_count() == 0
+
+
+def test_a_card_of_16_gigabytes_has_room_for_the_7b_summariser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 16,376 MiB a driver's context takes about 300; beside the weights there are caches."""
+    monkeypatch.setattr(memory_module, "free_memory", lambda device: 16_076 * 2**20)
+    assert default_budget(Device("cuda", 0)) > 15_231_233_280 + 600_000_000
+    assert default_budget(CPU) < 15_231_233_280
 
 
 def test_this_machine_has_memory_and_a_budget() -> None:
