@@ -72,7 +72,8 @@ class PostgresIndex:
             if not all(_is_there(cursor, _table(kind)) for kind in Kind):
                 return
             missing = [kind for kind in Kind if not _is_there(cursor, f"{_table(kind)}_search")]
-            for statement in (*FUNCTIONS, *(_of(kind, INDEX) for kind in missing)):
+            functions = FUNCTIONS if missing else ()
+            for statement in (*functions, *(_of(kind, INDEX) for kind in missing)):
                 cursor.execute(statement)
 
     def erase(self) -> None:

@@ -26,7 +26,10 @@ class CaptionForm(forms.ModelForm[Caption]):
     """A caption's text, and what it was when the page was made: nobody overwrites what they have not seen."""
 
     text = forms.CharField(
-        required=False, strip=False, show_hidden_initial=True, widget=forms.Textarea({"rows": 2, "cols": 60})
+        required=False,
+        strip=False,
+        show_hidden_initial=True,
+        widget=forms.Textarea({"rows": 2, "cols": 60, "dir": "auto", "aria-label": gettext_lazy("Text")}),
     )
 
     class Meta:
