@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from meetings import account_views, export_views, link_views, transcription_views
+from meetings import account_views, export_views, link_views, openid_views, transcription_views
 
 urlpatterns = [
     path("host/<str:meeting_id>/links/", link_views.links_page, name="links"),
@@ -13,5 +13,7 @@ urlpatterns = [
     path("account/tokens/<int:token_id>/revoke/", account_views.revoke_token, name="revoke-token"),
     path("account/webhooks/", account_views.add_webhook, name="add-webhook"),
     path("account/webhooks/<int:webhook_id>/remove/", account_views.remove_webhook, name="remove-webhook"),
+    path("openid/sign-in/", openid_views.sign_in, name="openid"),
+    path("openid/callback/", openid_views.callback, name="openid-callback"),
     path("v1/audio/transcriptions", transcription_views.transcriptions, name="transcriptions"),
 ]

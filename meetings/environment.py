@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from inference.catalog import MODELS
 from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
+from meetings.openid_client import OpenIdClient, read_openid
 
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
@@ -83,6 +84,8 @@ class Environment:
     """Seconds that a request for a transcription waits for it at most."""
     private_webhooks: bool
     """Whether webhooks may go to private addresses, and by plain http."""
+    openid: OpenIdClient | None
+    """None: hosts sign in by password alone."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
     https: bool
@@ -135,6 +138,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),
         api_wait_s=_seconds("PARLANCE_API_WAIT_S", env.get("PARLANCE_API_WAIT_S") or "600"),
         private_webhooks=_switch("PARLANCE_PRIVATE_WEBHOOKS", env.get("PARLANCE_PRIVATE_WEBHOOKS") or "0"),
+        openid=read_openid(env),
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),

@@ -86,6 +86,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", SIGN_IN_BACKEND]
+if ENVIRONMENT.openid is not None:
+    AUTHENTICATION_BACKENDS.append("meetings.openid.OpenIdBackend")
 # Five wrong passwords for a name from an address, and the two wait a quarter of an hour.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)

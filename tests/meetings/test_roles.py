@@ -59,7 +59,7 @@ PAGES: dict[str, tuple[str, str, tuple[int, int, int, int, int, int]]] = {
 }
 """By name: method, address, and the answer to each of CALLERS. A redirect is one to the sign-in, or after the deed."""
 
-OPEN = {"login", "logout", "sign-in", "set_language", "healthz", "readyz", "metrics"}
+OPEN = {"login", "logout", "sign-in", "set_language", "healthz", "readyz", "metrics", "openid", "openid-callback"}
 """Names of what anybody may ask for: nothing of a meeting is in it."""
 
 HOST_ALONE = frozenset(

@@ -1,0 +1,59 @@
+"""What an OpenID provider says of itself (OpenID Connect Discovery 1.0): where to send people, where to ask."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import httpx
+
+TIMEOUT_S = 10.0
+KEPT_S = 3_600.0
+ALGORITHMS = ("RS256", "ES256")
+"""Of signatures, the most common first. None with a shared secret: the provider alone can make these."""
+
+
+class ProviderAway(Exception):
+    """The provider cannot be reached, or is not the one that was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    authorization: str
+    token: str
+    userinfo: str
+    keys: str
+    algorithm: str
+
+
+_found: dict[str, tuple[float, Provider]] = {}
+"""By issuer, with the time until which it counts."""
+
+
+def find_provider(issuer: str) -> Provider:
+    """Asked once an hour and process. Raises ProviderAway."""
+    until, provider = _found.get(issuer, (0.0, None))
+    if provider is None or time.monotonic() >= until:
+        provider = _discover(issuer)
+        _found[issuer] = (time.monotonic() + KEPT_S, provider)
+    return provider
+
+
+def _discover(issuer: str) -> Provider:
+    try:
+        answer = httpx.get(f"{issuer}/.well-known/openid-configuration", timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        told = answer.json()
+        if told["issuer"].rstrip("/") != issuer:
+            raise ProviderAway(f"It calls itself {told['issuer']}.")
+        offered = told.get("id_token_signing_alg_values_supported", ALGORITHMS)
+        algorithm = next(name for name in ALGORITHMS if name in offered)
+        return Provider(
+            told["authorization_endpoint"],
+            told["token_endpoint"],
+            told["userinfo_endpoint"],
+            told["jwks_uri"],
+            algorithm,
+        )
+    except (httpx.HTTPError, ValueError, KeyError, StopIteration) as error:
+        raise ProviderAway(type(error).__name__) from error
