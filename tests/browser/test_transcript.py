@@ -1,0 +1,165 @@
+"""The page of a transcript in a real browser: searched, heard, corrected, read in two languages, copied, printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.accessibility import violations
+from tests.browser.steps import DESKTOP
+from tests.live import MeetingLinks
+from tests.stored_server import stored_server
+
+SEARCH = "Search in this transcript"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeetingLinks]:
+    data: Path = tmp_path_factory.mktemp("stored")
+    with stored_server(data) as links:
+        yield links
+
+
+@pytest.fixture
+def transcript(browser: Browser, stored: MeetingLinks) -> Iterator[Page]:
+    """The host's page."""
+    context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/read/?token={stored.host_token}")
+    yield page
+    context.close()
+    assert errors == []
+
+
+def line(page: Page, text: str) -> str:
+    """A selector of the line that says `text` now, which holds when it says something else."""
+    segment = page.locator("[data-lines] > li").filter(has_text=text).get_attribute("data-segment")
+    return f"[data-segment='{segment}']"
+
+
+def test_a_search_counts_and_goes_from_match_to_match(transcript: Page) -> None:
+    field, count = transcript.get_by_label(SEARCH), transcript.locator("[data-search-count]")
+    field.fill("O")
+    expect(count).to_have_text("Found: 3")
+    assert transcript.evaluate("[...CSS.highlights.get('found')].map(String)") == ["o", "o", "o"]
+    for shown in ("1 of 3", "2 of 3"):
+        field.press("Enter")
+        expect(count).to_have_text(shown)
+    assert transcript.evaluate("CSS.highlights.get('found-here').size") == 1
+    field.press("Shift+Enter")
+    field.press("Shift+Enter")
+    expect(count).to_have_text("3 of 3")
+    field.fill("<b>")
+    expect(count).to_have_text("Not found.")
+    expect(transcript.get_by_role("button", name="Next match")).to_be_disabled()
+
+
+def test_a_line_is_heard_where_it_was_said(transcript: Page) -> None:
+    transcript.get_by_role("button", name="Hear it from 0:00:05").click()
+    expect(transcript.locator(line(transcript, "second"))).to_have_attribute("aria-current", "true")
+    assert 4.7 <= transcript.evaluate("document.querySelector('audio').currentTime") < 10
+
+
+def test_a_correction_is_on_the_page_and_on_open_screens(transcript: Page, stored: MeetingLinks) -> None:
+    viewer = transcript.context.new_page()
+    viewer.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
+    row = transcript.locator(line(transcript, "who?"))
+    row.get_by_role("button", name="Correct").click()
+    assert violations(transcript) == []
+    field = transcript.get_by_label("What was said")
+    expect(field).to_be_focused()
+    field.fill("Who, <b>?")
+    transcript.get_by_label("Who said it?").select_option("Ana")
+    transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(row.locator("[data-wording]")).to_have_text("Who, <b>?")
+    expect(row.locator("[data-speaker-name]")).to_have_text("Ana")
+    expect(row.get_by_role("button", name="Correct")).to_be_focused()
+    expect(viewer.locator("[data-captions]")).to_contain_text("Who, <b>?")
+
+
+def test_two_people_that_are_one_are_asked_about(transcript: Page) -> None:
+    questions: list[str] = []
+    transcript.on("dialog", lambda dialog: (questions.append(dialog.message), dialog.dismiss()))
+    form = transcript.locator("[data-speaker-form='Speaker 2']")
+    form.get_by_label("The same person as").select_option("Ana")
+    form.get_by_role("button", name="Save").click()
+    assert questions == ["Are Speaker 2 and Ana the same person? They become one; this cannot be undone."]
+    expect(transcript.locator("[data-speaker-form]")).to_have_count(2)
+
+
+def test_two_languages_stand_side_by_side(transcript: Page) -> None:
+    transcript.get_by_role("combobox", name="Language", exact=True).select_option("Portuguese")
+    transcript.get_by_label("Beside it").select_option("As spoken")
+    transcript.get_by_role("button", name="Show").click()
+    columns = transcript.locator(line(transcript, "primeiro")).locator("[data-wording]")
+    expect(columns).to_have_text(["primeiro", "first"])
+    left, right = (column.bounding_box() for column in columns.all())
+    assert left is not None
+    assert right is not None
+    assert left["y"] == right["y"]
+    assert left["x"] < right["x"]
+    assert "lang=pt" in (transcript.get_by_role("link", name="DOCX", include_hidden=True).get_attribute("href") or "")
+    assert violations(transcript) == []
+
+
+def test_a_summary_leads_to_its_lines(transcript: Page) -> None:
+    transcript.set_viewport_size({"width": 800, "height": 320})
+    transcript.get_by_role("link", name="Do it now.").click()
+    expect(transcript.locator(line(transcript, "now"))).to_be_in_viewport()
+
+
+def test_it_is_copied_as_text(transcript: Page) -> None:
+    transcript.get_by_role("button", name="Copy").click()
+    expect(transcript.locator("[data-copied]")).to_have_text("Copied.")
+    lines = transcript.evaluate("navigator.clipboard.readText()").splitlines()
+    assert (lines[0], lines[-1], len(lines)) == ("[0:00:01] Ana: first", "[0:00:08] now", 4)
+
+
+def test_on_paper_there_is_text_and_nothing_to_press(transcript: Page) -> None:
+    transcript.emulate_media(media="print")
+    expect(transcript.locator("[data-wording]").first).to_be_visible()
+    expect(transcript.get_by_role("heading", level=1)).to_be_visible()
+    visible = transcript.locator("button, select, input, audio").filter(visible=True)
+    assert {element.get_attribute("class") for element in visible.all()} == {"plain time"}
+
+
+def test_on_a_phone_nothing_is_cut_off(transcript: Page) -> None:
+    transcript.set_viewport_size({"width": 360, "height": 740})
+    assert transcript.evaluate("document.documentElement.scrollWidth") == 360
+    assert violations(transcript) == []
+
+
+def test_a_viewer_corrects_nothing(browser: Browser, stored: MeetingLinks) -> None:
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
+    page.get_by_role("link", name="Transcript").click()
+    expect(page.locator("[data-lines] > li")).to_have_count(4)
+    expect(page.get_by_role("button", name="Correct")).to_have_count(0)
+    assert violations(page) == []
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "found"),
+    [
+        ("A reunião é às três. Reuniao!", "REUNIÃO", ["reunião", "Reuniao"]),
+        ("cafe\u0301 e café", "cafe", ["cafe\u0301", "café"]),
+        ("aaa", "aa", ["aa"]),
+        ("İstanbul ﬁnds", "istanbul", ["İstanbul"]),
+        ("👍🏽 yes 👍🏽", "yes", ["yes"]),
+        ("a.b", ".", ["."]),
+        ("nothing", "  ", []),
+    ],
+)
+def test_a_search_minds_neither_case_nor_accents(page: Page, text: str, wanted: str, found: list[str]) -> None:
+    script = """async ([text, wanted]) => {
+        const { matches } = await import("/static/js/text-search.js");
+        return matches(text, wanted).map(([start, end]) => text.slice(start, end));
+    }"""
+    assert page.evaluate(script, [text, wanted]) == found
