@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from meetings import chunks, recordings
 from meetings.account_models import EndedSignIn
+from meetings.deletion import one_erasure
 from meetings.models import Meeting, State, UploadState
 
 LAST_WORDS = timedelta(minutes=1)
@@ -34,10 +35,11 @@ def purge(now: datetime | None = None, *, is_rehearsal: bool = False) -> Purge:
     """Deletes what is older than it may be; `is_rehearsal`: only says what that would be."""
     now = now or timezone.now()
     found = Purge()
-    for meeting in _overdue(now):
-        found.meetings.append(meeting.pk)
-        if not is_rehearsal:
-            meeting.delete()
+    with one_erasure():
+        for meeting in _overdue(now):
+            found.meetings.append(meeting.pk)
+            if not is_rehearsal:
+                meeting.delete()
     for meeting_id in _with_old_sound(now):
         found.recordings.append(meeting_id)
         if not is_rehearsal:

@@ -18,9 +18,12 @@ from django.test import Client
 from meetings import chunks, recordings, results
 from meetings.audiolog import ACTIVE, AudioLog, Entry, audio_key, host_key, state_key
 from meetings.broker import connect
+from meetings.deletion import one_erasure
 from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation, Upload
 from meetings.readership import languages_key
 from meetings.search import find
+from meetings.search_postgresql import PostgresIndex
+from meetings.search_sqlite import SqliteIndex
 from tests.meetings.test_admin import NO_INLINES, make_meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,6 +52,21 @@ def test_a_broker_that_is_away_does_not_stop_a_deletion(monkeypatch: pytest.Monk
     monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
     Meeting.objects.create(title="Budget").delete()
     assert Meeting.objects.count() == 0
+
+
+def test_many_deletions_are_erased_once(broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    erasures: list[int] = []
+    monkeypatch.setattr(SqliteIndex, "erase", lambda index: erasures.append(Meeting.objects.count()))
+    monkeypatch.setattr(PostgresIndex, "erase", lambda index: erasures.append(Meeting.objects.count()))
+    for title in ("One", "Two", "Three", "Four", "Five"):
+        Meeting.objects.create(title=title)
+    Meeting.objects.filter(title__in=("One", "Two")).delete()
+    with one_erasure():
+        for meeting in Meeting.objects.filter(title__in=("Three", "Four")):
+            meeting.delete()
+    with one_erasure():
+        pass
+    assert erasures == [3, 1]
 
 
 def test_a_word_that_was_said_is_found_nowhere_afterwards(broker_sync: redis.Redis, admin_client: Client) -> None:
