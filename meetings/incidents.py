@@ -19,7 +19,7 @@ from typing import Self
 
 import redis
 import redis.asyncio
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
 INCIDENTS = "parlance:incidents"
@@ -37,27 +37,27 @@ ELSEWHERE = "error_elsewhere"
 """A library's error: its text may hold anything."""
 
 SENTENCES = {
-    "audio_log_left": gettext_noop("The audio of a deleted meeting could not be removed from the broker."),
-    "bell_not_heard": gettext_noop("The broker did not answer: screens showed a change some seconds later."),
-    "bridge_unavailable": gettext_noop("There is no model for provisional captions during summaries."),
-    "broker_unreachable": gettext_noop("The broker did not answer; it was tried again."),
-    "database_refuses": gettext_noop("The database refused a change; it was tried again."),
-    "leases_left_to_expire": gettext_noop("The broker did not answer at the worker's end; its meetings waited."),
-    "models_do_not_sleep": gettext_noop("Models could not be put to sleep; captions went on."),
-    "results_not_stored": gettext_noop("A transcript could not be stored; it will be tried again."),
-    "speakers_unavailable": gettext_noop("There are no models that tell speakers apart: nobody is named."),
-    "summaries_unavailable": gettext_noop("There is no model that writes summaries, or no room for it."),
-    "summariser_not_prepared": gettext_noop("The summariser could not be loaded beside the captions."),
-    "summary_put_off": gettext_noop("A summary failed and was put off; captions went on."),
-    "translation_unavailable": gettext_noop("There are no models that translate."),
-    "upload_given_up": gettext_noop("A recording could not be captioned to its end."),
-    "upload_unreadable": gettext_noop("A recording could not be read to its end."),
-    "worker_not_woken": gettext_noop("The broker did not answer: a correction was translated later."),
-    DIED: gettext_noop("The worker's process died, as of a kill or a hang; another one was started."),
-    ENDED: gettext_noop("The worker ended with an error; its meetings went to another one."),
-    ELSEWHERE: gettext_noop("A library reported an error; the log has it."),
+    "audio_log_left": gettext_lazy("The audio of a deleted meeting could not be removed from the broker."),
+    "bell_not_heard": gettext_lazy("The broker did not answer: screens showed a change some seconds later."),
+    "bridge_unavailable": gettext_lazy("There is no model for provisional captions during summaries."),
+    "broker_unreachable": gettext_lazy("The broker did not answer; it was tried again."),
+    "database_refuses": gettext_lazy("The database refused a change; it was tried again."),
+    "leases_left_to_expire": gettext_lazy("The broker did not answer at the worker's end; its meetings waited."),
+    "models_do_not_sleep": gettext_lazy("Models could not be put to sleep; captions went on."),
+    "results_not_stored": gettext_lazy("A transcript could not be stored; it will be tried again."),
+    "speakers_unavailable": gettext_lazy("There are no models that tell speakers apart: nobody is named."),
+    "summaries_unavailable": gettext_lazy("There is no model that writes summaries, or no room for it."),
+    "summariser_not_prepared": gettext_lazy("The summariser could not be loaded beside the captions."),
+    "summary_put_off": gettext_lazy("A summary failed and was put off; captions went on."),
+    "translation_unavailable": gettext_lazy("There are no models that translate."),
+    "upload_given_up": gettext_lazy("A recording could not be captioned to its end."),
+    "upload_unreadable": gettext_lazy("A recording could not be read to its end."),
+    "worker_not_woken": gettext_lazy("The broker did not answer: a correction was translated later."),
+    DIED: gettext_lazy("The worker's process died, as of a kill or a hang; another one was started."),
+    ENDED: gettext_lazy("The worker ended with an error; its meetings went to another one."),
+    ELSEWHERE: gettext_lazy("A library reported an error; the log has it."),
 }
-UNNAMED = gettext_noop("Something went wrong; the log says what.")
+UNNAMED = gettext_lazy("Something went wrong; the log says what.")
 DETAILED = frozenset(
     {
         "bridge_unavailable",
@@ -92,7 +92,7 @@ class Incident:
     @property
     def sentence(self) -> str:
         """In the language of the request."""
-        return gettext(SENTENCES.get(self.event, UNNAMED))
+        return str(SENTENCES.get(self.event, UNNAMED))
 
 
 class IncidentKeeper(logging.Handler):
