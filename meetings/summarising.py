@@ -140,13 +140,15 @@ class Summarising:
         self._broken_off.clear()
         self._at_rest.clear()
         try:
-            await self._go(wanted, dict(streams))
+            await self._go(wanted, streams)
         finally:
             self._at_rest.set()
 
-    async def _go(self, wanted: Sequence[Due], held: Mapping[str, MeetingStream]) -> None:
+    async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         await put_off([one.meeting_id for one in wanted], Trouble.UNDER_WAY, least_s=RETRY_S)
         await self._prepare()
+        # A load that starves the loop costs leases: a meeting that was taken anew has another stream.
+        held = dict(streams)
         await self._wait_for_pause(held)
         await self._announce(held)
         try:

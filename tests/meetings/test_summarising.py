@@ -151,6 +151,29 @@ async def test_what_is_said_meanwhile_is_captioned_afterwards_as_it_would_have_b
     assert await asyncio.to_thread(texts, meeting) == expected
 
 
+async def test_a_meeting_that_is_taken_anew_while_the_summariser_loads_gets_its_summary(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    summarizer, loading, loaded = ScriptedSummarizer(), threading.Event(), threading.Event()
+
+    def slow() -> ScriptedSummarizer:
+        loading.set()
+        loaded.wait(20)
+        return summarizer
+
+    await speak(broker, meeting, pcm)
+    async with working(broker, slow) as worker:
+        await until(lambda: len(texts(meeting)) >= 3)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(loading.wait, 20)
+        before = worker._streams[meeting.pk]
+        worker._holdings.drop(meeting.pk, "lease_expired")
+        await until(lambda: worker._streams.get(meeting.pk) not in (None, before))
+        loaded.set()
+        await until(lambda: Summary.objects.filter(meeting=meeting).exists())
+    assert len(summarizer.requests) == 1, "written once, and stored"
+
+
 async def test_a_worker_that_dies_while_it_writes_leaves_the_summary_to_the_next_one(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
