@@ -48,6 +48,7 @@ class HubNetwork:
         """By `from_pretrained`; raises OSError where the model is neither here nor to be had."""
         import torch
 
+        import_transformers().utils.logging.disable_progress_bar()
         return self._class().from_pretrained(self.origin, dtype=getattr(torch, form.dtype)).eval()
 
     def map(self, form: Form) -> Any:

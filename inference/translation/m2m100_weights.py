@@ -39,7 +39,6 @@ def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
         ModelMissing: the weights are neither here nor to be had.
     """
     component = m2m100_component(source)
-    import_transformers().utils.logging.disable_progress_bar()
     try:
         loaded = load(component, form)
         return _tokenizer(loaded.folder or source), loaded.network
