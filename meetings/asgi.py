@@ -14,6 +14,7 @@ pages = get_asgi_application()
 
 # The rest needs the apps that the line above loads.
 from meetings.consumers import ViewerConsumer  # noqa: E402
+from meetings.crowds import SocketLimit  # noqa: E402
 from meetings.host import HostConsumer  # noqa: E402
 from meetings.origins import FullOriginValidator  # noqa: E402
 
@@ -25,4 +26,4 @@ sockets = URLRouter(
     ]
 )
 
-application = ProtocolTypeRouter({"http": pages, "websocket": FullOriginValidator(sockets)})
+application = ProtocolTypeRouter({"http": pages, "websocket": FullOriginValidator(SocketLimit(sockets))})

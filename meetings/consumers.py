@@ -6,6 +6,7 @@ Faults are told after the socket is accepted: before that a browser sees no code
 from __future__ import annotations
 
 import json
+import time
 from abc import abstractmethod
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -22,6 +23,7 @@ from meetings import broker, events, metrics, speakers
 from meetings.admission import Admission
 from meetings.audiolog import AudioLog, LogState
 from meetings.broadcast import Broadcaster, Viewer
+from meetings.crowds import MessageBudget
 from meetings.errors import Code, SocketFault
 from meetings.languages import LANGUAGES
 from meetings.models import Meeting, State
@@ -57,6 +59,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         return broadcaster
 
     async def connect(self) -> None:
+        self.budget = MessageBudget(time.monotonic())
         await self.accept()
         await self._guarded(self._enter())
 
@@ -150,6 +153,8 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             await self.take_bytes(data)
             return
         message = _parse(text or "")
+        if message["type"] != "seen":  # readers confirm as fast as they are sent captions
+            self.budget.spend(time.monotonic())
         handler = getattr(self, f"on_{message['type']}", None)
         if handler is None:
             raise SocketFault("malformed", "Unknown message type.")

@@ -16,7 +16,7 @@ def gettext_noop(sentence: str) -> str:
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
     "storage_unavailable", "language_unavailable", "unfit_correction",
-    "nothing_new", "recording",
+    "nothing_new", "recording", "too_many_messages",
 ]  # fmt: skip
 
 
@@ -38,6 +38,7 @@ FAULTS: dict[Code, Fault] = {
     ),
     "frame_too_large": Fault(4413, gettext_noop("The audio frame is too large: one second (32,000 bytes) at most.")),
     "too_fast": Fault(4429, gettext_noop("Audio arrives faster than four times real time.")),
+    "too_many_messages": Fault(4429, gettext_noop("Too many messages at once. Wait a minute.")),
     "storage_unavailable": Fault(
         4503, gettext_noop("The audio cannot be stored just now. It is kept in your browser; trying again.")
     ),

@@ -48,13 +48,17 @@ class LinkForm(forms.Form):
     def apply(self, meeting: Meeting) -> None:
         """Stores what was chosen."""
         chosen: dict[str, Any] = self.cleaned_data
-        if chosen["is_open"]:
-            meeting.link_password = ""
-        elif chosen["password"]:
-            meeting.link_password = make_password(chosen["password"])
+        meeting.link_password = self._hashed(meeting.link_password)
         if chosen["expiry"] == NEVER:
             meeting.links_expire_at = None
         elif chosen["expiry"] != AS_IT_IS:
             meeting.links_expire_at = timezone.now() + timedelta(hours=int(chosen["expiry"]))
         meeting.link_generation += chosen["is_renewed"]
         meeting.save(update_fields=("link_password", "links_expire_at", "link_generation"))
+
+    def _hashed(self, before: str) -> str:
+        """What is stored of the password from now on; empty: none is asked."""
+        if self.cleaned_data["is_open"]:
+            return ""
+        given: str = self.cleaned_data["password"]
+        return make_password(given) if given else before
