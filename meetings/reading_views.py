@@ -119,6 +119,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
     return {
         "meeting": meeting,
         "lines": lines,
+        "segments": frozenset(line.cue.segment for line in lines),
         "choice": choice,
         "spoken": SPOKEN,
         "languages": offered(meeting, choice),

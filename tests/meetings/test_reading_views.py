@@ -119,6 +119,8 @@ class TestReading:
         page = body(client, address(meeting, "join"))
         assert f'<a href="#c-{segment}">&quot;&gt;&lt;script&gt;' in page
         assert "<bdi>Speaker 2</bdi>" in page
+        Caption.objects.filter(segment=segment).update(text="")
+        assert f"#c-{segment}" not in body(client, address(meeting, "join"))
 
     def test_what_is_said_stays_text(self, meeting: Meeting, host: Client) -> None:
         Caption.objects.filter(text="first").update(text=HOSTILE)
