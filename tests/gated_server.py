@@ -2,7 +2,7 @@
 
 `/gated` accepts and takes no message until `/control` says `open`; then it takes all of them up to `done` and answers
 with how many came, their bytes and their SHA-256. `/control` says `paused` when a socket is no longer read, and
-sends any other text back at once.
+sends any other text back at once. Requests are answered with the length of their bodies.
 """
 
 from __future__ import annotations
@@ -23,9 +23,23 @@ server: Server
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "http":
+        await measure(receive, send)
+        return
     await receive()
     await send({"type": "websocket.accept"})
     await (gated if scope["path"] == "/gated" else control)(receive, send)
+
+
+async def measure(receive: Any, send: Any) -> None:
+    """Answers a request with the length of its body."""
+    size, is_over = 0, False
+    while not is_over:
+        message = await receive()
+        size += len(message["body"])
+        is_over = not message["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": str(size).encode()})
 
 
 async def gated(receive: Any, send: Any) -> None:

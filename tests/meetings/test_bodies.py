@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import httpx
 import pytest
 
 from meetings.bearer import new_token
@@ -28,6 +29,19 @@ def answer(server: GatedServer, *parts: bytes) -> bytes:
         for part in parts:
             connection.sendall(part)
         return connection.recv(1_000)
+
+
+def post(server: GatedServer, body: bytes, *, is_chunked: bool = False) -> tuple[int, str]:
+    content = iter([body[:1_000], body[1_000:]]) if is_chunked else body
+    answer = httpx.post(f"http://127.0.0.1:{server.port}/login/", content=content, timeout=30)
+    return answer.status_code, answer.text
+
+
+def test_what_is_short_enough_arrives_whole() -> None:
+    with gated_server("paced") as server:
+        for size in (0, 5_000, MAX_BODY):
+            assert post(server, b"x" * size) == (200, str(size))
+        assert post(server, b"x" * MAX_BODY, is_chunked=True) == (200, str(MAX_BODY))
 
 
 def test_a_body_that_is_too_long_is_refused() -> None:

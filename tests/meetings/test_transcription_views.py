@@ -157,6 +157,16 @@ async def test_who_goes_away_leaves_nothing(token: str, broker_sync: redis.Redis
     await until(lambda: not Meeting.objects.exists())
 
 
+async def test_other_pages_are_served_while_it_waits(token: str, broker_sync: redis.Redis) -> None:
+    """A part of the chain that blocked Django's one thread would let nobody else in until the answer is there."""
+    request = asyncio.create_task(ask(token))
+    await until(Upload.objects.filter(state=UploadState.WAITING).exists)
+    page = await asyncio.wait_for(AsyncClient().get("/login/"), 20)
+    assert (page.status_code, request.done()) == (200, False)
+    await worker()
+    assert (await request).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
