@@ -80,6 +80,8 @@ class Environment:
     """Days that recordings are kept after the end; None: until somebody deletes them."""
     keep_text_days: int | None
     """Days that meetings are kept after the end; None: until somebody deletes them."""
+    meetings_a_day: int
+    """Meetings and recordings that one host may make within a day."""
     api_wait_s: float
     """Seconds that a request for a transcription waits for it at most."""
     private_webhooks: bool
@@ -136,6 +138,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
         keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),
+        meetings_a_day=_count("PARLANCE_MEETINGS_A_DAY", env.get("PARLANCE_MEETINGS_A_DAY") or "1000"),
         api_wait_s=_seconds("PARLANCE_API_WAIT_S", env.get("PARLANCE_API_WAIT_S") or "600"),
         private_webhooks=_switch("PARLANCE_PRIVATE_WEBHOOKS", env.get("PARLANCE_PRIVATE_WEBHOOKS") or "0"),
         openid=read_openid(env),
@@ -222,6 +225,12 @@ def _seconds(name: str, value: str) -> float:
     if not value.isdecimal() or not 1 <= int(value) <= 86_400:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of seconds from 1 to 86400.")
     return float(value)
+
+
+def _count(name: str, value: str) -> int:
+    if not value.isdecimal() or int(value) == 0:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number from 1 on.")
+    return int(value)
 
 
 def _days(name: str, value: str) -> int | None:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from inference.audio import SAMPLE_RATE
-from meetings import chunks, uploads
+from meetings import chunks, quotas, uploads
 from meetings.exports import FORMATS
 from meetings.models import Upload, UploadState
 from meetings.upload_form import UploadForm, gigabytes
@@ -110,6 +110,8 @@ def _announce(request: HttpRequest) -> JsonResponse:
     form = UploadForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"sentence": form.first_error}, status=422)
+    if sentence := quotas.refusal(request.user.pk):
+        return JsonResponse({"sentence": sentence}, status=429)
     form.instance.owner_id = request.user.pk
     try:
         upload = uploads.begin(form.instance, form.announced)

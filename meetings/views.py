@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from meetings import quotas
 from meetings.access import (
     asks_for_password,
     find_meeting,
@@ -48,6 +49,8 @@ private = cache_control(private=True, no_store=True)
 def meetings(request: HttpRequest) -> HttpResponseBase:
     """The host's meetings, and the form for a new one."""
     form = MeetingForm(request.POST or None)
+    if request.method == "POST" and form.is_valid() and (sentence := quotas.refusal(request.user.pk)):
+        form.add_error("title", sentence)
     if request.method == "POST" and form.is_valid():
         form.instance.owner_id = request.user.pk
         return redirect("host", form.save().pk)

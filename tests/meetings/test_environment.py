@@ -46,6 +46,7 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
         ("PARLANCE_ORIGINS", "https://example.org/page"),
         ("PARLANCE_DEBUG", "yes"),
         ("PARLANCE_HTTPS", "true"),
+        ("PARLANCE_MEETINGS_A_DAY", "0"),
         ("PARLANCE_KEEP_AUDIO_DAYS", "0"),
         ("PARLANCE_KEEP_TEXT_DAYS", "forever"),
         ("PARLANCE_API_WAIT_S", "soon"),
