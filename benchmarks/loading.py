@@ -43,7 +43,10 @@ KIBIBYTES = 1024
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """The least of two processes for each figure; `quick`: of one, and without the summariser."""
+    """The least of two processes for each figure; `quick`: of one, and without the summariser.
+
+    What is done with goes to standard error at once.
+    """
     figures: dict[str, Any] = {}
     for name, runs in (QUICK if quick else RUNS).items():
         with tempfile.TemporaryDirectory(dir=settings.ENVIRONMENT.models) as temporary:
@@ -52,6 +55,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
             figures[name] = {way: _least(found) for way, found in ways.items()}
             if name == SPEECH:
                 figures["first_caption"] = _first_captions(folder, runs)
+        print(json.dumps({name: figures[name]}), file=sys.stderr)
     return figures
 
 
