@@ -1,0 +1,83 @@
+"""The product's settings for tests in which a worker dies at a line of its log, or hangs while it writes a summary.
+
+`RunningParlance(..., environment=FATAL)` runs with them. A worker that has said the lines of the first death in
+`deaths.json`, in that order, strikes it from the list and kills itself as `kill -9` does: nothing of it runs after.
+A worker that writes a summary while there is a file `hang` removes it and never comes back from that token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from inference.summarization import chat
+from meetings import watchdog
+from meetings.settings import *  # noqa: F403
+from meetings.settings import ENVIRONMENT
+
+log = structlog.get_logger("meetings.tokens")
+
+FATAL = {"DJANGO_SETTINGS_MODULE": __name__}
+Line = dict[str, str]
+"""What must stand in a line of the log; more may."""
+
+WRITING_S = "TESTS_WRITING_S"
+"""Environment variable: another bound of the watchdog for writing."""
+
+
+def schedule(data: Path, deaths: list[list[Line]]) -> None:
+    """Each death is one worker's, after the one before."""
+    temporary = data / "deaths.new"
+    temporary.write_text(json.dumps(deaths), encoding="utf-8")
+    temporary.replace(data / "deaths.json")
+
+
+def scheduled(data: Path) -> list[list[Line]]:
+    """Those that are still to come."""
+    path = data / "deaths.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+class Death(logging.Handler):
+    """Comes after the handlers that write the log: the last line of the dead tells where it was."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__()
+        self._data = data
+        self._said = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        deaths = scheduled(self._data)
+        if deaths and _says(record.msg, deaths[0][self._said]):
+            self._said += 1
+            if self._said == len(deaths[0]):
+                schedule(self._data, deaths[1:])
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _says(message: object, line: Line) -> bool:
+    return isinstance(message, dict) and all(message.get(name) == value for name, value in line.items())
+
+
+class _FatalClock(chat._StepClock):
+    """Says a line a token, so that a death can come in the middle of an answer; hangs where it is to."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        log.info("token")
+        hang = ENVIRONMENT.data / "hang"
+        if hang.exists():
+            hang.unlink()
+            threading.Event().wait()
+        return super().__call__(*arguments, **options)
+
+
+chat._StepClock = _FatalClock  # type: ignore[misc]
+watchdog.WRITING_S = float(os.environ.get(WRITING_S, watchdog.WRITING_S))
+logging.getLogger().addHandler(Death(ENVIRONMENT.data))
