@@ -27,7 +27,9 @@ def rows(figures: dict[str, Any], flag: Flag, component: Component) -> list[dict
     return [row for row in figures["flags"] if (row["flag"], row["component"]) == (flag.name, component)]
 
 
-@pytest.mark.parametrize(("flag", "choice", "component"), JUDGED, ids=str)
+@pytest.mark.parametrize(
+    ("flag", "choice", "component"), JUDGED, ids=[f"{flag.name}-{component}" for flag, _, component in JUDGED]
+)
 def test_a_default_rests_on_a_measurement(
     flag: Flag, choice: str, component: Component, figures: dict[str, Any]
 ) -> None:
