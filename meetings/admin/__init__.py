@@ -1,5 +1,9 @@
 """Django's admin over meetings and what belongs to them: find, filter, read, correct, export, delete."""
 
+from django.contrib import admin
+
 from meetings.admin import captions, meetings, speakers, summaries, swaps
 
 __all__ = ["captions", "meetings", "speakers", "summaries", "swaps"]
+
+admin.site.site_header = admin.site.site_title = "Parlance"

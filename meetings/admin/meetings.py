@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename
-from django.db.models import Model, Q, QuerySet
+from django.db.models import JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -49,6 +50,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     search_help_text = gettext_lazy("Words in the title, or beginnings of words in what was said.")
     date_hierarchy = "created_at"
     readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
+    formfield_overrides = {JSONField: {"widget": forms.Textarea(attrs={"rows": 1})}}  # noqa: RUF012  (Django's way)
     inlines = (NewestCaptions,)
     actions = ("summarise", "translate_again", "export")
 
