@@ -206,9 +206,13 @@ class Feed:
                 for viewer in tuple(self.viewers):
                     await viewer.offer_passing(passing)
 
-    async def recheck(self) -> None:
-        """Sends out whom links, passwords and sign-ins no longer let in."""
-        admissions = [viewer.admission for viewer in tuple(self.viewers) if viewer.admission is not None]
+    async def recheck(self, *viewers: Viewer) -> None:
+        """Sends out whom links, passwords and sign-ins no longer let in: of `viewers`, or of all.
+
+        Who joins is asked once more when nothing can be missed any longer: the door was open a moment before.
+        """
+        asked = viewers or tuple(self.viewers)
+        admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
         await dismiss_uninvited(await find_meeting(self.meeting_id), admissions)
 
     async def read_stored(self) -> None:
@@ -313,6 +317,7 @@ class Broadcaster:
         await subscription.ready()
         await subscription.tell_languages()
         await viewer.catch_up()
+        await subscription.feed.recheck(viewer)
 
     async def change_language(self, viewer: Viewer, language: str) -> None:
         """Goes on in another language, without a new connection."""

@@ -29,7 +29,7 @@ SPEECH_S, CAPTURED_S = 62, 68
 """The clips, and the silence after them."""
 
 PHONE: ViewportSize = {"width": 390, "height": 340}
-"""A caption or two are more than it shows."""
+"""Some captions are more than it shows."""
 
 REFERENCE_SPEED = 3.0
 PATIENCE_MS = 300_000
@@ -37,7 +37,7 @@ PATIENCE_MS = 300_000
 
 CAN_SCROLL = """() => {
     const { scrollHeight, clientHeight } = document.querySelector("[data-transcript]");
-    return scrollHeight > clientHeight + 40;
+    return scrollHeight > clientHeight + 150;
 }"""
 WATCH = """() => {
     const status = document.querySelector("[data-connection]");
