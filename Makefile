@@ -14,7 +14,9 @@ live: $(INSTALLED)
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@exec $(BIN)/python manage.py live $(OPTIONS)
 
+# Weights first: a server that starts while they are on their way does without them, and the next one does not.
 test: $(INSTALLED)
+	@$(BIN)/python manage.py models fetch
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(INSTALLED)

@@ -11,6 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from inference.catalog import find_model
@@ -111,6 +112,12 @@ def page(browser: Browser, module_server: str) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def summarizer() -> None:
+    """The real one, fetched and unpacked once, before a server starts that is to have it."""
+    call_command("models", "fetch", "qwen2.5-coder-0.5b")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.accessibility import violations
@@ -14,6 +15,8 @@ SPOKEN_MS = 120_000
 SUMMARY_MS = 120_000
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("summarizer")
 def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     browser: Browser, parlance: RunningParlance
 ) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from django.core.management import call_command
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.browser.steps import DESKTOP, create_meeting, end_meeting, start_captions, wait_until_captured
@@ -58,12 +57,6 @@ def microphone() -> None:
     """What Chromium's fake microphone hears: the clips, then silence."""
     sounds = [soundfile.read(clip, dtype="int16") for clip in CLIPS]
     soundfile.write(MICROPHONE, np.concatenate([samples for samples, _ in sounds]), sounds[0][1])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def summarizer() -> None:
-    """The real one, fetched and unpacked once."""
-    call_command("models", "fetch", "qwen2.5-coder-0.5b")
 
 
 @pytest.fixture
@@ -120,6 +113,7 @@ def read_further_up(viewer: Page) -> tuple[str, float]:
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.usefixtures("summarizer")
 def test_a_summary_in_mid_speech_is_announced_read_and_costs_no_word(
     parlance: RunningParlance, host: Page, viewer: Page
 ) -> None:
