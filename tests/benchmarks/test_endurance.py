@@ -19,7 +19,7 @@ from tests.live import REPOSITORY, running_parlance
 pytestmark = pytest.mark.xdist_group("processes")
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
-OF_THE_WORKERS = ("parlance:report:", "parlance:workers", "parlance:{results}:lease")
+OF_THE_WORKERS = ("parlance:incidents", "parlance:report:", "parlance:workers", "parlance:{results}:lease")
 
 
 def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path) -> None:
