@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import structlog
 
 from inference.audio import SAMPLE_RATE
 from inference.catalog import default_model
@@ -13,7 +12,6 @@ from inference.device import CPU, Device, choose_device
 from inference.diarization.segmentation import WINDOW
 from inference.diarization.voices import Listener, VoiceListener, has_community, voice_files
 from inference.loading import check_sizes
-from inference.optimization.dtypes import dtypes_of
 from inference.residency.mover import Member
 from inference.residency.plan import Group, ModelNeed, ModelSize
 from inference.residency.resident import HostOnlyResident
@@ -27,8 +25,6 @@ WORKING = 200_000_000
 """Bytes besides the weights: activations of one window and its prints, generously."""
 
 WARM_UP_HZ = 150.0
-
-log = structlog.get_logger(__name__)
 
 
 def load_listener(environment: Environment) -> Listener:
@@ -52,9 +48,7 @@ def speakers_member(environment: Environment, device: Device) -> Member:
 
     def load() -> VoiceListener:
         # On the host, whatever the device, where the pool can move it.
-        listener = _load(environment, folder, device=CPU, runs_on=device)
-        log.info("models_dtype", model=folder.name, dtypes=dtypes_of(listener))
-        return listener
+        return _load(environment, folder, device=CPU, runs_on=device)
 
     resident: TorchResident[VoiceListener] | HostOnlyResident[VoiceListener]
     if device.kind == "cpu" or has_community(folder):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from inference.catalog import default_model
 from inference.device import Device, choose_device
-from inference.optimization.dtypes import dtypes_of
 from inference.recognition import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
 from inference.residency.ctranslate2_model import CTranslate2Resident
 from inference.residency.mover import Member
@@ -21,8 +18,6 @@ ASR = "asr"
 
 WORKING = 400_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
-
-log = structlog.get_logger(__name__)
 
 
 def speech_backend(environment: Environment) -> Backend:
@@ -58,9 +53,7 @@ def speech_member(environment: Environment, device: Device) -> Member:
 
     def load() -> Recognizer:
         # On the host, whatever the device, where the pool can move it.
-        recognizer = load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
-        log.info("models_dtype", model=folder.name, backend=backend, dtypes=dtypes_of(recognizer))
-        return recognizer
+        return load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
 
     size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING)
     need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_ASR_MODEL")

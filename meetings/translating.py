@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import structlog
-
 from inference.catalog import find_model
 from inference.device import CPU, Device, choose_device
 from inference.loading import ModelMissing, check_sizes
-from inference.optimization.dtypes import dtypes_of
 from inference.optimization.flags import Component, tune
 from inference.residency.mover import Member
 from inference.residency.plan import Group, ModelNeed, ModelSize
@@ -29,8 +26,6 @@ WORKING = 500_000_000
 
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
 WARM_UP = TranslationRequest("Good morning.", "en", "pt")
-
-log = structlog.get_logger(__name__)
 
 
 def load_translator(environment: Environment) -> Translator:
@@ -61,9 +56,7 @@ def translation_member(environment: Environment, device: Device) -> Member:
 
     def load() -> Translator:
         # On the host, whatever the device, where the pool can move it.
-        translator = _load_m2m100(environment, folder, device=CPU, runs_on=device)
-        log.info("models_dtype", model=label, dtypes=dtypes_of(translator))
-        return translator
+        return _load_m2m100(environment, folder, device=CPU, runs_on=device)
 
     precision = tune(Component.TRANSLATION, device.kind, environment.optimizations).precision
     size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), WORKING)

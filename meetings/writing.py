@@ -6,11 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import structlog
-
 from inference.catalog import default_model
 from inference.device import CPU, Device, choose_device
-from inference.optimization.dtypes import dtypes_of
 from inference.optimization.flags import Component, tune
 from inference.residency.gguf import gguf_bytes
 from inference.residency.memory import default_budget
@@ -36,8 +33,6 @@ WORKING = 600_000_000
 
 FEW: dict[str, FewBits] = {"8": 8, "4": 4}
 """Bits that bitsandbytes keeps linear layers in, by their setting; what changes them less first."""
-
-log = structlog.get_logger(__name__)
 
 
 def summary_model(environment: Environment) -> str:
@@ -74,9 +69,7 @@ def summary_member(environment: Environment, device: Device, *, budget: int) -> 
 
     def load() -> ChatSummarizer:
         # On the host, whatever the device, where the pool can move it; in fewer bits it is made on the device.
-        summarizer = _load(environment, source, device=on_host, runs_on=device, bits=bits)
-        log.info("models_dtype", model=need.label, dtypes=dtypes_of(summarizer))
-        return summarizer
+        return _load(environment, source, device=on_host, runs_on=device, bits=bits)
 
     need = ModelNeed(
         _label(environment) + (f" in {bits} bits" if bits else ""),

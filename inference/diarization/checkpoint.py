@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import warnings
-import zipfile
 from dataclasses import dataclass
 from enum import Enum
 from importlib import import_module
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelCorrupt
-from inference.loading.component import Form, NotMappable
+from inference.loading.component import Form
+from inference.loading.single_file import SingleFile
 from inference.loading.strategy import load
 from inference.loading.weights import assign, without_initialisation
 from inference.torchaudio_compat import import_torchaudio
@@ -43,8 +43,8 @@ def load_network(path: Path, architecture: str) -> Model:
     return network
 
 
-@dataclass(frozen=True, slots=True)
-class PyannoteNetwork:
+@dataclass(frozen=True)
+class PyannoteNetwork(SingleFile):
     """`inference.loading.component.Component` of a checkpoint.
 
     pyannote's own `Model.from_pretrained` unpickles whatever the file holds; here only its weights and the few classes
@@ -53,31 +53,6 @@ class PyannoteNetwork:
 
     path: Path
     architecture: str
-
-    @property
-    def name(self) -> str:
-        """See `Component.name`."""
-        return self.path.stem
-
-    @property
-    def folder(self) -> Path:
-        """See `Component.folder`."""
-        return self.path.parent
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """See `Component.sources`."""
-        return (self.path,)
-
-    def read(self, form: Form) -> Model:
-        """Raises as `load_network` does."""
-        return self._load(is_mapped=False)
-
-    def map(self, form: Form) -> Model:
-        """Raises as `load_network` does, and NotMappable for files of before torch 1.6, which are no archives."""
-        if self.path.is_file() and not zipfile.is_zipfile(self.path):
-            raise NotMappable(f"{self.path.name} is no archive")
-        return self._load(is_mapped=True)
 
     def write_settings(self, network: Model, folder: Path) -> None:
         """See `Component.write_settings`."""
@@ -104,7 +79,8 @@ class PyannoteNetwork:
         answer: torch.Tensor = network(noise)
         return answer
 
-    def _load(self, *, is_mapped: bool) -> Model:
+    def load(self, *, is_mapped: bool) -> Model:
+        """See `SingleFile.load`."""
         import torch
 
         network = _network_class(self.architecture)

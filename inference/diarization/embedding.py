@@ -6,7 +6,6 @@ Voice prints are biometric data: they live in memory, in the state of one meetin
 from __future__ import annotations
 
 import pickle
-import zipfile
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +15,8 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelCorrupt
-from inference.loading.component import Form, NotMappable
+from inference.loading.component import Form
+from inference.loading.single_file import SingleFile
 from inference.loading.strategy import load
 from inference.loading.weights import assign, without_initialisation
 from inference.optimization.execution import Execution
@@ -74,36 +74,11 @@ def load_network(path: Path) -> CamPlusPlus:
     return network
 
 
-@dataclass(frozen=True, slots=True)
-class CamPlusPlusNetwork:
+@dataclass(frozen=True)
+class CamPlusPlusNetwork(SingleFile):
     """`inference.loading.component.Component`; its snapshot has the normalisation folded in already."""
 
     path: Path
-
-    @property
-    def name(self) -> str:
-        """See `Component.name`."""
-        return self.path.stem
-
-    @property
-    def folder(self) -> Path:
-        """See `Component.folder`."""
-        return self.path.parent
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """See `Component.sources`."""
-        return (self.path,)
-
-    def read(self, form: Form) -> CamPlusPlus:
-        """Raises as `load_network` does."""
-        return self._load(is_mapped=False)
-
-    def map(self, form: Form) -> CamPlusPlus:
-        """Raises as `load_network` does, and NotMappable for files of before torch 1.6, which are no archives."""
-        if self.path.is_file() and not zipfile.is_zipfile(self.path):
-            raise NotMappable(f"{self.path.name} is no archive")
-        return self._load(is_mapped=True)
 
     def write_settings(self, network: CamPlusPlus, folder: Path) -> None:
         """There are none: the network has one shape."""
@@ -127,7 +102,8 @@ class CamPlusPlusNetwork:
         answer: torch.Tensor = network(noise)
         return answer
 
-    def _load(self, *, is_mapped: bool) -> CamPlusPlus:
+    def load(self, *, is_mapped: bool) -> CamPlusPlus:
+        """See `SingleFile.load`."""
         import torch
 
         from inference.diarization.campplus import CamPlusPlus, fold_normalisation

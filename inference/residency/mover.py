@@ -8,11 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 
+import structlog
+
 from inference.optimization.dtypes import dtypes_of
 from inference.residency.history import Step, StepKind
 from inference.residency.memory import DeviceMemory
 from inference.residency.plan import Group, ModelNeed, Plan, Residency
 from inference.residency.resident import Resident
+
+log = structlog.get_logger(__name__)
 
 MOVE_ERRORS = (OSError, RuntimeError, ValueError, LookupError, MemoryError)
 """What loaders, allocators and checks raise: for missing files, missing memory, damaged weights."""
@@ -202,6 +206,7 @@ class Mover:
             undo.callback(member.resident.forget)
             self._timed(StepKind.LOAD, member, member.resident.load)
             sizes = dtypes_of(member.resident.model)
+            log.info("models_dtype", model=member.need.label, dtypes=sizes)
             self._dtypes[member.name] = tuple(sorted(sizes, key=lambda dtype: -sizes[dtype]))
             if self._swaps:
                 self._timed(StepKind.KEEP_COPY, member, member.resident.keep_copy)
