@@ -24,6 +24,8 @@ class Loaders:
     """Not started; what may be in it besides the transcriber is named by `meetings.stack`."""
     bridge: Callable[[], Transcriber] | None = None
     """None: what is said while the models are away is shown afterwards."""
+    is_warm: bool = False
+    """Whether the summariser waits in memory from the start."""
 
 
 def loaders(environment: Environment) -> Loaders:
@@ -31,6 +33,7 @@ def loaders(environment: Environment) -> Loaders:
     return Loaders(
         pool=lambda: build_pool(environment),
         bridge=(lambda: load_bridge(environment)) if is_bridged(environment) else None,
+        is_warm=is_warm(environment),
     )
 
 
@@ -42,6 +45,16 @@ def is_bridged(environment: Environment) -> bool:
     if environment.bridge == "auto":
         return choose_device(environment.device).kind != "cpu"
     return environment.bridge == "on"
+
+
+def is_warm(environment: Environment) -> bool:
+    """Whether the summariser is loaded at the start, so that the first summary does not wait for it.
+
+    Unless it is set: where the device is a GPU. On a CPU that is memory for what may never be asked for.
+    """
+    if environment.warm_start == "auto":
+        return choose_device(environment.device).kind != "cpu"
+    return environment.warm_start == "on"
 
 
 def load_bridge(environment: Environment) -> Transcriber:

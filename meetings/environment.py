@@ -23,6 +23,7 @@ from meetings.openid_client import OpenIdClient, read_openid
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
 Bridge = Literal["auto", "on", "off"]
+WarmStart = Literal["auto", "on", "off"]
 SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
 
@@ -63,6 +64,8 @@ class Environment:
     """Bytes that models may take of the device's memory; None: most of what is free."""
     bridge: Bridge
     """Whether a small model on the CPU writes provisional captions while a summary is written."""
+    warm_start: WarmStart
+    """Whether the summariser is loaded at the start, and not for the first summary."""
     results: str
     """Where transcript files are stored: LOCAL_RESULTS, or `s3://bucket/prefix`."""
     results_of: ResultsOf
@@ -127,6 +130,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
+        warm_start=cast(WarmStart, _one_of(env, "PARLANCE_WARM_START", get_args(WarmStart))),
         results=_results(env.get("PARLANCE_RESULTS") or LOCAL_RESULTS),
         results_of=cast(ResultsOf, _one_of(env, "PARLANCE_RESULTS_OF", get_args(ResultsOf))),
         upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,

@@ -84,7 +84,10 @@ file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 class Summarising:
     """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
 
-    def __init__(self, worker: str, pool: ModelPool, scribe: Scribe, bridging: Bridging) -> None:
+    def __init__(
+        self, worker: str, pool: ModelPool, scribe: Scribe, bridging: Bridging, *, is_warm: bool = False
+    ) -> None:
+        """`is_warm`: what the first summary needs is loaded before anybody wants one."""
         self._worker = worker
         self._pool = pool
         self._scribe = scribe
@@ -96,6 +99,7 @@ class Summarising:
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
+        self._warms_up = is_warm and self._has_summarizer
         self._failures = 0
         self._rests_until = self._not_before = 0.0
         """When models may be exchanged again, and when that may happen for what no host asks for."""
@@ -124,6 +128,9 @@ class Summarising:
         """Writes what is due, if anything is. Not before all models are there: those that join would be in the way."""
         if time.monotonic() < self._rests_until or not self._pool.is_complete or self._stopping.is_set():
             return
+        if self._warms_up:
+            self._warms_up = False
+            await self._prepare()
         wanted = await due(list(streams))
         if not self._has_summarizer:
             await self._refuse(wanted)

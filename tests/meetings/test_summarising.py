@@ -66,8 +66,10 @@ async def working(
 
 
 @asynccontextmanager
-async def at_work(broker: redis.asyncio.Redis, pool: ModelPool, name: str = "worker") -> AsyncIterator[Worker]:
-    worker = Worker(name, Loaders(lambda: pool), broker)
+async def at_work(
+    broker: redis.asyncio.Redis, pool: ModelPool, name: str = "worker", *, is_warm: bool = False
+) -> AsyncIterator[Worker]:
+    worker = Worker(name, Loaders(lambda: pool, is_warm=is_warm), broker)
     task = asyncio.create_task(worker.run())
     yield worker
     worker.stop()
@@ -149,6 +151,21 @@ async def test_what_is_said_meanwhile_is_captioned_afterwards_as_it_would_have_b
         summarizer.may_end.set()
         await until(lambda: state_of(meeting) == State.ENDED)
     assert await asyncio.to_thread(texts, meeting) == expected
+
+
+async def test_a_summariser_that_is_to_be_warm_is_there_before_anybody_wants_a_summary(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    loaded = threading.Event()
+
+    def load() -> ScriptedSummarizer:
+        loaded.set()
+        return ScriptedSummarizer()
+
+    async with at_work(broker, scripted_pool(ScriptedTranscriber, load), is_warm=True):
+        assert await asyncio.to_thread(loaded.wait, 20)
+        await speak(broker, meeting, pcm)
+        await until(lambda: len(texts(meeting)) >= 1)
 
 
 async def test_a_meeting_that_is_taken_anew_while_the_summariser_loads_gets_its_summary(

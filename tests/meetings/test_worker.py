@@ -16,7 +16,7 @@ from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelMissing
-from meetings import events, recordings, stream, watching, worker
+from meetings import events, recordings, settling, stream, watching, worker
 from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
 from meetings.leases import lease_key
@@ -178,7 +178,7 @@ async def notices_until_the_end(hints: Any) -> list[str]:
 async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_commit, refused = worker.commit, asyncio.Event()
+    real_commit, refused = settling.commit, asyncio.Event()
 
     async def full_disk_once(batch: Any) -> int:
         if refused.is_set():
@@ -186,7 +186,7 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
         refused.set()
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(worker, "commit", full_disk_once)
+    monkeypatch.setattr(settling, "commit", full_disk_once)
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
         await hints.subscribe(events.events_channel(meeting.pk))
         captions = await caption_all(broker, meeting, pcm)
