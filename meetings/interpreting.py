@@ -153,10 +153,10 @@ class Interpreting:
         return False
 
     async def _translate_summary(self, stream: MeetingStream, summary: Summary, target: str) -> None:
-        said = [summary.text, *(item["text"] for item in summary.items)]
+        said = summaries.texts_of(summary)
         requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
-        text, *items = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
-        store = partial(summaries.store_translation, stream.lease, summary.pk, target, text, items)
+        translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
+        store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
         await self._scribe.change(stream, store)
 
     async def _wanted(self, stream: MeetingStream) -> list[Untranslated]:

@@ -246,28 +246,6 @@ class Caption(models.Model):
         return self.segment
 
 
-class CaptionEdit(models.Model):
-    """One correction of a caption's text. What the model heard is `before` of a caption's first edit."""
-
-    caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="edits")
-    editor = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        help_text="Empty: whoever held the host's link, or an account that is gone.",
-    )
-    before = models.TextField(blank=True)
-    after = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ("caption", "pk")
-
-    def __str__(self) -> str:
-        return f"{self.created_at:%Y-%m-%d %H:%M:%S}"
-
-
 class Translation(models.Model):
     """One caption's present text in another language."""
 
@@ -275,6 +253,7 @@ class Translation(models.Model):
     language = models.CharField(max_length=8)
     text = models.TextField()
     is_translated = models.BooleanField(default=True, help_text="False: a part stands as it was said.")
+    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
 
     class Meta:
         ordering = ("caption", "language")
@@ -295,7 +274,9 @@ class Summary(models.Model):
     text = models.TextField(blank=True)
     items: models.JSONField[Any, Any] = models.JSONField(default=list)
     translations: models.JSONField[Any, Any] = models.JSONField(
-        default=dict, blank=True, help_text="Text and the items' texts by language."
+        default=dict,
+        blank=True,
+        help_text="Text and the items' texts by language; `is_fixed`: somebody corrected them.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -305,6 +286,44 @@ class Summary(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_s:.0f}–{self.to_s:.0f} s"
+
+
+class Correction(models.Model):
+    """What somebody wrote instead of what a model had written: in a caption, in a translation of one, in a summary.
+
+    What the model had written is `before` of a text's first correction.
+    """
+
+    caption = models.ForeignKey(Caption, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
+    summary = models.ForeignKey(Summary, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
+    language = models.CharField(
+        max_length=8, blank=True, help_text="Of a translation; empty: of what was said, or of the summary as written."
+    )
+    item = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of a summary's items, counted from 1 as they were then; empty: its own text."
+    )
+    editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="Empty: whoever held the host's link, or an account that is gone.",
+    )
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(caption=None, summary__isnull=False) | models.Q(caption__isnull=False, summary=None),
+                name="correction_of_one_thing",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M:%S}"
 
 
 class LagSample(models.Model):

@@ -29,6 +29,11 @@ class Choice:
         return (self.language, self.beside) if self.beside and self.beside != self.language else (self.language,)
 
     @property
+    def languages(self) -> tuple[str, ...]:
+        """The columns that are not as it was said."""
+        return tuple(language for language in self.columns if language != SPOKEN)
+
+    @property
     def file_language(self) -> str | None:
         """That of the files to download; None: as spoken."""
         return None if self.language == SPOKEN else self.language

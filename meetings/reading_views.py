@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from channels.db import database_sync_to_async
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,10 +16,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from meetings import recordings
 from meetings.access import find_meeting, is_host, require_host, require_reader, socket_token
-from meetings.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText, correct_text
-from meetings.cues import UnknownLanguage
+from meetings.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText, correct_text, correct_translation
+from meetings.cues import UnknownLanguage, one_line
 from meetings.digest import newest_digest
 from meetings.exports import FORMATS
+from meetings.languages import named_languages
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting, State
 from meetings.ranges import file_response
 from meetings.reading import SPOKEN, Choice, caption_line, offered, page_lines, read_choice
@@ -64,7 +66,8 @@ def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpRes
     require_host(request, meeting)
     try:
         choice = _choice(request)
-        seq = _correct(request, meeting, segment)
+        with transaction.atomic():
+            seq = _correct(request, meeting, segment, choice)
     except ChangedMeanwhile as error:
         return JsonResponse({"sentence": str(error)}, status=409)
     except (UnfitText, NoSuchSpeaker, UnknownLanguage) as error:
@@ -101,12 +104,17 @@ def _choice(request: HttpRequest) -> Choice:
     return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
 
 
-def _correct(request: HttpRequest, meeting: Meeting, segment: str) -> int:
+def _correct(request: HttpRequest, meeting: Meeting, segment: str, choice: Choice) -> int:
     """Stores what differs; returns the newest `seq`."""
-    speaker, editor_id = request.POST.get("speaker", ""), request.user.pk
-    seq = correct_text(
-        meeting.pk, segment, request.POST.get("text", ""), editor_id=editor_id, seen=request.POST.get("seen")
-    )
+    speaker, editor_id, seen = request.POST.get("speaker", ""), request.user.pk, request.POST.get("seen")
+    text = request.POST.get("text", "")
+    seq = correct_text(meeting.pk, segment, text, editor_id=editor_id, seen=seen)
+    is_same = one_line(seen or "") == one_line(text)
+    for language in choice.languages:
+        wording, before = request.POST.get(f"text-{language}", ""), request.POST.get(f"seen-{language}", "")
+        if one_line(wording) != before:
+            seen = before if is_same else None
+            seq = correct_translation(meeting.pk, segment, language, wording, editor_id=editor_id, seen=seen)
     has_words = Caption.objects.filter(meeting=meeting, segment=segment).exclude(text="").exists()
     return assign(meeting.pk, segment, speaker) if speaker and has_words else seq
 
@@ -133,6 +141,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
         "formats": list(FORMATS) if can_correct or meeting.allow_downloads else [],
         "is_over": meeting.state == State.ENDED,
         "longest": MAX_TEXT,
+        "translations": named_languages(choice.languages),
     }
 
 

@@ -21,15 +21,27 @@ def summarise_now(meeting: Meeting) -> bool:
 def translate_again(meeting: Meeting) -> bool:
     """Has everything translated anew; False when there is no language to translate into.
 
-    Screens show what they have until the new texts come. Raises what an unreachable broker raises, before anything is
-    forgotten.
+    What somebody worded themselves stays (`corrected_translations`); screens show what they have until the new texts
+    come. Raises what an unreachable broker raises, before anything is forgotten.
     """
     languages = {*languages_of(meeting), *meeting.languages}
     if not languages:
         return False
     connect_sync().ping()
     with changing(meeting.pk):
-        Translation.objects.filter(caption__meeting=meeting).delete()
-        Summary.objects.filter(meeting=meeting).update(translations={})
+        Translation.objects.filter(caption__meeting=meeting, is_text_fixed=False).delete()
+        for summary in Summary.objects.filter(meeting=meeting):
+            summary.translations = {code: summary.translations[code] for code in _corrected_languages(summary)}
+            summary.save(update_fields=("translations",))
     rouse(meeting, languages)
     return True
+
+
+def corrected_translations(meeting: Meeting) -> int:
+    """How many of its lines and summaries stand in another language as somebody worded them."""
+    lines = Translation.objects.filter(caption__meeting=meeting, is_text_fixed=True).count()
+    return lines + sum(len(_corrected_languages(summary)) for summary in Summary.objects.filter(meeting=meeting))
+
+
+def _corrected_languages(summary: Summary) -> list[str]:
+    return [code for code in summary.translations if summaries.is_corrected(summary, code)]

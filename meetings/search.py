@@ -57,6 +57,11 @@ def saying(query: str) -> models.Q:
     return _of_terms(terms_of(query), {"pk__in": Kind.CAPTION, "translations__pk__in": Kind.TRANSLATION})
 
 
+def translating(query: str) -> models.Q:
+    """Translations with all the words."""
+    return _of_terms(terms_of(query), {"pk__in": Kind.TRANSLATION})
+
+
 def summing_up(query: str) -> models.Q:
     """Summaries with all the words."""
     return _of_terms(terms_of(query), {"pk__in": Kind.SUMMARY})

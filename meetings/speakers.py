@@ -18,6 +18,7 @@ from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker
 from meetings.transcript import (
     UNSPACED,
     Lease,
+    are_corrected,
     changing,
     joined_text,
     parts_of,
@@ -186,7 +187,7 @@ def _utterances(meeting: Meeting, known: SpeakerTurns) -> Iterator[list[Caption]
 
 def _label(labels: _Labels, parts: Sequence[Caption], turns: Sequence[SpeakerTurn]) -> None:
     near = [turn for turn in turns if turn.end > parts[0].start and turn.start < parts[-1].end]
-    if any(part.is_speaker_fixed or part.is_text_fixed for part in parts):
+    if any(part.is_speaker_fixed for part in parts) or are_corrected(parts):
         for part in parts:
             if part.text and not part.is_speaker_fixed:
                 put(labels.meeting, part, speaker=labels.stored(_main_speaker(part, near)))

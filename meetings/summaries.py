@@ -158,16 +158,35 @@ def untranslated(meeting_id: str, target: str, *, sources: Collection[str]) -> l
     return [summary for summary in rows.order_by("-from_s") if target not in summary.translations]
 
 
-def store_translation(lease: Lease, summary_id: int, language: str, text: str, items: Sequence[str]) -> int:
-    """Stores a summary in another language; returns the meeting's newest `seq`. Raises LeaseLost."""
+def texts_of(summary: Summary) -> list[str]:
+    """Its own text, then those of its items, as they were written."""
+    return [summary.text, *(item["text"] for item in summary.items)]
+
+
+def store_translation(
+    lease: Lease, summary_id: int, language: str, texts: Sequence[str], *, translated: Sequence[str]
+) -> int:
+    """Stores a summary in another language; returns the meeting's newest `seq`.
+
+    Left out: what translates other `texts` than the summary has by now, and what somebody's own wording stands for.
+
+    Raises:
+        LeaseLost: a newer worker owns the meeting; nothing was stored.
+    """
     with changing(lease.meeting_id, lease=lease) as meeting:
         summary = Summary.objects.filter(meeting=meeting, pk=summary_id).first()
-        if summary is not None:
+        if summary is not None and texts_of(summary) == list(texts) and not is_corrected(summary, language):
+            text, *items = translated
             meeting.last_seq += 1
             summary.seq = meeting.last_seq
-            summary.translations = {**summary.translations, language: {"text": text, "items": list(items)}}
+            summary.translations = {**summary.translations, language: {"text": text, "items": items}}
             summary.save(update_fields=("seq", "translations"))
     return meeting.last_seq
+
+
+def is_corrected(summary: Summary, language: str) -> bool:
+    """Whether what stands there in `language`, a translation, is somebody's own wording."""
+    return bool(summary.translations.get(language, {}).get("is_fixed"))
 
 
 def _wanting(meeting_ids: Collection[str], now: datetime) -> list[Meeting]:

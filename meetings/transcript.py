@@ -178,6 +178,12 @@ def touch(meeting: Meeting, caption: Caption) -> None:
     Caption.objects.filter(pk=caption.pk).update(seq=meeting.last_seq, revision=F("revision") + 1)
 
 
+def are_corrected(parts: Sequence[Caption]) -> bool:
+    """Whether one of them, or a translation of one, is somebody's own wording: then no model words them anew."""
+    corrected = Translation.objects.filter(caption__in=parts, is_text_fixed=True)
+    return any(part.is_text_fixed for part in parts) or corrected.exists()
+
+
 def words_of(captions: Sequence[Caption]) -> tuple[Word, ...]:
     """All their words, in order."""
     return tuple(Word(**word) for caption in captions for word in caption.words)
@@ -200,7 +206,7 @@ def _part(segment: str) -> int:
 def _store(meeting: Meeting, final: FinalCaption) -> None:
     """Stores an utterance; one that is stored already, however it is divided or corrected by now, stays as it is."""
     parts = parts_of(meeting, final.segment)
-    if any(part.is_text_fixed for part in parts):
+    if are_corrected(parts):
         return
     if parts and words_of(parts) == final.words and parts[0].language == final.language:
         return

@@ -33,17 +33,19 @@ def untranslated(meeting_id: str, target: str, *, sources: Collection[str], limi
 def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translated]]) -> int:
     """Stores translations, all of one caption as one revision of it; returns the meeting's newest `seq`.
 
-    A translation of a text that has changed meanwhile is left out: the new text is untranslated again.
+    A translation of a text that has changed meanwhile is left out: the new text is untranslated again. So is one in
+    whose place somebody's own wording stands by now.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
     """
     with changing(lease.meeting_id, lease=lease) as meeting:
         captions = Caption.objects.filter(meeting=meeting).in_bulk([wanted.caption_id for wanted, _ in done])
+        corrected = _corrected(captions)
         changed: set[int] = set()
         for wanted, translated in done:
             caption = captions.get(wanted.caption_id)
-            if caption is None or caption.text != wanted.text:
+            if caption is None or caption.text != wanted.text or (caption.pk, wanted.target) in corrected:
                 continue
             Translation.objects.update_or_create(
                 caption=caption,
@@ -54,3 +56,9 @@ def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translat
         for pk in sorted(changed, key=lambda pk: captions[pk].seq):
             touch(meeting, captions[pk])
     return meeting.last_seq
+
+
+def _corrected(captions: Collection[int]) -> set[tuple[int, str]]:
+    """Keys and languages of the captions that somebody worded in another language."""
+    rows = Translation.objects.filter(caption__in=captions, is_text_fixed=True)
+    return set(rows.values_list("caption", "language"))

@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 import structlog
 from asgiref.sync import async_to_sync
+from django.db.models import Q
 from redis.exceptions import RedisError
 
 from meetings.audiolog import AudioLog, Mark
 from meetings.bell import ring
 from meetings.broker import connect
-from meetings.models import Meeting, State, Translation
+from meetings.models import Correction, Meeting, State, Translation
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +27,7 @@ def wake(meeting_id: str, seq: int) -> None:
     if meeting is None:
         return
     try:
-        rouse(meeting, languages_of(meeting))
+        rouse(meeting, _languages_once_there(meeting))
     except (RedisError, OSError) as error:
         log.warning("worker_not_woken", meeting=meeting_id, error=str(error))
 
@@ -35,6 +36,13 @@ def languages_of(meeting: Meeting) -> list[str]:
     """Those that its captions are translated into."""
     rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
     return list(rows.values_list("language", flat=True).distinct())
+
+
+def _languages_once_there(meeting: Meeting) -> set[str]:
+    """Also those of which a correction took the last translation away."""
+    of_meeting = Q(caption__meeting=meeting) | Q(summary__meeting=meeting)
+    rows = Correction.objects.filter(of_meeting).exclude(language="").order_by("language")
+    return {*languages_of(meeting), *rows.values_list("language", flat=True).distinct()}
 
 
 def rouse(meeting: Meeting, languages: Collection[str] = ()) -> None:

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from meetings.admin import captions, meetings, speakers, summaries, swaps
+from meetings.admin import captions, meetings, speakers, summaries, swaps, translations
 
-__all__ = ["captions", "meetings", "speakers", "summaries", "swaps"]
+__all__ = ["captions", "meetings", "speakers", "summaries", "swaps", "translations"]
 
 admin.site.site_header = admin.site.site_title = "Parlance"

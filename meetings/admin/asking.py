@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from meetings.models import Meeting
-from meetings.retries import summarise_now, translate_again
+from meetings.retries import corrected_translations, summarise_now, translate_again
 
 
 def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None:
@@ -25,7 +25,7 @@ def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None
 
 
 def ask_for_translations(request: HttpRequest, meetings: Iterable[Meeting]) -> None:
-    """All of each meeting, anew."""
+    """All of each meeting, anew, but for those that somebody corrected."""
     _ask(
         request,
         meetings,
@@ -33,6 +33,9 @@ def ask_for_translations(request: HttpRequest, meetings: Iterable[Meeting]) -> N
         done=_("Translations asked for: %(count)d."),
         refused=_("Nothing to translate into: %(count)d of the meetings."),
     )
+    kept = sum(corrected_translations(meeting) for meeting in meetings)
+    if kept:
+        messages.info(request, _("Corrected translations stay as they are: %(count)d.") % {"count": kept})
 
 
 def _ask(

@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename
-from django.db.models import JSONField, Model, Q, QuerySet
+from django.db.models import DateTimeField, JSONField, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
@@ -16,7 +16,9 @@ from django.utils.translation import get_language, gettext_lazy
 from inference.audio import SAMPLE_RATE
 from meetings.admin.asking import ask_for_summaries, ask_for_translations
 from meetings.admin.captions import NewestCaptions, save_correction
+from meetings.admin.correcting import corrected_rows
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
+from meetings.admin.widgets import LabelledSplitDateTime
 from meetings.bulk_export import stream_zip
 from meetings.meeting_charts import charts_of
 from meetings.models import Caption, Meeting, Speaker, Summary
@@ -50,7 +52,10 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     search_help_text = gettext_lazy("Words in the title, or beginnings of words in what was said.")
     date_hierarchy = "created_at"
     readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
-    formfield_overrides = {JSONField: {"widget": forms.Textarea(attrs={"rows": 1})}}  # noqa: RUF012  (Django's way)
+    formfield_overrides = {  # noqa: RUF012  (Django's way)
+        JSONField: {"widget": forms.Textarea(attrs={"rows": 1})},
+        DateTimeField: {"form_class": forms.SplitDateTimeField, "widget": LabelledSplitDateTime},
+    }
     inlines = (NewestCaptions,)
     actions = ("summarise", "translate_again", "export")
 
@@ -89,10 +94,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Captions that were corrected in their lines."""
-        corrected = [row for row in formset.forms if row.has_changed()]
-        formset.new_objects, formset.deleted_objects = [], []
-        formset.changed_objects = [(row.instance, row.changed_data) for row in corrected]
-        for row in corrected:
+        for row in corrected_rows(formset):
             save_correction(request, row)
 
     @admin.action(description=gettext_lazy("Summarise now"), permissions=["change"])

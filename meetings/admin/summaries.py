@@ -1,8 +1,10 @@
-"""Summaries in the admin."""
+"""Summaries in the admin: found by what they say, corrected as they were written and in other languages."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -10,23 +12,36 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from meetings.admin.asking import ask_for_summaries
+from meetings.admin.correcting import announce, say_what_went
+from meetings.admin.history import SummaryCorrections
+from meetings.admin.summary_form import SummaryForm, fieldsets_of, form_of
+from meetings.corrections import ChangedMeanwhile
 from meetings.models import Meeting, Summary
 from meetings.search import summing_up
+from meetings.summary_corrections import correct_summary, corrected_languages
 
 
 @admin.register(Summary)
 class SummaryAdmin(admin.ModelAdmin[Summary]):
-    """To read: what a summary says is for the captions that it cites, not for an editor."""
-
+    inlines = (SummaryCorrections,)
     list_display = ("meeting", "from_s", "to_s", "language", "text", "created_at")
     list_filter = ("language", "created_at")
     list_select_related = ("meeting",)
     search_fields = ("text",)
     search_help_text = gettext_lazy("Beginnings of words, with or without accents.")
     date_hierarchy = "created_at"
-    fields = ("meeting", "from_s", "to_s", "language", "text", "items_as_list", "translated_into", "seq", "created_at")
-    readonly_fields = fields
+    readonly_fields = ("meeting", "from_s", "to_s", "language", "seq", "created_at")
     actions = ("summarise",)
+
+    def get_form(self, request: HttpRequest, obj: Summary | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **{**kwargs, "form": form_of(obj) if obj else SummaryForm})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Summary | None = None) -> Any:
+        """Who may only look reads what others correct."""
+        readable: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": self.readonly_fields})]
+        if obj is None or self.has_change_permission(request, obj):
+            return [*readable, *(fieldsets_of(obj) if obj else ())]
+        return [(None, {"fields": (*self.readonly_fields, "text", "items_as_list", "translated_into")})]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Summary], search_term: str
@@ -38,7 +53,7 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
         ask_for_summaries(request, Meeting.objects.filter(summaries__in=rows).distinct())
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change a meeting: summaries themselves are nobody's to change."""
+        """Whoever may change a meeting: it is one more that is wanted."""
         return request.user.has_perm("meetings.change_meeting")
 
     @admin.display(description="items")
@@ -53,9 +68,16 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
     def translated_into(self, summary: Summary) -> str:
         return ", ".join(sorted(summary.translations)) or "–"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def save_model(self, request: HttpRequest, obj: Summary, form: Any, change: bool) -> None:
+        """Summaries change through their verbs alone, which number every change for the viewers."""
+        languages = corrected_languages(obj)
+        try:
+            seq = correct_summary(obj.meeting_id, obj.pk, form.rewordings(), editor_id=request.user.pk)
+        except ChangedMeanwhile as error:
+            messages.error(request, str(error))
+        else:
+            announce(obj.meeting_id, seq)
+            say_what_went(request, languages, left=lambda: corrected_languages(Summary.objects.get(pk=obj.pk)))
 
-    def has_change_permission(self, request: HttpRequest, obj: Summary | None = None) -> bool:
-        """Workers write them through `meetings.summaries` alone, which numbers every change for the viewers."""
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -23,6 +23,7 @@ export class LineEditor {
     const { text, seen, speaker } = this.form.elements;
     text.value = seen.value = line.dataset.said;
     if (speaker) speaker.value = line.dataset.speaker;
+    for (const field of this.form.querySelectorAll("[data-translation]")) fill(field, line);
     this.answer.textContent = "";
     this.dialog.showModal();
     text.focus();
@@ -70,6 +71,16 @@ export class LineEditor {
     line.querySelector("[data-speaker-name]").textContent = name;
     line.querySelector(".speaker").dataset.color = color;
   }
+}
+
+/** A field for what the line says in another language; where it is not translated there is nothing to correct. */
+function fill(field, line) {
+  const { translation } = field.dataset;
+  const [seen, text] = field.querySelectorAll("input, textarea");
+  const isThere = ({ lang }) => lang === translation && lang !== line.dataset.language;
+  const wording = [...line.querySelectorAll("[data-wording]")].find(isThere);
+  field.hidden = wording === undefined;
+  text.value = seen.value = wording?.textContent ?? "";
 }
 
 function write(element, { text, language, direction, is_pending: isPending }) {

@@ -97,7 +97,8 @@ def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     transcript.get_by_role("combobox", name="Language", exact=True).select_option("Portuguese")
     transcript.get_by_label("Beside it").select_option("As spoken")
     transcript.get_by_role("button", name="Show").click()
-    columns = transcript.locator(line(transcript, "primeiro")).locator("[data-wording]")
+    row = transcript.locator(line(transcript, "primeiro"))
+    columns = row.locator("[data-wording]")
     expect(columns).to_have_text(["primeiro", "first"])
     left, right = (column.bounding_box() for column in columns.all())
     assert left is not None
@@ -106,6 +107,13 @@ def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     assert left["x"] < right["x"]
     assert "lang=pt" in (transcript.get_by_role("link", name="DOCX", include_hidden=True).get_attribute("href") or "")
     assert violations(transcript) == []
+    row.get_by_role("button", name="Correct").click()
+    dialog = transcript.get_by_role("dialog")
+    dialog.get_by_label("Portuguese").fill("Em primeiro lugar")
+    dialog.get_by_role("button", name="Save").click()
+    expect(columns).to_have_text(["Em primeiro lugar", "first"])
+    transcript.locator(line(transcript, "now")).get_by_role("button", name="Correct").click()
+    expect(dialog.get_by_label("Portuguese")).to_be_hidden()
 
 
 def test_a_summary_leads_to_its_lines(transcript: Page) -> None:

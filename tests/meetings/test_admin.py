@@ -5,7 +5,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from meetings.admin.captions import INLINE_CAPTIONS
-from meetings.models import Caption, CaptionEdit, Meeting, Speaker, Summary, Swap, Translation
+from meetings.models import Caption, Correction, Meeting, Speaker, Swap
 
 pytestmark = pytest.mark.django_db
 
@@ -66,11 +66,13 @@ def test_saving_a_meeting_leaves_its_captions_alone(admin_client: Client) -> Non
     assert meeting.captions.get().text == "the budget is fixed"
 
 
-NO_INLINES = {f"{name}-{number}_FORMS": "0" for name in ("edits", "translations") for number in ("TOTAL", "INITIAL")}
+NO_INLINES = {
+    f"{name}-{number}_FORMS": "0" for name in ("corrections", "translations") for number in ("TOTAL", "INITIAL")
+}
 
 
 def history(meeting: Meeting) -> list[tuple[str, str, str]]:
-    rows = CaptionEdit.objects.filter(caption__meeting=meeting).order_by("pk")
+    rows = Correction.objects.filter(caption__meeting=meeting).order_by("pk")
     return [(row.editor.get_username() if row.editor else "", row.before, row.after) for row in rows]
 
 
@@ -133,7 +135,7 @@ def test_who_may_only_look_corrects_nothing(client: Client) -> None:
     page = f"/admin/meetings/caption/{caption.pk}/change/"
     assert client.get(page).status_code == 200
     assert client.post(page, {"text": "changed", **NO_INLINES}).status_code == 403
-    assert not CaptionEdit.objects.exists()
+    assert not Correction.objects.exists()
 
 
 def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
@@ -190,33 +192,6 @@ def test_speakers_who_are_one_person_are_joined(admin_client: Client) -> None:
     assert "Choose two speakers or more, of one meeting." in merge(first)
     assert "All their lines are now those of Speaker 1." in merge(second, first)
     assert set(meeting.captions.values_list("speaker", flat=True)) == {"S1"}
-
-
-def test_a_caption_is_shown_with_its_translations(admin_client: Client) -> None:
-    caption = make_meeting("Planning", "the budget is fixed").captions.get()
-    Translation.objects.create(caption=caption, language="pt", text="o orçamento está fechado")
-    page = admin_client.get(f"/admin/meetings/caption/{caption.pk}/change/").content.decode()
-    assert "o orçamento está fechado" in page
-
-
-@pytest.fixture
-def summary() -> Summary:
-    meeting = make_meeting("Planning", "the budget is fixed")
-    items = [{"kind": "decision", "text": "The budget <b>is</b> fixed.", "owner": None, "segments": ["0", "7"]}]
-    texts = {"text": "", "items": ["O orçamento está fechado."]}
-    return Summary.objects.create(
-        meeting=meeting, seq=2, from_s=0.0, to_s=60.0, language="en", items=items, translations={"pt": texts}
-    )
-
-
-def test_a_summary_is_read_here_not_written(admin_client: Client, summary: Summary) -> None:
-    page = f"/admin/meetings/summary/{summary.pk}/change/"
-    shown = admin_client.get(page).content.decode()
-    assert "<b>decision</b> The budget &lt;b&gt;is&lt;/b&gt; fixed.  <small>0, 7</small>" in shown
-    assert '<div class="readonly">pt</div>' in shown
-    assert admin_client.post(page, {"text": "changed"}).status_code == 403
-    assert admin_client.get("/admin/meetings/summary/add/").status_code == 403
-    assert "Planning" in admin_client.get("/admin/meetings/summary/").content.decode()
 
 
 def test_swaps_are_a_record(admin_client: Client) -> None:

@@ -11,12 +11,25 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
-from meetings.admin import captions
+from inference.translation.translator import Translation as Translated
+from meetings import events
+from meetings.admin import correcting
 from meetings.audiolog import AudioLog
-from meetings.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText, correct_text
-from meetings.models import Caption, CaptionEdit, Meeting, State, Translation
+from meetings.corrections import (
+    MAX_TEXT,
+    ChangedMeanwhile,
+    UnfitText,
+    correct_text,
+    correct_translation,
+    corrected_languages,
+)
+from meetings.cues import meeting_cues
+from meetings.models import Caption, Correction, Meeting, State, Translation
+from meetings.search import find
+from meetings.search_index import Kind
 from meetings.speakers import NoSuchCaption, label_captions
 from meetings.transcript import Lease, NoSuchMeeting, changes_after, take_lease
+from meetings.translations import Untranslated, store_translations, untranslated
 from meetings.waking import wake
 from tests.live import load_pcm
 from tests.meetings.test_admin import NO_INLINES, lines_of
@@ -37,7 +50,7 @@ def lease(meeting: Meeting) -> Lease:
 
 
 def edits(meeting: Meeting) -> list[tuple[str | None, str, str]]:
-    rows = CaptionEdit.objects.filter(caption__meeting=meeting).order_by("pk")
+    rows = Correction.objects.filter(caption__meeting=meeting).order_by("pk")
     return [(row.editor.get_username() if row.editor else None, row.before, row.after) for row in rows]
 
 
@@ -89,6 +102,64 @@ def test_a_line_can_be_taken_away_and_brought_back(meeting: Meeting, lease: Leas
     assert lines(lease) == [("000", "", LINE)]
 
 
+@pytest.fixture
+def translated(meeting: Meeting, lease: Lease) -> Caption:
+    """In Portuguese by a model."""
+    say(lease, final("000", 0))
+    translate(lease)
+    return first(meeting)
+
+
+def translate(lease: Lease) -> None:
+    wanted = untranslated(lease.meeting_id, "pt", sources=["en"], limit=9)
+    store_translations(lease, [(item, Translated(f"pt: {item.text}", True)) for item in wanted])
+
+
+def test_a_corrected_translation_is_a_revision_and_the_models_is_kept(meeting: Meeting, translated: Caption) -> None:
+    ana = User.objects.create_user("ana")
+    told = {"editor_id": ana.pk, "seen": f"pt: {LINE}"}
+    assert correct_translation(meeting.pk, "000", "pt", " Bom\ndia. ", **told) == 3
+    [edit] = translated.corrections.all()
+    assert (edit.language, edit.before, edit.after, edit.editor) == ("pt", f"pt: {LINE}", "Bom dia.", ana)
+    [caption] = changes_after(meeting.pk, 2, limit=9)
+    assert events.change(caption, "pt").get("translation") == {"language": "pt", "text": "Bom dia."}
+    assert [cue.in_language("pt").text for cue in meeting_cues(meeting)] == ["Bom dia."], "in files"
+    assert [hit.kind for hit in find("bom", limit=9)] == [Kind.TRANSLATION]
+    assert find("pt", limit=9) == []
+    with pytest.raises(ChangedMeanwhile):
+        correct_translation(meeting.pk, "000", "pt", "Boa tarde.", **told)
+
+
+def test_no_model_takes_a_corrected_translation_back(meeting: Meeting, lease: Lease, translated: Caption) -> None:
+    wanted = [Untranslated(translated.pk, LINE, "en", "pt")]
+    correct_translation(meeting.pk, "000", "pt", "Bom dia.", editor_id=None)
+    store_translations(lease, [(item, Translated("Too late.", True)) for item in wanted])
+    say(lease, final("000", 0, "Something else that another model hears."))
+    label_captions(lease, turns((0, 2, "S1"), (2, 6, "S2")))
+    assert lines(lease) == [("000", "S2", LINE)], "nor is it divided under its translation"
+    assert translation(meeting) == "Bom dia."
+
+
+def test_a_corrected_line_is_translated_anew_and_the_old_wording_is_kept(
+    meeting: Meeting, lease: Lease, translated: Caption
+) -> None:
+    correct_translation(meeting.pk, "000", "pt", "Bom dia.", editor_id=None)
+    assert corrected_languages(translated) == ["pt"]
+    correct_text(meeting.pk, "000", "Good evening.", editor_id=None)
+    assert corrected_languages(translated) == []
+    translate(lease)
+    assert translation(meeting) == "pt: Good evening."
+    assert translated.corrections.get(language="pt").after == "Bom dia."
+
+
+def test_an_emptied_translation_is_made_again(meeting: Meeting, lease: Lease, translated: Caption) -> None:
+    correct_translation(meeting.pk, "000", "pt", "Bom dia.", editor_id=None)
+    correct_translation(meeting.pk, "000", "pt", "", editor_id=None, seen="Bom dia.")
+    assert translation(meeting) is None
+    translate(lease)
+    assert translation(meeting) == f"pt: {LINE}"
+
+
 async def test_a_correction_is_translated_again_while_the_meeting_runs_and_afterwards(
     broker: redis.asyncio.Redis, meeting: Meeting
 ) -> None:
@@ -123,7 +194,7 @@ def test_screens_and_workers_are_told_when_it_can_be_read(
     admin_client: Client, meeting: Meeting, lease: Lease, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     told: list[tuple[str, int, bool]] = []
-    monkeypatch.setattr(captions, "wake", lambda key, seq: told.append((key, seq, connection.in_atomic_block)))
+    monkeypatch.setattr(correcting, "wake", lambda key, seq: told.append((key, seq, connection.in_atomic_block)))
     say(lease, final("000", 0))
     caption = first(meeting)
     form = {

@@ -157,9 +157,22 @@ class TestCorrecting:
             True,
             True,
         )
-        assert [(edit.before, edit.after, edit.editor) for edit in first.edits.all()] == [
+        assert [(edit.before, edit.after, edit.editor) for edit in first.corrections.all()] == [
             ("first", "First of all.", None)
         ]
+
+    def test_a_translation_where_it_is_read(self, meeting: Meeting, client: Client) -> None:
+        first = meeting.captions.get(text="first")
+        fields = {"text": "first", "seen": "first", "text-pt": " Em  primeiro lugar.", "seen-pt": "primeiro"}
+        answer = self.post(client, meeting, first.segment, **fields)
+        assert [wording["text"] for wording in answer.json()["wordings"]] == ["Em primeiro lugar.", "first"]
+        assert [(edit.language, edit.before, edit.after) for edit in first.corrections.all()] == [
+            ("pt", "primeiro", "Em primeiro lugar.")
+        ]
+        assert self.post(client, meeting, first.segment, **fields).status_code == 409
+        both = {**fields, "text": "First of all", "text-pt": "Antes de tudo", "seen-pt": "Em primeiro lugar."}
+        answer = self.post(client, meeting, first.segment, **both)
+        assert [wording["text"] for wording in answer.json()["wordings"]] == ["Antes de tudo", "First of all"]
 
     def test_files_have_the_corrected_text_and_not_the_words_that_were_heard(
         self, meeting: Meeting, client: Client
@@ -174,7 +187,7 @@ class TestCorrecting:
     def test_who_it_was_is_kept(self, meeting: Meeting, host: Client) -> None:
         first = meeting.captions.get(text="first")
         host.post(f"/m/{meeting.pk}/lines/{first.segment}", {"text": "1st"})
-        assert first.edits.get().editor == meeting.owner
+        assert first.corrections.get().editor == meeting.owner
 
     def test_an_empty_text_takes_the_line_away(self, meeting: Meeting, client: Client) -> None:
         first = meeting.captions.get(text="first")
