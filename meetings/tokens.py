@@ -27,3 +27,12 @@ def meeting_token(meeting: Meeting, role: Role) -> str:
 def is_meeting_token(meeting: Meeting, role: Role, token: str) -> bool:
     """Whether `token` opens the meeting for `role`, compared in constant time."""
     return hmac.compare_digest(meeting_token(meeting, role).encode(), token.encode("utf-8", "replace"))
+
+
+def storage_key(meeting: Meeting) -> str:
+    """What the host's page encrypts sound with that waits in the browser's storage: 256 bits in base64url.
+
+    New links do not change it: what waits under the old ones is still sent.
+    """
+    digest = salted_hmac("meetings.tokens.storage", meeting.pk, secret=settings.SECRET_KEY, algorithm="sha256").digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii")

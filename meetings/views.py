@@ -34,7 +34,7 @@ from meetings.link_views import password_page
 from meetings.models import Meeting, State
 from meetings.qr import qr_svg
 from meetings.signin import user_of_link
-from meetings.tokens import Role, meeting_token
+from meetings.tokens import Role, meeting_token, storage_key
 from meetings.uploads import is_upload
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -83,6 +83,7 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         "meeting": meeting,
         "token": socket_token(request, meeting, "host"),
         "join_token": socket_token(request, meeting, "join"),
+        "storage_key": storage_key(meeting),
         "join_link": _link(request, meeting, "join"),
         "qr_link": reverse("qr", args=[meeting.pk]) + _own_query(request, meeting),
         "is_signed_in": is_signed_in_host(request, meeting),

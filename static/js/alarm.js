@@ -8,6 +8,9 @@ const SENTENCES = {
   broken: gettext("The page's sound processing failed. Reload the page: what was captured is kept."),
   silent: gettext("Nothing was heard for 10 seconds. Is the right microphone chosen, and is it on?"),
   storage: gettext("The browser's storage is full: unsaved sound is kept in memory only. Do not close this page."),
+  sealed: gettext(
+    "Unsaved sound of an earlier page does not open: the server has another key. Do not close this page.",
+  ),
   lost: gettext("Some sound could not be kept and is missing from the captions; see the figures."),
 };
 const TONE_HZ = 880;

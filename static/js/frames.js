@@ -1,6 +1,6 @@
 /**
  * The frames that the server has not yet confirmed. The order of capture gives each frame an id; its number on
- * the wire is `id + shift`. What stays unconfirmed goes to IndexedDB, and leaves memory when it is long.
+ * the wire is `id + shift`. What stays unconfirmed goes to IndexedDB, encrypted, and leaves memory when it is long.
  */
 
 export const FRAME_SECONDS = 0.1;
@@ -37,7 +37,7 @@ export class UnsavedFrames {
     return this.firstId + this.frames.length;
   }
 
-  /** Takes over what an earlier page left behind. It may all have been sent. */
+  /** Takes over what an earlier page left behind. It may all have been sent. Rejects with WrongKeyError. */
   async restore() {
     const left = await this.store?.load();
     if (!left) return;
@@ -51,6 +51,7 @@ export class UnsavedFrames {
 
   /** @param {ArrayBuffer} pcm */
   append(pcm) {
+    this.store?.prepare(this.nextId, pcm);
     this.frames.push(pcm);
   }
 
@@ -105,11 +106,11 @@ export class UnsavedFrames {
     if (this.store === null) return;
     await this.tidy();
     const from = Math.max(this.storedBefore, this.firstId);
-    const batch = this.frames.slice(from - this.firstId);
-    if (batch.length === 0) return;
-    await this.store.append(from, batch, this.shift);
+    const count = this.nextId - from;
+    if (count === 0) return;
+    await this.store.append(from, count, this.shift);
     if (this.storedFrom === this.storedBefore) this.storedFrom = from;
-    this.storedBefore = from + batch.length;
+    this.storedBefore = from + count;
     const end = Math.min(this.storedBefore - this.firstId, this.frames.length);
     for (let i = MEMORY_FRAMES; i < end; i += 1) this.frames[i] = null;
   }
@@ -137,6 +138,7 @@ export class UnsavedFrames {
     if (count <= 0) return;
     this.frames.splice(0, count);
     this.firstId = id;
+    this.store?.forgetBefore(id);
   }
 
   #setShift(shift) {

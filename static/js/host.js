@@ -2,6 +2,7 @@
 import { Alarm } from "./alarm.js";
 import { Corrections } from "./corrections.js";
 import { CaptionFeed } from "./feed.js";
+import { FrameCipher, WrongKeyError } from "./frame-cipher.js";
 import { FrameStore } from "./frame-store.js";
 import { UnsavedFrames } from "./frames.js";
 import { HostControls } from "./host-controls.js";
@@ -27,15 +28,16 @@ const OVER = [1000, 4404];
 const UNSAVED_SECONDS = 2;
 
 const page = document.querySelector("[data-host]");
-const { meeting, token, joinToken, worklet, ended } = page.dataset;
+const { meeting, token, joinToken, storageKey, worklet, ended } = page.dataset;
 const find = (name) => page.querySelector(`[data-${name}]`);
 
 bindSharing(page);
 if (ended === "true") review();
 else await host();
 
-/** A meeting that is over is read like anybody reads it. */
+/** A meeting that is over is read like anybody reads it. What this browser kept of it can no longer be sent. */
 function review() {
+  openStore().then((store) => store?.clear());
   const socket = new ReturningSocket(() =>
     socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
   );
@@ -47,14 +49,15 @@ function review() {
 }
 
 async function host() {
-  const frames = new UnsavedFrames(await openStore());
-  await frames.restore();
+  const alarm = new Alarm(find("alarm"));
+  const store = await openStore();
+  const frames = await restoredFrames(store, alarm);
   const claim = { takeover: false };
   const socket = new ReturningSocket(() => hostUrl(feed.store.lastSeq, claim));
   const feed = new CaptionFeed(socket, page, { makeLabel: correctableLabel });
   const uplink = new Uplink(socket, frames, new Tally(meeting));
   const session = new HostSession(socket, uplink, worklet);
-  const alarm = new Alarm(find("alarm"));
+  session.addEventListener("state", ({ detail }) => detail === "ended" && store?.clear());
   const controls = new HostControls(page, session, alarm);
   takeCorrections(socket, feed);
   new SummaryCard(find("summary"), feed, socket);
@@ -146,10 +149,26 @@ function raiseAlarms(uplink, session, alarm) {
   session.addEventListener("relief", ({ detail }) => alarm.clear(detail));
 }
 
+/** What does not open stays as it is until the meeting ends: this page writes nothing behind it. */
+async function restoredFrames(store, alarm) {
+  const frames = new UnsavedFrames(store);
+  try {
+    await frames.restore();
+    return frames;
+  } catch (error) {
+    if (!(error instanceof WrongKeyError)) throw error;
+    alarm.raise("sealed");
+    return new UnsavedFrames(null);
+  }
+}
+
 /** Private windows of some browsers have no storage: frames then live in memory only. */
 async function openStore() {
+  // Without TLS there is nothing to encrypt with, and no microphone either.
+  if (!isSecureContext) return null;
+  const cipher = await FrameCipher.of(storageKey, meeting);
   try {
-    return await FrameStore.open(meeting);
+    return await FrameStore.open(meeting, cipher);
   } catch (error) {
     if (error instanceof DOMException) return null;
     throw error;

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, WebSocketRoute
 
 from meetings.forms import MeetingForm
 from meetings.models import SPEAKER_COLORS, Meeting
+from meetings.tokens import storage_key
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
 POLL_MS = 20
@@ -40,7 +41,12 @@ class ScriptedServer:
         self._open(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
     def open_host(self, base: str) -> None:
-        context = {"meeting": MEETING, "token": "t", "join_link": f"{base}m/scripted/"}
+        context = {
+            "meeting": MEETING,
+            "token": "t",
+            "storage_key": storage_key(MEETING),
+            "join_link": f"{base}m/scripted/",
+        }
         self._open(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
 
     def open_list(self, base: str, *, meetings: tuple[Meeting, ...] = ()) -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
-OPEN = """
+from meetings.models import Meeting
+from meetings.tokens import storage_key
+
+MODULES = """
     const { UnsavedFrames } = await import("/static/js/frames.js");
+    const { FrameCipher } = await import("/static/js/frame-cipher.js");
     const { FrameStore } = await import("/static/js/frame-store.js");
     const { frame, valueOf } = await import("/tests/browser/scripted-server.js");
-    const frames = new UnsavedFrames(await FrameStore.open("m"));
+    const openStore = async (meeting, secret) => FrameStore.open(meeting, await FrameCipher.of(secret, meeting));
+"""
+OPEN = """
+    const frames = new UnsavedFrames(await openStore("m", secret));
     await frames.restore();
     const append = (from, to) => { for (let value = from; value < to; value += 1) frames.append(frame(value)); };
     const held = async () => {
@@ -25,8 +33,33 @@ OPEN = """
 """
 
 
-def evaluate(page: Page, body: str) -> Any:
-    return page.evaluate(f"async () => {{ {OPEN} {body} }}")
+# What others find: the records as they are in the browser's storage.
+RAW = """
+    const settled = (request) => new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+    const opened = indexedDB.open("parlance", 1);
+    opened.onupgradeneeded = () => ["frames", "shifts"].forEach((name) => opened.result.createObjectStore(name));
+    const database = await settled(opened);
+    const records = () => database.transaction("frames", "readwrite").objectStore("frames");
+"""
+
+
+def key_of(meeting: str) -> str:
+    return storage_key(Meeting(pk=meeting))
+
+
+KEY = key_of("m")
+
+
+def run(page: Page, body: str, key: str = KEY) -> Any:
+    return page.evaluate(f"async (secret) => {{ {MODULES} {body} }}", key)
+
+
+def evaluate(page: Page, body: str, key: str = KEY) -> Any:
+    """Behind `OPEN`."""
+    return run(page, f"{OPEN} {body}", key)
 
 
 def test_numbers_start_where_the_server_is(page: Page) -> None:
@@ -114,14 +147,72 @@ def test_without_storage_everything_stays_in_memory(page: Page) -> None:
     assert evaluate(page, body) == 0
 
 
-CRASH = """async () => {
-    const { UnsavedFrames } = await import("/static/js/frames.js");
-    const { FrameStore } = await import("/static/js/frame-store.js");
+class TestEncryption:
+    """What waits in the browser's storage is nobody's to hear but the meeting's host."""
+
+    SPOKEN = "const spoken = (value) => new TextEncoder().encode(`word ${value} `.repeat(400)).buffer;"
+
+    def test_records_hold_nothing_of_the_sound(self, page: Page) -> None:
+        body = f"""{OPEN} {RAW} {self.SPOKEN}
+            for (let value = 0; value < 30; value += 1) frames.append(spoken(value));
+            frames.resume(0); await frames.persist();
+            return (await settled(records().getAll())).map(({{ iv, sealed, ...others }}) => [
+                String(iv), sealed.byteLength, new TextDecoder("latin1").decode(sealed), Object.keys(others)]);"""
+        found = run(page, body)
+        lengths = [len(f"word {value} ") * 400 + 16 for value in range(30)]
+        assert [length for _, length, _, _ in found] == lengths, "the sound and AES-GCM's tag of 16 bytes"
+        assert len({iv for iv, _, _, _ in found}) == 30
+        assert [text for _, _, text, _ in found if re.search(r"word \d", text)] == []
+        assert [others for _, _, _, others in found if others] == []
+
+    def test_another_key_is_an_error_that_loses_nothing(self, page: Page) -> None:
+        evaluate(page, "append(0, 30); frames.resume(5); await frames.persist();")
+        page.reload()
+        with pytest.raises(Error, match="WrongKeyError: frame 0 of m does not open with this page's key"):
+            evaluate(page, "", key_of("another"))
+        assert evaluate(page, "frames.resume(5); return held();") == [[5 + value, value] for value in range(30)]
+
+    @pytest.mark.parametrize("place", ['["m", 1]', '["n", 0]'])
+    def test_a_frame_opens_in_its_own_place_alone(self, page: Page, place: str) -> None:
+        evaluate(page, "append(0, 1); frames.resume(0); await frames.persist();")
+        body = f"""{RAW} const [meeting, id] = {place};
+            const record = await settled(records().get(["m", 0]));
+            await settled(records().put(record, [meeting, id]));
+            return (await openStore(meeting, secret)).fetch(id, 1);"""
+        with pytest.raises(Error, match="WrongKeyError"):
+            run(page, body)
+
+    def test_sound_of_before_the_encryption_is_sent_with_the_rest(self, page: Page) -> None:
+        old = """for (let id = 7; id < 12; id += 1) await settled(records().put(frame(id), ["m", id]));
+            await settled(database.transaction("shifts", "readwrite").objectStore("shifts").put(100, "m"));"""
+        run(page, f"{RAW} {old}")
+        page.reload()
+        body = "frames.resume(107); append(12, 15); await frames.persist(); return held();"
+        assert evaluate(page, body) == [[100 + value, value] for value in range(7, 15)]
+        page.reload()
+        assert evaluate(page, "frames.resume(107); return held();") == [[100 + value, value] for value in range(7, 15)]
+
+    def test_a_page_that_is_being_closed_still_writes_what_it_has(self, page: Page) -> None:
+        body = """append(0, 30); frames.resume(0); await Promise.all(frames.store.prepared.values());
+            document.addEventListener("visibilitychange", () => frames.persist());
+            setTimeout(() => location.reload());"""
+        with page.expect_navigation():
+            evaluate(page, body)
+        assert evaluate(page, "frames.resume(0); return held();") == [[value, value] for value in range(30)]
+
+    def test_a_confirmed_frame_is_not_kept_for_a_later_write(self, page: Page) -> None:
+        body = """append(0, 30); frames.resume(0); frames.acknowledge(9);
+            await Promise.all(frames.store.prepared.values());
+            return [...frames.store.prepared.keys()];"""
+        assert evaluate(page, body) == list(range(10, 30))
+
+
+CRASH = """
     const { Tally } = await import("/static/js/tally.js");
     const { Uplink } = await import("/static/js/uplink.js");
-    const { frame, ScriptedServer } = await import("/tests/browser/scripted-server.js");
+    const { ScriptedServer } = await import("/tests/browser/scripted-server.js");
     const pageOf = async (server) => {
-        const frames = new UnsavedFrames(await FrameStore.open("crash"));
+        const frames = new UnsavedFrames(await openStore("crash", secret));
         await frames.restore();
         return { frames, uplink: new Uplink(server, frames, new Tally("crash")) };
     };
@@ -146,27 +237,25 @@ CRASH = """async () => {
         again.deliver();
     }
     return { stored: again.stored, missing: again.missing };
-}"""
+"""
 
 
 def test_what_dies_with_the_page_is_told_in_seconds(page: Page) -> None:
-    result = page.evaluate(CRASH)
+    result = run(page, CRASH, key_of("crash"))
     assert result["stored"] == [*range(25), 30]
     assert result["missing"] == [0.5]
 
 
-ANY_CUTS = """async (seeds) => {
-    const { UnsavedFrames } = await import("/static/js/frames.js");
-    const { FrameStore } = await import("/static/js/frame-store.js");
+ANY_CUTS = """
     const { Tally } = await import("/static/js/tally.js");
     const { Uplink } = await import("/static/js/uplink.js");
-    const { frame, generator, ScriptedServer } = await import("/tests/browser/scripted-server.js");
+    const { generator, ScriptedServer } = await import("/tests/browser/scripted-server.js");
     const turn = () => new Promise((resolve) => setTimeout(resolve));
     const results = [];
     for (const seed of seeds) {
         const random = generator(seed);
         const server = new ScriptedServer(random);
-        const frames = new UnsavedFrames(await FrameStore.open(`seed-${seed}`));
+        const frames = new UnsavedFrames(await openStore(`seed-${seed}`, secret));
         const uplink = new Uplink(server, frames, new Tally(`seed-${seed}`));
         let captured = 0;
         for (let step = 0; step < 120; step += 1) {
@@ -186,12 +275,13 @@ ANY_CUTS = """async (seeds) => {
         results.push({ turns, captured, stored: server.stored, missing: server.missing, most: server.mostInFlight });
     }
     return results;
-}"""
+"""
 
 
 @pytest.mark.parametrize("first", [0, 10, 20])
 def test_wherever_the_link_breaks_every_frame_arrives_once_and_in_order(page: Page, first: int) -> None:
-    for result in page.evaluate(ANY_CUTS, list(range(first, first + 10))):
+    seeds = list(range(first, first + 10))
+    for result in run(page, f"const seeds = {seeds}; {ANY_CUTS}", key_of("seeds")):
         assert result["stored"] == list(range(result["captured"]))
         assert result["missing"] == []
         assert result["turns"] < 500

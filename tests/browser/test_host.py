@@ -13,6 +13,17 @@ from tests.browser.scripted import POLL_MS, Message, ScriptedServer, caption, he
 FRAME_BYTES = 4 + 3_200
 
 
+STORED = """async (lengths) => {
+    const settled = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const database = await settled(indexedDB.open("parlance", 1));
+    const frames = database.transaction("frames", "readwrite").objectStore("frames");
+    const { iv, sealed } = lengths ?? {};
+    if (lengths) frames.put({ iv: new Uint8Array(iv), sealed: new ArrayBuffer(sealed) }, ["scripted", 0]);
+    return settled(frames.count());
+}"""
+"""How many frames the browser keeps, with one of another key where its lengths are given."""
+
+
 def ready(next_frame: int = 0) -> Message:
     return {"type": "ready", "next_frame": next_frame, "sample_rate": 16_000, "frame_ms": 100}
 
@@ -143,6 +154,20 @@ class TestCut:
         assert captured >= 35
         server.wait_for_frames(captured)
         assert [m for m in server.received if not isinstance(m, bytes) and m["type"] == "missing"] == []
+
+    def test_sound_that_does_not_open_is_told_and_left_until_the_end(self, host: Page, server: ScriptedIngest) -> None:
+        assert host.evaluate(STORED, {"iv": 12, "sealed": 3_216}) == 1
+        host.reload()
+        server.wait_for_socket(2)
+        server.say(ready(), hello(state="live"))
+        expect(host.get_by_role("alert")).to_contain_text("Unsaved sound of an earlier page does not open")
+        start(host)
+        server.is_silent = True
+        expect(host.locator("[data-unsaved]")).to_contain_text("3 s are kept in this page", timeout=15_000)
+        assert host.evaluate(STORED, None) == 1
+        server.say(notice("ended"))
+        while host.evaluate(STORED, None) > 0:
+            host.wait_for_timeout(POLL_MS)
 
     def test_another_page_may_take_over(self, host: Page, server: ScriptedIngest) -> None:
         server.say({"type": "error", "code": "another_host", "message": "Another host is live in this meeting."})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from meetings import tokens
 from meetings.models import Meeting
-from meetings.tokens import Role, is_meeting_token, meeting_token
+from meetings.tokens import Role, is_meeting_token, meeting_token, storage_key
 
 
 def test_tokens_are_beyond_guessing() -> None:
@@ -46,3 +46,12 @@ def test_a_token_is_for_one_meeting_one_role_and_one_generation() -> None:
     assert not is_meeting_token(other, "join", token)
     meeting.link_generation += 1
     assert not is_meeting_token(meeting, "join", token)
+
+
+def test_the_key_of_the_browsers_storage_is_the_meetings_and_outlives_its_links() -> None:
+    meeting, other = Meeting(title="Budget"), Meeting(title="Budget")
+    key = storage_key(meeting)
+    assert len(base64.urlsafe_b64decode(key)) * 8 == 256
+    assert storage_key(other) != key
+    meeting.link_generation += 1
+    assert storage_key(meeting) == key

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from meetings.models import Caption, Meeting, State, Translation
-from meetings.tokens import Role, meeting_token
+from meetings.tokens import Role, meeting_token, storage_key
 
 pytestmark = pytest.mark.django_db
 
@@ -148,6 +148,13 @@ class TestHostPage:
     def test_carries_the_token_of_the_link_it_was_opened_by(self, client: Client, meeting: Meeting) -> None:
         page = client.get(address(meeting, "host")).content.decode()
         assert f'data-meeting="{meeting.pk}" data-token="{meeting_token(meeting, "host")}"' in page
+
+    def test_carries_the_key_of_the_browsers_storage_and_no_viewer_gets_it(
+        self, host: Client, client: Client, meeting: Meeting
+    ) -> None:
+        key = storage_key(meeting)
+        assert f'data-storage-key="{key}"' in host.get(f"/host/{meeting.pk}/").content.decode()
+        assert key not in client.get(address(meeting, "join")).content.decode()
 
     def test_of_who_is_signed_in_carries_no_link_of_the_host(self, host: Client, meeting: Meeting) -> None:
         assert meeting_token(meeting, "host") not in host.get(f"/host/{meeting.pk}/").content.decode()
