@@ -1,4 +1,4 @@
-"""How large a request's body may be, asked before it is read: Daphne keeps all of it for the application.
+"""How large a request's body may be, asked before it is read: Daphne keeps all of it, Django what other servers bring.
 
 Everything of ours is small but one: a recording that a program sends to be transcribed, for which it needs a token.
 """
@@ -70,3 +70,51 @@ class BoundedFactory(HTTPFactory):
         if hasattr(protocol, "_channel"):
             protocol._channel.requestFactory = BoundedRequest
         return protocol
+
+
+class BoundedBodies:
+    """An application that is brought no body that is too long, for servers that bring bodies as they come."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        exchange = BoundedExchange(scope, receive, send)
+        if exchange.announced > exchange.left:
+            await exchange.refuse()
+        else:
+            await self._application(scope, exchange.receive, exchange.send)
+
+
+class BoundedExchange:
+    """One request and its answer. Behind a refusal the application hears that nobody is there any more."""
+
+    def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        headers = dict(scope["headers"])
+        self.left = limit(scope["raw_path"], headers.get(b"authorization", b"").decode("latin-1"))
+        self.announced = int(headers.get(b"content-length", b"0"))
+        self._receive = receive
+        self._send = send
+        self._is_refused = False
+
+    async def receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = await self._receive()
+        self.left -= len(message.get("body", b""))
+        if self.left >= 0:
+            return message
+        await self.refuse()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if not self._is_refused:
+            await self._send(message)
+
+    async def refuse(self) -> None:
+        if not self._is_refused:
+            self._is_refused = True
+            headers = [(b"connection", b"close"), (b"content-length", b"0")]
+            await self._send({"type": "http.response.start", "status": 413, "headers": headers})
+            await self._send({"type": "http.response.body", "body": b""})

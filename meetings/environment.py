@@ -26,6 +26,7 @@ Bridge = Literal["auto", "on", "off"]
 WarmStart = Literal["auto", "on", "off"]
 SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
+WebServer = Literal["daphne", "uvicorn"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -91,6 +92,8 @@ class Environment:
     """Whether webhooks may go to private addresses, and by plain http."""
     openid: OpenIdClient | None
     """None: hosts sign in by password alone."""
+    web_server: WebServer
+    """What serves pages and sockets."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
     https: bool
@@ -139,6 +142,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
+        web_server=cast(WebServer, _one_of(env, "PARLANCE_WEB_SERVER", get_args(WebServer))),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
         keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),

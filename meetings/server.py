@@ -1,36 +1,35 @@
-"""Daphne with a bound on what a flood can pile up, and one frame for all who are sent the same.
+"""The web process: which server runs it, and what every one of them holds (docs/decisions/0010).
 
-Daphne reads a socket as fast as it can and queues without limit for the application (400 MB from one client, measured).
-Here a socket whose messages wait is not read until the application has taken them: TCP then slows the sender down.
+Messages are bounded in size, a socket whose messages wait is not read, sending waits for nobody, a message is framed
+once for all who are sent it, bodies are bounded, silent connections end, and no address is written to a log.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import struct
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
-import daphne.server
-from daphne.server import Server
-from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
 
-from meetings.bodies import BoundedFactory
+from meetings.environment import WebServer
 from meetings.errors import SocketFault
 
 MAX_MESSAGE_BYTES = 65_536
 """Twice the largest audio frame."""
 
-MAX_WAITING = 64
-"""Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
-
 PING_S = 15
-APPLICATION_CLOSE_S = 5
-
 
 SAME_TEXTS = 64
 """Texts whose frames are kept for the sockets that are sent the same next."""
+
+
+class RunnableServer(Protocol):
+    """A server that listens at a known place."""
+
+    def run(self) -> None:
+        """Blocks until the process is told to stop."""
 
 
 @lru_cache(SAME_TEXTS)
@@ -44,94 +43,24 @@ def text_frame(text: str) -> bytes:
     return struct.pack(">BBQ", 0x81, 127, len(payload)) + payload
 
 
-class WatchedQueue(asyncio.Queue[dict[str, Any]]):
-    """Tells its reader's pace: `on_drained` is called when what waits has fallen to half the bound."""
-
-    on_drained: Any = None
-
-    async def get(self) -> dict[str, Any]:
-        message = await super().get()
-        if self.on_drained is not None and self.qsize() <= MAX_WAITING // 2:
-            self.on_drained()
-        return message
+def fault_text(fault: SocketFault) -> str:
+    """What a socket is told before a server closes it that no consumer was asked about."""
+    return json.dumps({"type": "error", "code": fault.code, "message": str(fault)})
 
 
-class PacedProtocol(WebSocketProtocol):
-    """Stops reading its socket while too many messages wait; tells what was wrong before it hangs up."""
+def make_server(kind: WebServer, application: Any, *, host: str, port: int) -> RunnableServer:
+    """A server of `application` with our limits. Only the chosen library is loaded."""
+    if kind == "uvicorn":
+        from meetings.uvicorn_server import BoundedServer
 
-    reading_paused = False
-    failByDrop = False  # noqa: N815  (Autobahn's name)
-    """Autobahn: close with a code, instead of cutting the connection without a word."""
+        return BoundedServer(application, host=host, port=port)
+    from meetings import daphne_server
 
-    def applicationCreateWorked(self, application_queue: WatchedQueue) -> None:
-        application_queue.on_drained = self.resume_reading
-        super().applicationCreateWorked(application_queue)
-
-    def onMessage(self, payload: bytes, isBinary: bool) -> None:
-        super().onMessage(payload, isBinary)
-        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING:
-            self.reading_paused = True
-            self.transport.pauseProducing()
-
-    def serverSend(self, content: str | bytes, binary: bool = False) -> None:
-        """Daphne's hook for every message out. Autobahn frames each one anew and formats log lines for it."""
-        if isinstance(content, str) and self.state == self.STATE_OPEN:
-            self.transport.write(text_frame(content))
-        else:
-            super().serverSend(content, binary)
-
-    def resume_reading(self) -> None:
-        if self.reading_paused:
-            self.reading_paused = False
-            self.transport.resumeProducing()
-
-    def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
-        """Autobahn's hook; its own closes with 1009, ours as for any frame that is too large."""
-        fault = SocketFault("frame_too_large")
-        self.sendMessage(json.dumps({"type": "error", "code": fault.code, "message": str(fault)}).encode())
-        self._fail_connection(fault.close_code, reason)
-
-
-class PacedServer(Server):
-    """Daphne's server with `PacedProtocol` for its sockets, and bounds for what requests bring."""
-
-    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """As Daphne's, with a queue that knows when it is drained."""
-        if not isinstance(protocol, PacedProtocol):
-            return super().create_application(protocol, scope)
-        queue = WatchedQueue()
-        scope.setdefault("asgi", {"version": "3.0"})
-        application = self.application(scope=scope, receive=queue.get, send=self._reply_to(protocol))
-        self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
-        return queue
-
-    def _reply_to(self, protocol: PacedProtocol) -> Any:
-        async def send(message: dict[str, Any]) -> None:
-            await self.handle_reply(protocol, message)
-
-        return send
-
-
-def make_server(application: Any, *, host: str, port: int) -> PacedServer:
-    """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
-    WebSocketFactory.protocol = PacedProtocol
-    daphne.server.HTTPFactory = BoundedFactory  # Daphne has no other way to tell it
-    return PacedServer(
-        application=application,
-        endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
-        signal_handlers=True,
-        websocket_max_message_size=MAX_MESSAGE_BYTES,
-        websocket_max_frame_size=MAX_MESSAGE_BYTES,
-        ping_interval=PING_S,
-        ping_timeout=PING_S,
-        application_close_timeout=APPLICATION_CLOSE_S,
-        server_name="parlance",
-        verbosity=0,
-    )
+    return daphne_server.make_server(application, host=host, port=port)
 
 
 def serve(host: str, port: int) -> None:
     """Runs the web process until it is told to stop."""
     from meetings.asgi import application
 
-    make_server(application, host=host, port=port).run()
+    make_server(settings.ENVIRONMENT.web_server, application, host=host, port=port).run()

@@ -1,8 +1,10 @@
-"""A web server whose application reads only when told: `python -m tests.gated_server PORT paced|daphne`.
+"""A web server whose application reads only when told: `python -m tests.gated_server PORT daphne|uvicorn|plain`.
 
-`/gated` accepts and takes no message until `/control` says `open`; then it takes all of them up to `done` and answers
-with how many came, their bytes and their SHA-256. `/control` says `paused` when a socket is no longer read, and
-sends any other text back at once. Requests are answered with the length of their bodies.
+`daphne` and `uvicorn` are the product's servers, `plain` is Daphne as it comes. `/gated` accepts and takes no message
+until `/control` says `open`; then it takes all of them up to `done` and answers with how many came, their bytes and
+their SHA-256. `/loud` is sent 16 MB at once. `/control` says `paused` when a socket is no longer read, `told` when all
+of that has been sent, and sends any other text back at once. Requests are answered with the length of their bodies,
+those for `/caller` with who made them.
 """
 
 from __future__ import annotations
@@ -10,25 +12,37 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from daphne.server import Server
 from django.conf import settings
 
-from meetings.server import PacedProtocol, make_server
+from meetings.daphne_server import PacedProtocol, make_server
+from meetings.uvicorn_server import BoundedServer, BoundedSocket
+
+LOUD_TEXT = "x" * 4_000
+LOUD_TIMES = 4_000
 
 gate = asyncio.Event()
-server: Server
+told = asyncio.Event()
+server: Any
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http":
-        await measure(receive, send)
+        await (tell_caller(scope, send) if scope["path"] == "/caller" else measure(receive, send))
         return
     await receive()
     await send({"type": "websocket.accept"})
-    await (gated if scope["path"] == "/gated" else control)(receive, send)
+    await {"/gated": gated, "/loud": loud, "/control": control}[scope["path"]](receive, send)
+
+
+async def tell_caller(scope: dict[str, Any], send: Any) -> None:
+    """Answers a request with what the server says of who made it."""
+    await respond(send, f"{scope['scheme']} {scope['client'][0]}")
 
 
 async def measure(receive: Any, send: Any) -> None:
@@ -36,10 +50,16 @@ async def measure(receive: Any, send: Any) -> None:
     size, is_over = 0, False
     while not is_over:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         size += len(message["body"])
         is_over = not message["more_body"]
+    await respond(send, str(size))
+
+
+async def respond(send: Any, text: str) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": str(size).encode()})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 async def gated(receive: Any, send: Any) -> None:
@@ -54,6 +74,14 @@ async def gated(receive: Any, send: Any) -> None:
     await tell(send, {"count": count, "bytes": size, "sha256": digest.hexdigest()})
 
 
+async def loud(receive: Any, send: Any) -> None:
+    for _ in range(LOUD_TIMES):
+        await send({"type": "websocket.send", "text": LOUD_TEXT})
+    told.set()
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+
+
 async def control(receive: Any, send: Any) -> None:
     while (message := await receive())["type"] != "websocket.disconnect":
         match message["text"]:
@@ -61,6 +89,9 @@ async def control(receive: Any, send: Any) -> None:
                 gate.set()
             case "paused":
                 await tell(send, {"waiting": await paused()})
+            case "told":
+                await told.wait()
+                await tell(send, {"told": True})
             case text:
                 await send({"type": "websocket.send", "text": text})
 
@@ -68,25 +99,51 @@ async def control(receive: Any, send: Any) -> None:
 async def paused() -> int:
     """Waits until some socket is no longer read; returns how many of its messages wait for the application."""
     while True:
+        for waiting in waiting_unread():
+            return waiting
+        await asyncio.sleep(0.01)
+
+
+def waiting_unread() -> Iterator[int]:
+    """Messages that wait, of each socket that is not read."""
+    if isinstance(server, BoundedServer):
+        for connection in server.server_state.connections:
+            if isinstance(connection, BoundedSocket) and connection.read_paused:
+                yield connection.queue.qsize()
+    else:
         for protocol in list(server.connections):
             if isinstance(protocol, PacedProtocol) and protocol.reading_paused:
-                return protocol.application_queue.qsize()
-        await asyncio.sleep(0.01)
+                yield protocol.application_queue.qsize()
 
 
 async def tell(send: Any, message: dict[str, Any]) -> None:
     await send({"type": "websocket.send", "text": json.dumps(message)})
 
 
+def ready() -> None:
+    print("ready", flush=True)
+
+
+class TellingServer(BoundedServer):
+    """Says when it listens."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        ready()
+
+
 def main(port: int, kind: str) -> None:
     global server
     # Sentences for people are looked up in the language of the page; here nobody reads them.
     settings.configure(USE_I18N=False)
-    if kind == "paced":
-        server = make_server(application, host="127.0.0.1", port=port)
-    else:
+    if kind == "plain":
         server = Server(application, endpoints=[f"tcp:port={port}:interface=127.0.0.1"], verbosity=0)
-    server.ready_callable = lambda: print("ready", flush=True)
+    elif kind == "uvicorn":
+        server = TellingServer(application, host="127.0.0.1", port=port)
+    else:
+        server = make_server(application, host="127.0.0.1", port=port)
+    if not isinstance(server, TellingServer):
+        server.ready_callable = ready
     server.run()
 
 

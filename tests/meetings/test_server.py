@@ -1,4 +1,4 @@
-"""The bound on what a flood piles up, against the real server in a process of its own."""
+"""What every server holds, against the real ones in processes of their own."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
+import httpx
 import psutil
 import pytest
 from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
-from meetings.server import MAX_MESSAGE_BYTES, MAX_WAITING, text_frame
+from meetings.daphne_server import MAX_WAITING
+from meetings.environment import WebServer
+from meetings.server import MAX_MESSAGE_BYTES, text_frame
 from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
 from tests.rawsocket import BINARY, CONTINUATION, TEXT, RawWebSocket, client_header
@@ -28,10 +31,20 @@ MEGABYTE = 1_000_000
 MESSAGE = bytes(range(256)) * 200
 FLOOD = 100 * MEGABYTE // len(MESSAGE)
 TIMEOUT_S = 60.0
+END_S = 10.0
+"""The supervisor gives all processes together 15."""
+
+SERVERS = get_args(WebServer)
+WAITING = {"daphne": range(MAX_WAITING, 2 * MAX_WAITING), "uvicorn": range(1, 12)}
+"""Messages of MESSAGE's size that wait for the application when a socket is no longer read."""
+
+FAREWELL = {"daphne": None, "uvicorn": 1012}
+"""The code with which sockets are closed when the process ends; None: they are cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatedServer:
+    kind: str
     port: int
     process: psutil.Process
 
@@ -47,14 +60,21 @@ def gated_server(kind: str) -> Iterator[GatedServer]:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         try:
-            yield GatedServer(port, psutil.Process(process.pid))
+            yield GatedServer(kind, port, psutil.Process(process.pid))
         finally:
-            process.terminate()
+            process.kill()
 
 
-@pytest.fixture
-def server() -> Iterator[GatedServer]:
-    with gated_server("paced") as running:
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[GatedServer]:
+    with gated_server(request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def shared_server(request: pytest.FixtureRequest) -> Iterator[GatedServer]:
+    """For tests that leave its gate as it is."""
+    with gated_server(request.param) as running:
         yield running
 
 
@@ -105,7 +125,7 @@ async def open_gate(server: GatedServer) -> None:
 def test_a_flood_waits_with_its_sender_and_arrives_whole(server: GatedServer) -> None:
     flooded = asyncio.run(flood(server))
     assert not flooded.sent_at_once
-    assert MAX_WAITING <= flooded.waiting < 2 * MAX_WAITING
+    assert flooded.waiting in WAITING[server.kind]
     assert flooded.answer == {
         "count": FLOOD,
         "bytes": FLOOD * len(MESSAGE),
@@ -116,7 +136,7 @@ def test_a_flood_waits_with_its_sender_and_arrives_whole(server: GatedServer) ->
 
 def test_daphne_alone_would_swallow_the_flood() -> None:
     """Why `PacedServer` exists, and that the test above would notice its absence."""
-    with gated_server("daphne") as plain:
+    with gated_server("plain") as plain:
         flooded = asyncio.run(flood(plain))
     assert flooded.sent_at_once
     assert flooded.peak_growth > 80 * MEGABYTE
@@ -128,7 +148,7 @@ def test_others_are_served_while_one_is_not_read(server: GatedServer) -> None:
             flooder.send(b"x")
         with RawWebSocket(server.url("control")) as other:
             other.send(b"paused", TEXT)
-            assert other.receive_json()["waiting"] >= MAX_WAITING
+            assert other.receive_json()["waiting"] >= WAITING[server.kind].start
             other.send_json({"type": "anything"})
             assert other.receive_json() == {"type": "anything"}
 
@@ -141,39 +161,71 @@ def test_a_message_of_the_largest_size_is_taken_and_one_more_byte_is_refused(ser
         assert socket.receive_json()["bytes"] == MAX_MESSAGE_BYTES
     with RawWebSocket(server.url("gated")) as socket:
         socket.send(bytes(MAX_MESSAGE_BYTES + 1))
+        for _ in range(50):
+            socket.send(bytes(MAX_MESSAGE_BYTES))  # whoever goes on reads it nevertheless
         assert socket.receive_json()["code"] == "frame_too_large"
         assert socket.close_code() == 4413
 
 
-def test_a_huge_length_is_refused_before_any_of_it_arrives(server: GatedServer) -> None:
-    peak = Peak(server.process)
-    with RawWebSocket(server.url("gated")) as socket:
+def test_a_huge_length_is_refused_before_any_of_it_arrives(shared_server: GatedServer) -> None:
+    peak = Peak(shared_server.process)
+    with RawWebSocket(shared_server.url("gated")) as socket:
         socket.send_bytes(client_header(0x82, 1 << 30))
         assert socket.close_code() == 4413
     assert peak.growth() < MEGABYTE
 
 
-def test_fragments_count_together(server: GatedServer) -> None:
-    with RawWebSocket(server.url("gated")) as socket:
+def test_fragments_count_together(shared_server: GatedServer) -> None:
+    with RawWebSocket(shared_server.url("gated")) as socket:
         socket.send(bytes(40_000), BINARY, final=False)
         socket.send(bytes(40_000), CONTINUATION)
         assert socket.close_code() == 4413
 
 
-def test_broken_text_is_refused_with_its_code(server: GatedServer) -> None:
-    with RawWebSocket(server.url("control")) as socket:
+def test_broken_text_is_refused_with_its_code(shared_server: GatedServer) -> None:
+    with RawWebSocket(shared_server.url("control")) as socket:
         socket.send(b"\xff\xfe", TEXT)
         assert socket.close_code() == 1007
 
 
+def test_sending_waits_for_nobody(server: GatedServer) -> None:
+    """A viewer that does not read would keep the feed from all viewers after it."""
+    with RawWebSocket(server.url("loud"), receive_buffer=4_096), RawWebSocket(server.url("control")) as other:
+        other.send(b"told", TEXT)
+        assert other.receive_json() == {"told": True}
+
+
+def test_the_end_waits_for_nobody_for_long(server: GatedServer) -> None:
+    with RawWebSocket(server.url("loud"), receive_buffer=4_096), RawWebSocket(server.url("control")) as other:
+        other.send(b"told", TEXT)
+        assert other.receive_json() == {"told": True}
+        server.process.terminate()
+        assert farewell(other) == FAREWELL[server.kind]
+        server.process.wait(END_S)
+
+
+def farewell(socket: RawWebSocket) -> int | None:
+    try:
+        return socket.close_code()
+    except ConnectionError:
+        return None
+
+
 @pytest.mark.parametrize("size", [1, 125, 126, 65_534])
-async def test_text_comes_back_as_it_was_sent(server: GatedServer, size: int) -> None:
+async def test_text_comes_back_as_it_was_sent(shared_server: GatedServer, size: int) -> None:
     """Each size has its own form of frame header; an independent client reads them."""
     texts = ["ä" * (size // 2) + "x" * (size % 2), "x" * size]
-    async with connect(server.url("control")) as socket:
+    async with connect(shared_server.url("control")) as socket:
         for text in texts:
             await socket.send(text)
             assert await socket.recv() == text
+
+
+def test_nobody_is_believed_on_who_he_is(shared_server: GatedServer) -> None:
+    """Whom proxies speak for is decided later, by the settings (`addresses`)."""
+    claimed = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "Forwarded": "for=203.0.113.9"}
+    answer = httpx.get(f"http://127.0.0.1:{shared_server.port}/caller", headers=claimed)
+    assert answer.text == "http 127.0.0.1"
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])

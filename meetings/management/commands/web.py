@@ -10,7 +10,7 @@ from meetings.supervisor import check_port
 
 
 class Command(ParlanceCommand):
-    help = "Serves pages and sockets (Daphne)."
+    help = "Serves pages and sockets, by Daphne or what PARLANCE_WEB_SERVER says."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
