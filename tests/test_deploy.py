@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import re
 import shlex
@@ -19,6 +20,7 @@ from django.core.management import load_command_class
 
 from inference.catalog import profile_models
 from meetings.environment import Profile, read_environment
+from meetings.management.commands.live import entrance
 from tests.test_documentation import AskedVariables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -132,25 +134,72 @@ def test_settings_in_recipes_are_settings_and_make_sense() -> None:
     read_environment(asked)
     lines = [arguments for instruction, arguments in dockerfile() if instruction == "ENV"]
     pairs = [pair for line in lines for pair in re.findall(r"(\w+)=(\S+)", line)]
-    pairs += re.findall(r"^(\w+)=(.*)$", read("install.sh").partition("<<END")[2].partition("\nEND")[0], re.MULTILINE)
+    pairs += installed_settings().items()
     ours = [(name, value) for name, value in pairs if name.startswith("PARLANCE_")]
     assert {name for name, _ in ours} <= asked.asked
     for name, value in ours:
-        read_environment({"SECRET_KEY": "x", "PARLANCE_DATA": "/nowhere", name: value.replace("$profile", "gpu")})
+        read_environment({"SECRET_KEY": "x", "PARLANCE_DATA": "/nowhere", name: value})
+
+
+def installed_settings() -> dict[str, str]:
+    """What `install.sh` writes with a public name."""
+    written = "\n".join(re.findall(r"<<END\n(.*?)\nEND$", read("install.sh"), re.MULTILINE | re.DOTALL))
+    filled = written.replace("$profile", "gpu").replace("$domain", "captions.example.org")
+    return dict(re.findall(r"^(\w+)=(.*)$", filled, re.MULTILINE))
+
+
+@pytest.mark.parametrize("recipe", ["install.sh", "compose.yaml"])
+def test_behind_the_proxy_everybody_comes_by_https_and_only_the_proxy_is_believed(recipe: str) -> None:
+    on_this_machine = recipe == "install.sh"
+    values = installed_settings() if on_this_machine else composed_settings()
+    environment = read_environment({"SECRET_KEY": "x", **values, "PARLANCE_DATA": "/nowhere"})
+    services = compose()["services"]
+    proxy = "127.0.0.1" if on_this_machine else services["proxy"]["networks"]["default"]["ipv4_address"]
+    assert environment.https
+    assert environment.proxies == [proxy]
+    assert environment.trusted_origins == ["https://captions.example.org"]
+    assert environment.allowed_hosts == ["captions.example.org", "127.0.0.1"]  # the second for the health check
+
+
+def test_the_sign_in_link_leads_through_the_proxy() -> None:
+    installed = read_environment({"SECRET_KEY": "x", **installed_settings(), "PARLANCE_DATA": "/nowhere"})
+    alone = read_environment({"SECRET_KEY": "x", "PARLANCE_DATA": "/nowhere"})
+    assert entrance(installed, "http://127.0.0.1:8000") == "https://captions.example.org"
+    assert entrance(alone, "http://127.0.0.1:8000") == "http://127.0.0.1:8000"
+
+
+def test_no_other_container_gets_the_address_of_the_proxy() -> None:
+    (network,) = compose()["networks"]["default"]["ipam"]["config"]
+    proxy = ipaddress.ip_address(compose()["x-parlance"]["environment"]["PARLANCE_PROXIES"])
+    assert proxy in ipaddress.ip_network(network["subnet"])
+    assert proxy not in ipaddress.ip_network(network["ip_range"])
+
+
+def test_a_machine_with_caddy_is_installed_with_its_public_name() -> None:
+    cloud = yaml.safe_load(read("cloud-init.yaml"))
+    (installing,) = [command for command in cloud["runcmd"] if "docs/deploy/install.sh" in " ".join(command)]
+    assert installing[-1].startswith(". /etc/default/caddy-parlance && ")
+    assert installing[-1].endswith(" $(cat /run/parlance-repository) $(cat /run/parlance-profile) $DOMAIN")
+    (known,) = [file["content"] for file in cloud["write_files"] if file["path"] == "/etc/default/caddy-parlance"]
+    assert dict(re.findall(r"^(\w+)=(.*)$", known, re.MULTILINE)) == {
+        "DOMAIN": "captions.example.org",
+        "UPSTREAM": "127.0.0.1:8000",
+    }
 
 
 def test_services_get_settings_that_make_sense() -> None:
-    values = {name: _filled_in(value) for name, value in compose()["x-parlance"]["environment"].items()}
-    environment = read_environment({"PARLANCE_DATA": "/nowhere", **values})
-    assert environment.allowed_hosts == ["captions.example.org", "127.0.0.1"]  # the second for the health check
-    assert environment.trusted_origins == ["https://captions.example.org"]
+    environment = read_environment({"PARLANCE_DATA": "/nowhere", **composed_settings()})
     assert environment.broker_url == "valkey://broker:6379/0"
     assert environment.database_url == "postgres://parlance:secret@database:5432/parlance"
 
 
-def _filled_in(value: str) -> str:
+def composed_settings() -> dict[str, str]:
+    """What compose gives to web and inference."""
     known = {"DOMAIN": "captions.example.org"}
-    return re.sub(r"\$\{(\w+)[^}]*\}", lambda found: known.get(found[1], "secret"), value)
+    return {
+        name: re.sub(r"\$\{(\w+)[^}]*\}", lambda found: known.get(found[1], "secret"), value)
+        for name, value in compose()["x-parlance"]["environment"].items()
+    }
 
 
 def test_services_depend_on_services_and_use_declared_volumes() -> None:

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Parlance on a fresh Debian 12 machine, as root: what cloud-init.yaml and parlance.pkr.hcl both run.
-#   install.sh REPOSITORY [starter|gpu]
+#   install.sh REPOSITORY [starter|gpu] [DOMAIN]
 # REPOSITORY is a git address or a folder. The gpu profile wants an NVIDIA driver (580 or newer) on the machine, and
-# HF_TOKEN in the environment for the gated speaker models. Run again, it brings an installation up to date.
+# HF_TOKEN in the environment for the gated speaker models. DOMAIN: the public name, where a proxy on this machine ends
+# TLS for it. Run again, it brings an installation up to date, and leaves the settings as they are.
 set -euo pipefail
 
-repository=${1:?usage: install.sh REPOSITORY [starter|gpu]}
+repository=${1:?usage: install.sh REPOSITORY [starter|gpu] [DOMAIN]}
 profile=${2:-starter}
+domain=${3:-}
 home=/opt/parlance
 environment=/etc/parlance.env
 
@@ -38,6 +40,14 @@ PARLANCE_MODELS_DIR=$home/models
 PARLANCE_PROFILE=$profile
 LD_LIBRARY_PATH=$libraries
 END
+    if [ -n "$domain" ]; then
+        cat >>"$environment" <<END
+ALLOWED_HOSTS=$domain,127.0.0.1
+PARLANCE_ORIGINS=https://$domain
+PARLANCE_HTTPS=1
+PARLANCE_PROXIES=127.0.0.1
+END
+    fi
 fi
 set -a
 . "$environment"

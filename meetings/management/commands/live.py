@@ -52,7 +52,8 @@ class Command(ParlanceCommand):
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
             time.sleep(POLL_S)
-        self.stdout.write(f"Parlance is ready at {base_url}\nSign in once with {one_time_link(base_url)}")
+        link = one_time_link(entrance(settings.ENVIRONMENT, base_url))
+        self.stdout.write(f"Parlance is ready at {base_url}\nSign in once with {link}")
         self.stdout.flush()
 
 
@@ -60,6 +61,12 @@ def address(host: str, port: int) -> str:
     """What to type into a browser on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"
+
+
+def entrance(environment: Environment, base_url: str) -> str:
+    """Where people come in: with TLS in front, by the public name."""
+    is_public = environment.https and environment.trusted_origins
+    return environment.trusted_origins[0] if is_public else base_url
 
 
 def _is_ready(base_url: str) -> bool:
