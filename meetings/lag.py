@@ -20,6 +20,9 @@ log = structlog.get_logger(__name__)
 SAMPLE_S = 10.0
 """Between two samples that are kept: 360 rows an hour."""
 
+MOVING_SAMPLE_S = 2.0
+"""The same while the models are away, and until captions have caught up."""
+
 
 def lags(meetings: Iterable[Meeting]) -> dict[str, float]:
     """Seconds by meeting, of those that are not over; of none when the broker does not answer."""

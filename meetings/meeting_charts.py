@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Sum
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from meetings.charts import SwapTimeline, swap_timeline
 from meetings.models import UNSURE, LagSample, Meeting, Swap
 from meetings.speakers import present_speakers
+from meetings.swaps import Absence, absences
 
 WIDTH, HEIGHT = 720, 120
 """Units of the lag's drawing."""
@@ -49,10 +50,19 @@ class LagPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Band:
+    """While the models were away."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
 class LagChart:
     """In units of WIDTH and HEIGHT, with zero at the bottom."""
 
     points: list[LagPoint]
+    bands: list[Band]
     longest_s: float
 
     @property
@@ -73,7 +83,8 @@ class MeetingCharts:
 def charts_of(meeting: Meeting) -> MeetingCharts:
     """Everything that there is to draw of it."""
     samples = list(meeting.lag_samples.order_by("at"))
-    return MeetingCharts(talk_times(meeting), lag_chart(samples), _swaps(samples))
+    swaps = _swaps_during(samples)
+    return MeetingCharts(talk_times(meeting), lag_chart(samples, swaps), _swap_timeline(samples, swaps))
 
 
 def talk_times(meeting: Meeting) -> list[Talk]:
@@ -92,8 +103,8 @@ def talk_times(meeting: Meeting) -> list[Talk]:
     ]
 
 
-def lag_chart(samples: Sequence[LagSample]) -> LagChart | None:
-    """The worst of every part of the time; None: fewer than two samples."""
+def lag_chart(samples: Sequence[LagSample], swaps: Sequence[Swap] = ()) -> LagChart | None:
+    """The worst of every part of the time, and when the models were away; None: fewer than two samples."""
     if len(samples) < 2:
         return None
     step = -(-len(samples) // POINTS)
@@ -111,12 +122,20 @@ def lag_chart(samples: Sequence[LagSample]) -> LagChart | None:
         )
         for sample in worst
     ]
-    return LagChart(points, longest_s)
+    return LagChart(points, [_band(absence, start, span) for absence in absences(swaps)], longest_s)
 
 
-def _swaps(samples: Sequence[LagSample]) -> SwapTimeline | None:
+def _band(absence: Absence, start: datetime, span: timedelta) -> Band:
+    left = max(0.0, WIDTH * ((absence.start - start) / span))
+    return Band(round(left, 1), round(WIDTH * ((absence.end - start) / span) - left, 1))
+
+
+def _swaps_during(samples: Sequence[LagSample]) -> list[Swap]:
     """While the meeting was live, of whatever worker."""
     if len(samples) < 2:
-        return None
-    start, end = samples[0].at, samples[-1].at
-    return swap_timeline(list(Swap.objects.filter(created_at__range=(start, end))), start=start, end=end)
+        return []
+    return list(Swap.objects.filter(created_at__range=(samples[0].at, samples[-1].at)))
+
+
+def _swap_timeline(samples: Sequence[LagSample], swaps: Sequence[Swap]) -> SwapTimeline | None:
+    return swap_timeline(swaps, start=samples[0].at, end=samples[-1].at) if swaps else None

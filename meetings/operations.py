@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from inference.audio import SAMPLE_RATE
 from inference.residency.history import Outcome
 from meetings.audiolog import ACTIVE, STATE_FIELDS, log_state, state_key
+from meetings.backlog_chart import backlog_chart
 from meetings.broker import connect_sync
 from meetings.charts import swap_timeline, window
 from meetings.incidents import Incident, read_incidents
@@ -95,6 +96,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "now": now,
         "floor": _floor(),
         "may_tell": request.user.has_perms(TELLING),
+        "backlog": backlog_chart(start=start, end=end),
         "timeline": swap_timeline(shown, start=start, end=end),
         "swaps": shown,
         "failures": swaps.exclude(outcome=Outcome.COMPLETED.value)[:SHOWN_SWAPS],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from inference.residency.history import Direction, Outcome, StepKind, SwapRecord
 from meetings.models import Swap
@@ -20,6 +21,14 @@ class Exchange:
     """Both ways together."""
     seconds: float
     """The same with what was written in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """While the models for captions were away."""
+
+    start: datetime
+    end: datetime
 
 
 def file_swap(worker: str, record: SwapRecord) -> None:
@@ -51,3 +60,21 @@ def last_exchange() -> Exchange | None:
         return None
     began = there.created_at - timedelta(seconds=there.seconds)
     return Exchange(there.seconds + back.seconds, (back.created_at - began).total_seconds())
+
+
+def absences(swaps: Iterable[Swap]) -> list[Absence]:
+    """In the order of their ends: from leaving until being back, or until a swap that failed had brought captions back.
+
+    One whose way back is not among the swaps is left out, as is one that moved nothing.
+    """
+    left: dict[str, datetime] = {}
+    found = []
+    for swap in sorted(swaps, key=lambda swap: swap.created_at):
+        began = swap.created_at - timedelta(seconds=swap.seconds)
+        if swap.direction == Direction.TO_TRANSCRIPTION.value:
+            found.append(Absence(left.pop(swap.worker, began), swap.created_at))
+        elif swap.outcome == Outcome.COMPLETED.value:
+            left[swap.worker] = began
+        elif swap.outcome != Outcome.BUSY.value:
+            found.append(Absence(began, swap.created_at))
+    return found

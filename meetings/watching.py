@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 from inference.audio import SAMPLE_RATE
 from meetings.audiolog import AudioLog
 from meetings.holdings import Holdings
-from meetings.lag import SAMPLE_S, keep
+from meetings.lag import MOVING_SAMPLE_S, SAMPLE_S, keep
 from meetings.models import State
 from meetings.scribe import Scribe
 from meetings.stream import MeetingStream
@@ -41,21 +41,22 @@ class Watching:
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Looks at all of them."""
-        worst, live = 0.0, {}
+        worst, live, is_moving = 0.0, {}, False
         for stream in list(streams.values()):
             state = await self._audio.state(stream.meeting_id)
             behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
             worst = max(worst, behind_s)
             if stream.state is State.LIVE and not stream.is_upload:
                 live[stream.meeting_id] = behind_s
+                is_moving |= stream.phase in ("summarizing", "catching_up")
             await self._tell_lag(stream, behind_s)
             await self._mind_absence(stream)
         self.behind_s = worst
-        await self._keep(live)
+        await self._keep(live, every_s=MOVING_SAMPLE_S if is_moving else SAMPLE_S)
 
-    async def _keep(self, behind: Mapping[str, float]) -> None:
-        """For the chart on a meeting's page in the admin; in the meantime nobody misses a sample."""
-        if behind and time.monotonic() - self._kept_at >= SAMPLE_S:
+    async def _keep(self, behind: Mapping[str, float], *, every_s: float) -> None:
+        """For the charts of the admin; in the meantime nobody misses a sample."""
+        if behind and time.monotonic() - self._kept_at >= every_s:
             self._kept_at = time.monotonic()
             await keep_lag(behind)
 

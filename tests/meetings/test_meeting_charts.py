@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.test import Client
 
-from meetings.meeting_charts import HEIGHT, POINTS, WIDTH, charts_of, lag_chart, talk_times
+from meetings.meeting_charts import HEIGHT, POINTS, WIDTH, Band, charts_of, lag_chart, talk_times
 from meetings.models import LagSample, Meeting, Speaker, Swap
 from tests.meetings.test_admin import make_meeting
 
@@ -33,6 +33,16 @@ class TestLag:
 
     def test_needs_two_samples(self) -> None:
         assert lag_chart(samples(1.0)) is None
+
+    def test_shades_the_time_without_models_as_far_as_it_is_drawn(self) -> None:
+        """Twenty seconds are drawn; the models left two seconds before them and were back after five."""
+        away = Swap(worker="w1", direction="to summarization", outcome="completed", seconds=4.0)
+        away.created_at = NOON + timedelta(seconds=2)
+        back = Swap(worker="w1", direction="to transcription", outcome="completed", seconds=1.0)
+        back.created_at = NOON + timedelta(seconds=5)
+        chart = lag_chart(samples(0.0, 4.0, 0.0), [back, away])
+        assert chart is not None
+        assert chart.bands == [Band(0.0, WIDTH / 4)]
 
 
 @pytest.fixture

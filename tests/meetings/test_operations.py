@@ -24,7 +24,7 @@ from meetings.audiolog import ACTIVE, state_key
 from meetings.incidents import IncidentFile
 from meetings.leases import lease_key
 from meetings.metrics import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
-from meetings.models import Meeting, State, Swap
+from meetings.models import LagSample, Meeting, State, Swap
 from meetings.residency import ModelPlace, Residency, SwapSeconds, residency_of
 from tests.inference.doubles import ScriptedTranscriber
 from tests.meetings.doubles import SIZE, ScriptedSummarizer, scripted_pool
@@ -121,6 +121,17 @@ class TestSwaps:
         assert re.findall(r'<rect class="(\w+)"[^>]* height="([\d.]+)"', text) == [("there", "35.0"), ("back", "70.0")]
         assert '<title id="swaps-title">Swaps over time</title>' in text
         assert "style=" not in text.partition("<svg")[2].partition("</svg>")[0], "the policy refuses inline styles"
+
+
+@pytest.mark.django_db
+def test_the_backlog_of_the_day_is_drawn_and_has_its_figures(broker_sync: redis.Redis, admin_client: Client) -> None:
+    meeting = Meeting.objects.create(title="Late")
+    moment = timezone.now() - timedelta(minutes=30)
+    LagSample.objects.create(meeting=meeting, at=moment, behind_s=12.5)
+    text = admin_client.get(PAGE).content.decode()
+    assert '<title id="backlog-title">Backlog over time</title>' in text
+    assert re.findall(r'<rect [^>]*y="0.0" width="12.0" height="120.0"><title>[0-9:]+: 12.5 s', text) != []
+    assert [row[1] for row in rows_of(text) if re.fullmatch(r"\d\d:\d\d", row[0])] == ["12.5 s"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from meetings.models import Swap
-from meetings.swaps import Exchange, last_exchange
+from meetings.swaps import Absence, Exchange, absences, last_exchange
 
 pytestmark = pytest.mark.django_db
 
@@ -54,3 +54,23 @@ def test_the_newest_counts() -> None:
         swapped("to summarization", begins + 2, 2.0)
         swapped("to transcription", begins + 10 + begins / 10, 1.0)
     assert last_exchange() == Exchange(swap_s=3.0, seconds=20.0)
+
+
+def between(start_s: float, end_s: float) -> Absence:
+    return Absence(NOON + timedelta(seconds=start_s), NOON + timedelta(seconds=end_s))
+
+
+def test_models_are_away_from_leaving_until_being_back() -> None:
+    swapped("to summarization", 2, 2.0)
+    swapped("to summarization", 9, 1.0, worker="w2")
+    swapped("to transcription", 30, 4.0)
+    swapped("to transcription", 40, 4.0, worker="w2")
+    assert absences(Swap.objects.all()) == [between(0, 30), between(8, 40)]
+
+
+def test_a_swap_that_failed_was_away_itself_and_a_way_without_its_other_half_counts_alone() -> None:
+    swapped("to transcription", 5, 4.0)
+    swapped("to summarization", 20, 9.0, outcome="failed")
+    swapped("to summarization", 30, 9.0, outcome="busy")
+    swapped("to summarization", 40, 2.0)
+    assert absences(Swap.objects.all()) == [between(1, 5), between(11, 20)]
