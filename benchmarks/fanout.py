@@ -1,9 +1,10 @@
 """Fan-out: how soon a stored caption reaches hundreds of viewers of one web process, and what that costs.
 
-The real product runs; captions are stored and announced as the worker does it, without models. Delivery is from the
-ring of the bell to the last byte at the viewer's socket, in one client process on the same machine. CPU is that of the
-web process, everything included (reading the database, encoding, confirmations). `group_send` is the same with
-Channels' own way, in the same run.
+The real product runs, once under each server, side by side; captions are stored and announced as the worker does it,
+without models. Delivery is from the ring of the bell to the last byte at the viewer's socket, in one client process on
+the same machine. CPU is that of the web process, everything included (reading the database, encoding, confirmations).
+The servers take turns, the second one first in every other turn. `group_send` is the same with Channels' own way under
+Daphne as it comes, in the same run.
 """
 
 from __future__ import annotations
@@ -14,83 +15,119 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
 import psutil
 
 from benchmarks.report import REPOSITORY
 from benchmarks.statistics import percentile
 from benchmarks.viewers import BenchmarkViewer, join, read
+from meetings.environment import WebServer
 from tests.live import MeetingLinks, RunningParlance, free_port, running_parlance
 from tests.rawsocket import TEXT, client_frame
 
 SECONDS = 12
-CAPTION_CHARACTERS = 80
 GROUP_SEND_CHARACTERS = 250
 """So that both messages have about 330 bytes."""
 
 GRACE_S = 30.0
 
 
-def run() -> dict[str, Any]:
-    """300 viewers with 10 events a second, the same through `group_send`, then 1,000 viewers with 4."""
-    with running_parlance() as parlance:
-        measure_product(parlance, viewers=20, rate=10)  # warm
-        ours = measure_product(parlance, viewers=300, rate=10)
-        many = measure_product(parlance, viewers=1_000, rate=4)
-    baseline = measure_group_send(viewers=300, rate=10)
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Who reads, and how much."""
+
+    viewers: int
+    rate: int
+    """Captions a second."""
+
+
+SERVERS = get_args(WebServer)
+TURNS = {"viewers_300": Load(300, 10), "viewers_300_again": Load(300, 10), "viewers_1000": Load(1_000, 4)}
+WARMING = Load(20, 10)
+
+
+def run(*, quick: bool = False) -> dict[str, Any]:
+    """300 viewers with 10 events a second, twice, and 1,000 viewers with 4, under each server; then `group_send`.
+
+    `quick`: 20 viewers once, to see that it works.
+    """
+    turns = {"viewers_20": WARMING} if quick else {"warming": WARMING, **TURNS}
+    found: dict[str, dict[str, Any]] = {server: {} for server in SERVERS}
+    with (
+        running_parlance(environment={"PARLANCE_WEB_SERVER": SERVERS[0]}) as first,
+        running_parlance(environment={"PARLANCE_WEB_SERVER": SERVERS[1]}) as second,
+    ):
+        products = list(zip(SERVERS, (first, second), strict=True))
+        for name, load in turns.items():
+            for server, parlance in products:
+                found[server][name] = measure_product(parlance, load)
+            products.reverse()
+    if quick:
+        return found
+    return {**found, "group_send_300": measure_group_send(TURNS["viewers_300"]), **ratios(found)}
+
+
+def ratios(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Of the second server's figures to those of the first, by turn."""
+    first, second = (found[server] for server in SERVERS)
     return {
-        "viewers_300": ours,
-        "viewers_1000": many,
-        "group_send_300": baseline,
-        "cpu_ratio": round(ours["cpu_us_per_delivery"] / baseline["cpu_us_per_delivery"], 3),
-        "p99_ratio": round(ours["p99_ms"] / baseline["p99_ms"], 3),
+        f"{SERVERS[1]}_to_{SERVERS[0]}": {
+            turn: {
+                figure: round(second[turn][figure] / first[turn][figure], 3)
+                for figure in ("p50_ms", "p99_ms", "cpu_us_per_delivery")
+            }
+            for turn in TURNS
+        }
     }
 
 
-def measure_product(parlance: RunningParlance, *, viewers: int, rate: int) -> dict[str, Any]:
-    """One meeting, `viewers` sockets, `rate` captions a second for SECONDS."""
+def measure_product(parlance: RunningParlance, load: Load) -> dict[str, Any]:
+    """One meeting under `load` for SECONDS."""
     links, web = parlance.create_meeting(), parlance.process("web")
-    return asyncio.run(_measure_product(parlance, links, web, viewers, rate))
+    return asyncio.run(_measure_product(parlance, links, web, load))
 
 
 async def _measure_product(
-    parlance: RunningParlance, links: MeetingLinks, web: psutil.Process, viewers: int, rate: int
+    parlance: RunningParlance, links: MeetingLinks, web: psutil.Process, load: Load
 ) -> dict[str, Any]:
+    count = load.rate * SECONDS
     resident = web.memory_info().rss
-    audience = await join(links.viewer(), viewers)
+    audience = await join(links.viewer(), load.viewers)
     joined = web.memory_info().rss
-    command = [sys.executable, "-m", "tests.feeder", links.id, "--count", str(rate * SECONDS), "--rate", str(rate)]
+    command = [sys.executable, "-m", "tests.feeder", links.id, "--count", str(count), "--rate", str(load.rate)]
     feeder = await asyncio.create_subprocess_exec(
         *command, cwd=REPOSITORY, env=parlance.environment, stdout=asyncio.subprocess.PIPE
     )
     before = cpu_s(web)
-    await read(audience, rate * SECONDS, timeout_s=SECONDS + GRACE_S)
+    await read(audience, count, timeout_s=SECONDS + GRACE_S)
     spent = cpu_s(web) - before
     out, _ = await feeder.communicate()
     rung = {int(seq): at for seq, at in json.loads(out).items()}
     figures = delivery(audience, len(rung), spent, sent_at=lambda arrival: rung[arrival.seq])
-    figures["rss_kb_per_viewer"] = round((joined - resident) / viewers / 1000, 1)
-    figures["rss_kb_per_viewer_after"] = round((web.memory_info().rss - resident) / viewers / 1000, 1)
+    figures["rss_kb_per_viewer"] = round((joined - resident) / load.viewers / 1000, 1)
+    figures["rss_kb_per_viewer_after"] = round((web.memory_info().rss - resident) / load.viewers / 1000, 1)
     close(audience)
-    return {"viewers": viewers, "events_per_s": rate, **figures}
+    return {"viewers": load.viewers, "events_per_s": load.rate, **figures}
 
 
-def measure_group_send(*, viewers: int, rate: int) -> dict[str, Any]:
-    """The same number of viewers and events through Channels' in-memory layer."""
-    with group_send_server(rate=rate, count=rate * SECONDS) as (url, server):
-        return asyncio.run(_measure_group_send(url, server, viewers, rate))
+def measure_group_send(load: Load) -> dict[str, Any]:
+    """The same load through Channels' in-memory layer."""
+    with group_send_server(rate=load.rate, count=load.rate * SECONDS) as (url, server):
+        return asyncio.run(_measure_group_send(url, server, load))
 
 
-async def _measure_group_send(url: str, server: psutil.Process, viewers: int, rate: int) -> dict[str, Any]:
-    audience = await join(url, viewers)
+async def _measure_group_send(url: str, server: psutil.Process, load: Load) -> dict[str, Any]:
+    count = load.rate * SECONDS
+    audience = await join(url, load.viewers)
     before = cpu_s(server)
     audience[0].send(client_frame(b"start", TEXT))
-    await read(audience, rate * SECONDS, timeout_s=SECONDS + GRACE_S)
+    await read(audience, count, timeout_s=SECONDS + GRACE_S)
     spent = cpu_s(server) - before
-    figures = delivery(audience, rate * SECONDS, spent, sent_at=lambda arrival: arrival.message["sent"])
+    figures = delivery(audience, count, spent, sent_at=lambda arrival: arrival.message["sent"])
     close(audience)
-    return {"viewers": viewers, "events_per_s": rate, **figures}
+    return {"viewers": load.viewers, "events_per_s": load.rate, **figures}
 
 
 @contextmanager
