@@ -2,7 +2,7 @@
 
 `RunningParlance(..., environment=FATAL)` runs with them. A worker that has said the lines of the first death in
 `deaths.json`, in that order, strikes it from the list and kills itself as `kill -9` does: nothing of it runs after.
-A worker that writes a summary while there is a file `hang` removes it and never comes back from that token.
+A summary that a worker begins while there is a file `hang` never comes to its end; the watchdog sees that soon.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +30,9 @@ FATAL = {"DJANGO_SETTINGS_MODULE": __name__}
 Line = dict[str, str]
 """What must stand in a line of the log; more may."""
 
-WRITING_S = "TESTS_WRITING_S"
-"""Environment variable: another bound of the watchdog for writing."""
+HANG = "hang"
+HANGING_S = 1.0
+"""The watchdog's bound for a summary that hangs."""
 
 
 def schedule(data: Path, deaths: list[list[Line]]) -> None:
@@ -66,18 +69,28 @@ def _says(message: object, line: Line) -> bool:
     return isinstance(message, dict) and all(message.get(name) == value for name, value in line.items())
 
 
+_hangs = threading.Event()
+
+
 class _FatalClock(chat._StepClock):
     """Says a line a token, so that a death can come in the middle of an answer; hangs where it is to."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         log.info("token")
-        hang = ENVIRONMENT.data / "hang"
-        if hang.exists():
-            hang.unlink()
+        if _hangs.is_set():
             threading.Event().wait()
         return super().__call__(*arguments, **options)
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    """As `watchdog.writing`. What is to hang is decided here: a warm-up has tokens too, and another bound."""
+    if (ENVIRONMENT.data / HANG).exists():
+        _hangs.set()
+    with watchdog.watched("writing", HANGING_S if _hangs.is_set() else watchdog.WRITING_S):
+        yield
+
+
 chat._StepClock = _FatalClock  # type: ignore[misc]
-watchdog.WRITING_S = float(os.environ.get(WRITING_S, watchdog.WRITING_S))
+watchdog.writing = _writing
 logging.getLogger().addHandler(Death(ENVIRONMENT.data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +88,7 @@ class RunningParlance:
         """Seconds from the start of `live` to its word that it is ready."""
         self._output: list[str] = []
         self._live: subprocess.Popen[str] | None = None
+        self._clerk: subprocess.Popen[str] | None = None
 
     @property
     def url(self) -> str:
@@ -96,7 +99,7 @@ class RunningParlance:
         return "".join(self._output)
 
     def start(self) -> None:
-        self.manage("migrate", "--verbosity", "0")
+        self._lay_out_database()
         began = time.monotonic()
         self._live = subprocess.Popen(
             [sys.executable, "manage.py", "live", "--port", str(self.port)],
@@ -116,20 +119,49 @@ class RunningParlance:
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit code."""
         assert self._live is not None
+        if self._clerk is not None:
+            self._clerk.kill()
+            self._clerk.communicate()
+            self._clerk = None
         self._live.send_signal(signal.SIGTERM)
         return self._live.wait(30)
 
     def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=REPOSITORY, env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr}"
-        return done.stdout
+        return _manage(self.environment, *arguments)
 
     def create_meeting(self, *arguments: str) -> MeetingLinks:
-        made = json.loads(self.manage("meeting", "create", "--title", "Test", "--json", *arguments))
+        """As `manage.py meeting create` does, `arguments` being its options."""
+        made = json.loads(self._have("meeting", "--title", "Test", *arguments))
         return MeetingLinks(made["id"], made["host_token"], made["join_token"], self.port)
+
+    def new_sign_in_link(self) -> str:
+        """As `live` prints one when it starts; each can be used once."""
+        return self._have("link", self.url).strip()
+
+    def _have(self, *wish: str) -> str:
+        """From the clerk, who comes when there is something to do."""
+        clerk = self._clerk = self._clerk or self._hire()
+        assert clerk.stdin is not None
+        assert clerk.stdout is not None
+        clerk.stdin.write(json.dumps(wish) + "\n")
+        clerk.stdin.flush()
+        return clerk.stdout.readline()
+
+    def _hire(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.clerk"],
+            cwd=REPOSITORY,
+            env=self.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _lay_out_database(self) -> None:
+        if self.environment.get("DATABASE_URL"):
+            self.manage("migrate", "--verbosity", "0")
+        else:
+            shutil.copy(_migrated_database(), self.data)
 
     def process(self, name: str) -> psutil.Process:
         """The running child `inference`, `web` or `valkey-server`."""
@@ -146,6 +178,25 @@ class RunningParlance:
             if line.startswith("Sign in once with "):
                 self.sign_in_link = line.split()[-1]
                 said.set()
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    """What a command prints. Fails the test where it does not end well."""
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr}"
+    return done.stdout
+
+
+@cache
+def _migrated_database() -> Path:
+    """An empty database, brought up to date once: that takes longer than the start of a server on a copy of it."""
+    folder = Path(tempfile.mkdtemp(prefix="parlance-database-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _manage({**os.environ, "PARLANCE_DATA": str(folder)}, "migrate", "--verbosity", "0")
+    return folder / "parlance.sqlite3"
 
 
 def _is_named(process: psutil.Process, name: str) -> bool:

@@ -66,16 +66,12 @@ class StagedMeeting:
 
     async def ask(self) -> None:
         """For a summary, now."""
-        await self._say("summarize")
-
-    async def ask_no_more(self) -> None:
-        """So that nothing is tried again that disturbs the next meeting."""
-        await self._say("not_now")
-
-    async def _say(self, word: str) -> None:
         async with connect(self.links.host(session=self._host.session)) as socket:
             assert json.loads(await socket.recv())["type"] == "ready"
-            await socket.send(json.dumps({"type": word}))
+            await socket.send('{"type":"summarize"}')
+            # Whoever hangs up at once may not be heard by a busy server.
+            while json.loads(await socket.recv())["type"] != "ledger":
+                continue
 
     async def die_in(self, state: Sequence[Line]) -> None:
         """Asks for a summary, and returns when the worker has died of it."""
@@ -86,9 +82,13 @@ class StagedMeeting:
     async def have_summaries(self, count: int) -> None:
         await until(lambda: len(self.reader.summaries) >= count)
 
-    async def be_told(self, state: str, *, after: int = 0) -> None:
-        """By a notice to viewers, one after the first `after` messages."""
-        await until(lambda: any(message.get("state") == state for _, message in self.reader.messages[after:]))
+    async def be_told(self, state: str, *, times: int = 1) -> None:
+        """By notices to viewers."""
+        await until(lambda: self.notices(state) >= times)
+
+    def notices(self, state: str) -> int:
+        """How often viewers were told so."""
+        return sum(message["type"] == "notice" and message["state"] == state for _, message in self.reader.messages)
 
     async def host_reads(self, sentence: str) -> Message:
         """The first word to the host that gives this reason for a summary that is put off."""

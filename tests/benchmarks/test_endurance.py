@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,18 +21,22 @@ from tests.live import REPOSITORY, running_parlance
 pytestmark = pytest.mark.xdist_group("processes")
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
+BEGINNING_S = 8
 OF_THE_WORKERS = ("parlance:incidents", "parlance:report:", "parlance:workers", "parlance:{results}:lease")
 
 
-def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path) -> None:
-    seconds = sum(len(block) for block in decode_file(CLIP)) / SAMPLE_RATE
+def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path, tmp_path: Path) -> None:
+    samples = np.concatenate(list(decode_file(CLIP)))
+    beginning = tmp_path / "beginning.flac"
+    soundfile.write(beginning, samples[: BEGINNING_S * SAMPLE_RATE], SAMPLE_RATE)
+    seconds = len(samples) / SAMPLE_RATE + BEGINNING_S
     with running_parlance() as parlance:
-        meeting = LongMeeting(parlance, [CLIP], hours=40 / 3600, rest_every_h=20 / 3600)
+        meeting = LongMeeting(parlance, [CLIP, beginning], hours=30 / 3600, rest_every_h=20 / 3600)
         asyncio.run(meeting.hold())
         held = meeting.monitor.keys()
         left = [key for key in held if not key.startswith(OF_THE_WORKERS)]
-    # Once as fast as it goes; then a rest with the clip at real time, and that is long enough.
-    assert meeting.outcome["audio_hours"] == round(2 * (seconds + GAP_S) / 3600, 3)
+    # The clip as fast as it goes; then a rest with its beginning at real time, and that is long enough.
+    assert meeting.outcome["audio_hours"] == round((seconds + 2 * GAP_S) / 3600, 3)
     assert meeting.outcome["captions"] > 4
     assert meeting.outcome["messages"]["live"]["partial"] > 0
     assert meeting.outcome["connections"] == {"live": 1, "portuguese": 2}

@@ -7,15 +7,25 @@ import os
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live import REPOSITORY, free_port, running_parlance
+from tests.live import REPOSITORY, RunningParlance, free_port, running_parlance
 
 pytestmark = pytest.mark.xdist_group("processes")
+
+LOOK_S = 0.1
+
+
+@pytest.fixture(scope="module")
+def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
+    with running_parlance() as running:
+        yield running
 
 
 def run_live(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -39,22 +49,22 @@ def get(url: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def test_live_answers_recovers_and_ends_cleanly(whisper_base: Path) -> None:
-    with running_parlance() as parlance:
-        assert parlance.sign_in_link.startswith(f"{parlance.url}/sign-in/")
-        assert (parlance.data / "address").read_text() == parlance.url
-        assert get(f"{parlance.url}/healthz") == (200, '{"status": "ok"}')
-        status, body = get(f"{parlance.url}/readyz")
-        assert (status, json.loads(body)) == (
-            200,
-            {"status": "ok", "database": "ok", "broker": "ok", "worker": "ok"},
-        )
-        assert "parlance_viewers 0.0" in get(f"{parlance.url}/metrics")[1]
-        refused = run_live("--port", str(free_port()), PARLANCE_DATA=str(parlance.data))
-        assert refused.returncode == 2
-        assert refused.stderr.startswith("Parlance is already running with ")
-        assert parlance.stop() == 0
-        assert "Traceback" not in parlance.output
+def test_live_answers(parlance: RunningParlance) -> None:
+    assert parlance.sign_in_link.startswith(f"{parlance.url}/sign-in/")
+    assert (parlance.data / "address").read_text() == parlance.url
+    assert get(f"{parlance.url}/healthz") == (200, '{"status": "ok"}')
+    status, body = get(f"{parlance.url}/readyz")
+    assert (status, json.loads(body)) == (
+        200,
+        {"status": "ok", "database": "ok", "broker": "ok", "worker": "ok"},
+    )
+    assert "parlance_viewers 0.0" in get(f"{parlance.url}/metrics")[1]
+
+
+def test_a_second_one_in_the_same_folder_is_refused(parlance: RunningParlance) -> None:
+    refused = run_live("--port", str(free_port()), PARLANCE_DATA=str(parlance.data))
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("Parlance is already running with ")
 
 
 def test_a_port_in_use_is_said(whisper_base: Path, tmp_path: Path) -> None:
@@ -92,14 +102,19 @@ def test_a_broker_that_is_not_there_is_said_by_the_worker(whisper_base: Path, tm
     assert refused.stderr.startswith("The broker at redis://127.0.0.1:")
 
 
-def test_readiness_says_what_is_missing(whisper_base: Path) -> None:
-    with running_parlance() as parlance:
-        worker = parlance.process("inference")
-        worker.suspend()
-        try:
-            while get(f"{parlance.url}/readyz")[0] == 200:
-                pass
-            status, body = get(f"{parlance.url}/readyz")
-            assert (status, json.loads(body)["worker"]) == (503, "no inference worker is running")
-        finally:
-            worker.resume()
+def test_readiness_says_what_is_missing(parlance: RunningParlance) -> None:
+    worker = parlance.process("inference")
+    worker.suspend()
+    try:
+        while (answer := get(f"{parlance.url}/readyz"))[0] == 200:
+            time.sleep(LOOK_S)
+    finally:
+        worker.resume()
+    status, body = answer
+    assert (status, json.loads(body)["worker"]) == (503, "no inference worker is running")
+
+
+def test_live_ends_cleanly(parlance: RunningParlance) -> None:
+    """The last of this module: the others need it running."""
+    assert parlance.stop() == 0
+    assert "Traceback" not in parlance.output

@@ -1,0 +1,33 @@
+"""Makes meetings and sign-in links for a server under test: `python -m tests.clerk`. Django is started once for all.
+
+Runs in the environment of the product. Each line that it reads is a JSON list: `meeting` and options of `manage.py
+meeting create`, or `link` and the address of the pages. Each line that it writes is the meeting's JSON object, or the
+link.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
+    django.setup()
+    from meetings.signin import one_time_link
+
+    for line in sys.stdin:
+        verb, *arguments = json.loads(line)
+        if verb == "meeting":
+            call_command("meeting", "create", "--json", *arguments)
+        else:
+            print(one_time_link(*arguments))
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
