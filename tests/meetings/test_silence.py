@@ -1,6 +1,7 @@
 """No word that was said, and nothing that opens a meeting, stands in logs or metrics: canaries are sent every way.
 
-Logs are at the levels of a server, as `meetings.logs` sets them.
+Logs are at the levels of a server, as `meetings.logs` sets them. Those of real processes, with models and a browser,
+are looked through in `tests/browser/test_sample.py`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from meetings.tokens import meeting_token
 from meetings.transcript import Batch, Lease, commit, take_lease
 from tests.conftest import REPOSITORY
 from tests.meetings.test_consumers import closed, frame, heard, socket
+from tests.silence import secrets_of, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,6 +86,15 @@ async def test_canaries_are_not_seen_again(
     for secret in (CANARY, PASSWORD, *tokens):
         assert secret not in logged
         assert secret not in measured
+
+
+def test_the_look_through_logs_sees_what_is_there() -> None:
+    log = '{"event": "stored", "said": "We AGREED, that the budget", "path": "/m/1/?token=abcdefghijklmnop"}'
+    secrets = secrets_of("ws://server/ws/captions/1/?token=abcdefghijklmnop&after=0")
+    assert told(log, spoken=["Have we agreed that it is?", "agreed that"], secrets=secrets) == [
+        "we agreed that",
+        "abcdefghijklmnop",
+    ]
 
 
 def test_nothing_traces() -> None:
