@@ -23,6 +23,8 @@ AT_ONCE = 50
 
 JOIN_TIMEOUT_S = 60.0
 
+PING, PONG = 9, 10
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -70,33 +72,37 @@ class BenchmarkViewer(asyncio.Protocol):
         self.greeted.set()
 
     def digest(self) -> None:
-        """Reads what has come since the last call."""
+        """Reads what has come since the last call, and answers pings as a browser does by itself."""
         chunks, self._chunks = self._chunks, []
         for at, data in chunks:
             self._buffer += data
-            for payload in self._frames():
-                message = json.loads(payload)
-                if message["type"] == "caption":
-                    self.arrivals.append(Arrival(message["seq"], at, message))
+            for opcode, payload in self._frames():
+                self._take(opcode, payload, at)
+
+    def _take(self, opcode: int, payload: bytes, at: float) -> None:
+        if opcode == PING:
+            self.send(client_frame(payload, PONG))
+        elif opcode == TEXT and (message := json.loads(payload))["type"] == "caption":
+            self.arrivals.append(Arrival(message["seq"], at, message))
 
     def confirm(self) -> None:
         self.send(client_frame(json.dumps({"type": "seen", "seq": self.last_seq}).encode(), TEXT))
 
     def send(self, frame: bytes) -> None:
         assert self._transport is not None
-        self._transport.write(frame)
+        if not self.lost:
+            self._transport.write(frame)
 
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
 
-    def _frames(self) -> Iterator[bytes]:
-        """Payloads of the whole text frames in the buffer (servers do not mask)."""
+    def _frames(self) -> Iterator[tuple[int, bytes]]:
+        """Opcodes and payloads of the whole frames in the buffer (servers do not mask)."""
         at = self._buffer.index(b"\r\n\r\n") + 4 if self._buffer.startswith(b"HTTP/1.1 101") else 0
         while (frame := _frame_at(self._buffer, at)) is not None:
             opcode, start, at = frame
-            if opcode == TEXT:
-                yield self._buffer[start:at]
+            yield opcode, self._buffer[start:at]
         self._buffer = self._buffer[at:]
 
 

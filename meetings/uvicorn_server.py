@@ -74,6 +74,14 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self.transport.resume_reading()
         self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
 
+    def data_received(self, data: bytes) -> None:
+        """Whatever comes is a sign of life: on a slow line the ping is still on its way, behind what is being read."""
+        if self.pong_timer is not None and self.pending_ping_payload is not None:
+            self.pong_timer.cancel()
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+        super().data_received(data)
+
     def send_keepalive_ping(self) -> None:
         """uvicorn's timer; it lets a closed connection lie until all of what was sent is taken."""
         super().send_keepalive_ping()

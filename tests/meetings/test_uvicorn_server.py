@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from meetings import uvicorn_server
 from meetings.uvicorn_server import BoundedRequests, BoundedSocket, bounded_config
+from tests.rawsocket import TEXT, client_frame
 
 SOON_S = 0.05
 TIMEOUT_S = 20.0
@@ -136,6 +138,26 @@ async def test_who_takes_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch, clo
         await asyncio.wait_for(side.lost.wait(), TIMEOUT_S)
         writer.close()
     assert sent_while_there == [True]
+
+
+async def test_who_talks_need_not_answer_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uvicorn_server, "PING_S", SOON_S)
+
+    async def echo(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    async with listening(echo) as (_, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE)
+        await reader.readuntil(b"\r\n\r\n")
+        began = time.monotonic()
+        while time.monotonic() - began < 10 * SOON_S:
+            writer.write(client_frame(b"here", TEXT))
+            await asyncio.wait_for(reader.readuntil(b"here"), TIMEOUT_S)
+        writer.close()
 
 
 async def test_a_word_to_who_is_gone_harms_nobody() -> None:
