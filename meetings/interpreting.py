@@ -75,6 +75,11 @@ class Interpreting:
             log.error("translation_unavailable", error=str(error))
         self._has_tried = True
 
+    async def _load_or_wait(self) -> None:
+        await self._load()
+        if not self._has_tried:
+            await asyncio.sleep(AWAY_S)
+
     def _join(self) -> dict[str, frozenset[str]]:
         """The languages that can be translated, by target."""
         self._pool.join(TRANSLATION)
@@ -101,7 +106,9 @@ class Interpreting:
         return any(done)
 
     async def finish(self, stream: MeetingStream) -> None:
-        """The meeting is over: translates what is left."""
+        """The meeting is over: translates what is left. A worker that has just started loads its models first."""
+        while not self._has_tried:
+            await self._load_or_wait()
         stream.awaits_translation = True
         while await self._interpret_or_wait(stream):
             pass

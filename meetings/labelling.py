@@ -57,6 +57,11 @@ class Labelling:
             log.error("speakers_unavailable", error=str(error))
         self._has_tried = True
 
+    async def _load_or_wait(self) -> None:
+        await self._load()
+        if not self._has_tried:
+            await asyncio.sleep(AWAY_S)
+
     def unheard_s(self, stream: MeetingStream) -> float:
         """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
         return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
@@ -73,7 +78,12 @@ class Labelling:
             await asyncio.sleep(IDLE_S)
 
     async def finish(self, stream: MeetingStream) -> None:
-        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices."""
+        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices.
+
+        A worker that has just started loads its models first.
+        """
+        while not self._has_tried:
+            await self._load_or_wait()
         if not self._is_ready:
             return
         stream.voices.rest()

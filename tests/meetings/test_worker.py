@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -19,14 +20,16 @@ from inference.loading import ModelMissing
 from meetings import events, recordings, settling, stream, watching, worker
 from meetings.audiolog import AudioLog, audio_key
 from meetings.engines import Loaders
+from meetings.labelling import Labelling
 from meetings.leases import lease_key
 from meetings.metrics import report_key
 from meetings.models import Caption, Meeting, State, Translation
 from meetings.readership import Readership
+from meetings.stream import MeetingStream
 from meetings.transcript import take_lease
 from meetings.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
-from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber
+from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
 from tests.live import frames_of, load_pcm
 from tests.meetings.doubles import scripted_pool
 
@@ -287,6 +290,31 @@ async def test_captions_get_a_speaker_and_the_listed_language(
     await AudioLog(broker).mark(meeting.pk, "end")
     async with working(broker, listener=SteadyListener):
         await until(lambda: state_of(meeting) == State.ENDED)
+    await assert_told_apart_and_in_portuguese(meeting)
+
+
+async def test_a_meeting_that_is_over_before_all_models_are_there_waits_for_them(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over, finish = threading.Event(), Labelling.finish
+
+    async def finish_and_tell(self: Labelling, stream: MeetingStream) -> None:
+        is_over.set()
+        await finish(self, stream)
+
+    def late(load: Callable[[], Any]) -> Callable[[], Any]:
+        return lambda: load() if is_over.wait(20) else None
+
+    monkeypatch.setattr(Labelling, "finish", finish_and_tell)
+    await Meeting.objects.filter(pk=meeting.pk).aupdate(languages=["pt", "es"])
+    await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, listener=late(SteadyListener), translator=late(ScriptedTranslator)):
+        await until(lambda: state_of(meeting) == State.ENDED)
+    await assert_told_apart_and_in_portuguese(meeting)
+
+
+async def assert_told_apart_and_in_portuguese(meeting: Meeting) -> None:
     said = [caption async for caption in Caption.objects.filter(meeting=meeting).exclude(text="")]
     assert {caption.speaker for caption in said} == {"S1"}
     translated = [row async for row in Translation.objects.filter(caption__meeting=meeting).order_by("caption")]
