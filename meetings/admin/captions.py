@@ -64,7 +64,7 @@ class NewestCaptions(Rows):
 @admin.register(Caption)
 class CaptionAdmin(admin.ModelAdmin[Caption]):
     form = CaptionForm
-    inlines = (CaptionCorrections, Translations)
+    inlines = (Translations, CaptionCorrections)
     list_display = ("start", "text", "speaker", "meeting", "language", "is_text_fixed")
     list_editable = ("text",)
     list_filter = ("is_text_fixed", "language", "meeting__state", "created_at")
