@@ -18,6 +18,9 @@ DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 OURS_ALONE = ("PARLANCE_MODELS_DIR", "PARLANCE_SCREENSHOTS")
 """Variables that may reach the tests; all other settings of a shell could aim them at something real."""
 
+QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
+"""The real one takes half a second on purpose, and every administrator of a test has a password."""
+
 TEST_DATABASE_URL = os.environ.pop("PARLANCE_TEST_DATABASE_URL", "")
 """Runs the tests on another database than SQLite: a PostgreSQL server in which they may create one."""
 
@@ -40,16 +43,30 @@ atexit.register(shutil.rmtree, os.environ["PARLANCE_DATA"], ignore_errors=True)
 def pytest_configure() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "meetings.settings"
     django.setup()
+    settings.PASSWORD_HASHERS = [QUICK_HASHER]
     # The processes that share out the tests inherit the environment, and must choose a folder of their own first.
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module is one process's: what it makes for all of its tests, such as a real transcript, is made once."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(REPOSITORY / "tests").with_suffix(""))))
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """A database in a file of this process, as in production: threads lock it as they would there."""
+    """A database in a file of this process, as in production: threads lock it as they would there.
+
+    No test cuts the power, and thirteen commits after each of those that commit wait for the disk.
+    """
     if TEST_DATABASE_URL:
         return
-    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{os.environ['PARLANCE_DATA']}/tests.sqlite3"
+    database = settings.DATABASES["default"]
+    database.setdefault("TEST", {})["NAME"] = f"{os.environ['PARLANCE_DATA']}/tests.sqlite3"
+    database["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
 
 
 @pytest.fixture(scope="session")

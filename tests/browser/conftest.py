@@ -30,6 +30,7 @@ FLAGS = (
 EMPTY_PAGE = b"<!doctype html><html lang=en><title>modules</title><body></body></html>"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups, and before the conftest above
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One Chromium at a time: two cores would make the sound of both stutter."""
     for item in items:
@@ -120,9 +121,14 @@ def summarizer() -> None:
     call_command("models", "fetch", "qwen2.5-coder-0.5b")
 
 
-@pytest.fixture(scope="module")
-def parlance(whisper_base: Path, models: Path) -> Iterator[RunningParlance]:
-    """The real product in a folder of its own."""
+@pytest.fixture(scope="package")
+def weights(whisper_base: Path, models: Path, summarizer: None) -> None:
+    """All that the real product has as it is delivered."""
     ensure_model(find_model("segmentation-campplus"), models)
+
+
+@pytest.fixture(scope="package")
+def parlance(weights: None) -> Iterator[RunningParlance]:
+    """The real product in a folder of its own, one for all modules: each start takes half a minute of processor."""
     with running_parlance() as parlance:
         yield parlance

@@ -22,7 +22,7 @@ def wait_until_captured(host: Page, seconds: float) -> None:
 
 def create_meeting(host: Page, parlance: RunningParlance, *, keep_recording: bool = False) -> str:
     """Signs in, makes a meeting, and returns the viewers' link."""
-    host.goto(parlance.sign_in_link)
+    host.goto(parlance.new_sign_in_link())
     host.get_by_label("Title").fill("Weekly planning")
     if keep_recording:
         host.get_by_text("More choices").click()

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.accessibility import violations
 from tests.browser.steps import DESKTOP
-from tests.live import RunningParlance
+from tests.live import RunningParlance, running_parlance
+from tests.silence import SECRET, secrets_of, told
 
 SPOKEN_MS = 120_000
 """For half a minute of sound on a busy machine."""
 
 SUMMARY_MS = 120_000
 
+NAME = "Zephyrine Cormorant"
+
+
+@pytest.fixture
+def parlance(weights: None) -> Iterator[RunningParlance]:
+    """With nothing in it, as a newcomer finds it."""
+    with running_parlance() as running:
+        yield running
+
 
 @pytest.mark.timeout(600)
-@pytest.mark.usefixtures("summarizer")
 def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     browser: Browser, parlance: RunningParlance
 ) -> None:
     context = browser.new_context(viewport=DESKTOP)
     page = context.new_page()
+    secrets: set[str] = set()
+    context.on("request", lambda request: secrets.update(secrets_of(request.url)))
+    page.on("websocket", lambda socket: secrets.update(secrets_of(socket.url)))
     page.goto(parlance.sign_in_link)
     assert violations(page) == []
     page.get_by_role("button", name="Try it with a sample recording").click()
@@ -33,7 +48,57 @@ def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     expect(captions.locator(".speaker")).to_contain_text(["Speaker 1", "Speaker 2"])
     expect(page.locator("[data-summary-items] li").first).to_be_visible(timeout=SUMMARY_MS)
     assert violations(page) == []
+    spoken = texts(page, "[data-captions] .final, [data-summary-items] li")
     page.get_by_role("link", name="Transcript").click()
     expect(page.get_by_role("button", name="Hear it from 0:00:00")).to_be_visible()
     expect(page.get_by_role("heading", name="Summary")).to_be_visible()
+    spoken += texts(page, "[data-wording]")
+    name_somebody(page)
+    look_after(page, parlance)
+    assert_nothing_is_told(parlance, spoken, {NAME, *secrets, *cookies(context)})
     context.close()
+
+
+def texts(page: Page, selector: str) -> list[str]:
+    return page.locator(selector).all_inner_texts()
+
+
+def cookies(context: BrowserContext) -> list[str]:
+    return [cookie["value"] for cookie in context.cookies() if len(cookie["value"]) >= SECRET]
+
+
+def name_somebody(page: Page) -> None:
+    page.get_by_label("Name of Speaker 1").fill(NAME)
+    page.locator("[data-speaker-form='Speaker 1']").get_by_role("button", name="Save").click()
+    expect(page.locator("[data-speaker-name]").first).to_have_text(NAME)
+
+
+def look_after(page: Page, parlance: RunningParlance) -> None:
+    """The admin, with a real worker, swap, meeting and summary: its lists, its forms, its charts, in light and dark."""
+    for model in ("meeting", "caption", "summary", "translation"):
+        page.goto(f"{parlance.url}/admin/meetings/{model}/")
+        assert page.locator("#result_list a").count() > 0
+        assert_accessible(page)
+        page.locator("#result_list tbody th a").first.click()
+        assert_accessible(page)
+    for path in ("admin/", "admin/operations/", "admin/search/?q=the"):
+        page.goto(f"{parlance.url}/{path}")
+        assert_accessible(page)
+
+
+def assert_accessible(page: Page) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert (page.url, violations(page)) == (page.url, [])
+
+
+def assert_nothing_is_told(parlance: RunningParlance, spoken: list[str], secrets: set[str]) -> None:
+    """In logs, which speak of meetings by their ids, and in metrics. A sign-in link is printed, to be used once."""
+    lines = parlance.output.splitlines(keepends=True)
+    logs = "".join(line for line in lines if not line.startswith("Sign in once with "))
+    metrics = httpx.get(f"{parlance.url}/metrics").text
+    assert '"meeting"' in logs
+    assert "parlance_" in metrics
+    assert spoken
+    assert secrets - {NAME}
+    assert told(logs + metrics, spoken=spoken, secrets=secrets) == []

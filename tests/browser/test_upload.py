@@ -24,7 +24,7 @@ CHUNKS = re.compile(r"/uploads/[0-9a-f]+$")
 def signed_in(browser: Browser, parlance: RunningParlance) -> Iterator[str]:
     """The cookies of the host, who signs in once."""
     context = browser.new_context()
-    context.new_page().goto(parlance.sign_in_link)
+    context.new_page().goto(parlance.new_sign_in_link())
     yield context.storage_state()  # type: ignore[misc]
     context.close()
 

@@ -35,12 +35,6 @@ def _own_broadcaster(monkeypatch: pytest.MonkeyPatch, broker: redis.asyncio.Redi
     monkeypatch.setattr(consumers, "broadcaster", Broadcaster(lambda: broker))
 
 
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Any) -> None:
-    """The real hasher takes a tenth of a second on purpose."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def owner() -> User:
     return User.objects.create_user("ana", password=PASSWORD)
