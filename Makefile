@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: live test check lock messages
 
@@ -33,14 +34,16 @@ check: $(INSTALLED)
 messages: $(INSTALLED)
 	@$(BIN)/python -c 'import pathlib, polib; [polib.pofile(str(path)).save_as_mofile(str(path.with_suffix(".mo"))) for path in pathlib.Path("meetings/locale").glob("*/LC_MESSAGES/*.po")]'
 
-# The pins of everything that is installed now, local builds written as their public versions.
+# The pins of what is installed now, with the hashes of the package index (.ci/lock.py says what goes where).
 lock:
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+	$(BIN)/python .ci/lock.py
 
-# Touched last, so an installation that broke off is done again; nothing changed costs nothing.
-$(INSTALLED): requirements.lock
+# Touched last, so an installation that broke off is done again; nothing changed costs nothing. No file is taken whose hash is
+# not in the lock. PyTorch comes in the build that the index has for the machine, with what that build needs.
+$(INSTALLED): requirements.lock requirements-dev.lock requirements-torch.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Parlance needs Python 3.11 or newer: make PYTHON=python3.11 …")'
-	@echo 'Installing what requirements.lock pins into $(VENV): minutes the first time, seconds later.'
+	@echo 'Installing what requirements*.lock pin into $(VENV): minutes the first time, seconds later.'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(PIP) --no-deps --require-hashes --requirement requirements.lock --requirement requirements-dev.lock
+	@$(PIP) --requirement requirements-torch.lock
 	@touch $@

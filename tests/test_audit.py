@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,15 @@ def audit() -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+def test_every_pin_of_every_lock_is_asked_about(
+    audit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "requirements.lock").write_text("django==5.2.19 \\\n    --hash=sha256:00 \\\n    --hash=sha256:01\n")
+    (tmp_path / "requirements-torch.lock").write_text("torch==2.13.0\n")
+    monkeypatch.setattr(audit, "REPOSITORY", tmp_path)
+    assert audit.pins().split() == ["torch==2.13.0", "django==5.2.19"]
 
 
 CLEAN: dict[str, Any] = {"name": "django", "version": "5.2.19", "vulns": []}

@@ -245,20 +245,22 @@ def test_targets_run_without_privileges_on_a_volume_of_the_data_folder(target: s
     assert "useradd --system --uid 10001" in read("Dockerfile")
 
 
-def test_requirements_are_those_of_the_project() -> None:
+def test_what_a_gpu_needs_besides_is_what_the_project_says() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert printed() == project["dependencies"]
-    assert printed("gpu") == project["optional-dependencies"]["gpu"]
-    assert [item.partition(">=")[0] for item in printed("gpu")] == [
-        "bitsandbytes",
-        "nvidia-cublas-cu12",
-        "nvidia-cudnn-cu12",
-    ]
+    command = [sys.executable, str(DEPLOY / "requirements.py"), str(REPOSITORY / "pyproject.toml"), "gpu"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed == project["optional-dependencies"]["gpu"]
+    names = [item.partition(">=")[0] for item in printed]
+    assert names == ["bitsandbytes", "nvidia-cublas-cu12", "nvidia-cudnn-cu12"]
 
 
-def printed(*extras: str) -> list[str]:
-    command = [sys.executable, str(DEPLOY / "requirements.py"), str(REPOSITORY / "pyproject.toml"), *extras]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+def test_image_and_machine_install_by_hashes() -> None:
+    [installation] = [arguments for instruction, arguments in dockerfile() if "requirements.lock" in arguments][1:]
+    by_hash = "pip install --no-cache-dir --no-deps --require-hashes --requirement requirements.lock"
+    assert [by_hash in step for step in installation.split("&&")] == [False, True, False]
+    assert "make .venv/.installed\n" in read("install.sh")
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    assert "--no-deps --require-hashes --requirement requirements.lock --requirement requirements-dev.lock" in makefile
 
 
 def test_the_installer_is_a_script_that_bash_reads() -> None:
