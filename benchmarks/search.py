@@ -117,7 +117,7 @@ def fill(number: int, words: Words) -> None:
 
 
 def _find(asked: str) -> None:
-    from meetings.search import find
+    from meetings.search.finding import find
 
     find(asked, limit=SHOWN)
 

@@ -30,7 +30,7 @@ from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.voices import VoiceListener, load_listener
 from inference.engine import Engine
 from inference.fetching import ensure_model
-from meetings.engines import load_engine
+from meetings.device.engines import load_engine
 
 if TYPE_CHECKING:
     from meeteval.wer import CPErrorRate

@@ -9,7 +9,7 @@ import psutil
 import redis
 
 from inference.audio import SAMPLE_RATE
-from meetings.audiolog import state_key
+from meetings.audio.audiolog import state_key
 from meetings.environment import read_environment
 from tests.live import RunningParlance
 

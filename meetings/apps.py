@@ -8,8 +8,9 @@ class MeetingsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the signal receivers."""
-        from meetings import account_models, signout  # noqa: F401, I001
-        from meetings import deletion  # noqa: F401
-        from meetings.search import ensure_index
+        from meetings.accounts import models as account_models  # noqa: F401
+        from meetings.accounts import signout  # noqa: F401
+        from meetings.rows import deletion  # noqa: F401
+        from meetings.search.finding import ensure_index
 
         post_migrate.connect(ensure_index, sender=self)

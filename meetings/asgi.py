@@ -13,10 +13,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
 pages = get_asgi_application()
 
 # The rest needs the apps that the line above loads.
-from meetings.consumers import ViewerConsumer  # noqa: E402
-from meetings.crowds import SocketLimit  # noqa: E402
-from meetings.host import HostConsumer  # noqa: E402
-from meetings.origins import FullOriginValidator  # noqa: E402
+from meetings.sockets.consumers import ViewerConsumer  # noqa: E402
+from meetings.sockets.crowds import SocketLimit  # noqa: E402
+from meetings.sockets.host import HostConsumer  # noqa: E402
+from meetings.sockets.origins import FullOriginValidator  # noqa: E402
 
 sockets = URLRouter(
     [

@@ -22,7 +22,7 @@ from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
 from meetings.broker import BrokerStartError, BrokerUnreachable
-from meetings.replay import ReplayRefused
+from meetings.files.replay import ReplayRefused
 from meetings.supervisor import AlreadyRunning, PortInUse
 
 FAILURE = 1

@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from inference.catalog import MODELS
 from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
-from meetings.openid_client import OpenIdClient, read_openid
+from meetings.accounts.openid_client import OpenIdClient, read_openid
 
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]

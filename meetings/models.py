@@ -1,4 +1,4 @@
-"""Rows: a meeting, its speakers, its captions and their translations. Verbs over them are in `meetings.transcript`."""
+"""Rows: a meeting, its speakers, its captions and their translations. Verbs over them: `meetings.rows`."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Meeting(models.Model):
         null=True, blank=True, editable=False, help_text="The host said: not now; or an attempt failed."
     )
     summary_trouble = models.CharField(
-        max_length=16, blank=True, editable=False, help_text="Why it is put off: a `meetings.troubles.Trouble`."
+        max_length=16, blank=True, editable=False, help_text="Why it is put off: a `meetings.rows.troubles.Trouble`."
     )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     allow_transcript = models.BooleanField(
@@ -135,7 +135,7 @@ class UploadState(models.TextChoices):
 
 
 class UploadFailure(models.TextChoices):
-    """Why a recording is not captioned to its end; `meetings.uploads.sentence` says it to people."""
+    """Why a recording is not captioned to its end; `meetings.uploading.uploads.sentence` says it to people."""
 
     UNREADABLE = "unreadable"
     DAMAGED = "damaged"
@@ -335,6 +335,7 @@ class LagSample(models.Model):
 
     class Meta:
         ordering = ("meeting", "at")
+        indexes = (models.Index(fields=("at",), name="lag_sample_at"),)
 
     def __str__(self) -> str:
         return f"{self.at:%H:%M:%S}"

@@ -77,7 +77,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # FULL: the audio log is trimmed behind the committed cursor, so a commit must outlive a power cut.
-        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.deletion`).
+        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.rows.deletion`).
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
         ),
@@ -87,7 +87,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", SIGN_IN_BACKEND]
 if ENVIRONMENT.openid is not None:
-    AUTHENTICATION_BACKENDS.append("meetings.openid.OpenIdBackend")
+    AUTHENTICATION_BACKENDS.append("meetings.accounts.openid.OpenIdBackend")
 # Five wrong passwords for a name from an address, and the two wait a quarter of an hour.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -95,7 +95,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "meetings.addresses.request_address"
+AXES_CLIENT_IP_CALLABLE = "meetings.accounts.addresses.request_address"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 

@@ -19,7 +19,7 @@ import structlog
 
 from meetings.broker import BrokerStartError, EmbeddedBroker, connect_sync
 from meetings.environment import BASE_DIR, Environment
-from meetings.incidents import file_death
+from meetings.operators.incidents import file_death
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,10 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from meetings import health, operations, reading_views, sample_views, search_view, upload_views, views
+from meetings.operators import operations
+from meetings.pages import health, reading_views, sample_views, views
+from meetings.search import view as search_view
+from meetings.uploading import views as upload_views
 
 urlpatterns = [
     path("", views.meetings, name="meetings"),
@@ -20,7 +23,7 @@ urlpatterns = [
     path("m/<str:meeting_id>/recording", reading_views.recording, name="recording"),
     path("m/<str:meeting_id>/lines/<str:segment>", reading_views.correct_line, name="correct-line"),
     path("m/<str:meeting_id>/speakers/<str:label>", reading_views.correct_speaker, name="correct-speaker"),
-    path("", include("meetings.account_urls")),
+    path("", include("meetings.accounts.urls")),
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),
     path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),

@@ -18,7 +18,7 @@ from django.core.management import call_command
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
     django.setup()
-    from meetings.signin import one_time_link
+    from meetings.accounts.signin import one_time_link
 
     for line in sys.stdin:
         verb, *arguments = json.loads(line)

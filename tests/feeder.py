@@ -22,7 +22,9 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
     """Stores and announces `count` captions of `size` characters, `batch` to a transaction, `rate` a second (0: as
     fast as they can be stored)."""
     from inference.types import FinalCaption
-    from meetings import broker, events, transcript
+    from meetings import broker
+    from meetings.rows import transcript
+    from meetings.sockets import events
 
     lease = transcript.Lease(meeting_id, transcript.take_lease(meeting_id).lease_epoch)
     bells = broker.connect_sync()

@@ -20,8 +20,8 @@ from typing import Any
 from daphne.server import Server
 from django.conf import settings
 
-from meetings.daphne_server import PacedProtocol, make_server
-from meetings.uvicorn_server import BoundedServer, BoundedSocket
+from meetings.serving.daphne_server import PacedProtocol, make_server
+from meetings.serving.uvicorn_server import BoundedServer, BoundedSocket
 
 LOUD_TEXT = "x" * 4_000
 LOUD_TIMES = 4_000

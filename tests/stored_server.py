@@ -64,9 +64,10 @@ def main(data: str, port: str) -> None:
 
 def _store() -> dict[str, str]:
     """The rows and the sound; says how the meeting is reached."""
-    from meetings import recordings, sample
+    from meetings.accounts.tokens import meeting_token
+    from meetings.audio import recordings
     from meetings.models import Meeting, State, Summary
-    from meetings.tokens import meeting_token
+    from meetings.pages import sample
     from tests.meetings.weekly import weekly_meeting
 
     meeting = weekly_meeting()

@@ -32,7 +32,12 @@ def test_inference_knows_nothing_of_django_or_meetings(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["meetings.asgi", "meetings.daphne_server", "meetings.uvicorn_server", "meetings.management.commands.live"],
+    [
+        "meetings.asgi",
+        "meetings.serving.daphne_server",
+        "meetings.serving.uvicorn_server",
+        "meetings.management.commands.live",
+    ],
 )
 def test_the_web_process_loads_no_model_library(module: str) -> None:
     script = f"import sys, django; django.setup(); import {module}; print(*sys.modules)"

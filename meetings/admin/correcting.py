@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from meetings.corrections import ChangedMeanwhile, UnfitText, fit_text
 from meetings.languages import language_name
-from meetings.waking import wake
+from meetings.rows.corrections import ChangedMeanwhile, UnfitText, fit_text
+from meetings.rows.waking import wake
 
 AREA = {"rows": 2, "cols": 60, "dir": "auto"}
 

@@ -11,8 +11,8 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
-from meetings.lag import lags
 from meetings.models import Caption, Meeting, Speaker
+from meetings.operators.lag import lags
 
 
 class MeetingList(ChangeList):

@@ -19,10 +19,10 @@ from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.correcting import corrected_rows
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.admin.widgets import LabelledSplitDateTime
-from meetings.bulk_export import stream_zip
-from meetings.meeting_charts import charts_of
+from meetings.files.bulk_export import stream_zip
 from meetings.models import Caption, Meeting, Speaker, Summary
-from meetings.search import about
+from meetings.operators.meeting_charts import charts_of
+from meetings.search.finding import about
 from meetings.templatetags.clock import clock
 
 BELONGINGS: tuple[type[Model], ...] = (Caption, Speaker, Summary)

@@ -15,10 +15,10 @@ from meetings.admin.asking import ask_for_summaries
 from meetings.admin.correcting import announce, say_what_went
 from meetings.admin.history import SummaryCorrections
 from meetings.admin.summary_form import SummaryForm, fieldsets_of, form_of
-from meetings.corrections import ChangedMeanwhile
 from meetings.models import Meeting, Summary
-from meetings.search import summing_up
-from meetings.summary_corrections import correct_summary, corrected_languages
+from meetings.rows.corrections import ChangedMeanwhile
+from meetings.rows.summary_corrections import correct_summary, corrected_languages
+from meetings.search.finding import summing_up
 
 
 @admin.register(Summary)

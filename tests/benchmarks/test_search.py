@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.search import LINES_AN_HOUR, WORDS_A_LINE, Words, measure, queries
 from meetings.models import Meeting
-from meetings.search import find
+from meetings.search.finding import find
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page
 
+from meetings.accounts.tokens import storage_key
 from meetings.models import Meeting
-from meetings.tokens import storage_key
 
 MODULES = """
     const { UnsavedFrames } = await import("/static/js/frames.js");

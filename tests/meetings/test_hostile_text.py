@@ -17,11 +17,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inference.types import FinalCaption
-from meetings import events
-from meetings.exports import FORMATS
+from meetings.accounts.tokens import meeting_token
+from meetings.files.exports import FORMATS
 from meetings.models import Meeting, Speaker, Summary, Translation
-from meetings.tokens import meeting_token
-from meetings.transcript import Batch, Lease, changes_after, commit, take_lease
+from meetings.rows.transcript import Batch, Lease, changes_after, commit, take_lease
+from meetings.sockets import events
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.django_db

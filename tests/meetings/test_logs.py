@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from meetings.signin import one_time_link
+from meetings.accounts.signin import one_time_link
 
 
 @pytest.mark.django_db

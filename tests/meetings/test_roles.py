@@ -15,13 +15,14 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from meetings import account_urls, consumers
-from meetings.broadcast import Broadcaster
-from meetings.consumers import ViewerConsumer
-from meetings.host import HostConsumer
+from meetings.accounts import urls as account_urls
+from meetings.accounts.tokens import meeting_token
 from meetings.models import Meeting, Upload
-from meetings.tokens import meeting_token
-from tests.meetings.test_consumers import closed, heard, socket
+from meetings.sockets import consumers
+from meetings.sockets.broadcast import Broadcaster
+from meetings.sockets.consumers import ViewerConsumer
+from meetings.sockets.host import HostConsumer
+from tests.meetings.sockets.test_consumers import closed, heard, socket
 
 pytestmark = pytest.mark.django_db
 

@@ -17,15 +17,15 @@ from django.test import Client
 from prometheus_client import generate_latest
 
 from inference.types import FinalCaption, Word
-from meetings import consumers, events
-from meetings.api_tokens import create_token
-from meetings.broadcast import Broadcaster
+from meetings.accounts.signin import one_time_link
+from meetings.accounts.tokens import meeting_token
 from meetings.models import Meeting
-from meetings.signin import one_time_link
-from meetings.tokens import meeting_token
-from meetings.transcript import Batch, Lease, commit, take_lease
+from meetings.programs.api_tokens import create_token
+from meetings.rows.transcript import Batch, Lease, commit, take_lease
+from meetings.sockets import consumers, events
+from meetings.sockets.broadcast import Broadcaster
 from tests.conftest import REPOSITORY
-from tests.meetings.test_consumers import closed, frame, heard, socket
+from tests.meetings.sockets.test_consumers import closed, frame, heard, socket
 from tests.silence import secrets_of, told
 
 pytestmark = pytest.mark.django_db(transaction=True)

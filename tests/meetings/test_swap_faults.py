@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from meetings.orders import Order
-from meetings.troubles import SENTENCES, Trouble
+from meetings.operators.orders import Order
+from meetings.rows.troubles import SENTENCES, Trouble
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance

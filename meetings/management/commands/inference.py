@@ -13,10 +13,10 @@ from django.conf import settings
 
 from meetings.broker import check_broker, connect
 from meetings.cli import ParlanceCommand
-from meetings.engines import loaders
-from meetings.incidents import IncidentFile
-from meetings.recognizing import speech_model
-from meetings.worker import Worker
+from meetings.device.engines import loaders
+from meetings.device.recognizing import speech_model
+from meetings.operators.incidents import IncidentFile
+from meetings.workers.worker import Worker
 
 
 class Command(ParlanceCommand):

@@ -12,13 +12,13 @@ from urllib.request import urlopen
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from meetings.accounts.signin import one_time_link
 from meetings.broker import connect_sync
 from meetings.cli import ParlanceCommand
+from meetings.device.recognizing import speech_model
 from meetings.environment import Environment
-from meetings.leases import count_workers
-from meetings.recognizing import speech_model
-from meetings.signin import one_time_link
 from meetings.supervisor import Supervisor, check_port, data_folder_lock
+from meetings.workers.leases import count_workers
 
 READY_EXPECTED_S = 60.0
 """A machine that takes longer is told about, and waited for."""

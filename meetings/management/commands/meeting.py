@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
+from meetings.accounts.tokens import meeting_token
 from meetings.cli import BAD_INPUT, ParlanceCommand
 from meetings.languages import AUTO, LANGUAGES
 from meetings.models import Meeting
-from meetings.tokens import meeting_token
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings.cli import ParlanceCommand
-from meetings.retention import purge
+from meetings.rows.retention import purge
 
 
 class Command(ParlanceCommand):

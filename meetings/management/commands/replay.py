@@ -13,10 +13,10 @@ from django.core.management import CommandError
 from tqdm import tqdm
 
 from inference.audio import decode_file
+from meetings.accounts.tokens import meeting_token
 from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.files.replay import FRAME_S, Replay, file_frames
 from meetings.models import Meeting
-from meetings.replay import FRAME_S, Replay, file_frames
-from meetings.tokens import meeting_token
 
 DEFAULT_SERVER = "ws://127.0.0.1:8000"
 

@@ -23,18 +23,17 @@ from inference.audio import UnreadableAudioError, decode_file
 from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
 from inference.summarization.starting import chat_model_source
-from meetings.batch import Job, SameName, is_done, is_place, plan
 from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
-from meetings.engines import load_engine
+from meetings.device.engines import load_engine
+from meetings.device.listening import load_listener
+from meetings.device.translating import load_translator
+from meetings.device.writing import load_summarizer, summary_model
 from meetings.environment import AsrBackend, Environment
-from meetings.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
-from meetings.languages import AUTO, LANGUAGES, language_name
-from meetings.listening import load_listener
-from meetings.models import MAX_SPEAKERS
-from meetings.offers import offered_targets, refusal
-from meetings.recapitulation import recap_digest, sum_up, translate_recap
-from meetings.storages import open_storage, storage_errors
-from meetings.transcription import (
+from meetings.files.batch import Job, SameName, is_done, is_place, plan
+from meetings.files.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
+from meetings.files.recapitulation import recap_digest, sum_up, translate_recap
+from meetings.files.storages import open_storage, storage_errors
+from meetings.files.transcription import (
     Advance,
     Models,
     Transcription,
@@ -42,8 +41,9 @@ from meetings.transcription import (
     transcribe_recording,
     transcription_object,
 )
-from meetings.translating import load_translator
-from meetings.writing import load_summarizer, summary_model
+from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.models import MAX_SPEAKERS
+from meetings.offers import offered_targets, refusal
 
 DEFAULT_FORMAT = "txt"
 

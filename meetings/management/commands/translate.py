@@ -13,9 +13,9 @@ from django.core.management import CommandError
 
 from inference.translation.translator import TranslationRequest, Translator
 from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.device.translating import load_translator
 from meetings.languages import language_name
 from meetings.offers import offered_targets, refusal
-from meetings.translating import load_translator
 
 BATCH = 16
 """Lines translated together, and written out together."""

@@ -18,6 +18,6 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)
-        from meetings.server import serve
+        from meetings.serving.server import serve
 
         serve(host, port)

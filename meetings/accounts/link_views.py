@@ -1,0 +1,62 @@
+"""Who may come in by a meeting's links: the host's page for that, and the page that asks readers for the password."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.hashers import check_password
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_http_methods
+
+from meetings.accounts.access import find_meeting, is_signed_in_host, remember_reader
+from meetings.accounts.addresses import request_address
+from meetings.accounts.link_forms import AS_IT_IS, LinkForm
+from meetings.accounts.passes import are_links_expired
+from meetings.accounts.tries import TooManyTries, count_try
+from meetings.models import Meeting
+from meetings.sockets.bell import ask_again
+
+TRIES_OF_ONE, TRIES_OF_ALL = 10, 100
+"""Passwords that one address, and everybody together, may try for a meeting."""
+
+TRIES_WITHIN_S = 300
+
+
+@login_required
+@cache_control(private=True, no_store=True)
+@require_http_methods(["GET", "POST"])
+def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
+    """Password, end and renewal of the links; for who is signed in alone, for a link must not change itself."""
+    meeting = find_meeting(meeting_id)
+    if not is_signed_in_host(request, meeting):
+        raise PermissionDenied(_("Only the owner of a meeting may change its links."))
+    form = LinkForm(request.POST or None, initial={"expiry": AS_IT_IS})
+    if request.method == "POST" and form.is_valid():
+        form.apply(meeting)
+        ask_again(meeting.pk)
+        return redirect("links", meeting.pk)
+    context = {"meeting": meeting, "form": form, "is_expired": are_links_expired(meeting)}
+    return render(request, "meetings/links.html", context, status=422 if form.errors else 200)
+
+
+def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
+    """Asks for the password; a right one leads on to the captions."""
+    if request.method != "POST":
+        return render(request, "meetings/password.html", {"meeting": meeting})
+    try:
+        count_try(f"{meeting.pk}:{request_address(request)}", limit=TRIES_OF_ONE, within_s=TRIES_WITHIN_S)
+        count_try(meeting.pk, limit=TRIES_OF_ALL, within_s=TRIES_WITHIN_S)
+    except TooManyTries as error:
+        sentence = _("Too many tries. Wait %(seconds)d seconds.") % {"seconds": error.seconds}
+        answer = render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=429)
+        answer.headers["Retry-After"] = str(error.seconds)
+        return answer
+    if not check_password(request.POST.get("password", ""), meeting.link_password):
+        sentence = _("That is not the password.")
+        return render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=403)
+    answer = redirect(request.get_full_path())
+    remember_reader(answer, meeting)
+    return answer

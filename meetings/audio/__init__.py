@@ -1,0 +1,1 @@
+"""Sound that is kept: the log that captions are made from, and recordings."""

@@ -1,0 +1,60 @@
+"""The sound of a meeting that is to be kept: raw samples while it runs, one FLAC file when it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+
+from inference.audio import SAMPLE_RATE
+from meetings.audio.audiolog import SAMPLE_BYTES, Entry
+
+ENCODE_SAMPLES = SAMPLE_RATE * 10
+
+
+def raw_path(meeting_id: str) -> Path:
+    return Path(settings.ENVIRONMENT.data) / "recordings" / f"{meeting_id}.s16le"
+
+
+def flac_path(meeting_id: str) -> Path:
+    return raw_path(meeting_id).with_suffix(".flac")
+
+
+def write(meeting_id: str, entries: Iterable[Entry]) -> None:
+    """Puts audio at its own place in the raw file, so that writing it again after a crash changes nothing."""
+    path = raw_path(meeting_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with path.open("r+b") as file:
+        for entry in entries:
+            file.seek(entry.sample * SAMPLE_BYTES)
+            file.write(entry.pcm)
+
+
+def finish(meeting_id: str) -> Path | None:
+    """Turns the raw samples into FLAC; None when nothing was recorded."""
+    import av
+
+    raw = raw_path(meeting_id)
+    if not raw.exists():
+        return None
+    samples = np.memmap(raw, dtype="<i2", mode="r") if raw.stat().st_size else np.zeros(0, "<i2")
+    with av.open(str(flac_path(meeting_id)), "w") as container:
+        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
+        for start in range(0, len(samples), ENCODE_SAMPLES):
+            block = np.ascontiguousarray(samples[start : start + ENCODE_SAMPLES]).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(block, format="s16", layout="mono")
+            frame.sample_rate = SAMPLE_RATE
+            frame.pts = start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    raw.unlink()
+    return flac_path(meeting_id)
+
+
+def delete(meeting_id: str) -> None:
+    """Removes every trace of a meeting's sound."""
+    raw_path(meeting_id).unlink(missing_ok=True)
+    flac_path(meeting_id).unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+"""What a transcript file is made of, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meetings.files.cues import Cue
+from meetings.files.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A transcript on its way into a file."""
+
+    title: str
+    cues: Sequence[Cue]
+    """Those that say something, in the language that is read."""
+    digest: Digest | None = None

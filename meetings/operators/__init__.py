@@ -1,0 +1,1 @@
+"""What operators see of workers and meetings, and what they may order."""

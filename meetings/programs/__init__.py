@@ -1,0 +1,1 @@
+"""Programs: their tokens, the transcriptions endpoint, webhooks."""

@@ -1,0 +1,147 @@
+"""`/v1/audio/transcriptions`: a program sends a recording and waits for its text, as it would from OpenAI.
+
+The recording goes the way of an upload: a worker takes it when people leave it time. It and its captions are deleted
+as soon as they are answered, or nobody waits for the answer any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from meetings.accounts.tries import TooManyTries, count_try
+from meetings.files.cues import meeting_cues
+from meetings.files.exports import render_transcript
+from meetings.languages import LANGUAGES
+from meetings.models import Meeting, Upload, UploadState
+from meetings.programs.api_tokens import user_of_token
+from meetings.programs.bearer import token_in
+from meetings.programs.transcription_forms import TranscriptionForm
+from meetings.uploading import chunks, uploads
+
+LOOK_S = 0.25
+REQUESTS_A_MINUTE = 60
+"""Of one user."""
+
+FILE_FORMATS = ("srt", "vtt")
+
+
+class Refused(Exception):
+    """The answer is an error of OpenAI's form."""
+
+    def __init__(self, status: int, code: str, sentence: str, *, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.status, self.code, self.field = status, code, field
+
+
+@csrf_exempt  # no cookie counts here: only the token in the header does
+async def transcriptions(request: HttpRequest) -> HttpResponse:
+    """Answers with the text once it is there; 504 when that takes longer than `PARLANCE_API_WAIT_S`."""
+    try:
+        meeting = await database_sync_to_async(_begin)(request)
+    except Refused as refused:
+        return _error(refused)
+    try:
+        await _wait(meeting.pk, time.monotonic() + settings.ENVIRONMENT.api_wait_s)
+        return await database_sync_to_async(_answer)(meeting.pk, request.POST)
+    except Refused as refused:
+        return _error(refused)
+    finally:
+        await asyncio.shield(database_sync_to_async(_forget)(meeting.pk))
+
+
+def _begin(request: HttpRequest) -> Meeting:
+    """Checks everything, stores the recording, and hands it to the workers."""
+    if request.method != "POST":
+        raise Refused(405, "method_not_allowed", "Send a POST.")
+    user = user_of_token(token_in(request.headers.get("Authorization", "")))
+    if user is None:
+        raise Refused(401, "invalid_api_key", "Send a token of yours: Authorization: Bearer …")
+    try:
+        count_try(f"api:{user.pk}", limit=REQUESTS_A_MINUTE, within_s=60)
+    except TooManyTries as error:
+        raise Refused(429, "rate_limit_exceeded", f"Too many requests; go on in {error.seconds} s.") from error
+    form = TranscriptionForm(request.POST, request.FILES)
+    if not form.is_valid():
+        field, sentence = form.first_error
+        raise Refused(400, "invalid_request", f"{field}: {sentence}", field=field)
+    return _store(form, user.pk)
+
+
+def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
+    meeting, size = form.meeting(owner_id), form.announced.size
+    try:
+        uploads.begin(meeting, form.announced)
+        offset = 0
+        while chunk := form.cleaned_data["file"].read(chunks.MAX_CHUNK):
+            offset = chunks.append(meeting.pk, chunk, offset=offset, size=size)
+    except chunks.DiskFull as error:
+        Meeting.objects.filter(pk=meeting.pk).delete()
+        raise Refused(507, "no_room", "There is no room on the server for this file.") from error
+    uploads.finish_receiving(meeting.pk)
+    return meeting
+
+
+async def _wait(meeting_id: str, deadline: float) -> None:
+    """Until the upload is ready. Raises Refused when it fails, or takes too long."""
+    while (upload := await Upload.objects.filter(pk=meeting_id).afirst()) is not None:
+        if upload.state == UploadState.READY:
+            return
+        if upload.state == UploadState.FAILED:
+            raise Refused(400, "unreadable_file", uploads.sentence(upload), field="file")
+        if time.monotonic() > deadline:
+            raise Refused(504, "timeout", "The transcript took too long. Upload the recording on the page instead.")
+        await asyncio.sleep(LOOK_S)
+    raise Refused(404, "deleted", "The recording was deleted before it was transcribed.")
+
+
+def _answer(meeting_id: str, fields: Any) -> HttpResponse:
+    meeting = Meeting.objects.select_related("upload").get(pk=meeting_id)
+    kind = fields.get("response_format") or "json"
+    if kind in FILE_FORMATS:
+        document = render_transcript(meeting, kind)
+        return HttpResponse(document.body, content_type=document.content_type)
+    cues = [cue for cue in meeting_cues(meeting) if cue.line]
+    text = " ".join(cue.line for cue in cues)
+    if kind == "text":
+        return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")
+    if kind == "json":
+        return JsonResponse({"text": text}, json_dumps_params={"ensure_ascii": False})
+    wants_words = "word" in fields.getlist("timestamp_granularities[]")
+    return JsonResponse(_verbose(meeting, cues, text, wants_words), json_dumps_params={"ensure_ascii": False})
+
+
+def _verbose(meeting: Meeting, cues: list[Any], text: str, wants_words: bool) -> dict[str, Any]:
+    """What is known of OpenAI's fields, and who spoke; what is not known is left out."""
+    spoken = cues[0].language if cues else meeting.language
+    segments = [
+        {"id": index, "start": cue.start, "end": cue.end, "text": cue.line, "speaker": cue.speaker and cue.speaker.id}
+        for index, cue in enumerate(cues)
+    ]
+    words = [{"word": word.text, "start": word.start, "end": word.end} for cue in cues for word in cue.words]
+    return {
+        "task": "transcribe",
+        "language": LANGUAGES.get(spoken, "").lower(),
+        "duration": meeting.upload.seconds or 0.0,
+        "text": text,
+        "segments": segments,
+        **({"words": words} if wants_words else {}),
+    }
+
+
+def _forget(meeting_id: str) -> None:
+    meeting = Meeting.objects.filter(pk=meeting_id).first()
+    if meeting is not None:
+        meeting.delete()
+
+
+def _error(refused: Refused) -> JsonResponse:
+    kind = "invalid_request_error" if refused.status < 500 else "server_error"
+    body = {"message": str(refused), "type": kind, "param": refused.field, "code": refused.code}
+    return JsonResponse({"error": body}, status=refused.status)

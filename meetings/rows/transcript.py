@@ -1,0 +1,225 @@
+"""The verbs over a meeting's rows. Every change of what people read goes through here and gets the next `seq`.
+
+Who spoke is in `speakers`, other languages are in `translations`; both go through `changing` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from inference.types import FinalCaption, Progress, Word
+from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation
+from meetings.programs.webhooks import announce
+
+UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
+"""Languages written without spaces between words."""
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the meeting over; what this one decoded must not be stored."""
+
+    def __init__(self, meeting_id: str) -> None:
+        super().__init__(f"Meeting {meeting_id} is now another worker's.")
+        self.meeting_id = meeting_id
+
+
+class NoSuchMeeting(Exception):
+    """The meeting does not exist, or no longer does."""
+
+    def __init__(self, meeting_id: str) -> None:
+        super().__init__(f"There is no meeting {meeting_id}.")
+        self.meeting_id = meeting_id
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A worker's right to write one meeting, as fenced by the database."""
+
+    meeting_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one decoding step found out about one meeting."""
+
+    lease: Lease
+    finals: Sequence[FinalCaption]
+    progress: Progress | None
+
+
+Change = Caption | Speaker | Summary
+"""What has a `seq`."""
+
+
+def take_lease(meeting_id: str) -> Meeting:
+    """Fences off every earlier worker of the meeting and returns its row.
+
+    Raises:
+        NoSuchMeeting: the meeting was deleted.
+    """
+    with transaction.atomic():
+        if not Meeting.objects.filter(pk=meeting_id).update(lease_epoch=F("lease_epoch") + 1):
+            raise NoSuchMeeting(meeting_id)
+        return Meeting.objects.get(pk=meeting_id)
+
+
+@contextmanager
+def changing(meeting_id: str, *, lease: Lease | None = None) -> Iterator[Meeting]:
+    """One transaction over the meeting's rows, alone; `last_seq` of the row given out is stored at its end.
+
+    Raises:
+        LeaseLost: `lease` is given and a newer worker owns the meeting, or it is gone.
+        NoSuchMeeting: the meeting was deleted.
+    """
+    with transaction.atomic():
+        meeting = Meeting.objects.select_for_update().filter(pk=meeting_id).first()
+        if lease is not None and (meeting is None or meeting.lease_epoch != lease.epoch):
+            raise LeaseLost(meeting_id)
+        if meeting is None:
+            raise NoSuchMeeting(meeting_id)
+        before = meeting.last_seq
+        yield meeting
+        if meeting.last_seq != before:
+            meeting.save(update_fields=("last_seq",))
+
+
+def commit(batch: Batch) -> int:
+    """Stores finals and cursor in one transaction; returns the meeting's newest `seq`.
+
+    A final that is already stored with the same content changes nothing, so a step repeated after a crash is harmless.
+
+    Raises:
+        LeaseLost: a newer worker owns the meeting; nothing was stored.
+    """
+    with changing(batch.lease.meeting_id, lease=batch.lease) as meeting:
+        for final in batch.finals:
+            _store(meeting, final)
+        if batch.progress is not None:
+            meeting.cursor, meeting.checkpoint = batch.progress.position, batch.progress.checkpoint
+            meeting.save(update_fields=("cursor", "checkpoint"))
+    return meeting.last_seq
+
+
+def changes_after(meeting_id: str, seq: int, *, limit: int) -> list[Change]:
+    """The present form of up to `limit` captions, with translations, speakers and summaries changed since `seq`."""
+    tables = (Caption.objects.prefetch_related("translations"), Speaker.objects.all(), Summary.objects.all())
+    rows = (table.filter(meeting_id=meeting_id, seq__gt=seq).order_by("seq")[:limit] for table in tables)
+    return list(islice(merge(*rows, key=attrgetter("seq")), limit))
+
+
+def last_seq(meeting_id: str) -> int:
+    """Number of the newest stored change; 0 when there is none or the meeting is gone."""
+    return Meeting.objects.filter(pk=meeting_id).values_list("last_seq", flat=True).first() or 0
+
+
+def set_state(meeting_id: str, state: State) -> bool:
+    """Moves the meeting to `state`; says whether that was a change."""
+    changes: dict[str, object] = {"state": state}
+    if state is State.ENDED:
+        changes["ended_at"] = timezone.now()
+    with transaction.atomic():
+        changed = Meeting.objects.filter(pk=meeting_id).exclude(state=state).update(**changes)
+        if changed and state is State.ENDED:
+            announce(Meeting.objects.get(pk=meeting_id), "meeting.ready")
+    if changed and state is State.LIVE:
+        Meeting.objects.filter(pk=meeting_id, started_at=None).update(started_at=timezone.now())
+    return bool(changed)
+
+
+def set_language(meeting_id: str, language: str) -> None:
+    """Sets the spoken language from here on."""
+    Meeting.objects.filter(pk=meeting_id).update(language=language)
+
+
+def add_missing(meeting_id: str, seconds: float) -> None:
+    """Counts seconds that the host's browser lost for good."""
+    Meeting.objects.filter(pk=meeting_id).update(missing_s=F("missing_s") + seconds)
+
+
+# ---- captions, for this module and its sisters ---------------------------------------------------------------------
+
+
+def parts_of(meeting: Meeting, utterance: str) -> list[Caption]:
+    """The captions that an utterance is divided into, in order."""
+    return sorted(Caption.objects.filter(meeting=meeting, utterance=utterance), key=lambda part: _part(part.segment))
+
+
+def put(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
+    """Stores a caption's new content as the meeting's next change; says whether it was one.
+
+    Translations of a text that is no longer there go with it.
+    """
+    if stored is not None and all(getattr(stored, name) == value for name, value in content.items()):
+        return False
+    meeting.last_seq += 1
+    if stored is None:
+        Caption.objects.create(meeting=meeting, seq=meeting.last_seq, **content)
+        return True
+    Caption.objects.filter(pk=stored.pk).update(seq=meeting.last_seq, revision=F("revision") + 1, **content)
+    if "text" in content and content["text"] != stored.text:
+        Translation.objects.filter(caption=stored).delete()
+    return True
+
+
+def touch(meeting: Meeting, caption: Caption) -> None:
+    """Moves a caption to the end of the series: something that belongs to it has changed."""
+    meeting.last_seq += 1
+    Caption.objects.filter(pk=caption.pk).update(seq=meeting.last_seq, revision=F("revision") + 1)
+
+
+def are_corrected(parts: Sequence[Caption]) -> bool:
+    """Whether one of them, or a translation of one, is somebody's own wording: then no model words them anew."""
+    corrected = Translation.objects.filter(caption__in=parts, is_text_fixed=True)
+    return any(part.is_text_fixed for part in parts) or corrected.exists()
+
+
+def words_of(captions: Sequence[Caption]) -> tuple[Word, ...]:
+    """All their words, in order."""
+    return tuple(Word(**word) for caption in captions for word in caption.words)
+
+
+def words_as_stored(words: Sequence[Word]) -> list[dict[str, Any]]:
+    return [asdict(word) for word in words]
+
+
+def joined_text(texts: Sequence[str], language: str) -> str:
+    """Texts that follow each other, as one."""
+    return ("" if language in UNSPACED else " ").join(text for text in texts if text)
+
+
+def _part(segment: str) -> int:
+    """0 for an utterance's first caption, 1 for `<id>.1`."""
+    return int(segment.partition(".")[2] or 0)
+
+
+def _store(meeting: Meeting, final: FinalCaption) -> None:
+    """Stores an utterance; one that is stored already, however it is divided or corrected by now, stays as it is."""
+    parts = parts_of(meeting, final.segment)
+    if are_corrected(parts):
+        return
+    if parts and words_of(parts) == final.words and parts[0].language == final.language:
+        return
+    put(
+        meeting,
+        parts[0] if parts else None,
+        segment=final.segment,
+        utterance=final.segment,
+        start=final.start,
+        end=final.end,
+        language=final.language,
+        text=final.text,
+        words=words_as_stored(final.words),
+    )
+    for leftover in parts[1:]:
+        put(meeting, leftover, text="", words=[])

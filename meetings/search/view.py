@@ -1,0 +1,31 @@
+"""The admin's page for a search in everything that was said."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from meetings.search.finding import find
+
+SHOWN = 100
+PERMISSIONS = ("meetings.view_meeting", "meetings.view_caption", "meetings.view_summary")
+
+
+@never_cache
+@require_GET
+@permission_required(PERMISSIONS, raise_exception=True)
+def search_page(request: HttpRequest) -> HttpResponse:
+    """The best places first, each with a link to its caption or summary."""
+    query = request.GET.get("q", "").strip()
+    hits = find(query, limit=SHOWN + 1)
+    context = {
+        **admin.site.each_context(request),
+        "query": query,
+        "hits": hits[:SHOWN],
+        "are_more": len(hits) > SHOWN,
+    }
+    return render(request, "admin/search.html", context)

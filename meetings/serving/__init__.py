@@ -1,0 +1,1 @@
+"""What serves pages and sockets, and holds every connection to its bounds."""

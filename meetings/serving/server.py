@@ -1,0 +1,66 @@
+"""The web process: which server runs it, and what every one of them holds (docs/decisions/0010).
+
+Messages are bounded in size, a socket whose messages wait is not read, sending waits for nobody, a message is framed
+once for all who are sent it, bodies are bounded, silent connections end, and no address is written to a log.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from functools import lru_cache
+from typing import Any, Protocol
+
+from django.conf import settings
+
+from meetings.environment import WebServer
+from meetings.sockets.errors import SocketFault
+
+MAX_MESSAGE_BYTES = 65_536
+"""Twice the largest audio frame."""
+
+PING_S = 15
+
+SAME_TEXTS = 64
+"""Texts whose frames are kept for the sockets that are sent the same next."""
+
+
+class RunnableServer(Protocol):
+    """A server that listens at a known place."""
+
+    def run(self) -> None:
+        """Blocks until the process is told to stop."""
+
+
+@lru_cache(SAME_TEXTS)
+def text_frame(text: str) -> bytes:
+    """The text as a WebSocket frame from server to client (RFC 6455, 5.2): whole, unmasked, not compressed."""
+    payload = text.encode()
+    if len(payload) < 126:
+        return struct.pack(">BB", 0x81, len(payload)) + payload
+    if len(payload) < 65_536:
+        return struct.pack(">BBH", 0x81, 126, len(payload)) + payload
+    return struct.pack(">BBQ", 0x81, 127, len(payload)) + payload
+
+
+def fault_text(fault: SocketFault) -> str:
+    """What a socket is told before a server closes it that no consumer was asked about."""
+    return json.dumps({"type": "error", "code": fault.code, "message": str(fault)})
+
+
+def make_server(kind: WebServer, application: Any, *, host: str, port: int) -> RunnableServer:
+    """A server of `application` with our limits. Only the chosen library is loaded."""
+    if kind == "uvicorn":
+        from meetings.serving.uvicorn_server import BoundedServer
+
+        return BoundedServer(application, host=host, port=port)
+    from meetings.serving import daphne_server
+
+    return daphne_server.make_server(application, host=host, port=port)
+
+
+def serve(host: str, port: int) -> None:
+    """Runs the web process until it is told to stop."""
+    from meetings.asgi import application
+
+    make_server(settings.ENVIRONMENT.web_server, application, host=host, port=port).run()

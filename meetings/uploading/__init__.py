@@ -1,0 +1,1 @@
+"""Recordings by upload: announced, received in chunks, taken by a worker."""

@@ -1,0 +1,1 @@
+"""The inference worker, and what it does beside its captions."""

@@ -1,0 +1,131 @@
+"""Who said it: a worker's second thread listens to voices while the first one writes. Text never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from inference.diarization.turns import SpeakerTurns
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.residency.gate import ModelAsleep
+from inference.residency.mover import MOVE_ERRORS
+from inference.residency.pool import ModelPool, SwapUnderWay
+from meetings.device.listening import SPEAKERS
+from meetings.rows import speakers, transcript
+from meetings.workers.scribe import Scribe
+from meetings.workers.stream import MeetingStream
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+AWAY_S = 0.5
+"""How long to wait for the captions' turn while a summary is written."""
+
+IDLE_S = 0.1
+"""How long to wait for sound when no meeting has a window to listen to."""
+
+
+class Labelling:
+    """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
+
+    def __init__(self, pool: ModelPool, scribe: Scribe) -> None:
+        self._pool = pool
+        self._scribe = scribe
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._storing = asyncio.Lock()
+        """Labels are stored in the order in which they were found out: what was judged at the end stands."""
+        self._has_tried = not pool.has(SPEAKERS)
+        self._is_ready = False
+        self.seconds = 0.0
+        """Spent listening."""
+
+    async def _load(self) -> None:
+        """Loads the models, or says why nobody will be named; during a swap it is left for later."""
+        try:
+            await self._in_thread(lambda: self._pool.join(SPEAKERS))
+            self._is_ready = True
+        except SwapUnderWay:
+            return
+        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
+            log.error("speakers_unavailable", error=str(error))
+        self._has_tried = True
+
+    async def _load_or_wait(self) -> None:
+        await self._load()
+        if not self._has_tried:
+            await asyncio.sleep(AWAY_S)
+
+    def unheard_s(self, stream: MeetingStream) -> float:
+        """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
+        return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """One window of every meeting that has one; loads the models first."""
+        if not self._has_tried:
+            await self._load()
+        try:
+            listened = [await self._listen(stream) for stream in list(streams.values())]
+        except ModelAsleep:
+            return
+        if not any(listened):
+            await asyncio.sleep(IDLE_S)
+
+    async def finish(self, stream: MeetingStream) -> None:
+        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices.
+
+        A worker that has just started loads its models first.
+        """
+        while not self._has_tried:
+            await self._load_or_wait()
+        if not self._is_ready:
+            return
+        stream.voices.rest()
+        while await self._listen_or_wait(stream):
+            pass
+        async with self._storing:
+            await self._store(stream, await self._in_thread(stream.voices.conclude))
+
+    async def _listen_or_wait(self, stream: MeetingStream) -> bool:
+        """Waits for the end of another meeting's summary: nothing that was said stays without a label."""
+        while True:
+            with contextlib.suppress(ModelAsleep):
+                return await self._listen(stream)
+
+    async def _listen(self, stream: MeetingStream) -> bool:
+        """Raises ModelAsleep while a summary is written."""
+        if not self._is_ready:
+            return False
+        async with self._storing:
+            heard = await self._in_thread(lambda: self._timed(stream))
+            if stream.awaits_labels:
+                stream.awaits_labels = False
+                stream.voices.ask_again()
+            await self._store(stream, stream.voices.take_news())
+        return heard
+
+    async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
+        if news is None:
+            return
+        try:
+            await self._scribe.change(stream, lambda: speakers.label_captions(stream.lease, news))
+        except transcript.LeaseLost:
+            log.info("labels_come_too_late", meeting=stream.meeting_id)
+        stream.awaits_translation = True
+
+    def _timed(self, stream: MeetingStream) -> bool:
+        """One window. Raises ModelAsleep."""
+        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener:
+            started = time.perf_counter()
+            heard = stream.voices.listen(listener)
+            self.seconds += time.perf_counter() - started
+        return heard
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

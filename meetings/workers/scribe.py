@@ -1,0 +1,93 @@
+"""What a worker writes and whom it tells: first the database, then a hint through the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import redis.asyncio
+import structlog
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from meetings.audio.audiolog import AudioLog
+from meetings.models import State
+from meetings.rows import transcript
+from meetings.sockets import events
+from meetings.workers.stream import MeetingStream, Phase
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+RETRY_S = 0.5
+
+set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
+
+
+class Scribe:
+    """Shared by all that a worker does for its meetings."""
+
+    def __init__(self, broker: redis.asyncio.Redis) -> None:
+        self._broker = broker
+        self._audio = AudioLog(broker)
+
+    async def insist(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeats a database write until it succeeds: the audio is safe in the log meanwhile."""
+        while True:
+            try:
+                result = await write()
+            except DatabaseError as error:
+                log.error("database_refuses", meeting=stream.meeting_id, error=str(error))
+                await self.tell_phase(stream, "degraded")
+                await asyncio.sleep(RETRY_S)
+            else:
+                if stream.phase == "degraded":
+                    await self.tell_phase(stream, "")
+                return result
+
+    async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
+        """Does a verb that returns the meeting's newest `seq`, and rings for it."""
+        seq = await self.insist(stream, database_sync_to_async(verb, thread_sensitive=False))
+        await self.tell(stream, [events.Bell(seq)])
+
+    async def tell(self, stream: MeetingStream, hints: Sequence[events.Bell | events.Passing]) -> None:
+        """Hints for everyone who follows the meeting."""
+        if hints:
+            await self._broker.publish(events.events_channel(stream.meeting_id), events.pack(hints))
+
+    async def notify(
+        self,
+        stream: MeetingStream,
+        state: events.NoticeState,
+        *,
+        behind_s: float = 0.0,
+        expected_s: float | None = None,
+    ) -> None:
+        await self.tell(stream, [events.Passing(events.notice(state, behind_s=behind_s, expected_s=expected_s))])
+
+    async def move(self, stream: MeetingStream, state: State) -> None:
+        """Changes the meeting's state, if it does change, and says so."""
+        if stream.state is state:
+            return
+        stream.state = state
+        await self.insist(stream, lambda: set_state(stream.meeting_id, state))
+        await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
+
+    async def tell_phase(
+        self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None
+    ) -> None:
+        """Tells the room and late joiners; while the worker catches up, the lag is told each time."""
+        if phase == stream.phase and phase != "catching_up":
+            return
+        stream.phase = phase
+        await self._audio.report(
+            stream.meeting_id,
+            captioned=stream.committed,
+            phase=phase,
+            until=time.time() + expected_s if expected_s else 0.0,
+        )
+        if stream.phase == phase:  # while the broker answered, somebody may have had something newer to tell
+            await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)

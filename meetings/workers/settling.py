@@ -1,0 +1,117 @@
+"""Captions out, the rows' part: what a turn found is stored, then told, and only then its audio is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from channels.db import database_sync_to_async
+from redis.exceptions import RedisError
+
+from inference.audio import SAMPLE_RATE
+from inference.types import Progress
+from meetings.audio import recordings
+from meetings.audio.audiolog import AudioLog, Entry
+from meetings.models import State
+from meetings.rows import transcript
+from meetings.sockets import events
+from meetings.workers.holdings import Holdings
+from meetings.workers.scribe import Scribe
+from meetings.workers.stream import Findings, MeetingStream
+
+log = structlog.get_logger(__name__)
+
+commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
+set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
+add_missing = database_sync_to_async(transcript.add_missing, thread_sensitive=False)
+
+
+class Settling:
+    """Belongs to one worker's event loop."""
+
+    def __init__(
+        self,
+        holdings: Holdings,
+        scribe: Scribe,
+        audio: AudioLog,
+        *,
+        on_finals: Callable[[], object],
+        on_end: Callable[[MeetingStream], object],
+    ) -> None:
+        """`on_finals`: there is something to translate; `on_end`: a meeting is captioned to its end."""
+        self._holdings = holdings
+        self._scribe = scribe
+        self._audio = audio
+        self._on_finals = on_finals
+        self._on_end = on_end
+        self.captioned_s = 0.0
+        """Of audio, since the start."""
+
+    async def settle(self, stream: MeetingStream, findings: Findings) -> None:
+        """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""
+        try:
+            await self._settle(stream, findings)
+        except transcript.LeaseLost:
+            self._holdings.drop(stream.meeting_id, "fenced_off")
+        except (RedisError, OSError) as error:
+            log.warning("broker_unreachable", step="settle", error=str(error))
+            self._holdings.drop(stream.meeting_id, "broker_unreachable")
+
+    async def _settle(self, stream: MeetingStream, findings: Findings) -> None:
+        await self._store(stream, findings)
+        ended = any(mark.mark == "end" for mark in findings.marks)
+        if findings.spoken and not ended:
+            await self._scribe.move(stream, State.LIVE)
+        for mark in findings.marks:
+            await self._obey(stream, mark)
+
+    async def _store(self, stream: MeetingStream, findings: Findings) -> None:
+        """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
+        hints: list[events.Bell | events.Passing] = []
+        if findings.finals or findings.progress:
+            batch = transcript.Batch(stream.lease, findings.finals, findings.progress)
+            seq = await self._scribe.insist(stream, lambda: commit(batch))
+            hints.append(events.Bell(seq))
+        if findings.missing:
+            await self._scribe.insist(stream, lambda: add_missing(stream.meeting_id, findings.missing / SAMPLE_RATE))
+        hints += [events.Passing(events.partial(partial)) for partial in findings.partials]
+        await self._scribe.tell(stream, hints)
+        if findings.finals:
+            stream.awaits_labels = stream.awaits_translation = True
+            self._on_finals()
+        await self._tell_language(stream, findings)
+        if findings.progress:
+            await self._forget(stream, findings.progress)
+
+    async def _tell_language(self, stream: MeetingStream, findings: Findings) -> None:
+        """Lets the host know when another language is heard than the one that is set."""
+        for heard in findings.languages:
+            stream.doubt.take(heard)
+        detected = stream.doubt.language or ""
+        if detected != stream.told_language:
+            stream.told_language = detected
+            await self._audio.report_language(stream.meeting_id, detected)
+
+    async def _forget(self, stream: MeetingStream, progress: Progress) -> None:
+        """Keeps the recording if it is wanted, then trims the log behind what is captioned."""
+        self.captioned_s += max(0, progress.position - stream.committed) / SAMPLE_RATE
+        if stream.keep_recording:
+            kept = stream.unrecorded(stream.committed, progress.position)
+            await asyncio.to_thread(recordings.write, stream.meeting_id, kept)
+        stream.committed = progress.position
+        before = stream.forgettable(progress)
+        if before is not None:
+            await self._audio.trim(stream.meeting_id, before)
+        await self._audio.report(stream.meeting_id, captioned=progress.position, phase=stream.phase)
+
+    async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
+        match mark.mark:
+            case "pause":
+                await self._scribe.move(stream, State.PAUSED)
+            case "resume":
+                await self._scribe.move(stream, State.LIVE)
+            case "language":
+                await self._scribe.insist(stream, lambda: set_language(stream.meeting_id, mark.value))
+            case "end":
+                self._on_end(stream)

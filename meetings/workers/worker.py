@@ -1,0 +1,242 @@
+"""An inference worker: takes meetings, reads their audio logs, has them captioned, stores, tells.
+
+The event loop does the reading, storing and telling; one thread owns the models that write (`captioning`), one those
+that tell speakers apart (`labelling`), one those that translate (`interpreting`). Durable first, live second: finals
+and cursor are committed in one transaction before anybody is told, and the log is trimmed after that (`settling`).
+Whatever dies in between, the next worker resumes at the cursor and finds the same captions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TypeVar
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from meetings.audio.audiolog import AudioLog
+from meetings.device.engines import Loaders
+from meetings.operators.metrics import WorkerReport, file_report
+from meetings.operators.residency import residency_of
+from meetings.workers.archiving import LOOK_S
+from meetings.workers.bridging import Bridging
+from meetings.workers.captioning import Captioning
+from meetings.workers.chores import Chores
+from meetings.workers.closing import Closing
+from meetings.workers.holdings import Holdings
+from meetings.workers.ingesting import Ingesting
+from meetings.workers.interpreting import Interpreting
+from meetings.workers.labelling import Labelling
+from meetings.workers.leases import RENEW_S
+from meetings.workers.obeying import Obeying
+from meetings.workers.precedence import Precedence, spoken
+from meetings.workers.scribe import RETRY_S, Scribe
+from meetings.workers.settling import Settling
+from meetings.workers.summarising import Summarising
+from meetings.workers.watching import Watching
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+ASSIGN_S = 0.5
+READ_BLOCK_MS = 250
+READ_COUNT = 600
+"""Entries a reading: a minute of audio."""
+
+YIELD_S = 0.05
+"""How long recordings wait before it is asked again whether it is their turn."""
+
+WATCH_S = 1.0
+DRAIN_S = 8.0
+"""How long a worker that was told to stop may go on captioning what it has read."""
+
+
+class Worker:
+    """Captions any number of meetings with one engine."""
+
+    def __init__(self, name: str, loaders: Loaders, broker: redis.asyncio.Redis) -> None:
+        self._name = name
+        self._broker = broker
+        self._audio = AudioLog(broker)
+        self._holdings = Holdings(name, broker)
+        self._streams = self._holdings.streams
+        self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self._scribe = Scribe(broker)
+        self._watching = Watching(broker, self._scribe, self._holdings)
+        self._loaders = loaders
+        self._work = asyncio.Event()
+        self._voices_precedence = Precedence()
+        self._fresh = asyncio.Event()
+        """There are finals to translate."""
+        self._idle = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Asks for a clean end: no new meetings, caption what was read, give the meetings back."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works until `stop`; raises what the models raise when they cannot be loaded.
+
+        Captions begin before the models for speakers and translations are there.
+        """
+        await self._load()
+        log.info("worker_ready", models=self._pool.plan.sentence)
+        loops = [
+            asyncio.create_task(self._repeat(step, pause))
+            for step, pause in (
+                (self._holdings.renew, RENEW_S),
+                (self._assign, ASSIGN_S),
+                (self._read, 0.0),
+                (self._caption, 0.0),
+                (self._label, 0.0),
+                (self._translate, 0.0),
+                (self._summarise, WATCH_S),
+                (self._closing.turn, 0.0),
+                (self._ingest, 0.0),
+                (self._chores.turn, LOOK_S),
+                (self._watch, WATCH_S),
+                (self._obey_operators, 0.0),
+            )
+        ]
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+        self._summarising.stop()
+        if stopped.done():
+            await self._drain()
+        for task in (stopped, *loops):
+            task.cancel()
+        results = await asyncio.gather(*loops, return_exceptions=True)
+        await self._holdings.give_back()
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
+                raise result
+
+    async def _load(self) -> None:
+        """The models, and everything that works with them."""
+        holdings, scribe, audio = self._holdings, self._scribe, self._audio
+        self._pool = pool = await self._on_device(self._loaders.pool)
+        bridging = Bridging(self._loaders.bridge)
+        self._captioning = await self._on_device(lambda: Captioning(pool, bridging))
+        self._labelling = Labelling(pool, scribe)
+        self._interpreting = Interpreting(pool, scribe, self._broker)
+        self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
+        self._chores = Chores(self._name, self._broker)
+        self._summarising = Summarising(self._name, pool, scribe, bridging, is_warm=self._loaders.is_warm)
+        self._closing = Closing(holdings, scribe, audio, self._labelling, self._interpreting, self._summarising)
+        self._settling = Settling(holdings, scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
+        self._obeying = Obeying(self._name, self._broker, pool, self._summarising, self._report)
+
+    async def _assign(self) -> None:
+        if not self._stopping.is_set():
+            await self._holdings.assign()
+
+    # -- audio in, captions out --------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        after = {stream.meeting_id: stream.last_read for stream in self._streams.values() if stream.wants_more}
+        if not after:
+            await asyncio.sleep(READ_BLOCK_MS / 1000)
+            return
+        for meeting_id, entries in (await self._audio.read(after, block_ms=READ_BLOCK_MS, count=READ_COUNT)).items():
+            stream = self._streams.get(meeting_id)
+            if stream is not None and stream.last_read == after[meeting_id]:
+                stream.read(entries)
+                self._work.set()
+
+    async def _caption(self) -> None:
+        """One turn: what was read is heard and decoded in the device's thread, then stored, then told."""
+        await self._work.wait()
+        self._work.clear()
+        streams = dict(self._streams)
+        found = await self._on_device(lambda: self._captioning.turn(streams))
+        for meeting_id, findings in found.items():
+            if findings and self._holdings.holds(streams[meeting_id]):
+                await self._settling.settle(streams[meeting_id], findings)
+        if any(found.values()) or any(stream.has_work for stream in spoken(streams).values()):
+            self._work.set()
+            return
+        self._idle.set()
+        if any(stream.has_work for stream in streams.values()):  # recordings, whose turn it is not
+            asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
+
+    # -- speakers, languages, summaries, recordings ------------------------------------------------------------------
+
+    async def _label(self) -> None:
+        await self._labelling.turn(self._voices_precedence.admitted(self._streams))
+
+    async def _translate(self) -> None:
+        """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
+        if not await self._interpreting.turn(self._streams):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._fresh.wait(), WATCH_S)
+            self._fresh.clear()
+
+    async def _summarise(self) -> None:
+        await self._summarising.turn(self._streams)
+
+    async def _ingest(self) -> None:
+        """Not while it drains: what is fed would have to be captioned first."""
+        if self._stopping.is_set():
+            await asyncio.sleep(ASSIGN_S)
+        else:
+            await self._ingesting.turn(self._streams)
+
+    # -- watching ----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        await self._interpreting.look(self._streams)
+        await self._watching.turn(spoken(self._streams))
+        await self._report()
+
+    async def _obey_operators(self) -> None:
+        await self._obeying.turn(self._streams)
+
+    async def _report(self) -> None:
+        engine = self._captioning.engine
+        report = WorkerReport(
+            meetings=len(self._streams),
+            behind_s=self._watching.behind_s,
+            captioned_s=self._settling.captioned_s,
+            compute_s=engine.timings.compute_s + self._labelling.seconds + self._interpreting.seconds,
+            stage_s={
+                **{stage: s for stage, s in asdict(engine.stages).items() if stage != "audio"},
+                "speakers": self._labelling.seconds,
+                "translation": self._interpreting.seconds,
+            },
+            residency=residency_of(self._pool),
+        )
+        await file_report(self._broker, self._name, report)
+
+    # -- plumbing ----------------------------------------------------------------------------------------------------
+
+    async def _on_device(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._device, work)
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+        """Does `step` for ever; a broker that is away is waited for, everything else ends the worker."""
+        while True:
+            try:
+                await step()
+            except (RedisError, OSError) as error:
+                log.warning("broker_unreachable", step=step.__qualname__, error=str(error))
+                self._work.set()
+                await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(pause_s)
+
+    async def _drain(self) -> None:
+        """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
+        self._idle.clear()
+        self._work.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled(), DRAIN_S)
+
+    async def _settled(self) -> None:
+        await self._idle.wait()
+        await self._closing.all_done()

@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import NoReturn
+
+import jiwer
+import numpy as np
+import pytest
+import soundfile
+from django.core.management import CommandError, call_command
+
+from inference.audio import SAMPLE_RATE, decode_file
+from inference.catalog import find_model
+from inference.diarization.clustering import SpeakerHint
+from inference.fetching import ensure_model
+from inference.loading import ModelMissing
+from inference.session import SessionConfig
+from meetings.environment import Environment
+from meetings.files.transcription import Wishes
+from meetings.management.commands.transcribe import read_wishes
+from tests.inference.summarization import tiny_chat
+
+CLIP = "lobster_24s"
+MAX_WORD_ERROR_RATE = 0.2
+"""Measured: 0.116 (AMD EPYC, Debian 12, Python 3.11, 2026-11-21). A caption lost or doubled costs more than that."""
+
+
+def transcribe(*arguments: object) -> str:
+    output = StringIO()
+    call_command("transcribe", *map(str, arguments), stdout=output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def quiet(tmp_path: Path) -> Path:
+    path = tmp_path / "quiet.wav"
+    soundfile.write(path, np.zeros(2 * SAMPLE_RATE), SAMPLE_RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def voice_models(models: Path) -> Path:
+    return ensure_model(find_model("segmentation-campplus"), models)
+
+
+@pytest.fixture(scope="module")
+def meeting(whisper_base: Path, voice_models: Path, speech: Path) -> dict[str, object]:
+    """Four readers, each of them twice, with everything that can be told about them."""
+    clip = speech / "voices" / "four_voices.flac"
+    return json.loads(transcribe(clip, "--language", "en", "--translate", "pt", "--format", "json"))
+
+
+@pytest.fixture(scope="module")
+def document(whisper_base: Path, speech: Path) -> dict[str, object]:
+    return json.loads(transcribe(speech / f"{CLIP}.flac", "--language", "en", "--no-speakers", "--format", "json"))
+
+
+def test_real_speech_is_written_down(document: dict, speech: Path) -> None:
+    heard = " ".join(caption["text"] for caption in document["captions"])
+    reference = (speech / f"{CLIP}.txt").read_text()
+    assert jiwer.wer(_plain(reference), _plain(heard)) <= MAX_WORD_ERROR_RATE
+
+
+def _plain(text: str) -> str:
+    return jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])(
+        text
+    )
+
+
+def test_json_has_the_form_of_the_contract(document: dict) -> None:
+    assert set(document) == {"audio_s", "language", "rtf", "stages", "captions", "speakers", "summary"}
+    assert document["audio_s"] == pytest.approx(22.8, abs=0.1)
+    assert (document["language"], document["speakers"], document["summary"]) == ("en", [], None)
+    assert set(document["stages"]) == {"audio", "asr"}
+    assert document["rtf"] == pytest.approx(sum(document["stages"].values()) / document["audio_s"], abs=1e-3)
+
+
+def test_captions_are_numbered_timed_and_made_of_their_words(document: dict) -> None:
+    captions = document["captions"]
+    assert [caption["seq"] for caption in captions] == list(range(1, len(captions) + 1))
+    for caption in captions:
+        assert set(caption) == {"seq", "start", "end", "speaker", "language", "text", "words", "translations"}
+        assert caption["text"] == " ".join(word["text"] for word in caption["words"])
+        assert caption["start"] == caption["words"][0]["start"] <= caption["end"] == caption["words"][-1]["end"]
+        assert (caption["speaker"], caption["translations"]) == (None, {})
+    ends = [caption["end"] for caption in captions]
+    assert ends == sorted(ends)
+
+
+def test_speakers_are_told_apart(meeting: dict) -> None:
+    assert [speaker["id"] for speaker in meeting["speakers"]] == ["S1", "S2", "S3", "S4"]
+    assert {speaker["name"] for speaker in meeting["speakers"]} == {None}
+    spoken = {"They were waiting below": "S1", "to strike the personal note": "S2", "She knitted a sweater": "S4"}
+    captions = {start: caption for start in spoken for caption in meeting["captions"] if start in caption["text"]}
+    assert {start: caption["speaker"] for start, caption in captions.items()} == spoken
+    for speaker in meeting["speakers"]:
+        mine = [caption for caption in meeting["captions"] if caption["speaker"] == speaker["id"]]
+        seconds = sum(caption["end"] - caption["start"] for caption in mine)
+        assert speaker["seconds"] == pytest.approx(seconds, abs=0.01)
+
+
+def test_every_caption_is_translated(meeting: dict) -> None:
+    translated = {caption["text"]: caption["translations"] for caption in meeting["captions"]}
+    assert all(set(translations) == {"pt"} for translations in translated.values())
+    [said] = [text for text in translated if text.startswith("What became of the other boys")]
+    assert "outros meninos" in translated[said]["pt"]
+    assert set(meeting["stages"]) == {"audio", "asr", "speakers", "translation"}
+    assert all(seconds > 0 for seconds in meeting["stages"].values())
+
+
+def test_a_text_format_is_in_the_language_of_the_translation_and_names_voices(
+    whisper_base: Path, voice_models: Path, speech: Path
+) -> None:
+    clip = speech / "portuguese" / "ufpalign_coxinha.flac"
+    body = transcribe(clip, "--language", "pt", "--translate", "en", "--speakers", 1, "--format", "vtt")
+    [(voice, text)] = re.findall(r"<v ([^>]+)>(.+)", body)
+    assert voice == "Speaker 1"
+    assert "chicken" in text
+
+
+def test_a_bilingual_recording_is_translated_both_ways(whisper_base: Path, speech: Path, tmp_path: Path) -> None:
+    english = np.concatenate(list(decode_file(speech / f"{CLIP}.flac")))[163_000:238_000]
+    portuguese = np.concatenate(list(decode_file(speech / "portuguese" / "ufpalign_coxinha.flac")))
+    path = tmp_path / "both.wav"
+    soundfile.write(path, np.concatenate([english, np.zeros(SAMPLE_RATE), portuguese]), SAMPLE_RATE)
+    options = ("--language", "en,pt", "--translate", "pt,en", "--no-speakers", "--format", "json")
+    captions = json.loads(transcribe(path, *options))["captions"]
+    assert [(caption["language"], list(caption["translations"])) for caption in captions] == [
+        ("en", ["pt"]),
+        ("pt", ["en"]),
+    ]
+    assert captions[1]["text"] == "Eu quero uma coxinha de frango."
+
+
+@pytest.mark.parametrize(
+    ("options", "wishes"),
+    [
+        ({}, Wishes(SessionConfig(None))),
+        ({"language": "pt", "translate": "en"}, Wishes(SessionConfig("pt"), ("en",))),
+        ({"language": "en, pt,en", "translate": "pt,en"}, Wishes(SessionConfig(None, ("en", "pt")), ("pt", "en"))),
+        ({"vocabulary": " Ana, ,Bo "}, Wishes(SessionConfig(None, vocabulary=("Ana", "Bo")))),
+        ({"speakers": 2}, Wishes(SessionConfig(None), speakers=SpeakerHint(2, 2))),
+    ],
+)
+def test_options_become_wishes(options: dict[str, object], wishes: Wishes) -> None:
+    defaults = {"language": "auto", "translate": "", "vocabulary": "", "speakers": None}
+    assert read_wishes(defaults | options, "json") == wishes
+
+
+def test_silence_has_no_captions_and_no_language(
+    whisper_base: Path, voice_models: Path, quiet: Path, tmp_path: Path
+) -> None:
+    transcribe(quiet, "-o", tmp_path / "out.json")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["audio_s"], document["language"]) == (2.0, None)
+    assert (document["captions"], document["speakers"]) == ([], [])
+
+
+def test_the_format_follows_the_name_of_the_output(whisper_base: Path, quiet: Path, tmp_path: Path) -> None:
+    assert transcribe(quiet, "--no-speakers", "-o", tmp_path / "out.vtt") == ""
+    assert (tmp_path / "out.vtt").read_text() == "WEBVTT\n"
+    assert transcribe(quiet, "--no-speakers") == "quiet.wav\n\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.vtt", "quiet.wav"]
+
+
+@pytest.mark.parametrize(("options", "backend"), [((), "auto"), (("--backend", "transformers"), "transformers")])
+def test_the_library_is_that_of_the_option(
+    quiet: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], backend: str
+) -> None:
+    asked: list[str] = []
+
+    def load(environment: Environment) -> NoReturn:
+        asked.append(environment.asr_backend)
+        raise ModelMissing("There is none.")
+
+    monkeypatch.setattr("meetings.management.commands.transcribe.load_engine", load)
+    with pytest.raises(CommandError, match="There is none"):
+        transcribe(quiet, "--no-speakers", *options)
+    assert asked == [backend]
+
+
+def test_a_missing_model_names_the_remedy(quiet: Path, tmp_path: Path, settings: object) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=tmp_path / "nowhere")
+    with pytest.raises(CommandError, match=r"run `manage\.py models fetch whisper-base`") as failure:
+        transcribe(quiet)
+    assert failure.value.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence", "code"),
+    [
+        ("", r"run `manage\.py models fetch qwen2\.5-coder-0\.5b`", 1),
+        ("/nowhere/model", "There is no folder /nowhere/model", 1),
+        ("gpt", "gpt", 2),
+    ],
+)
+def test_a_missing_summary_model_is_said_before_anything_is_heard(
+    quiet: Path, tmp_path: Path, settings: object, chosen: str, sentence: str, code: int
+) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=tmp_path / "nowhere", summary_model=chosen)
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(quiet, "--summary")
+    assert failure.value.returncode == code
+
+
+@pytest.fixture
+def tiny_summarizer(tmp_path_factory: pytest.TempPathFactory, settings: object) -> None:
+    """The real class, with a model that knows nothing of meetings: so all of its summary is quoted."""
+    folder = tiny_chat.build(tmp_path_factory.mktemp("tiny-chat"))
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, summary_model=str(folder))
+
+
+@pytest.mark.usefixtures("tiny_summarizer", "whisper_base")
+def test_a_summary_is_written_and_translated(speech: Path) -> None:
+    options = ("--language", "en", "--no-speakers", "--translate", "pt", "--summary", "--format", "json")
+    document = json.loads(transcribe(speech / f"{CLIP}.flac", *options))
+    summary = document["summary"]
+    assert (summary["type"], summary["language"], summary["seq"]) == ("summary", "pt", len(document["captions"]) + 1)
+    cited = {segment for item in summary["items"] for segment in item["segments"]}
+    assert cited <= {str(caption["seq"]) for caption in document["captions"]}
+    translated = {word for caption in document["captions"] for word in caption["translations"]["pt"].split()}
+    assert translated & set(summary["items"][0]["text"].split())
+    assert summary["text"]
+    assert set(document["stages"]) == {"audio", "asr", "translation", "summary"}
+
+
+@pytest.mark.usefixtures("tiny_summarizer", "whisper_base")
+def test_a_text_begins_with_the_summary(speech: Path) -> None:
+    title, summary, captions = transcribe(
+        speech / f"{CLIP}.flac", "--language", "en", "--no-speakers", "--summary"
+    ).split("\n\n")
+    assert title == f"{CLIP}.flac"
+    assert summary.startswith("Summary\nTopics:\n- ")
+    assert captions.startswith("[0:00:")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "cannot be read as audio"), (b"hello, I am text\n", "cannot be read as audio")]
+)
+def test_what_is_no_recording_is_refused_before_models_load(content: bytes, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_bytes(content)
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(path)
+    assert failure.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--language", "en", "--translate", "es"), r"^Spanish is not available with the starter models\.$"),
+        (("--language", "es", "--translate", "en"), r"^Spanish is not available with the starter models\.$"),
+        (("--translate", "pt,fr", "--format", "json"), r"^French is not available with the starter models\.$"),
+        (("--language", "pt", "--translate", "pt"), "Portuguese is what is spoken; leave it out of --translate"),
+        (("--translate", "pt,en", "--format", "vtt"), "A vtt file is in one language; use --format json"),
+        (("--speakers", "0"), "--speakers is 0; use 1 to 20"),
+        (("--summary", "--format", "srt"), "A srt file has no place for a summary"),
+        (("--language", "klingon"), "'klingon' is no language code"),
+        (("--language", "en,tlh"), "'tlh' is no language code"),
+        (("--language", "es,fr", "--translate", "pt"), r"^Portuguese is not available with the starter models\.$"),
+        (("-o", "/nowhere/out.txt"), "There is no folder /nowhere"),
+    ],
+)
+def test_odd_options_are_refused_with_a_sentence_before_models_load(
+    quiet: Path, arguments: tuple[str, ...], sentence: str, settings: object
+) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, models=Path("/nowhere"))
+    with pytest.raises(CommandError, match=sentence) as failure:
+        transcribe(quiet, *arguments)
+    assert failure.value.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--format", "odt"), "invalid choice: 'odt'"),
+        (("--format", "docx"), r"^A docx file needs a name: give -o\.$"),
+        (("--speakers", "2", "--no-speakers"), "not allowed with argument"),
+    ],
+)
+def test_what_the_parser_refuses_has_a_sentence_too(quiet: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        transcribe(quiet, *arguments)

@@ -1,0 +1,254 @@
+"""The equation: who watched live, who reloaded and who joined late have the same transcript, whatever was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis.asyncio
+from asgiref.sync import async_to_sync
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.translation.translator import Translation as Translated
+from inference.types import FinalCaption, PartialCaption, Word
+from meetings.models import Meeting, Speaker
+from meetings.rows import transcript
+from meetings.rows.speakers import label_captions, rename
+from meetings.rows.transcript import Batch, Lease, commit, take_lease
+from meetings.rows.translations import store_translations, untranslated
+from meetings.sockets import broadcast, events
+from meetings.sockets.broadcast import Broadcaster, Feed, Viewer
+from meetings.sockets.readership import Readership
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Content = tuple[str | None, ...]
+
+PARTIAL = events.Passing(events.partial(PartialCaption("9", 9.0, "and so")))
+
+
+class Screen:
+    """What a viewer page does with the messages it gets, confirmed or not."""
+
+    def __init__(self, meeting_id: str, language: str = "") -> None:
+        self.shown: dict[str, Content] = {}
+        """What was said and what is read of it, by segment; names by speaker."""
+        self.seqs: list[int] = []
+        self.kinds: list[str] = []
+        self.viewer = Viewer(meeting_id, self.take, after=0, language=language)
+
+    async def take(self, text: str) -> None:
+        message: dict[str, Any] = json.loads(text)
+        self.kinds.append(message["type"])
+        if message["type"] == "resync":
+            self.seqs = [seq for seq in self.seqs if seq <= message["after"]]
+        elif "seq" in message:
+            self.shown.update(content(message))
+            self.seqs.append(message["seq"])
+
+    async def confirm(self) -> None:
+        await self.viewer.confirm(self.viewer.sent_seq)
+
+
+def content(message: Any) -> dict[str, Content]:
+    """What a screen shows of a stored change."""
+    if message["type"] == "speaker":
+        return {message["id"]: (message["name"],)}
+    return {message["segment"]: (message["text"], message["speaker"], (message["translation"] or {}).get("text"))}
+
+
+def new_lease() -> Lease:
+    meeting = take_lease(Meeting.objects.create(title="Budget").pk)
+    return Lease(meeting.pk, meeting.lease_epoch)
+
+
+def store(lease: Lease, segment: int, text: str) -> int:
+    words = tuple(Word(segment, segment + 1, word, 0.9) for word in text.split())
+    return commit(Batch(lease, [FinalCaption(str(segment), segment, segment + 1, text, "en", words)], None))
+
+
+def label(lease: Lease, segment: int) -> int:
+    """Gives the segment to one of three speakers."""
+    turn = SpeakerTurn(segment, segment + 1, f"S{segment % 3 + 1}")
+    return label_captions(lease, SpeakerTurns(segment, segment + 1, (turn,)))
+
+
+def name(lease: Lease, number: int) -> int:
+    """Names a speaker, if there is one."""
+    for speaker in Speaker.objects.filter(meeting_id=lease.meeting_id)[:1]:
+        rename(lease.meeting_id, speaker.label, f"Ana {number}")
+    return transcript.last_seq(lease.meeting_id)
+
+
+def translate(lease: Lease) -> int:
+    wanted = untranslated(lease.meeting_id, "pt", sources=["en"], limit=2)
+    return store_translations(lease, [(item, Translated(f"pt {item.text}", True)) for item in wanted])
+
+
+def present(lease: Lease, language: str) -> dict[str, Content]:
+    shown: dict[str, Content] = {}
+    for row in transcript.changes_after(lease.meeting_id, 0, limit=1000):
+        shown.update(content(events.change(row, language)))
+    return shown
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("store"), st.integers(0, 6)),
+        st.tuples(st.just("label"), st.integers(0, 6)),
+        st.tuples(st.just("name"), st.just(0)),
+        st.tuples(st.just("translate"), st.just(0)),
+        st.tuples(st.just("switch"), st.integers(0, 2)),
+        st.tuples(st.just("bell"), st.integers(0, 3)),
+        st.tuples(st.just("partial"), st.just(0)),
+        st.tuples(st.just("join"), st.just(0)),
+        st.tuples(st.just("confirm"), st.integers(0, 2)),
+    ),
+    max_size=40,
+)
+
+
+@given(steps=STEPS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]) -> None:
+    """Bells are dropped, doubled, late (`bell` rings an old number); viewers join, confirm and switch at any time."""
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
+    monkeypatch.setattr(broadcast, "PAGE", 2)
+    lease = new_lease()
+
+    changes: dict[str, Callable[[int, int], int]] = {
+        "store": lambda segment, number: store(lease, segment, f"text {number}"),
+        "label": lambda segment, _: label(lease, segment),
+        "name": lambda _, number: name(lease, number),
+        "translate": lambda *_: translate(lease),
+    }
+
+    async def play() -> None:
+        feed, screens, seqs = Feed(lease.meeting_id), [Screen(lease.meeting_id)], [0]
+        for number, (step, argument) in enumerate(steps):
+            if step in changes:
+                seqs.append(await asyncio.to_thread(changes[step], argument, number))
+            elif step == "bell":
+                await feed.handle([events.Bell(seqs[-1 - argument % len(seqs)])])
+            elif step == "partial":
+                await feed.handle([PARTIAL])
+            elif step == "join":
+                screens.append(Screen(lease.meeting_id))
+            elif step == "switch":
+                viewer = screens[argument % len(screens)].viewer
+                await viewer.read_in("" if viewer.language else "pt")
+            for screen in screens:
+                if screen.viewer not in feed.viewers:
+                    feed.viewers.add(screen.viewer)
+                    await screen.viewer.catch_up()
+                elif step == "confirm" and argument:
+                    await screen.confirm()
+        await feed.read_stored()
+        screens += [Screen(lease.meeting_id), Screen(lease.meeting_id, "pt")]
+        for screen in screens:
+            while screen.viewer.sent_seq < seqs[-1]:
+                await screen.confirm()
+                await screen.viewer.catch_up()
+        expected = {language: await asyncio.to_thread(present, lease, language) for language in ("", "pt")}
+        assert [screen.shown for screen in screens] == [expected[screen.viewer.language] for screen in screens]
+        assert all(screen.seqs == sorted(set(screen.seqs)) for screen in screens), "each change once, in order"
+
+    async_to_sync(play)()
+
+
+async def test_a_silent_viewer_is_held_back_then_resynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 3)
+    lease = await asyncio.to_thread(new_lease)
+    feed, screen = Feed(lease.meeting_id), Screen(lease.meeting_id)
+    feed.viewers.add(screen.viewer)
+    await screen.viewer.catch_up()
+    for segment in range(5):
+        await asyncio.to_thread(store, lease, segment, "text")
+        await feed.read_stored()
+    assert screen.kinds == ["caption"] * 3
+    await screen.confirm()
+    assert screen.kinds == ["caption"] * 3 + ["resync"] + ["caption"] * 2
+    assert screen.seqs == [1, 2, 3, 4, 5]
+
+
+async def test_a_lagging_viewer_gets_finals_but_no_partials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
+    lease = await asyncio.to_thread(new_lease)
+    feed, screen = Feed(lease.meeting_id), Screen(lease.meeting_id)
+    feed.viewers.add(screen.viewer)
+    await screen.viewer.catch_up()
+    await feed.handle([PARTIAL, PARTIAL, PARTIAL])
+    await asyncio.to_thread(store, lease, 1, "text")
+    await feed.read_stored()
+    assert screen.kinds == ["partial", "partial", "caption"]
+
+
+async def test_messages_come_through_the_broker(broker: redis.asyncio.Redis) -> None:
+    lease = await asyncio.to_thread(new_lease)
+    broadcaster, screen = Broadcaster(lambda: broker), Screen(lease.meeting_id)
+    arrived = asyncio.Event()
+
+    async def take(text: str) -> None:
+        await Screen.take(screen, text)
+        if screen.kinds[-1] == "caption":
+            arrived.set()
+
+    screen.viewer = Viewer(lease.meeting_id, take, after=0)
+    await broadcaster.join(screen.viewer)
+    seq = await asyncio.to_thread(store, lease, 1, "hello")
+    await broker.publish(events.events_channel(lease.meeting_id), events.pack([PARTIAL, events.Bell(seq)]))
+    await asyncio.wait_for(arrived.wait(), 5)
+    broadcaster.leave(screen.viewer)
+    assert (screen.kinds, screen.shown) == (["partial", "caption"], {"1": ("hello", None, None)})
+    assert broadcaster._subscriptions == {}
+
+
+async def test_a_language_is_changed_without_a_new_connection(broker: redis.asyncio.Redis) -> None:
+    lease = await asyncio.to_thread(new_lease)
+    await asyncio.to_thread(store, lease, 1, "hello")
+    await asyncio.to_thread(translate, lease)
+    broadcaster, screen = Broadcaster(lambda: broker), Screen(lease.meeting_id)
+    await broadcaster.join(screen.viewer)
+    assert await Readership(broker).languages(lease.meeting_id) == frozenset()
+    await broadcaster.change_language(screen.viewer, "pt")
+    assert await Readership(broker).languages(lease.meeting_id) == {"pt"}
+    broadcaster.leave(screen.viewer)
+    assert (screen.kinds, screen.shown) == (["caption", "resync", "caption"], {"1": ("hello", None, "pt hello")})
+
+
+async def test_who_switches_languages_without_reading_gets_no_more_than_the_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
+    lease = await asyncio.to_thread(new_lease)
+    for segment in range(3):
+        await asyncio.to_thread(store, lease, segment, "text")
+    screen = Screen(lease.meeting_id)
+    await screen.viewer.catch_up()
+    for language in ("pt", "", "pt"):
+        await screen.viewer.read_in(language)
+    assert screen.kinds.count("caption") == 4
+    await screen.confirm()
+    assert screen.kinds.count("caption") == 7, "and goes on when it reads"
+
+
+async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
+    lease = await asyncio.to_thread(new_lease)
+    sent: dict[str, list[str]] = {"en": [], "pt": []}
+    feed = Feed(lease.meeting_id)
+    for interface, messages in sent.items():
+
+        async def take(text: str, messages: list[str] = messages) -> None:
+            messages.append(json.loads(text)["message"])
+
+        viewer = Viewer(lease.meeting_id, take, after=0, interface=interface)
+        feed.viewers.add(viewer)
+        await viewer.catch_up()
+    await feed.handle([events.Passing(events.notice("ended"))])
+    assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}

@@ -1,0 +1,359 @@
+"""The sockets through the front door: the ASGI application, a real broker, a real database; no worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import redis.asyncio
+from channels.testing import WebsocketCommunicator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.types import FinalCaption, Word
+from meetings.accounts.tokens import meeting_token
+from meetings.asgi import application
+from meetings.audio.audiolog import AudioLog
+from meetings.broker import connect
+from meetings.models import Meeting, State
+from meetings.rows.speakers import label_captions
+from meetings.rows.transcript import Batch, Lease, commit, set_state, take_lease
+from meetings.sockets import consumers, events
+from meetings.sockets.broadcast import Broadcaster
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PCM = b"\x01\x00" * 1600
+HEADERS = [(b"host", b"127.0.0.1:8000")]
+
+
+@pytest.fixture(autouse=True)
+def _own_broadcaster(monkeypatch: pytest.MonkeyPatch, broker: redis.asyncio.Redis) -> None:
+    """A broadcaster belongs to one event loop, and each test has its own."""
+    monkeypatch.setattr(consumers, "broadcaster", Broadcaster(lambda: broker))
+
+
+@pytest.fixture
+def meeting() -> Meeting:
+    return Meeting.objects.create(title="Budget", languages=["pt"])
+
+
+def host_path(meeting: Meeting, extra: str = "") -> str:
+    return f"/ws/host/{meeting.pk}/?token={meeting_token(meeting, 'host')}{extra}"
+
+
+def viewer_path(meeting: Meeting, extra: str = "") -> str:
+    return f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'join')}{extra}"
+
+
+@asynccontextmanager
+async def socket(path: str) -> AsyncIterator[WebsocketCommunicator]:
+    communicator = WebsocketCommunicator(application, path, headers=HEADERS)
+    connected, _ = await communicator.connect(timeout=5)
+    assert connected
+    yield communicator
+    await communicator.disconnect(timeout=5)
+
+
+async def heard(communicator: WebsocketCommunicator, *kinds: str) -> dict[str, Any]:
+    """The next message of one of these types; ledgers and the like in between are let pass."""
+    while True:
+        message: dict[str, Any] = json.loads(await communicator.receive_from(timeout=5))
+        if message["type"] in kinds:
+            return message
+
+
+async def closed(communicator: WebsocketCommunicator) -> int:
+    while True:
+        output = await communicator.receive_output(timeout=5)
+        if output["type"] == "websocket.close":
+            return int(output["code"])
+
+
+async def refusal(path: str) -> tuple[str, int]:
+    async with socket(path) as communicator:
+        return (await heard(communicator, "error"))["code"], await closed(communicator)
+
+
+def frame(number: int, pcm: bytes = PCM) -> bytes:
+    return struct.pack(">I", number) + pcm
+
+
+async def test_links_that_open_nothing(meeting: Meeting) -> None:
+    assert await refusal(f"/ws/host/{meeting.pk}/?token=wrong") == ("bad_token", 4401)
+    assert await refusal(f"/ws/host/{meeting.pk}/?token={meeting_token(meeting, 'join')}") == ("bad_token", 4401)
+    assert await refusal(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'host')}") == ("bad_token", 4401)
+    assert await refusal(f"/ws/captions/{meeting.pk}/") == ("bad_token", 4401)
+    assert await refusal("/ws/captions/nowhere/?token=x") == ("no_such_meeting", 4404)
+    assert await refusal(viewer_path(meeting, "&after=x")) == ("malformed", 4400)
+
+
+async def test_an_ended_meeting_takes_no_host(meeting: Meeting) -> None:
+    await asyncio.to_thread(set_state, meeting.pk, State.ENDED)
+    assert await refusal(host_path(meeting)) == ("ended", 4404)
+
+
+async def test_a_host_is_told_where_to_begin_and_what_is_durable(meeting: Meeting) -> None:
+    async with socket(host_path(meeting)) as host:
+        first = json.loads(await host.receive_from(timeout=5))
+        assert first == {"type": "ready", "next_frame": 0, "sample_rate": 16000, "frame_ms": 100}
+        assert (await heard(host, "hello"))["state"] == "waiting"
+        for number, expected in ((0, 0), (1, 1), (0, 1), (2, 2)):
+            await host.send_to(bytes_data=frame(number))
+            assert await heard(host, "ack") == {"type": "ack", "frame": expected}
+        ledger = await heard(host, "ledger")
+        assert ledger == {
+            "type": "ledger", "captured_s": 0.3, "durable_s": 0.3, "captioned_s": 0.0, "behind_s": 0.3,
+            "missing_s": 0.0, "language": "en", "detected_language": None, "next_summary_s": None,
+            "summary_trouble": None, "retry_summary_s": None, "last_summary_s": None, "last_swap_s": None,
+        }  # fmt: skip
+    async with socket(host_path(meeting)) as host:
+        assert (await heard(host, "ready"))["next_frame"] == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close_code"),
+    [
+        (frame(7), "frame_gap", 4400),
+        (b"\0", "malformed", 4400),
+        (frame(0, b"\0" * 32_002), "frame_too_large", 4413),
+        ("no json", "malformed", 4400),
+        ("[1]", "malformed", 4400),
+        ('{"type":"dance"}', "malformed", 4400),
+        ('{"type":"set_language","language":"klingon"}', "malformed", 4400),
+        ('{"type":"missing","seconds":-1}', "malformed", 4400),
+        ('{"type":"pause","x":"' + "x" * 5_000 + '"}', "malformed", 4400),
+    ],
+)
+async def test_what_a_host_must_not_send(meeting: Meeting, message: bytes | str, code: str, close_code: int) -> None:
+    async with socket(host_path(meeting)) as host:
+        if isinstance(message, bytes):
+            await host.send_to(bytes_data=message)
+        else:
+            await host.send_to(text_data=message)
+        error = await heard(host, "error")
+        assert (error["code"], await closed(host)) == (code, close_code)
+        assert error["message"].endswith(".")
+
+
+async def test_what_cannot_be_done_is_said_and_the_socket_goes_on(meeting: Meeting) -> None:
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(text_data='{"type":"summarize"}')
+        assert (await heard(host, "error"))["code"] == "nothing_new"
+        await host.send_to(bytes_data=frame(0))
+        assert (await heard(host, "ack"))["frame"] == 0
+
+
+async def test_a_flood_is_closed(meeting: Meeting) -> None:
+    async with socket(host_path(meeting)) as host:
+        for number in range(70):
+            await host.send_to(bytes_data=frame(number, b"\0" * 32_000))
+        assert (await heard(host, "error"))["code"] == "too_fast"
+        assert await closed(host) == 4429
+
+
+async def test_one_host_at_a_time(meeting: Meeting) -> None:
+    async with socket(host_path(meeting, "&session=a")) as old:
+        await old.send_to(bytes_data=frame(0))
+        await heard(old, "ack")
+        assert await refusal(host_path(meeting, "&session=b")) == ("another_host", 4409)
+        async with socket(host_path(meeting, "&session=b&takeover=1")) as new:
+            assert (await heard(new, "ready"))["next_frame"] == 1
+            await old.send_to(bytes_data=frame(1))
+            assert (await heard(old, "error"))["code"] == "another_host"
+            assert await closed(old) == 4409
+            await new.send_to(bytes_data=frame(1))
+            assert (await heard(new, "ack"))["frame"] == 1
+
+
+async def test_control_messages_become_marks_in_the_audio(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(bytes_data=frame(0))
+        await heard(host, "ack")
+        for message in (
+            '{"type":"set_language","language":"pt"}',
+            '{"type":"pause"}',
+            '{"type":"resume"}',
+            '{"type":"end"}',
+        ):
+            await host.send_to(text_data=message)
+        await host.send_to(text_data='{"type":"missing","seconds":2}')
+        while (await heard(host, "ledger"))["missing_s"] != 2.0:
+            pass
+    entries = (await AudioLog(broker).read({meeting.pk: b"0-0"}, block_ms=1, count=10))[meeting.pk]
+    assert [(entry.mark, entry.value) for entry in entries[1:]] == [
+        ("language", "pt"), ("pause", ""), ("resume", ""), ("end", ""),
+    ]  # fmt: skip
+
+
+async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    def store(number: int) -> int:
+        lease = take_lease(meeting.pk)
+        final = FinalCaption(str(number), number, number + 1, f"line {number}", "en", ())
+        return commit(Batch(Lease(lease.pk, lease.lease_epoch), [final], None))
+
+    await asyncio.to_thread(store, 1)
+    await asyncio.to_thread(store, 2)
+    async with socket(viewer_path(meeting, "&after=1")) as viewer:
+        hello = await heard(viewer, "hello")
+        assert hello == {
+            "type": "hello",
+            "meeting": {"id": meeting.pk, "title": "Budget", "language": "en"},
+            "languages": ["en", "pt"],
+            "speakers": [],
+            "state": "waiting",
+            "last_seq": 2,
+            "downloads": True,
+        }
+        assert await heard(viewer, "caption") == {
+            "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None,
+            "unsure": False,
+            "language": "en", "text": "line 2", "translation": None, "provisional": False,
+        }  # fmt: skip
+        seq = await asyncio.to_thread(store, 3)
+        await broker.publish(events.events_channel(meeting.pk), events.pack([events.Bell(seq)]))
+        assert (await heard(viewer, "caption"))["seq"] == 3
+
+
+def label_line(meeting: Meeting) -> None:
+    """One line, said by S1."""
+    lease = take_lease(meeting.pk)
+    held = Lease(lease.pk, lease.lease_epoch)
+    commit(Batch(held, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
+    label_captions(held, SpeakerTurns(0, 3, (SpeakerTurn(1, 2, "S1"),)))
+
+
+async def test_the_host_corrects_speakers_and_every_screen_follows(meeting: Meeting) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting, "&after=3")) as viewer, socket(host_path(meeting)) as host:
+        assert (await heard(viewer, "hello"))["speakers"] == [{"id": "S1", "name": None, "color": "#0072B2"}]
+        await host.send_to(text_data='{"type":"rename_speaker","speaker":"S1","name":"Ana"}')
+        assert await heard(viewer, "speaker") == {
+            "type": "speaker", "seq": 4, "id": "S1", "name": "Ana", "color": "#0072B2", "merged_into": None,
+        }  # fmt: skip
+    async with socket(viewer_path(meeting)) as late:
+        assert (await heard(late, "hello"))["speakers"] == [{"id": "S1", "name": "Ana", "color": "#0072B2"}]
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ({"type": "rename_speaker", "speaker": "S7", "name": "Ana"}, "unfit_correction"),
+        ({"type": "rename_speaker", "speaker": "S1", "name": "x" * 200}, "unfit_correction"),
+        ({"type": "merge_speakers", "speaker": "S1", "into": "S7"}, "unfit_correction"),
+        ({"type": "assign_speaker", "segment": "9", "speaker": "S1"}, "unfit_correction"),
+        ({"type": "rename_speaker", "speaker": "S1"}, "malformed"),
+        ({"type": "expect_speakers", "count": 0}, "malformed"),
+        ({"type": "expect_speakers", "count": 99}, "malformed"),
+    ],
+)
+async def test_corrections_that_cannot_be_made(meeting: Meeting, message: dict[str, Any], code: str) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(text_data=json.dumps(message))
+        assert (await heard(host, "error"))["code"] == code
+
+
+async def test_the_number_of_speakers_reaches_the_worker(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(text_data='{"type":"expect_speakers","count":3}')
+        await host.send_to(text_data='{"type":"expect_speakers","count":null}')
+        await heard(host, "ledger")
+    entries = (await AudioLog(broker).read({meeting.pk: b"0-0"}, block_ms=1, count=10))[meeting.pk]
+    assert [(entry.mark, entry.value) for entry in entries] == [("speakers", "3"), ("speakers", "")]
+
+
+async def test_a_language_that_is_not_offered_is_said_and_the_original_is_read(meeting: Meeting) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting, "&lang=es")) as viewer:
+        error = await heard(viewer, "error")
+        assert error["code"] == "language_unavailable"
+        assert "Spanish is not available with the starter models." in error["message"]
+        assert (await heard(viewer, "caption"))["translation"] is None
+        await viewer.send_to(text_data='{"type":"language","language":"klingon"}')
+        assert (await heard(viewer, "error"))["code"] == "language_unavailable"
+
+
+async def test_faults_are_told_in_the_language_of_the_page(meeting: Meeting) -> None:
+    async with socket(viewer_path(meeting, "&ui=pt&lang=es")) as viewer:
+        assert "Espanhol" in (await heard(viewer, "error"))["message"].title()
+
+
+async def test_a_viewer_cannot_act_as_host(meeting: Meeting) -> None:
+    for attempt in ('{"type":"end"}', '{"type":"pause"}', '{"type":"set_language","language":"pt"}', frame(0)):
+        async with socket(viewer_path(meeting)) as viewer:
+            if isinstance(attempt, bytes):
+                await viewer.send_to(bytes_data=attempt)
+            else:
+                await viewer.send_to(text_data=attempt)
+            assert await closed(viewer) == 4400
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("http://127.0.0.1:8000", True),
+        ("https://127.0.0.1:8000", True),
+        ("http://127.0.0.1:9999", False),
+        ("http://127.0.0.1", False),
+        ("http://127.0.0.1:8000.evil.example", False),
+        ("https://evil.example", False),
+        ("null", False),
+    ],
+)
+async def test_only_our_own_pages_open_sockets(meeting: Meeting, origin: str | None, allowed: bool) -> None:
+    headers = HEADERS + ([(b"origin", origin.encode())] if origin else [])
+    communicator = WebsocketCommunicator(application, viewer_path(meeting), headers=headers)
+    connected, code = await communicator.connect(timeout=5)
+    assert connected is allowed
+    if connected:
+        await communicator.disconnect()
+    else:
+        assert code == 1000, "denied before it was accepted: an HTTP 403"
+
+
+async def test_a_broker_that_is_away_is_said(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr(consumers, "broadcaster", Broadcaster(connect))
+    assert await refusal(host_path(meeting)) == ("storage_unavailable", 4503)
+
+
+MESSAGES = st.one_of(
+    st.binary(max_size=200),
+    st.text(max_size=200),
+    st.dictionaries(
+        st.sampled_from(["type", "seq", "language", "seconds", "frame"]),
+        st.one_of(
+            st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+            st.lists(st.integers(), max_size=3),
+            st.sampled_from(["seen", "language", "pause", "missing", "set_language", "rename_speaker", "__init__"]),
+        ),
+    ).map(json.dumps),
+)  # fmt: skip
+
+
+@given(messages=st.lists(MESSAGES, max_size=6))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_message_breaks_a_consumer(meeting: Meeting, broker_sync: redis.Redis, messages: list[bytes | str]) -> None:
+    """Whatever is sent, the consumer answers or closes with a code of the contract; an exception would end the test."""
+
+    async def play() -> None:
+        broker = connect()
+        consumers.broadcaster = Broadcaster(lambda: broker)
+        for path in (host_path(meeting, "&takeover=1"), viewer_path(meeting)):
+            async with socket(path) as communicator:
+                for message in messages:
+                    if isinstance(message, bytes):
+                        await communicator.send_input({"type": "websocket.receive", "bytes": message})
+                    else:
+                        await communicator.send_input({"type": "websocket.receive", "text": message})
+        await broker.aclose()
+
+    asyncio.run(play())

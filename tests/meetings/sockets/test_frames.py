@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meetings.sockets.errors import SocketFault
+from meetings.sockets.frames import BURST_S, MAX_PCM_BYTES, Allowance, parse_frame
+
+
+@given(number=st.integers(0, 2**32 - 1), samples=st.integers(1, MAX_PCM_BYTES // 2))
+def test_every_frame_reads_back(number: int, samples: int) -> None:
+    frame = parse_frame(struct.pack(">I", number) + b"\x01\x02" * samples)
+    assert (frame.number, frame.pcm, frame.seconds) == (number, b"\x01\x02" * samples, samples / 16_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "close_code"),
+    [
+        (b"", "malformed", 4400),
+        (b"\0\0", "malformed", 4400),
+        (b"\0\0\0\1", "malformed", 4400),
+        (b"\0\0\0\1\7", "malformed", 4400),
+        (b"\0\0\0\1" + b"\0" * (MAX_PCM_BYTES + 2), "frame_too_large", 4413),
+    ],
+)
+def test_odd_frames_are_refused(data: bytes, code: str, close_code: int) -> None:
+    with pytest.raises(SocketFault) as caught:
+        parse_frame(data)
+    assert (caught.value.code, caught.value.close_code) == (code, close_code)
+
+
+def test_four_times_real_time_goes_on_for_ever() -> None:
+    allowance = Allowance(0.0, absent_s=0.0)
+    for second in range(1, 3600):
+        allowance.spend(4.0, float(second))
+
+
+def test_more_than_four_times_real_time_ends_once_the_burst_is_used() -> None:
+    allowance = Allowance(0.0, absent_s=0.0)
+    lasts = int(BURST_S / 4)
+    for second in range(1, lasts):
+        allowance.spend(8.0, float(second))
+    with pytest.raises(SocketFault) as caught:
+        allowance.spend(8.0, float(lasts))
+    assert caught.value.code == "too_fast"
+
+
+def test_a_host_that_was_away_may_send_what_it_kept() -> None:
+    allowance = Allowance(0.0, absent_s=600.0)
+    allowance.spend(600.0, 0.0)
+    allowance.spend(BURST_S, 0.0)
+    with pytest.raises(SocketFault):
+        allowance.spend(0.1, 0.0)
