@@ -1,7 +1,7 @@
 """Finds what was said: in captions, in their translations and in summaries, whichever database holds them.
 
 A word finds whatever begins with it, with or without accents: `orcamento` finds `Orçamentos`. All words must be there.
-The index is the database's own (`search_sqlite`, `search_postgresql`) and follows every change of a row, whoever makes
+The index is the database's own (`sqlite`, `postgresql`) and follows every change of a row, whoever makes
 it.
 """
 
