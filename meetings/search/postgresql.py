@@ -23,10 +23,14 @@ SAID = {
 """What is searched of a row."""
 
 ROWS = "SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s)"
+MOST_RANKED = 2_000
+"""The rank of a row is made from its words anew: of very many with a common word, the newest are ranked."""
+
 RANKED = """
-    (SELECT {kind} AS kind, id, {said} AS said, ts_rank(meetings_words({said}), asked, 1) AS rank
-     FROM {table}, to_tsquery('simple', %s) AS asked
-     WHERE meetings_words({said}) @@ asked ORDER BY rank DESC, id DESC LIMIT %s)
+    (WITH found AS MATERIALIZED (SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s))
+     SELECT {kind} AS kind, id, {said} AS said, ts_rank(meetings_words({said}), to_tsquery('simple', %s), 1) AS rank
+     FROM {table} WHERE id IN (SELECT id FROM found ORDER BY id DESC LIMIT {most})
+     ORDER BY rank DESC, id DESC LIMIT %s)
 """
 INDEX = "CREATE INDEX {table}_search ON {table} USING gin (meetings_words({said}))"
 
@@ -63,7 +67,8 @@ class PostgresIndex:
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
         parts = " UNION ALL ".join(_of(kind, RANKED) for kind in Kind)
         with self._connection.cursor() as cursor:
-            asked: list[Any] = [*[_expression(terms), limit] * len(Kind), limit]
+            words = _expression(terms)
+            asked: list[Any] = [*[words, words, limit] * len(Kind), limit]
             cursor.execute(f"{parts} ORDER BY rank DESC, id DESC LIMIT %s", asked)
             return [Match(Kind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
 
@@ -86,7 +91,7 @@ def _expression(terms: Sequence[str]) -> str:
 
 
 def _of(kind: Kind, statement: str) -> str:
-    return statement.format(kind=kind.value, table=_table(kind), said=SAID[kind])
+    return statement.format(kind=kind.value, table=_table(kind), said=SAID[kind], most=MOST_RANKED)
 
 
 def _is_there(cursor: CursorWrapper, name: str) -> bool:
