@@ -18,7 +18,7 @@ live: $(INSTALLED)
 # Weights first: a server that starts while they are on their way does without them, and the next one does not.
 test: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
