@@ -77,3 +77,14 @@ def test_an_odd_setting_stops_the_start_with_a_sentence() -> None:
     )
     assert result.stderr == "PARLANCE_DEVICE is 'toaster'; use auto, cpu, cuda or cuda:N.\n"
     assert result.returncode == BAD_INPUT
+
+
+def test_numpy_computes_in_one_thread_unless_the_operator_wants_more() -> None:
+    threads = (
+        "import numpy; from threadpoolctl import threadpool_info as pools; "
+        "print(*(pool['num_threads'] for pool in pools() if pool['internal_api'] == 'openblas'))"
+    )
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "--command", threads]
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
