@@ -8,6 +8,7 @@ import pytest
 import redis
 import redis.asyncio
 from django.conf import settings
+from django.test import Client
 from django.utils import translation
 
 from meetings.broker import EmbeddedBroker, connect, connect_sync
@@ -18,6 +19,16 @@ def interface() -> Iterator[None]:
     """English, whatever language the test before had asked a page for: Django keeps it in the thread."""
     with translation.override("en"):
         yield
+
+
+@pytest.fixture
+def stranger() -> Client:
+    """Signed in, and nobody's host."""
+    from django.contrib.auth.models import User  # needs settings, which are not there when pytest reads this file
+
+    client = Client()
+    client.force_login(User.objects.create_user("eve"))
+    return client
 
 
 @pytest.fixture(scope="session")

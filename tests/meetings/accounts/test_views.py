@@ -24,13 +24,6 @@ def host(user: User) -> Client:
     return client
 
 
-@pytest.fixture
-def stranger() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("eve"))
-    return client
-
-
 def test_a_token_is_shown_once_and_revoked(host: Client, stranger: Client, user: User) -> None:
     page = host.post("/account/", {"name": "Nightly <b>"}).content.decode()
     [token] = re.findall(r"parlance_[0-9a-f]+_[0-9a-f]+", page)

@@ -38,13 +38,6 @@ def host(owner: User) -> Client:
     return client
 
 
-@pytest.fixture
-def stranger() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_user("eve"))
-    return client
-
-
 def address(meeting: Meeting, role: Role, suffix: str = "") -> str:
     page = "host" if role == "host" else "m"
     return f"/{page}/{meeting.pk}/{suffix}?token={meeting_token(meeting, role)}"
