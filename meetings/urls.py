@@ -8,7 +8,7 @@ from django.urls import include, path
 from django.views.i18n import set_language
 
 from meetings.operators import operations
-from meetings.pages import health, reading_views, sample_views, views
+from meetings.pages import correction_views, health, reading_views, sample_views, views
 from meetings.search import view as search_view
 from meetings.uploading import views as upload_views
 
@@ -21,8 +21,9 @@ urlpatterns = [
     path("m/<str:meeting_id>/transcript.<str:format_name>", views.transcript, name="transcript"),
     path("m/<str:meeting_id>/read/", reading_views.transcript_page, name="read"),
     path("m/<str:meeting_id>/recording", reading_views.recording, name="recording"),
-    path("m/<str:meeting_id>/lines/<str:segment>", reading_views.correct_line, name="correct-line"),
-    path("m/<str:meeting_id>/speakers/<str:label>", reading_views.correct_speaker, name="correct-speaker"),
+    path("m/<str:meeting_id>/lines/<str:segment>", correction_views.correct_line, name="correct-line"),
+    path("m/<str:meeting_id>/speakers/<str:label>", correction_views.correct_speaker, name="correct-speaker"),
+    path("m/<str:meeting_id>/summaries/<int:summary_id>", correction_views.correct_summary, name="correct-summary"),
     path("", include("meetings.accounts.urls")),
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),

@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import cache_control
 
 from meetings.accounts.passes import are_links_expired, host_pass, is_host_pass, opens_for_readers, reader_pass
 from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
@@ -18,6 +19,9 @@ DEAD_LINK = gettext_lazy(
 )
 
 PASSWORD_FIRST = gettext_lazy("This meeting has a password. Open the link for readers and give it there first.")
+
+private = cache_control(private=True, no_store=True)
+"""For every view that shows a token or captions: no shared machine may keep it."""
 
 
 def find_meeting(meeting_id: str) -> Meeting:

@@ -8,10 +8,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from meetings.accounts.access import find_meeting, is_signed_in_host, remember_reader
+from meetings.accounts.access import find_meeting, is_signed_in_host, private, remember_reader
 from meetings.accounts.addresses import request_address
 from meetings.accounts.link_forms import AS_IT_IS, LinkForm
 from meetings.accounts.passes import are_links_expired
@@ -26,7 +25,7 @@ TRIES_WITHIN_S = 300
 
 
 @login_required
-@cache_control(private=True, no_store=True)
+@private
 @require_http_methods(["GET", "POST"])
 def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Password, end and renewal of the links; for who is signed in alone, for a link must not change itself."""

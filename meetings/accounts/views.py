@@ -8,16 +8,14 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_POST
 
+from meetings.accounts.access import private
 from meetings.accounts.forms import TokenForm, WebhookForm
 from meetings.accounts.models import ApiToken, Delivery, Webhook
 from meetings.programs.api_tokens import create_token
 
 SHOWN_DELIVERIES = 20
-
-private = cache_control(private=True, no_store=True)
 
 
 @login_required

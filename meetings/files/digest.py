@@ -23,6 +23,8 @@ class DigestItem:
     """What people read of who is to do it; empty: nobody is named."""
     segments: tuple[str, ...] = ()
     """Ids of the captions that it comes from."""
+    place: int = 0
+    """Among the stored summary's texts, as `meetings.rows.summary_corrections` counts them; 0: it is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Digest:
     message: SummaryMessage
     """As on the wire, with owners as they are now: whoever turned out to be somebody else is that one."""
     items: tuple[DigestItem, ...]
+    translation: str = ""
+    """The language that it is translated into; empty: it is read as it was written."""
 
     def by_kind(self) -> Iterator[tuple[str, list[DigestItem]]]:
         """What is to be done before what was talked about, each under its heading; empty kinds are left out."""
@@ -60,7 +64,8 @@ def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:
         for item, owner in zip(message["items"], owners, strict=True)
     ]
     lines = tuple(
-        DigestItem(item["kind"], item["text"], owner.label if owner else "", tuple(item["segments"]))
-        for item, owner in zip(items, owners, strict=True)
+        DigestItem(item["kind"], item["text"], owner.label if owner else "", tuple(item["segments"]), place)
+        for place, (item, owner) in enumerate(zip(items, owners, strict=True), start=1)
     )
-    return Digest({**message, "items": items}, lines)
+    translation = language if language and language in row.translations else ""
+    return Digest({**message, "items": items}, lines, translation)

@@ -7,15 +7,14 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
 
-from meetings.accounts.access import find_meeting, is_signed_in_host
+from meetings.accounts.access import find_meeting, is_signed_in_host, private
 from meetings.files.bulk_export import stream_zip
 
 
 @login_required
-@cache_control(private=True, no_store=True)
+@private
 @require_GET
 def export_meeting(request: HttpRequest, meeting_id: str) -> StreamingHttpResponse:
     """Transcript in every format and language, and the recording, as one ZIP file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from django.http import HttpRequest
 from django.utils.text import capfirst
 
 from meetings.files.cues import Cue, caption_cue, meeting_cues, one_line, require_known
@@ -79,6 +80,11 @@ def read_choice(language: str, beside: str) -> Choice:
         if code not in ("", SPOKEN):
             require_known(code)
     return Choice(language or SPOKEN, beside)
+
+
+def requested_choice(request: HttpRequest) -> Choice:
+    """That of the page's address. Raises UnknownLanguage."""
+    return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
 
 
 def offered(meeting: Meeting, choice: Choice) -> list[tuple[str, str]]:

@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
+from meetings.accounts.access import private
 from meetings.accounts.tokens import meeting_token
 from meetings.broker import connect, connect_sync
 from meetings.models import Meeting
@@ -24,7 +24,7 @@ _speaking: set[asyncio.Task[None]] = set()
 """The event loop holds tasks loosely; one that nobody holds may vanish."""
 
 
-@cache_control(private=True, no_store=True)
+@private
 @require_POST
 async def try_sample(request: HttpRequest) -> HttpResponseBase:
     """Has the sample captioned in a new meeting, and shows it as a viewer sees it."""

@@ -14,7 +14,6 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from meetings.accounts import quotas
@@ -23,6 +22,7 @@ from meetings.accounts.access import (
     find_meeting,
     is_host,
     is_signed_in_host,
+    private,
     require_host,
     require_viewer,
     socket_token,
@@ -38,9 +38,6 @@ from meetings.pages.qr import qr_svg
 from meetings.uploading.uploads import is_upload
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
-
-private = cache_control(private=True, no_store=True)
-"""For everything that holds a token or captions: no shared machine may keep it."""
 
 
 @login_required

@@ -52,7 +52,7 @@ def correct_summary(
             raise NoSuchSummary(f"There is no summary {summary_id}.")
         present = wordings(summary)
         corrected = {language: _reworded(present, language, asked) for language, asked in rewordings.items()}
-        changed = {language: texts for language, texts in corrected.items() if texts != present.get(language)}
+        changed = {language: texts for language, texts in corrected.items() if texts != present.get(language, [])}
         if changed:
             Correction.objects.bulk_create(_history(summary, present, changed, editor_id))
             _write(summary, present, changed)

@@ -1,5 +1,5 @@
 /** The host's word on a line of the transcript: what was said and by whom; the recording plays on meanwhile. */
-import { gettext } from "./i18n.js";
+import { post } from "./posting.js";
 
 export class LineEditor {
   #line = null;
@@ -31,24 +31,16 @@ export class LineEditor {
 
   async #save() {
     const line = this.#line;
-    const { url, body } = this.#request(line);
-    try {
-      const response = await fetch(url, { method: "POST", body });
-      const isReadable = response.headers.get("Content-Type")?.startsWith("application/json");
-      const answer = isReadable ? await response.json() : {};
-      if (response.ok) this.#show(line, answer);
-      else this.answer.textContent = answer.sentence ?? gettext("This was not saved.");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      this.answer.textContent = gettext("There is no connection: this was not saved.");
-    }
+    const { answer, refusal = "" } = await post(this.#address(line), new FormData(this.form));
+    this.answer.textContent = refusal;
+    if (answer !== undefined) this.#show(line, JSON.parse(answer));
   }
 
-  /** The form's address has "-" where the line's id belongs. */
-  #request(line) {
+  /** The form's own has "-" where the line's id belongs. */
+  #address(line) {
     const url = new URL(this.form.action);
     url.pathname = url.pathname.replace(/-$/, encodeURIComponent(line.dataset.segment));
-    return { url, body: new FormData(this.form) };
+    return url;
   }
 
   #show(line, { said, speaker, wordings }) {

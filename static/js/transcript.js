@@ -3,6 +3,7 @@ import { Appearance } from "./appearance.js";
 import { LineEditor } from "./line-editor.js";
 import { LinePlayer } from "./line-player.js";
 import { gettext } from "./i18n.js";
+import { SummaryEditor } from "./summary-editor.js";
 import { TextSearch } from "./text-search.js";
 
 const THANKS_MS = 3_000;
@@ -23,6 +24,7 @@ if (list !== null) {
   print.addEventListener("click", () => window.print());
 }
 
+if (find("digest-correction") !== null) new SummaryEditor(find("digest"));
 for (const form of document.querySelectorAll("[data-speaker-form]")) form.addEventListener("submit", confirmMerge);
 
 /** Two people that become one stay one. */

@@ -122,6 +122,42 @@ def test_a_summary_leads_to_its_lines(transcript: Page) -> None:
     expect(transcript.locator(line(transcript, "now"))).to_be_in_viewport()
 
 
+def test_a_summary_that_was_changed_meanwhile_is_not_written_over(transcript: Page) -> None:
+    transcript.get_by_role("button", name="Correct the summary").click()
+    dialog = transcript.get_by_role("dialog")
+    dialog.locator("[name='seen-1']").evaluate("seen => { seen.value = 'Do it later.'; }")
+    dialog.get_by_label("1 — Ana").fill("Do it today.")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_have_text("Somebody else has changed this line meanwhile: read it again.")
+    expect(dialog.get_by_label("1 — Ana")).to_have_value("Do it today.")
+
+
+def test_a_summary_is_corrected_and_open_screens_follow(transcript: Page, stored: MeetingLinks) -> None:
+    viewer = transcript.context.new_page()
+    viewer.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
+    card = transcript.locator("[data-digest]")
+    button = card.get_by_role("button", name="Correct the summary")
+    button.click()
+    assert violations(transcript) == []
+    field = transcript.get_by_label("1 — Ana")
+    expect(field).to_be_focused()
+    field.fill("Do it <b>")
+    transcript.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    button.click()
+    expect(field).to_have_value("Do it now.")
+    field.fill("Do it <b>today</b>.")
+    transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(card.get_by_role("link")).to_have_text("Do it <b>today</b>.")
+    expect(button).to_be_focused()
+    expect(viewer.locator("[data-summary-items]")).to_contain_text("Do it <b>today</b>.")
+    viewer.close()
+    button.click()
+    expect(field).to_have_value("Do it <b>today</b>.")
+    field.fill("")
+    transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(card).to_have_count(0)
+
+
 def test_it_is_copied_as_text(transcript: Page) -> None:
     transcript.get_by_role("button", name="Copy").click()
     expect(transcript.locator("[data-copied]")).to_have_text("Copied.")
