@@ -80,6 +80,7 @@ def measure(
         **growth(before, long.samples, after),
         "keys_before_and_after": [before.broker_keys, after.broker_keys],
         "keys_after": long.monitor.keys(),
+        "incidents": long.monitor.incidents(),
     }
 
 

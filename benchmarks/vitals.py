@@ -11,6 +11,7 @@ import redis
 from inference.audio import SAMPLE_RATE
 from meetings.audio.audiolog import state_key
 from meetings.environment import read_environment
+from meetings.operators.incidents import read_incidents
 from tests.live import RunningParlance
 
 MIB = 2**20
@@ -74,6 +75,10 @@ class Monitor:
 
     def keys(self) -> list[str]:
         return sorted(key.decode() for key in self._broker.scan_iter())
+
+    def incidents(self) -> list[str]:
+        """What the workers reported as gone wrong, the newest first: the event, and what is known of it."""
+        return [f"{one.moment:%H:%M:%S} {one.event} {one.detail}".rstrip() for one in read_incidents(self._broker)]
 
     def take(self, wall_s: float, position: AudioPosition) -> Vitals:
         return Vitals(

@@ -44,6 +44,8 @@ def pytest_configure() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "meetings.settings"
     django.setup()
     settings.PASSWORD_HASHERS = [QUICK_HASHER]
+    # Every client of a test would list the interface's files anew, and none asks for one: browsers have real servers.
+    settings.SERVESTATIC_USE_FINDERS = settings.SERVESTATIC_USE_STATIC_ROOT = False
     # The processes that share out the tests inherit the environment, and must choose a folder of their own first.
     del os.environ["DJANGO_SETTINGS_MODULE"]
 
@@ -82,6 +84,14 @@ def whisper_base(models: Path) -> Path:
     from inference.fetching import ensure_model
 
     return ensure_model(find_model("whisper-base"), models)
+
+
+@pytest.fixture(scope="session")
+def whisper_alone(whisper_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models without any other: a worker that captions, and loads in two seconds and not in twenty."""
+    folder = tmp_path_factory.mktemp("whisper-alone")
+    (folder / whisper_base.name).symlink_to(whisper_base)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from websockets.asyncio.client import connect
 
@@ -21,13 +20,6 @@ BREATH_S = 0.2
 LOOK_S = 0.05
 PATIENCE_S = 180.0
 """For one recovery on a busy machine."""
-
-
-def link_models(folder: Path, *models: Path) -> Path:
-    """A folder with these models alone: what a test is not about, no worker loads again and again."""
-    for model in models:
-        (folder / model.name).symlink_to(model)
-    return folder
 
 
 async def play_whole(parlance: RunningParlance, frames: list[bytes]) -> list[Message]:

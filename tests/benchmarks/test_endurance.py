@@ -16,6 +16,7 @@ from benchmarks.growth import KEPT, growth
 from benchmarks.statistics import slope
 from benchmarks.vitals import ProcessVitals, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
+from meetings.operators.incidents import SENTENCES
 from tests.live import REPOSITORY, running_parlance
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -33,7 +34,7 @@ def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Pat
     with running_parlance() as parlance:
         meeting = LongMeeting(parlance, [CLIP, beginning], hours=30 / 3600, rest_every_h=20 / 3600)
         asyncio.run(meeting.hold())
-        held = meeting.monitor.keys()
+        held, incidents = meeting.monitor.keys(), meeting.monitor.incidents()
         left = [key for key in held if not key.startswith(OF_THE_WORKERS)]
     # The clip as fast as it goes; then a rest with its beginning at real time, and that is long enough.
     assert meeting.outcome["audio_hours"] == round((seconds + 2 * GAP_S) / 3600, 3)
@@ -42,6 +43,7 @@ def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Pat
     assert meeting.outcome["connections"] == {"live": 1, "portuguese": 2}
     assert meeting.outcome["late_reader_has_the_same"]
     assert left == []
+    assert {incident.split()[1] for incident in incidents} <= set(SENTENCES)
 
 
 def test_growth_is_told_from_the_settled_part_of_a_session() -> None:

@@ -1,4 +1,7 @@
-"""Whatever dies, the transcript is the one of an undisturbed run. Real processes, real models, real kills."""
+"""Whatever dies, the transcript is the one of an undisturbed run. Real processes, real models, real kills.
+
+Speakers and translation are there where everything dies; elsewhere workers that are killed load Whisper alone again.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,13 @@ MID_SENTENCE = 95
 
 
 @pytest.fixture(scope="module")
-def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
-    with running_parlance() as running:
+def environment(whisper_alone: Path) -> dict[str, str]:
+    return {"PARLANCE_MODELS_DIR": str(whisper_alone)}
+
+
+@pytest.fixture(scope="module")
+def parlance(environment: dict[str, str]) -> Iterator[RunningParlance]:
+    with running_parlance(environment=environment) as running:
         yield running
 
 
@@ -89,14 +97,14 @@ def test_a_killed_process_loses_nothing(
     assert_same(asyncio.run(run_meeting(parlance, frames, faults=faults)), undisturbed)
 
 
-def test_everything_killed_at_once_loses_nothing(
-    parlance: RunningParlance, frames: list[bytes], undisturbed: list[Message]
-) -> None:
+def test_everything_killed_at_once_loses_nothing(whisper_base: Path, frames: list[bytes]) -> None:
     async def kill_all(host: Host) -> None:
         for name in ("valkey-server", "inference", "web"):
             parlance.process(name).kill()
 
-    transcript = asyncio.run(run_meeting(parlance, frames, faults={MID_SENTENCE: kill_all}))
+    with running_parlance() as parlance:
+        undisturbed = asyncio.run(run_meeting(parlance, frames))
+        transcript = asyncio.run(run_meeting(parlance, frames, faults={MID_SENTENCE: kill_all}))
     assert_same(transcript, undisturbed)
 
 
@@ -109,10 +117,10 @@ def test_a_worker_killed_again_and_again_loses_nothing(
 
 
 def test_a_full_disk_loses_nothing(
-    small_disk: Path, frames: list[bytes], undisturbed: list[Message], whisper_base: Path
+    small_disk: Path, frames: list[bytes], undisturbed: list[Message], environment: dict[str, str]
 ) -> None:
     """Broker and database both refuse; the host keeps what is not acknowledged until there is room again."""
-    parlance = RunningParlance(small_disk)
+    parlance = RunningParlance(small_disk, environment=environment)
     filler = small_disk / "filler"
 
     async def fill_then_free(host: Host) -> None:

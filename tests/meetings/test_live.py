@@ -23,8 +23,8 @@ LOOK_S = 0.1
 
 
 @pytest.fixture(scope="module")
-def parlance(whisper_base: Path) -> Iterator[RunningParlance]:
-    with running_parlance() as running:
+def parlance(whisper_alone: Path) -> Iterator[RunningParlance]:
+    with running_parlance(environment={"PARLANCE_MODELS_DIR": str(whisper_alone)}) as running:
         yield running
 
 

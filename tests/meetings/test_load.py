@@ -19,7 +19,6 @@ from meetings.sockets.frames import BURST_S, MAX_PCM_BYTES
 from tests.live import REPOSITORY, MeetingLinks, RunningParlance, running_parlance
 from tests.memory import Peak
 from tests.rawsocket import TEXT, RawWebSocket, client_frame
-from tests.staged import link_models
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -31,10 +30,9 @@ TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def parlance(whisper_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningParlance]:
+def parlance(whisper_alone: Path) -> Iterator[RunningParlance]:
     """Nothing is said into it, so it needs no more than the model without which nothing starts."""
-    models = link_models(tmp_path_factory.mktemp("models"), whisper_base)
-    with running_parlance(environment={"PARLANCE_MODELS_DIR": str(models)}) as running:
+    with running_parlance(environment={"PARLANCE_MODELS_DIR": str(whisper_alone)}) as running:
         yield running
 
 

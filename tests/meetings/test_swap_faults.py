@@ -19,7 +19,7 @@ from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
 from tests.meetings.test_faults import assert_same
-from tests.staged import StagedMeeting, link_models, play_whole
+from tests.staged import StagedMeeting, play_whole
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
 """A worker that dies is replaced by one that loads everything again, and a test has up to six of them."""
@@ -50,12 +50,9 @@ def summariser(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def parlance(
-    whisper_base: Path, summariser: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningParlance]:
+def parlance(whisper_alone: Path, summariser: Path) -> Iterator[RunningParlance]:
     """Its workers have what the tests are about, and load nothing else again and again."""
-    models = link_models(tmp_path_factory.mktemp("models"), whisper_base)
-    chosen = {"PARLANCE_MODELS_DIR": str(models), "PARLANCE_SUMMARY_MODEL": str(summariser)}
+    chosen = {"PARLANCE_MODELS_DIR": str(whisper_alone), "PARLANCE_SUMMARY_MODEL": str(summariser)}
     with running_parlance(environment={**TIGHT, **FATAL, **chosen}) as running:
         yield running
 

@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     server = Provider()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     client = OpenIdClient(server.issuer, "parlance", "secret", (), ("ana@example.org",))
     monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, openid=client))
     backends = [*settings.AUTHENTICATION_BACKENDS, "meetings.accounts.openid.OpenIdBackend"]
