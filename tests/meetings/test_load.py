@@ -23,8 +23,8 @@ from tests.rawsocket import TEXT, RawWebSocket, client_frame
 pytestmark = pytest.mark.xdist_group("processes")
 
 MEGABYTE = 1_000_000
-CAPTIONS = 1_500
-CAPTION_BYTES = 2_500
+CAPTIONS = 750
+CAPTION_BYTES = 5_000
 CONFIRM_EVERY = 50
 TIMEOUT_S = 60.0
 

@@ -46,6 +46,7 @@ PAGES: dict[str, tuple[str, str, tuple[int, int, int, int, int, int]]] = {
     "recording": ("get", "/m/{id}/recording", (403, 404, 404, 403, 404, 404)),
     "correct-line": ("post", "/m/{id}/lines/0", (403, 403, 404, 403, 404, 404)),
     "correct-speaker": ("post", "/m/{id}/speakers/S1", (403, 403, 404, 403, 404, 404)),
+    "correct-summary": ("post", "/m/{id}/summaries/1", (403, 403, 404, 403, 404, 404)),
     "try-sample": ("get", "/sample/", (405, 405, 405, 405, 405, 405)),
     "uploads": ("get", "/uploads/", (302, 302, 302, 200, 200, 200)),
     "upload-list": ("get", "/uploads/list", (302, 302, 302, 200, 200, 200)),
