@@ -60,8 +60,8 @@ class CTranslate2Transcriber:
     def warm_up(self) -> None:
         """Decodes a second of silence as live text, so that the first caption does not wait for memory to be laid out.
 
-        The wider windows of finals are no quicker the second time, and cost 2.7 s of a CPU at every start and whenever the
-        weights come back.
+        The wider windows of finals are no quicker the second time, and cost 2.7 s of a CPU at every start and whenever
+        the weights come back.
         """
         silence = np.zeros(SAMPLE_RATE, np.float32)
         self.transcribe([DecodeRequest(kind="live", start=0, audio=silence, language="en")])
