@@ -23,6 +23,9 @@ viewers_held_back = Counter("parlance_viewers_held_back", "Times a viewer stoppe
 hosts = Gauge("parlance_hosts", "Host sockets in this process")
 frames = Counter("parlance_frames", "Audio frames by what the log did with them", ["outcome"])
 errors = Counter("parlance_errors", "Errors told to a person or a program, by code", ["code"])
+loop_errors = Counter(
+    "parlance_loop_errors", "Errors of supervised loops: database or broker away, or a failure", ["loop", "kind"]
+)
 
 REPORT_TTL_S = 10
 
