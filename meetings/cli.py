@@ -22,6 +22,7 @@ from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
 from meetings.broker import BrokerStartError, BrokerUnreachable
+from meetings.database_errors import describe
 from meetings.files.replay import ReplayRefused
 from meetings.supervisor import AlreadyRunning, PortInUse
 
@@ -41,7 +42,8 @@ class Answer:
 def _database(error: DatabaseError) -> str:
     if "no such table" in str(error) or "does not exist" in str(error):
         return "The database is not set up; run `manage.py migrate`."
-    return f"The database cannot be used: {error}"
+    # What PostgreSQL says of a refused row quotes it.
+    return f"The database cannot be used: {error if isinstance(error, OperationalError) else describe(error)}"
 
 
 def _file(error: OSError) -> str:

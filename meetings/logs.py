@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from meetings.database_errors import format_traceback
+
 
 def logging_config(*, debug: bool) -> None:
     """Sets up structlog and the standard library's loggers to write to standard error."""
@@ -25,7 +27,7 @@ def logging_config(*, debug: bool) -> None:
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                        structlog.processors.format_exc_info,
+                        structlog.processors.ExceptionRenderer(format_traceback),
                         structlog.processors.JSONRenderer(),
                     ],
                     "foreign_pre_chain": shared,

@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from inference.audio import SAMPLE_RATE
 from meetings.audio.audiolog import STATE_FIELDS, LogState, log_state, state_key
 from meetings.broker import connect_sync
+from meetings.database_errors import describe
 from meetings.models import LagSample, Meeting, State
 
 log = structlog.get_logger(__name__)
@@ -52,4 +53,4 @@ def keep(behind: Mapping[str, float]) -> None:
             for meeting_id, seconds in behind.items()
         )
     except DatabaseError as error:
-        log.warning("lag_not_kept", error=str(error))
+        log.warning("lag_not_kept", error=describe(error))

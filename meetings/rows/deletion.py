@@ -22,6 +22,7 @@ from redis.exceptions import RedisError
 from meetings.audio import recordings
 from meetings.audio.audiolog import ACTIVE, audio_key, host_key, state_key
 from meetings.broker import connect_sync
+from meetings.database_errors import describe
 from meetings.models import DiscardedResults, Meeting, Speaker, State, Upload
 from meetings.search.finding import index
 from meetings.sockets.readership import languages_key
@@ -93,7 +94,7 @@ def erase_traces() -> None:
         if connection.vendor == "sqlite":
             _empty_log_of_writes()
     except OperationalError as error:
-        log.warning("traces_left", place="database", error=str(error))
+        log.warning("traces_left", place="database", error=describe(error))
     try:
         connect_sync().bgrewriteaof()
     except (RedisError, OSError) as error:

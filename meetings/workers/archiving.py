@@ -15,6 +15,7 @@ import structlog
 from django.core.files.storage import Storage
 from django.db import DatabaseError, close_old_connections
 
+from meetings.database_errors import describe
 from meetings.files import results
 from meetings.files.storages import storage_errors
 from meetings.workers.leases import Leases
@@ -63,7 +64,7 @@ class Archiving:
             if ready or discarded:
                 self._work_off(ready, discarded)
         except DatabaseError as error:
-            return str(error)
+            return describe(error)
         except storage_errors() as error:
             return str(error) or type(error).__name__
         return None
