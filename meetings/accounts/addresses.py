@@ -11,10 +11,22 @@ from django.http import HttpRequest
 def is_proxy(address: str, proxies: Sequence[str]) -> bool:
     """Whether `address` lies in one of the networks `proxies`."""
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(plain_address(address))
     except ValueError:
         return False
     return any(found in ipaddress.ip_network(network) for network in proxies)
+
+
+def plain_address(address: str) -> str:
+    """Return the IPv4 address of a caller on a socket that takes both kinds, where it is written as an IPv6 one.
+
+    A server on `::` names the peer `127.0.0.1` as `::ffff:127.0.0.1`. What is no address is returned as it is.
+    """
+    try:
+        mapped = ipaddress.IPv6Address(address).ipv4_mapped
+    except ValueError:
+        return address
+    return address if mapped is None else str(mapped)
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
@@ -23,11 +35,11 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
     Each proxy adds its peer at the end of `forwarded` (X-Forwarded-For), so what stands before the first address that
     is not one of ours was written by anybody. A peer that is no proxy is believed about nothing.
     """
-    nearest = peer
+    nearest = plain_address(peer)
     for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
         if not is_proxy(nearest, proxies) or not _is_address(hop):
             break
-        nearest = hop
+        nearest = plain_address(hop)
     return nearest
 
 

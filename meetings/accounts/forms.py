@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from meetings.accounts.models import ApiToken, Webhook
 from meetings.programs.public_addresses import ForbiddenAddress, check_address
+from meetings.programs.webhooks import MAX_WEBHOOKS
 
 
 class TokenForm(forms.ModelForm[ApiToken]):
@@ -24,7 +25,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
 
 
 class WebhookForm(forms.ModelForm[Webhook]):
-    """Where to send what is ready."""
+    """Where to send what is ready. The instance has its user already, who has MAX_WEBHOOKS addresses at most."""
 
     url = forms.URLField(
         label=_("Address"), max_length=500, assume_scheme="https", widget=forms.URLInput(attrs={"autocomplete": "off"})
@@ -39,7 +40,9 @@ class WebhookForm(forms.ModelForm[Webhook]):
         try:
             check_address(url, is_private_allowed=settings.ENVIRONMENT.private_webhooks)
         except ForbiddenAddress as error:
+            raise forms.ValidationError(str(error)) from error
+        if Webhook.objects.filter(user=self.instance.user).count() >= MAX_WEBHOOKS:
             raise forms.ValidationError(
-                gettext("Only public addresses that begin with https:// are called.")
-            ) from error
+                gettext("You have %(count)d addresses, the most that are allowed.") % {"count": MAX_WEBHOOKS}
+            )
         return url

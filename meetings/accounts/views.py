@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -14,6 +15,7 @@ from meetings.accounts.access import private
 from meetings.accounts.forms import TokenForm, WebhookForm
 from meetings.accounts.models import ApiToken, Delivery, Webhook
 from meetings.programs.api_tokens import create_token
+from meetings.programs.webhooks import MAX_WAITING, waiting
 
 SHOWN_DELIVERIES = 20
 
@@ -42,11 +44,13 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponseBase:
 @require_POST
 def add_webhook(request: HttpRequest) -> HttpResponseBase:
     """Stores the address, and shows the secret that signs what it is sent, this once."""
-    form = WebhookForm(request.POST)
-    if not form.is_valid():
+    with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=_user(request).pk)  # two requests at once are counted in turn
+        form = WebhookForm(request.POST, instance=Webhook(user=user))
+        webhook = form.save() if form.is_valid() else None
+    if webhook is None:
         return _page(request, webhook_form=form, status=422)
-    form.instance.user = _user(request)
-    return _page(request, new_webhook=form.save())
+    return _page(request, new_webhook=webhook)
 
 
 @login_required
@@ -62,6 +66,7 @@ def _page(request: HttpRequest, *, status: int = 200, **shown: Any) -> HttpRespo
         "tokens": user.api_tokens.all(),
         "webhooks": user.webhooks.all(),
         "deliveries": Delivery.objects.filter(webhook__user=user).select_related("webhook")[:SHOWN_DELIVERIES],
+        "is_full": waiting(user.pk) >= MAX_WAITING,
         "token_form": TokenForm(),
         "webhook_form": WebhookForm(),
         **shown,

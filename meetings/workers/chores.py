@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 
 import redis.asyncio
 
-from meetings.workers.archiving import Archiving
+from meetings.workers.archiving import LOOK_S, Archiving
 from meetings.workers.delivering import Delivering
 from meetings.workers.purging import Purging
 
+Loop = tuple[str, Callable[[], Awaitable[object]], float]
+"""A name for logs, a step, and the seconds between two steps."""
+
 
 class Chores:
-    """Belongs to one worker; each chore has a thread of its own, and sees to it that one worker does it."""
+    """Belongs to one worker; sees to it that one of several workers does each piece of work."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
-        self._chores = (Archiving(worker, broker), Delivering(), Purging(worker, broker))
+        self._archiving = Archiving(worker, broker)
+        self._delivering = Delivering()
+        self._purging = Purging(worker, broker)
 
-    async def turn(self) -> None:
-        """One turn of each."""
-        await asyncio.gather(*(chore.turn() for chore in self._chores))
+    def loops(self) -> list[Loop]:
+        """Each chore, to be run in a loop of its own: one that is slow or fails stops no other."""
+        return [
+            ("archiving", self._archiving.turn, LOOK_S),
+            ("delivering", self._delivering.turn, 0.0),
+            ("purging", self._purging.turn, LOOK_S),
+        ]

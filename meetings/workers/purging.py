@@ -10,12 +10,16 @@ import redis.asyncio
 import structlog
 from django.db import DatabaseError, close_old_connections
 
+from meetings.programs import webhooks
 from meetings.rows import retention
 from meetings.workers.leases import Leases
 
 log = structlog.get_logger(__name__)
 
 PURGE_S = 60.0
+BATCH = 500
+"""Deliveries a turn."""
+
 TURN = "purge"
 """Name of the lease: one worker at a time."""
 
@@ -41,6 +45,7 @@ def delete_overdue() -> None:
     close_old_connections()
     try:
         found = retention.purge()
+        webhooks.forget_old(limit=BATCH)
     except DatabaseError as error:
         log.warning("purge_failed", error=type(error).__name__)
         return

@@ -23,7 +23,6 @@ from meetings.audio.audiolog import AudioLog
 from meetings.device.engines import Loaders
 from meetings.operators.metrics import WorkerReport, file_report
 from meetings.operators.residency import residency_of
-from meetings.workers.archiving import LOOK_S
 from meetings.workers.bridging import Bridging
 from meetings.workers.captioning import Captioning
 from meetings.workers.chores import Chores
@@ -100,7 +99,7 @@ class Worker:
                 (self._summarise, WATCH_S),
                 (self._closing.turn, 0.0),
                 (self._ingest, 0.0),
-                (self._chores.turn, LOOK_S),
+                *((step, pause) for _, step, pause in self._chores.loops()),
                 (self._watch, WATCH_S),
                 (self._obey_operators, 0.0),
             )
@@ -219,7 +218,7 @@ class Worker:
     async def _on_device(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._device, work)
 
-    async def _repeat(self, step: Callable[[], Awaitable[None]], pause_s: float) -> None:
+    async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
         """Does `step` for ever; a broker that is away is waited for, everything else ends the worker."""
         while True:
             try:

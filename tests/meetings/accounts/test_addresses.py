@@ -23,13 +23,18 @@ OURS = ["127.0.0.1", "10.0.0.0/8", "::1"]
         ("127.0.0.1", "198.51.100.1, 10.1.2.3", "198.51.100.1"),  # two proxies of ours
         ("127.0.0.1", "198.51.100.1, <script>", "127.0.0.1"),
         ("", "198.51.100.1", ""),
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),  # a server on :: names its IPv4 peers so
+        ("::ffff:127.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:10.1.2.3", "6.6.6.6, ::ffff:198.51.100.1, ::ffff:127.0.0.1", "198.51.100.1"),
     ],
 )
 def test_only_our_proxies_are_believed(peer: str, forwarded: str, client: str) -> None:
     assert client_address(peer, forwarded, OURS) == client
 
 
-@pytest.mark.parametrize(("peer", "scheme"), [("127.0.0.1", "https"), ("203.0.113.9", None)])
+@pytest.mark.parametrize(
+    ("peer", "scheme"), [("127.0.0.1", "https"), ("::ffff:127.0.0.1", "https"), ("203.0.113.9", None)]
+)
 def test_a_scheme_is_believed_of_them_alone(monkeypatch: pytest.MonkeyPatch, peer: str, scheme: str | None) -> None:
     monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, proxies=OURS))
     seen = {}

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from meetings.accounts.models import ApiToken, Webhook
+from meetings.accounts.models import ApiToken, Delivery, Webhook
 from meetings.programs.api_tokens import user_of_token
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,40 @@ def test_an_address_is_added_with_a_secret_that_is_shown_once(host: Client, stra
     assert not Webhook.objects.exists()
 
 
-@pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "javascript:alert(1)", ""])
-def test_addresses_within_are_refused(host: Client, url: str) -> None:
-    assert host.post("/account/webhooks/", {"url": url}).status_code == 422
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://example.org/", "Only public addresses that begin with https:// are called."),
+        ("https://127.0.0.1/", "Only public addresses that begin with https:// are called."),
+        ("https://example.com:99999/", "Only the ports 80, 443 and 8000 to 8999 are called."),
+        (f"https://{61 * 'ü'}.com/", "This is no address that can be called."),
+        ("https://user@example.org/", "The address must name a host, and no user."),
+        ("javascript:alert(1)", "Enter a valid URL."),
+        ("", "This field is required."),
+    ],
+)
+def test_addresses_that_cannot_be_called_are_refused_with_a_sentence(host: Client, url: str, sentence: str) -> None:
+    answer = host.post("/account/webhooks/", {"url": url})
+    assert (answer.status_code, sentence in answer.content.decode()) == (422, True)
     assert not Webhook.objects.exists()
+
+
+def test_the_sentence_is_in_the_language_of_the_page(host: Client) -> None:
+    answer = host.post("/account/webhooks/", {"url": "https://example.com:25/"}, headers={"Accept-Language": "pt"})
+    assert "Só são chamadas as portas 80, 443 e 8000 a 8999." in answer.content.decode()
+
+
+def test_a_user_has_so_many_addresses(host: Client, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meetings.accounts.forms.MAX_WEBHOOKS", 2)
+    answers = [host.post("/account/webhooks/", {"url": f"https://example.org/{n}"}) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+    assert "You have 2 addresses, the most that are allowed." in answers[-1].content.decode()
+    assert user.webhooks.count() == 2
+
+
+def test_who_has_too_much_waiting_is_told(host: Client, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("meetings.accounts.views.MAX_WAITING", 1)
+    hook, told = Webhook.objects.create(user=user, url="https://example.org/"), "that new ones are left out"
+    assert told not in host.get("/account/").content.decode()
+    Delivery.objects.create(webhook=hook, event="meeting.ready", body="{}")
+    assert told in host.get("/account/").content.decode()

@@ -1,4 +1,4 @@
-"""Webhooks against a real server on this machine, which is allowed for that; and where they are never sent."""
+"""Webhooks against a real server on this machine, which is allowed for that: what is sent, to whom, how often."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from meetings.accounts.models import Delivery, Webhook
 from meetings.models import Meeting, State
-from meetings.programs import public_addresses, webhooks
-from meetings.programs.public_addresses import ForbiddenAddress, check_address, post
+from meetings.programs import webhooks
 from meetings.rows.summaries import Written, store
 from meetings.rows.transcript import Lease, set_state, take_lease
-from meetings.workers.delivering import deliver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Receiver(HTTPServer):
+class Receiver(ThreadingHTTPServer):
     """Keeps what it is sent, and answers with the statuses it is given, 204 after those."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.received: list[tuple[dict[str, str], str]] = []
+        self.paths: list[str] = []
         self.statuses: list[int] = []
 
     @property
@@ -49,6 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.received.append((dict(self.headers), body))
+        self.server.paths.append(self.path)
         self.send_response(self.server.statuses.pop(0) if self.server.statuses else 204)
         self.send_header("Location", "http://127.0.0.1:1/elsewhere")
         self.end_headers()
@@ -75,6 +75,18 @@ def meeting() -> Meeting:
 @pytest.fixture
 def hook(meeting: Meeting, receiver: Receiver) -> Webhook:
     return Webhook.objects.create(user=meeting.owner, url=receiver.url)
+
+
+def deliver(limit: int = 5) -> int:
+    """What is due now, one after the other (`test_delivering` has the worker's part); returns how many were claimed."""
+    claimed = [delivery for delivery in due(limit) if webhooks.claim(delivery)]
+    for delivery in claimed:
+        webhooks.settle(delivery, async_to_sync(webhooks.send)(delivery))
+    return len(claimed)
+
+
+def due(limit: int = 5, *, per_user: int = 5, busy: dict[int, int] | None = None) -> list[Delivery]:
+    return webhooks.due(limit=limit, per_user=per_user, busy=busy or {})
 
 
 def make_due() -> None:
@@ -130,7 +142,7 @@ def test_it_is_tried_again_with_growing_pauses_and_given_up(
         pauses.append(round((next_at - timezone.now()).total_seconds()) if next_at else None)
         make_due()
     assert pauses == [5, 60, 300, 1_800, 7_200, 28_800, 86_400, None]
-    deliver()
+    assert deliver() == 0
     assert len(receiver.received) == 8, "a redirect is not followed, and nothing comes after the last"
     assert len({headers["webhook-id"] for headers, _ in receiver.received}) == 1
     delivery = Delivery.objects.get()
@@ -139,55 +151,95 @@ def test_it_is_tried_again_with_growing_pauses_and_given_up(
 
 def test_one_of_several_workers_sends_it(meeting: Meeting, hook: Webhook) -> None:
     set_state(meeting.pk, State.ENDED)
-    [seen_by_one], [seen_by_another] = webhooks.due(limit=5), webhooks.due(limit=5)
+    [seen_by_one], [seen_by_another] = due(), due()
     assert webhooks.claim(seen_by_one)
     assert not webhooks.claim(seen_by_another)
-    assert webhooks.due(limit=5) == []
-    Delivery.objects.update(next_at=timezone.now() - timedelta(seconds=1))
-    assert len(webhooks.due(limit=5)) == 1, "the first one died: it is due again"
+    assert due() == []
+    assert Delivery.objects.get().attempts == 1, "counted before it is made"
+    make_due()
+    assert len(due()) == 1, "the first one died: it is due again"
 
 
-def test_old_ones_are_forgotten(meeting: Meeting, hook: Webhook) -> None:
+def test_what_ends_its_worker_every_time_is_given_up(meeting: Meeting, hook: Webhook, receiver: Receiver) -> None:
     set_state(meeting.pk, State.ENDED)
-    deliver()
-    Delivery.objects.update(created_at=timezone.now() - timedelta(days=15))
-    deliver()
-    assert not Delivery.objects.exists()
+    for _ in range(webhooks.MAX_ATTEMPTS):
+        [delivery] = due()
+        assert webhooks.claim(delivery)  # and then the process is gone
+        assert Delivery.objects.get().next_at > timezone.now() + timedelta(seconds=50)
+        make_due()
+    assert deliver() == 1
+    assert receiver.received == [], "it is not sent once more"
+    given_up = Delivery.objects.get()
+    assert (given_up.next_at, given_up.failure) == (None, "The server ended during the last attempt.")
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "failure"),
     [
-        "http://example.org/",
-        "ftp://example.org/",
-        "https:///path",
-        "https://user:secret@example.org/",
-        "https://127.0.0.1/",
-        "https://[::1]/",
-        "https://10.0.0.7/",
-        "https://169.254.169.254/latest/meta-data",
-        "https://[::ffff:127.0.0.1]/",
-        "https://[fd00::1]/",
-        "https://224.0.0.1/",
-        "https://0.0.0.0/",
-        "https://100.64.0.1/",
+        ("https://127.0.0.1:99999/", "A port is a number from 1 to 65535."),
+        (f"https://{61 * 'ü'}.com/", "This is no address that can be called."),
+        (f"https://{64 * 'a'}.com/", "The host's name is not one that can be looked up."),
+        ("https://a..b/", "The host's name is not one that can be looked up."),
     ],
 )
-def test_addresses_within_are_not_called(url: str) -> None:
-    with pytest.raises(ForbiddenAddress):
-        check_address(url, is_private_allowed=False)
+def test_an_address_of_before_that_cannot_be_called_is_counted(
+    meeting: Meeting, hook: Webhook, url: str, failure: str
+) -> None:
+    Webhook.objects.update(url=url)
+    set_state(meeting.pk, State.ENDED)
+    deliver()
+    delivery = Delivery.objects.get()
+    assert (delivery.attempts, delivery.failure) == (1, failure)
+    assert delivery.next_at is not None
 
 
-@pytest.mark.parametrize("found", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])
-def test_a_name_that_leads_within_is_not_followed(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
-    def look_up(host: str, port: int, **_: Any) -> list[Any]:
-        addresses = ("93.184.216.34", found)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+def test_a_path_that_is_not_ascii_is_called_in_percent_form(
+    meeting: Meeting, hook: Webhook, receiver: Receiver
+) -> None:
+    Webhook.objects.update(url=f"http://127.0.0.1:{receiver.server_port}/olá?para=João")
+    set_state(meeting.pk, State.ENDED)
+    deliver()
+    assert receiver.paths == ["/ol%C3%A1?para=Jo%C3%A3o"]
+    assert Delivery.objects.get().delivered_at is not None
 
-    def connect(*_: Any, **__: Any) -> None:
-        raise AssertionError("nothing may be connected to")
 
-    monkeypatch.setattr(public_addresses.socket, "getaddrinfo", look_up)
-    monkeypatch.setattr(public_addresses.socket, "create_connection", connect)
-    with pytest.raises(ForbiddenAddress):
-        post("https://rebinding.example/", b"{}", {}, is_private_allowed=False)
+def test_every_user_has_one_before_another_has_a_second(receiver: Receiver) -> None:
+    users = [User.objects.create_user(name) for name in ("ana", "bea", "eva")]
+    for user, count in zip(users, (9, 2, 1), strict=True):
+        hook = Webhook.objects.create(user=user, url=receiver.url)
+        Delivery.objects.bulk_create(Delivery(webhook=hook, event="meeting.ready", body="{}") for _ in range(count))
+    ana, bea, eva = (user.pk for user in users)
+
+    def owners(limit: int, **busy: int) -> list[int]:
+        counts = {user.pk: busy[user.username] for user in users if user.username in busy}
+        return [delivery.webhook.user_id for delivery in due(limit, per_user=2, busy=counts)]
+
+    assert owners(9) == [ana, bea, eva, ana, bea]
+    assert owners(2) == [ana, bea]
+    assert owners(9, ana=2) == [bea, eva, bea], "who has two under way waits"
+    assert owners(3, ana=1, bea=1) == [ana, bea, eva]
+    User.objects.filter(pk=bea).update(is_active=False)
+    assert owners(9) == [ana, eva, ana], "accounts that are disabled are told nothing"
+
+
+def test_so_many_wait_for_one_user_and_no_more(
+    meeting: Meeting, hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "MAX_WAITING", 3)
+    Webhook.objects.create(user=meeting.owner, url=receiver.url)
+    other = Meeting.objects.create(title="Plan", owner=User.objects.create_user("bea"))
+    Webhook.objects.create(user=other.owner, url=receiver.url)
+    assert [webhooks.announce(meeting, "meeting.ready") for _ in range(3)] == [2, 1, 0]
+    assert webhooks.announce(other, "meeting.ready") == 1
+    deliver(9)
+    assert webhooks.announce(meeting, "meeting.ready") == 2, "what is over makes room"
+    assert Counter(Delivery.objects.values_list("webhook__user__username", flat=True)) == {"ana": 5, "bea": 1}
+
+
+def test_old_ones_are_forgotten_some_at_a_time(meeting: Meeting, hook: Webhook) -> None:
+    for _ in range(3):
+        webhooks.announce(meeting, "meeting.ready")
+    Delivery.objects.update(created_at=timezone.now() - timedelta(days=15))
+    webhooks.announce(meeting, "meeting.ready")
+    assert [webhooks.forget_old(limit=2) for _ in range(3)] == [2, 1, 0]
+    assert Delivery.objects.count() == 1
