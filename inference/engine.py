@@ -6,9 +6,11 @@ import time
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from inference.asr import DecodeRequest, StageSeconds, Transcriber
+import numpy as np
+
+from inference.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
 from inference.audio import SAMPLE_RATE
 from inference.session import CaptionSession
 from inference.types import CaptionEvent
@@ -33,6 +35,15 @@ class Timings:
     def rtf(self) -> float:
         """Real-time factor: compute seconds per second of audio decoded for good."""
         return self.compute_s / self.final_audio_s if self.final_audio_s else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[Key]):
+    """One request of one meeting, with its answer."""
+
+    key: Key
+    request: DecodeRequest
+    hypothesis: Hypothesis
 
 
 class Engine:
@@ -61,16 +72,33 @@ class Engine:
         of finals the meetings that are not behind get their live text. Call again until the answer is empty.
         `limit`: at most so many requests, where something else is to have its turn soon.
         """
+        decoded = self.decode(sessions, live=live, limit=limit)
+        events: dict[Key, list[CaptionEvent]] = {item.key: [] for item in decoded}
+        for item in decoded:
+            events[item.key].extend(sessions[item.key].accept(item.request, item.hypothesis))
+        return events
+
+    def decode(
+        self, sessions: Mapping[Key, CaptionSession], *, live: bool = True, limit: int | None = None
+    ) -> list[Decoded[Key]]:
+        """Return what `step` would accept, in the order to accept it in, and change no session's captions.
+
+        Raises what the transcriber raises; the same batch can be asked for again then.
+        """
         started = time.perf_counter()
         chosen = self._choose(sessions, live=live)[:limit]
         if not chosen:
-            return {}
+            return []
         hypotheses = self.transcriber.transcribe([request for _, request in chosen])
-        events: dict[Key, list[CaptionEvent]] = {key: [] for key, _ in chosen}
-        for (key, request), hypothesis in zip(chosen, hypotheses, strict=True):
-            events[key].extend(sessions[key].accept(request, hypothesis))
         self._count([request for _, request in chosen], time.perf_counter() - started)
-        return events
+        return [
+            Decoded(key, request, hypothesis) for (key, request), hypothesis in zip(chosen, hypotheses, strict=True)
+        ]
+
+    def probe(self) -> None:
+        """Decode half a second of silence, whatever the meetings want. Raises what a broken device or model raises."""
+        request = DecodeRequest(kind="final", start=0, audio=np.zeros(SAMPLE_RATE // 2, np.float32), language="en")
+        self.transcriber.transcribe([request])
 
     def _choose(self, sessions: Mapping[Key, CaptionSession], *, live: bool) -> list[tuple[Key, DecodeRequest]]:
         keys = self._rotated(list(sessions))

@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.asr import UNSURE_LANGUAGE, DecodeRequest, Hypothesis, Kind
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.checkpoint import Checkpoint
+from inference.checkpoint import Checkpoint, CheckpointError
 from inference.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.guards import DOUBTFUL, rejection, without_tail
 from inference.hypothesis import HypothesisBuffer, LivePolicy
@@ -78,13 +78,11 @@ class CaptionSession:
         endpointing: EndpointPolicy | None = None,
         live: LivePolicy | None = None,
     ) -> None:
-        """Raises CheckpointError when `checkpoint` was not written by this version."""
-        resumed = (
-            Checkpoint.loads(checkpoint) if checkpoint else Checkpoint(Boundary(), DetectorState.initial().dumps())
-        )
+        """Raises CheckpointError when this version cannot read `checkpoint`."""
+        resumed = Checkpoint.loads(checkpoint) if checkpoint else Checkpoint.at(0)
         self._config = config
         self._detector = detector or shared_detector()
-        self._state = DetectorState.loads(resumed.detector)
+        self._state = _detector_state(resumed)
         self._endpointer = Endpointer(endpointing or EndpointPolicy(), resumed.boundary)
         self._live_policy = live or LivePolicy()
         self._pace = LivePace(self._live_policy)
@@ -265,6 +263,13 @@ class CaptionSession:
     def _partial(self) -> PartialCaption:
         start = self._endpointer.earliest
         return PartialCaption(segment_id(start), round(start / SAMPLE_RATE, 2), self._hypothesis.text)
+
+
+def _detector_state(checkpoint: Checkpoint) -> DetectorState:
+    try:
+        return DetectorState.loads(checkpoint.detector)
+    except ValueError as error:
+        raise CheckpointError("a checkpoint with another detector's state") from error
 
 
 def segment_id(start: int) -> str:

@@ -90,6 +90,8 @@ class Environment:
     """Seconds that a request for a transcription waits for it at most."""
     private_webhooks: bool
     """Whether webhooks may go to private addresses, and by plain http."""
+    hang_limit_s: float
+    """Seconds after which a call of a model is held to hang, and its worker ends."""
     openid: OpenIdClient | None
     """None: hosts sign in by password alone."""
     web_server: WebServer
@@ -149,6 +151,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         meetings_a_day=_count("PARLANCE_MEETINGS_A_DAY", env.get("PARLANCE_MEETINGS_A_DAY") or "1000"),
         api_wait_s=_seconds("PARLANCE_API_WAIT_S", env.get("PARLANCE_API_WAIT_S") or "600"),
         private_webhooks=_switch("PARLANCE_PRIVATE_WEBHOOKS", env.get("PARLANCE_PRIVATE_WEBHOOKS") or "0"),
+        hang_limit_s=_seconds("PARLANCE_HANG_LIMIT_S", env.get("PARLANCE_HANG_LIMIT_S") or "60"),
         openid=read_openid(env),
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),

@@ -93,8 +93,14 @@ class Meeting(models.Model):
     )
     cursor = models.PositiveBigIntegerField(default=0, editable=False, help_text="Samples captioned for good.")
     checkpoint = models.TextField(blank=True, editable=False, help_text="Where the caption session resumes.")
+    recorded_until = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Samples that are in the kept recording, without a hole."
+    )
     lease_epoch = models.PositiveIntegerField(
         default=0, editable=False, help_text="Fences off a worker that lost its lease."
+    )
+    is_leased = models.BooleanField(
+        default=False, editable=False, help_text="A worker took it and has not given it back: it works on it, or died."
     )
     results_seq = models.PositiveBigIntegerField(
         null=True, editable=False, help_text="Newest change that is in the stored transcript files."
@@ -122,6 +128,38 @@ class Meeting(models.Model):
     @property
     def vocabulary_terms(self) -> tuple[str, ...]:
         return tuple(term.strip() for line in self.vocabulary.splitlines() for term in line.split(",") if term.strip())
+
+
+class Stage(models.TextChoices):
+    """The work on a meeting that can fail by itself."""
+
+    CAPTIONS = "captions", gettext_lazy("Captions")
+    SPEAKERS = "speakers", gettext_lazy("Speakers")
+    TRANSLATION = "translation", gettext_lazy("Translation")
+    SUMMARY = "summary", gettext_lazy("Summary")
+
+
+class StageFailure(models.Model):
+    """Failed attempts at one stage of one meeting; the row goes when the stage gets past the place.
+
+    `meetings.rows.stage_failures` has the verbs and the limit.
+    """
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="stage_failures")
+    stage = models.CharField(max_length=16, choices=Stage.choices)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveBigIntegerField(default=0, help_text="Samples captioned for good when it failed.")
+    error = models.CharField(max_length=120, help_text="Class of the last error; never its text.")
+    set_aside_at = models.DateTimeField(null=True, blank=True, help_text="No worker tries any more since then.")
+    version = models.CharField(max_length=64, blank=True, help_text="Of the code that set it aside.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-updated_at",)
+        constraints = (models.UniqueConstraint(fields=("meeting", "stage"), name="one_failure_per_stage"),)
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.attempts}"
 
 
 class UploadState(models.TextChoices):

@@ -10,8 +10,9 @@ import asyncio
 import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -124,6 +125,37 @@ async def run_forever(
         else:
             watch.clear()
             await asyncio.sleep(pause_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Contained(Generic[T]):
+    """What became of a piece of work: its value, or the error that stays with it."""
+
+    value: T | None = None
+    error: Exception | None = None
+
+
+async def contained(work: Callable[[], Awaitable[T]], *, fatal: tuple[type[BaseException], ...] = ()) -> Contained[T]:
+    """Await `work` for one meeting, file or reader; whatever it raises is returned, so that the others go on.
+
+    Errors in `fatal` are raised.
+    """
+    try:
+        return Contained(await work())
+    except fatal:
+        raise
+    except Exception as error:  # noqa: BLE001 - the root of one meeting's, file's or reader's work
+        return Contained(error=error)
+
+
+def contained_call(work: Callable[[], T], *, fatal: tuple[type[BaseException], ...] = ()) -> Contained[T]:
+    """As `contained`, for work that does not await."""
+    try:
+        return Contained(work())
+    except fatal:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        return Contained(error=error)
 
 
 def start(

@@ -97,14 +97,22 @@ class SwapHistory:
 
     def __init__(self) -> None:
         self._records: deque[SwapRecord] = deque(maxlen=REMEMBERED)
+        self.count = 0
+        """Swaps so far, those no longer remembered included."""
         self._pauses: deque[float] = deque(maxlen=RECENT)
 
     def add(self, record: SwapRecord) -> None:
         self._records.append(record)
+        self.count += 1
 
     def add_pause(self, seconds: float) -> None:
         """Captions were away for `seconds`, the writing of the summary included."""
         self._pauses.append(seconds)
+
+    def since(self, count: int) -> list[SwapRecord]:
+        """Return the swaps after the first `count`, as far as they are remembered; oldest first."""
+        new = self.count - count
+        return list(self._records)[-new:] if new > 0 else []
 
     def __iter__(self) -> Iterator[SwapRecord]:
         """Oldest first."""

@@ -209,6 +209,10 @@ class AudioLog:
         """Forgets entries older than `before`."""
         await _awaited(self._broker.xtrim(audio_key(meeting_id), minid=before.decode(), approximate=False))
 
+    async def activate(self, meeting_id: str) -> None:
+        """Have a worker take the meeting."""
+        await _awaited(self._broker.sadd(ACTIVE, meeting_id))
+
     async def retire(self, meeting_id: str) -> None:
         """The meeting has nothing left to caption; a host that returns makes it active again."""
         await _awaited(self._broker.srem(ACTIVE, meeting_id))

@@ -6,8 +6,10 @@ that the host gave to somebody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from django.db.models import Q
 
@@ -18,10 +20,10 @@ from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker
 from meetings.rows.transcript import (
     UNSPACED,
     Lease,
-    are_corrected,
     changing,
+    corrected_captions,
     joined_text,
-    parts_of,
+    parts_of_all,
     put,
     words_as_stored,
     words_of,
@@ -52,19 +54,33 @@ class LabelledCaption:
     speaker: str
 
 
-def label_captions(lease: Lease, known: SpeakerTurns) -> int:
+def utterances_of(meeting_id: str, known: SpeakerTurns) -> list[str]:
+    """Return the utterances that `known` tells about, in the order they were spoken: see `label_captions`."""
+    is_news = Q(end__gt=known.start) | Q(speaker="")
+    rows = Caption.objects.filter(is_news, meeting_id=meeting_id, start__lt=known.end).exclude(text="")
+    return list(dict.fromkeys(rows.order_by("start").values_list("utterance", flat=True)))
+
+
+def label_captions(lease: Lease, known: SpeakerTurns, utterances: Collection[str] | None = None) -> int:
     """Says who spoke in utterances between `known.start` and `known.end`, and in earlier ones of which it is not told.
 
     `known.turns` are all turns so far. An utterance is divided where the speaker changes; one that reaches beyond
-    `known.end` waits for the next time. Returns the meeting's newest `seq`.
+    `known.end` waits for the next time. `utterances`: of `utterances_of`, those to do in this transaction; None: all.
+    Returns the meeting's newest `seq`. Reads a fixed number of times, however many there are.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
     """
     with changing(lease.meeting_id, lease=lease) as meeting:
         labels = _Labels(meeting)
-        for parts in _utterances(meeting, known):
-            _label(labels, parts, known.turns)
+        turns = _TurnIndex(known.turns)
+        found = utterances_of(meeting.pk, known) if utterances is None else utterances
+        parts_by_utterance = parts_of_all(meeting, found)
+        corrected = corrected_captions(part.pk for parts in parts_by_utterance.values() for part in parts)
+        for parts in parts_by_utterance.values():
+            if max((part.end for part in parts if part.text), default=known.end) <= known.end + WHOLE:
+                is_corrected = any(part.is_text_fixed or part.pk in corrected for part in parts)
+                _label(labels, parts, turns.near(parts[0].start, parts[-1].end), is_corrected=is_corrected)
     return meeting.last_seq
 
 
@@ -175,19 +191,23 @@ def _speaker(meeting: Meeting, label: str) -> Speaker:
     return speakers[speakers[label].merged_into or label]
 
 
-def _utterances(meeting: Meeting, known: SpeakerTurns) -> Iterator[list[Caption]]:
-    """The parts of each utterance that `known` tells about, as far as it tells about all of it."""
-    is_news = Q(end__gt=known.start) | Q(speaker="")
-    rows = Caption.objects.filter(is_news, meeting=meeting, start__lt=known.end).exclude(text="")
-    for utterance in dict.fromkeys(rows.order_by("start").values_list("utterance", flat=True)):
-        parts = parts_of(meeting, utterance)
-        if max(part.end for part in parts if part.text) <= known.end + WHOLE:
-            yield parts
+class _TurnIndex:
+    """Turns by where they are: found without looking at all of them."""
+
+    def __init__(self, turns: Sequence[SpeakerTurn]) -> None:
+        self._turns = sorted(turns, key=lambda turn: turn.start)
+        self._starts = [turn.start for turn in self._turns]
+        self._latest_ends = list(accumulate((turn.end for turn in self._turns), max))
+
+    def near(self, start: float, end: float) -> list[SpeakerTurn]:
+        """Return the turns that overlap the seconds from `start` to `end`, in order."""
+        first = bisect_right(self._latest_ends, start)
+        last = bisect_left(self._starts, end)
+        return [turn for turn in self._turns[first:last] if turn.end > start]
 
 
-def _label(labels: _Labels, parts: Sequence[Caption], turns: Sequence[SpeakerTurn]) -> None:
-    near = [turn for turn in turns if turn.end > parts[0].start and turn.start < parts[-1].end]
-    if any(part.is_speaker_fixed for part in parts) or are_corrected(parts):
+def _label(labels: _Labels, parts: Sequence[Caption], near: Sequence[SpeakerTurn], *, is_corrected: bool) -> None:
+    if any(part.is_speaker_fixed for part in parts) or is_corrected:
         for part in parts:
             if part.text and not part.is_speaker_fixed:
                 put(labels.meeting, part, speaker=labels.stored(_main_speaker(part, near)))

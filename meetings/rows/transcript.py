@@ -5,7 +5,7 @@ Who spoke is in `speakers`, other languages are in `translations`; both go throu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from heapq import merge
@@ -56,6 +56,10 @@ class Batch:
     lease: Lease
     finals: Sequence[FinalCaption]
     progress: Progress | None
+    missing_s: float = 0.0
+    """Seconds that the audio log should hold and does not."""
+    recorded_until: int | None = None
+    """Samples in the kept recording; None: none is kept."""
 
 
 Change = Caption | Speaker | Summary
@@ -63,15 +67,23 @@ Change = Caption | Speaker | Summary
 
 
 def take_lease(meeting_id: str) -> Meeting:
-    """Fences off every earlier worker of the meeting and returns its row.
+    """Fence off every earlier worker of the meeting and return its row, `is_leased` as it was before.
 
     Raises:
         NoSuchMeeting: the meeting was deleted.
     """
     with transaction.atomic():
-        if not Meeting.objects.filter(pk=meeting_id).update(lease_epoch=F("lease_epoch") + 1):
+        before = Meeting.objects.select_for_update().filter(pk=meeting_id).first()
+        if before is None:
             raise NoSuchMeeting(meeting_id)
-        return Meeting.objects.get(pk=meeting_id)
+        Meeting.objects.filter(pk=meeting_id).update(lease_epoch=F("lease_epoch") + 1, is_leased=True)
+        before.lease_epoch += 1
+        return before
+
+
+def release_lease(lease: Lease) -> None:
+    """Note that the worker gave the meeting back in order; one that was fenced off changes nothing."""
+    Meeting.objects.filter(pk=lease.meeting_id, lease_epoch=lease.epoch).update(is_leased=False)
 
 
 @contextmanager
@@ -105,9 +117,18 @@ def commit(batch: Batch) -> int:
     with changing(batch.lease.meeting_id, lease=batch.lease) as meeting:
         for final in batch.finals:
             _store(meeting, final)
+        changed = []
         if batch.progress is not None:
             meeting.cursor, meeting.checkpoint = batch.progress.position, batch.progress.checkpoint
-            meeting.save(update_fields=("cursor", "checkpoint"))
+            changed += ["cursor", "checkpoint"]
+        if batch.missing_s:
+            meeting.missing_s += batch.missing_s
+            changed.append("missing_s")
+        if batch.recorded_until is not None and batch.recorded_until != meeting.recorded_until:
+            meeting.recorded_until = batch.recorded_until
+            changed.append("recorded_until")
+        if changed:
+            meeting.save(update_fields=changed)
     return meeting.last_seq
 
 
@@ -123,23 +144,38 @@ def last_seq(meeting_id: str) -> int:
     return Meeting.objects.filter(pk=meeting_id).values_list("last_seq", flat=True).first() or 0
 
 
-def set_state(meeting_id: str, state: State) -> bool:
-    """Moves the meeting to `state`; says whether that was a change."""
-    changes: dict[str, object] = {"state": state}
-    if state is State.ENDED:
-        changes["ended_at"] = timezone.now()
-    with transaction.atomic():
-        changed = Meeting.objects.filter(pk=meeting_id).exclude(state=state).update(**changes)
-        if changed and state is State.ENDED:
-            announce(Meeting.objects.get(pk=meeting_id), "meeting.ready")
-    if changed and state is State.LIVE:
-        Meeting.objects.filter(pk=meeting_id, started_at=None).update(started_at=timezone.now())
-    return bool(changed)
+def set_state(lease: Lease, state: State) -> bool:
+    """Move the meeting to `state`; return whether that was a change. A meeting that has ended stays ended.
+
+    Raises:
+        LeaseLost: a newer worker owns the meeting; nothing was stored.
+    """
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        if meeting.state in (state, State.ENDED):
+            return False
+        meeting.state = state
+        if state is State.ENDED:
+            meeting.ended_at = timezone.now()
+        if state is State.LIVE and meeting.started_at is None:
+            meeting.started_at = timezone.now()
+        meeting.save(update_fields=("state", "ended_at", "started_at"))
+        if state is State.ENDED:
+            announce(meeting, "meeting.ready")
+    return True
 
 
-def set_language(meeting_id: str, language: str) -> None:
-    """Sets the spoken language from here on."""
-    Meeting.objects.filter(pk=meeting_id).update(language=language)
+def set_language(lease: Lease, language: str) -> None:
+    """Set the spoken language from here on. Raises LeaseLost."""
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        meeting.language = language
+        meeting.save(update_fields=("language",))
+
+
+def store_recorded_until(lease: Lease, samples: int) -> None:
+    """Note that the audio before `samples` is in the kept recording. Raises LeaseLost."""
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        meeting.recorded_until = samples
+        meeting.save(update_fields=("recorded_until",))
 
 
 def add_missing(meeting_id: str, seconds: float) -> None:
@@ -152,7 +188,17 @@ def add_missing(meeting_id: str, seconds: float) -> None:
 
 def parts_of(meeting: Meeting, utterance: str) -> list[Caption]:
     """The captions that an utterance is divided into, in order."""
-    return sorted(Caption.objects.filter(meeting=meeting, utterance=utterance), key=lambda part: _part(part.segment))
+    return parts_of_all(meeting, [utterance]).get(utterance, [])
+
+
+def parts_of_all(meeting: Meeting, utterances: Collection[str]) -> dict[str, list[Caption]]:
+    """Return the captions by utterance, in the order of `utterances`; those without captions are left out."""
+    found: dict[str, list[Caption]] = {utterance: [] for utterance in utterances}
+    for caption in Caption.objects.filter(meeting=meeting, utterance__in=utterances):
+        found[caption.utterance].append(caption)
+    return {
+        utterance: sorted(parts, key=lambda part: _part(part.segment)) for utterance, parts in found.items() if parts
+    }
 
 
 def put(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
@@ -180,8 +226,13 @@ def touch(meeting: Meeting, caption: Caption) -> None:
 
 def are_corrected(parts: Sequence[Caption]) -> bool:
     """Whether one of them, or a translation of one, is somebody's own wording: then no model words them anew."""
-    corrected = Translation.objects.filter(caption__in=parts, is_text_fixed=True)
-    return any(part.is_text_fixed for part in parts) or corrected.exists()
+    return any(part.is_text_fixed for part in parts) or bool(corrected_captions(part.pk for part in parts))
+
+
+def corrected_captions(captions: Iterable[int]) -> set[int]:
+    """Return those of which somebody worded a translation."""
+    rows = Translation.objects.filter(caption__in=list(captions), is_text_fixed=True)
+    return set(rows.values_list("caption_id", flat=True))
 
 
 def words_of(captions: Sequence[Caption]) -> tuple[Word, ...]:

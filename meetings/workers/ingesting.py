@@ -20,11 +20,10 @@ import structlog
 from channels.db import database_sync_to_async
 
 from inference.audio import SAMPLE_RATE, UnreadableAudioError, decode_file, duration_s, float_to_pcm16
-from inference.session import CaptionSession
 from meetings.audio.audiolog import AudioLog, Outcome
 from meetings.models import Meeting, State, Upload, UploadFailure
 from meetings.uploading import chunks, uploads
-from meetings.workers.stream import REHEAR_S, MeetingStream, session_config
+from meetings.workers.stream import REHEAR_S, MeetingStream, resumed_session, session_config
 
 T = TypeVar("T")
 
@@ -212,7 +211,7 @@ class Ingesting:
 
 def needed_from(meeting: Meeting) -> int:
     """The sample from which a worker that takes the meeting over hears it (`MeetingStream.forgettable`)."""
-    session = CaptionSession(session_config(meeting, meeting.language), meeting.checkpoint or None)
+    session = resumed_session(meeting, session_config(meeting, meeting.language))
     return max(0, session.audio_from - REHEAR_S * SAMPLE_RATE)
 
 

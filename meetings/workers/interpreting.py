@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -22,14 +23,16 @@ from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
 from inference.residency.mover import MOVE_ERRORS
 from inference.residency.pool import ModelPool, SwapUnderWay
-from inference.translation.translator import Translation, TranslationRequest
+from inference.translation.translator import Translation, TranslationRequest, Translator
 from meetings.device.translating import TRANSLATION
 from meetings.languages import LANGUAGES
-from meetings.models import Summary
+from meetings.models import Stage, Summary
 from meetings.rows import summaries, transcript, translations
 from meetings.rows.translations import Untranslated
 from meetings.sockets.readership import Readership
-from meetings.workers import resting
+from meetings.supervise import contained_call
+from meetings.workers import resting, watchdog
+from meetings.workers.isolation import Isolation, ModelFailed
 from meetings.workers.scribe import Scribe
 from meetings.workers.stream import MeetingStream
 
@@ -39,6 +42,9 @@ log = structlog.get_logger(__name__)
 
 AWAY_S = 0.5
 """How long to wait for the captions' turn while a summary is written."""
+
+PLAIN_WORD = "OK."
+"""What any model translates that works at all."""
 
 BATCH = 4
 """Captions at once: a new one waits for no more than these."""
@@ -54,10 +60,12 @@ class Interpreting:
         self,
         pool: ModelPool,
         scribe: Scribe,
+        isolation: Isolation,
         broker: redis.asyncio.Redis,
     ) -> None:
         self._pool = pool
         self._scribe = scribe
+        self._isolation = isolation
         self._readership = Readership(broker)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
         self._has_tried = not pool.has(TRANSLATION)
@@ -100,11 +108,18 @@ class Interpreting:
         """One batch of every meeting, the models loaded first; says whether there was any."""
         if not self._has_tried:
             await self._load()
-        try:
-            done = [await self._interpret(stream) for stream in list(streams.values()) if stream.awaits_translation]
-        except ModelAsleep:
-            return False
+        done = [
+            await self._interpret_contained(stream) for stream in list(streams.values()) if stream.awaits_translation
+        ]
         return any(done)
+
+    async def _interpret_contained(self, stream: MeetingStream) -> bool:
+        """What fails is the meeting's own; while a summary is written, nothing is translated."""
+        if Stage.TRANSLATION in stream.set_aside:
+            return False
+        with contextlib.suppress(ModelAsleep):
+            return bool(await self._isolation.guard(stream, Stage.TRANSLATION, lambda: self._interpret(stream)))
+        return False
 
     async def finish(self, stream: MeetingStream) -> None:
         """The meeting is over: translates what is left. A worker that has just started loads its models first."""
@@ -129,15 +144,14 @@ class Interpreting:
         if not self._sources:
             return False
         stream.awaits_translation = False
+        done = True  # what fails is still to be done
         try:
             done = await self._translate(stream) or await self._sum_up(stream)
-        except ModelAsleep:
-            stream.awaits_translation = True
-            raise
         except transcript.LeaseLost:
             log.info("translations_come_too_late", meeting=stream.meeting_id)
             return False
-        stream.awaits_translation = stream.awaits_translation or done
+        finally:
+            stream.awaits_translation = stream.awaits_translation or done
         return done
 
     async def _translate(self, stream: MeetingStream) -> bool:
@@ -145,7 +159,8 @@ class Interpreting:
         if not wanted:
             return False
         requests = [TranslationRequest(item.text, item.source, item.target, stream.vocabulary) for item in wanted]
-        texts = await self._in_thread(lambda: self._timed(requests))
+        async with self._isolation.trial(stream, Stage.TRANSLATION):
+            texts = await self._in_thread(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
         await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
         return True
@@ -163,7 +178,8 @@ class Interpreting:
     async def _translate_summary(self, stream: MeetingStream, summary: Summary, target: str) -> None:
         said = summaries.texts_of(summary)
         requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
-        translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
+        async with self._isolation.trial(stream, Stage.TRANSLATION):
+            translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
         store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
         await self._scribe.change(stream, store)
 
@@ -178,11 +194,33 @@ class Interpreting:
     def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """Raises ModelAsleep."""
         resting.wake(self._pool)
-        with self._pool.use(TRANSLATION, wait_s=AWAY_S) as translator:
+        with self._pool.use(TRANSLATION, wait_s=AWAY_S) as translator, watchdog.model_call("translating"):
             started = time.perf_counter()
-            texts: list[Translation] = translator.translate(requests)
+            texts = translated(translator, requests)
             self.seconds += time.perf_counter() - started
         return texts
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
+    """Translate the texts together, and what fails so one by one: a text that fails alone stands as it was said.
+
+    Raises ModelFailed if a plain word cannot be translated either.
+    """
+    together = contained_call(lambda: translator.translate(requests))
+    if together.value is not None:
+        return list(together.value)
+    return [_translated_alone(translator, request) for request in requests]
+
+
+def _translated_alone(translator: Translator, request: TranslationRequest) -> Translation:
+    alone = contained_call(lambda: translator.translate([request]))
+    if alone.value is not None:
+        return alone.value[0]
+    plain = contained_call(lambda: translator.translate([replace(request, text=PLAIN_WORD, vocabulary=())]))
+    if plain.error is not None:
+        raise ModelFailed("The model for translation fails whatever it is given.") from alone.error
+    log.error("text_not_translated", target=request.target, error=type(alone.error).__name__)
+    return Translation(request.text, translated=False)

@@ -7,17 +7,25 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
+import numpy as np
 import structlog
+from channels.db import database_sync_to_async
 
 from inference.diarization.turns import SpeakerTurns
+from inference.diarization.voices import Listener, LocalVoice
 from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.gate import ModelAsleep
 from inference.residency.mover import MOVE_ERRORS
 from inference.residency.pool import ModelPool, SwapUnderWay
 from meetings.device.listening import SPEAKERS
+from meetings.models import Stage
 from meetings.rows import speakers, transcript
+from meetings.supervise import contained_call
+from meetings.workers import resting, watchdog
+from meetings.workers.isolation import Isolation, ModelFailed
 from meetings.workers.scribe import Scribe
 from meetings.workers.stream import MeetingStream
 
@@ -28,16 +36,41 @@ log = structlog.get_logger(__name__)
 AWAY_S = 0.5
 """How long to wait for the captions' turn while a summary is written."""
 
+LABELLED_AT_ONCE = 100
+"""Utterances in one transaction: some tens of milliseconds in which no other writer waits."""
+
 IDLE_S = 0.1
 """How long to wait for sound when no meeting has a window to listen to."""
+
+utterances_of = database_sync_to_async(speakers.utterances_of, thread_sensitive=False)
+
+
+class ForgivingListener:
+    """A listener that hears nobody in sound that its model fails on, so that the meeting goes on behind it."""
+
+    def __init__(self, listener: Listener, meeting_id: str) -> None:
+        self._listener = listener
+        self._meeting_id = meeting_id
+
+    def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
+        """As `Listener.listen`. Raises ModelFailed if the model fails on noise too."""
+        heard = contained_call(lambda: self._listener.listen(audio))
+        if heard.value is not None:
+            return heard.value
+        noise = np.random.default_rng(0).normal(0.0, 0.01, audio.shape).astype(np.float32)
+        if contained_call(lambda: self._listener.listen(noise)).error is not None:
+            raise ModelFailed("The model for speakers fails whatever it is given.") from heard.error
+        log.error("window_not_heard", meeting=self._meeting_id, error=type(heard.error).__name__)
+        return ()
 
 
 class Labelling:
     """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
 
-    def __init__(self, pool: ModelPool, scribe: Scribe) -> None:
+    def __init__(self, pool: ModelPool, scribe: Scribe, isolation: Isolation) -> None:
         self._pool = pool
         self._scribe = scribe
+        self._isolation = isolation
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._storing = asyncio.Lock()
         """Labels are stored in the order in which they were found out: what was judged at the end stands."""
@@ -70,12 +103,17 @@ class Labelling:
         """One window of every meeting that has one; loads the models first."""
         if not self._has_tried:
             await self._load()
-        try:
-            listened = [await self._listen(stream) for stream in list(streams.values())]
-        except ModelAsleep:
-            return
+        listened = [await self._listen_contained(stream) for stream in list(streams.values())]
         if not any(listened):
             await asyncio.sleep(IDLE_S)
+
+    async def _listen_contained(self, stream: MeetingStream) -> bool:
+        """What fails is the meeting's own; while a summary is written, nobody is listened to."""
+        if Stage.SPEAKERS in stream.set_aside:
+            return False
+        with contextlib.suppress(ModelAsleep):
+            return bool(await self._isolation.guard(stream, Stage.SPEAKERS, lambda: self._listen(stream)))
+        return False
 
     async def finish(self, stream: MeetingStream) -> None:
         """The meeting is over: listens to what is left, then judges all of it together and forgets the voices.
@@ -89,8 +127,8 @@ class Labelling:
         stream.voices.rest()
         while await self._listen_or_wait(stream):
             pass
-        async with self._storing:
-            await self._store(stream, await self._in_thread(stream.voices.conclude))
+        async with self._storing, self._isolation.trial(stream, Stage.SPEAKERS):
+            await self._store(stream, await self._in_thread(lambda: self._conclude(stream)))
 
     async def _listen_or_wait(self, stream: MeetingStream) -> bool:
         """Waits for the end of another meeting's summary: nothing that was said stays without a label."""
@@ -103,7 +141,8 @@ class Labelling:
         if not self._is_ready:
             return False
         async with self._storing:
-            heard = await self._in_thread(lambda: self._timed(stream))
+            async with self._isolation.trial(stream, Stage.SPEAKERS):
+                heard = await self._in_thread(lambda: self._timed(stream))
             if stream.awaits_labels:
                 stream.awaits_labels = False
                 stream.voices.ask_again()
@@ -111,21 +150,30 @@ class Labelling:
         return heard
 
     async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
+        """Store the labels a few utterances at a time, so that nobody waits long for the database."""
         if news is None:
             return
         try:
-            await self._scribe.change(stream, lambda: speakers.label_captions(stream.lease, news))
+            utterances = await self._scribe.retry(stream, lambda: utterances_of(stream.meeting_id, news))
+            for start in range(0, len(utterances), LABELLED_AT_ONCE):
+                some = utterances[start : start + LABELLED_AT_ONCE]
+                await self._scribe.change(stream, partial(speakers.label_captions, stream.lease, news, some))
         except transcript.LeaseLost:
             log.info("labels_come_too_late", meeting=stream.meeting_id)
         stream.awaits_translation = True
 
     def _timed(self, stream: MeetingStream) -> bool:
         """One window. Raises ModelAsleep."""
-        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener:
+        resting.wake(self._pool)
+        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener, watchdog.model_call("listening"):
             started = time.perf_counter()
-            heard = stream.voices.listen(listener)
+            heard = stream.voices.listen(ForgivingListener(listener, stream.meeting_id))
             self.seconds += time.perf_counter() - started
         return heard
+
+    def _conclude(self, stream: MeetingStream) -> SpeakerTurns | None:
+        with watchdog.writing():
+            return stream.voices.conclude()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

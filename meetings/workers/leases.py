@@ -63,9 +63,10 @@ class Leases:
         """Takes the meeting unless another worker's lease stands."""
         return bool(await self._acquire(keys=[lease_key(meeting_id)], args=[self._worker, LEASE_MS]))
 
-    async def renew(self, meeting_ids: Iterable[str]) -> set[str]:
-        """Prolongs the leases and the worker's own sign of life; returns the meetings that were lost."""
-        await self._alive(keys=[WORKERS], args=[self._worker, LEASE_MS])
+    async def renew(self, meeting_ids: Iterable[str], *, is_ready: bool = True) -> set[str]:
+        """Prolong the leases, and the worker's own sign of life if it is ready; return the meetings that were lost."""
+        if is_ready:
+            await self._alive(keys=[WORKERS], args=[self._worker, LEASE_MS])
         return {
             meeting_id
             for meeting_id in meeting_ids

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import redis.asyncio
-import structlog
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
 
+from meetings import supervise
 from meetings.audio.audiolog import AudioLog
 from meetings.models import State
 from meetings.rows import transcript
 from meetings.sockets import events
+from meetings.supervise import Outage
 from meetings.workers.stream import MeetingStream, Phase
 
 T = TypeVar("T")
-
-log = structlog.get_logger(__name__)
-
-RETRY_S = 0.5
 
 set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 
@@ -30,27 +25,28 @@ set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 class Scribe:
     """Shared by all that a worker does for its meetings."""
 
-    def __init__(self, broker: redis.asyncio.Redis) -> None:
+    def __init__(self, broker: redis.asyncio.Redis, *, on_outage: Callable[[Outage], object] = lambda _: None) -> None:
+        """`on_outage` is called at every try that finds the database or the broker away."""
         self._broker = broker
         self._audio = AudioLog(broker)
+        self._on_outage = on_outage
 
-    async def insist(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeats a database write until it succeeds: the audio is safe in the log meanwhile."""
-        while True:
-            try:
-                result = await write()
-            except DatabaseError as error:
-                log.error("database_refuses", meeting=stream.meeting_id, error=str(error))
+    async def retry(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a database write while the database is away: the audio is safe in the log meanwhile.
+
+        What the database refuses for good is raised, and so is a broker that is away.
+        """
+
+        async def told(outage: Outage) -> None:
+            self._on_outage(outage)
+            if outage is Outage.DATABASE:
                 await self.tell_phase(stream, "degraded")
-                await asyncio.sleep(RETRY_S)
-            else:
-                if stream.phase == "degraded":
-                    await self.tell_phase(stream, "")
-                return result
+
+        return await supervise.retry(write, on_outage=told)
 
     async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
         """Does a verb that returns the meeting's newest `seq`, and rings for it."""
-        seq = await self.insist(stream, database_sync_to_async(verb, thread_sensitive=False))
+        seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
         await self.tell(stream, [events.Bell(seq)])
 
     async def tell(self, stream: MeetingStream, hints: Sequence[events.Bell | events.Passing]) -> None:
@@ -69,11 +65,11 @@ class Scribe:
         await self.tell(stream, [events.Passing(events.notice(state, behind_s=behind_s, expected_s=expected_s))])
 
     async def move(self, stream: MeetingStream, state: State) -> None:
-        """Changes the meeting's state, if it does change, and says so."""
+        """Changes the meeting's state, if it does change, and says so. Raises LeaseLost."""
         if stream.state is state:
             return
+        await self.retry(stream, lambda: set_state(stream.lease, state))
         stream.state = state
-        await self.insist(stream, lambda: set_state(stream.meeting_id, state))
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
 
     async def tell_phase(

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import structlog
 from channels.db import database_sync_to_async
-from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
@@ -16,7 +15,6 @@ from meetings.audio.audiolog import AudioLog, Entry
 from meetings.models import State
 from meetings.rows import transcript
 from meetings.sockets import events
-from meetings.workers.holdings import Holdings
 from meetings.workers.scribe import Scribe
 from meetings.workers.stream import Findings, MeetingStream
 
@@ -24,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
 set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
-add_missing = database_sync_to_async(transcript.add_missing, thread_sensitive=False)
 
 
 class Settling:
@@ -32,7 +29,6 @@ class Settling:
 
     def __init__(
         self,
-        holdings: Holdings,
         scribe: Scribe,
         audio: AudioLog,
         *,
@@ -40,7 +36,6 @@ class Settling:
         on_end: Callable[[MeetingStream], object],
     ) -> None:
         """`on_finals`: there is something to translate; `on_end`: a meeting is captioned to its end."""
-        self._holdings = holdings
         self._scribe = scribe
         self._audio = audio
         self._on_finals = on_finals
@@ -49,16 +44,11 @@ class Settling:
         """Of audio, since the start."""
 
     async def settle(self, stream: MeetingStream, findings: Findings) -> None:
-        """A meeting that cannot be settled is read again from its cursor by its next holder; the others go on."""
-        try:
-            await self._settle(stream, findings)
-        except transcript.LeaseLost:
-            self._holdings.drop(stream.meeting_id, "fenced_off")
-        except (RedisError, OSError) as error:
-            log.warning("broker_unreachable", step="settle", error=str(error))
-            self._holdings.drop(stream.meeting_id, "broker_unreachable")
+        """Store, tell, forget.
 
-    async def _settle(self, stream: MeetingStream, findings: Findings) -> None:
+        Raises LeaseLost, what the database refuses for good, and what a broker that is away raises: the meeting is read
+        again from its cursor then, by whoever holds it next.
+        """
         await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
         if findings.spoken and not ended:
@@ -69,12 +59,16 @@ class Settling:
     async def _store(self, stream: MeetingStream, findings: Findings) -> None:
         """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
         hints: list[events.Bell | events.Passing] = []
-        if findings.finals or findings.progress:
-            batch = transcript.Batch(stream.lease, findings.finals, findings.progress)
-            seq = await self._scribe.insist(stream, lambda: commit(batch))
+        if findings.finals or findings.progress or findings.missing:
+            batch = transcript.Batch(
+                stream.lease,
+                findings.finals,
+                findings.progress,
+                missing_s=findings.missing / SAMPLE_RATE,
+                recorded_until=stream.recorded_until if stream.keep_recording else None,
+            )
+            seq = await self._scribe.retry(stream, lambda: commit(batch))
             hints.append(events.Bell(seq))
-        if findings.missing:
-            await self._scribe.insist(stream, lambda: add_missing(stream.meeting_id, findings.missing / SAMPLE_RATE))
         hints += [events.Passing(events.partial(partial)) for partial in findings.partials]
         await self._scribe.tell(stream, hints)
         if findings.finals:
@@ -94,16 +88,18 @@ class Settling:
             await self._audio.report_language(stream.meeting_id, detected)
 
     async def _forget(self, stream: MeetingStream, progress: Progress) -> None:
-        """Keeps the recording if it is wanted, then trims the log behind what is captioned."""
+        """Trims the log behind what is captioned, and keeps the recording if it is wanted.
+
+        The log keeps what the row does not say to be in the recording: it is trimmed up to there at the next commit.
+        """
         self.captioned_s += max(0, progress.position - stream.committed) / SAMPLE_RATE
-        if stream.keep_recording:
-            kept = stream.unrecorded(stream.committed, progress.position)
-            await asyncio.to_thread(recordings.write, stream.meeting_id, kept)
         stream.committed = progress.position
         before = stream.forgettable(progress)
         if before is not None:
             await self._audio.trim(stream.meeting_id, before)
         await self._audio.report(stream.meeting_id, captioned=progress.position, phase=stream.phase)
+        if stream.keep_recording:
+            await record(stream, progress.position)
 
     async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
         match mark.mark:
@@ -112,6 +108,21 @@ class Settling:
             case "resume":
                 await self._scribe.move(stream, State.LIVE)
             case "language":
-                await self._scribe.insist(stream, lambda: set_language(stream.meeting_id, mark.value))
+                await self._scribe.retry(stream, lambda: set_language(stream.lease, mark.value))
             case "end":
                 self._on_end(stream)
+
+
+async def record(stream: MeetingStream, until: int) -> bool:
+    """Write the audio before `until` (samples) into the recording; return whether all of it is there.
+
+    A disk that refuses costs no caption: the audio stays in the log, and it is tried again with the next captions.
+    """
+    kept = stream.kept(stream.recorded_until, until)
+    try:
+        await asyncio.to_thread(recordings.write, stream.meeting_id, kept)
+    except OSError as error:
+        log.error("recording_not_written", meeting=stream.meeting_id, error=error.strerror or type(error).__name__)
+        return False
+    stream.recorded_until = max(stream.recorded_until, until)
+    return True

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
+import structlog
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
+from inference.checkpoint import Checkpoint, CheckpointError
 from inference.diarization.tracker import BACKLOG, BEHIND
 from inference.doubt import LanguageDoubt
 from inference.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
-from meetings.audio.audiolog import Entry
+from meetings.audio.audiolog import Entry, Mark
 from meetings.languages import AUTO
-from meetings.models import Meeting, State
+from meetings.models import Meeting, Stage, State
 from meetings.rows.transcript import Lease
 from meetings.workers.voices import Memory, VoiceTrack
+
+log = structlog.get_logger(__name__)
+
+KNOWN_MARKS = frozenset(get_args(Mark))
 
 MAX_INBOX_S = 60
 """Audio read ahead of the session; the rest waits in the log."""
@@ -88,11 +95,23 @@ class MeetingStream:
         """Whether there may be captions that are not in every wanted language."""
         self._languages_asked: frozenset[str] = frozenset()
         self._config = session_config(meeting, meeting.language)
-        self.session = CaptionSession(self._config, meeting.checkpoint or None)
+        self.session = resumed_session(meeting, self._config)
         self.last_read = b"0-0"
         self.phase: Phase = ""
         self.committed = meeting.cursor
         """Samples whose captions are stored."""
+        self.recorded_until = meeting.recorded_until
+        """Samples that are in the kept recording."""
+        self.set_aside: frozenset[Stage] = frozenset()
+        """Stages that failed too often to be tried any more."""
+        self.failed_at: dict[Stage, int] = {}
+        """Where stages failed before, in samples captioned; a stage that gets further is cleared."""
+        self.failures = 0
+        """Of stages of the meeting, since this worker took it."""
+        self.is_suspect = False
+        """Whether the worker before died with it: its work is done alone until it is where that one may have been."""
+        self.suspect_until = 0
+        """Samples."""
         self.heard_at = time.monotonic()
         """When the log last had something new."""
         self.flushed = 0
@@ -102,6 +121,8 @@ class MeetingStream:
         self.doubt = LanguageDoubt(self._config.language)
         self.told_language = ""
         """What the host was told to be heard instead of the language that is set."""
+        self._guard = threading.Lock()
+        """Around the two queues: the event loop fills and reads them, the device's thread empties and fills them."""
         self._inbox: deque[Entry] = deque()
         self._kept: deque[Entry] = deque()
         """Audio that a resumed session would need, or that is not in the recording yet."""
@@ -113,7 +134,8 @@ class MeetingStream:
 
     @property
     def wants_more(self) -> bool:
-        ahead = self._inbox[-1].end - self._inbox[0].sample if self._inbox else 0
+        with self._guard:
+            ahead = self._inbox[-1].end - self._inbox[0].sample if self._inbox else 0
         return ahead < MAX_INBOX_S * SAMPLE_RATE
 
     @property
@@ -129,7 +151,8 @@ class MeetingStream:
         """Takes what the log had after `last_read`."""
         self.last_read = entries[-1].id
         self.heard_at = time.monotonic()
-        self._inbox.extend(entries)
+        with self._guard:
+            self._inbox.extend(entries)
 
     def take_in(self, findings: Findings) -> None:
         """Feeds audio up to the next mark; one that changes captions counts once everything before it is captioned."""
@@ -142,6 +165,8 @@ class MeetingStream:
             elif entry.mark == "translate":
                 self._languages_asked |= frozenset(entry.value.split())
                 self.awaits_translation = True
+            elif entry.mark and entry.mark not in KNOWN_MARKS:
+                pass  # of a later version
             elif entry.mark:
                 self.session.flush()
                 if self.session.backlog:
@@ -151,26 +176,34 @@ class MeetingStream:
             else:
                 findings.spoken |= entry.end > self._resumed_at
                 findings.missing += self._feed(entry)
-            self._inbox.popleft()
+            with self._guard:
+                self._inbox.popleft()
 
     def forgettable(self, progress: Progress) -> bytes | None:
-        """After `progress` is committed: the id before which the log is not needed, or None when nothing is new."""
-        resume_from = CaptionSession(self._config, progress.checkpoint).audio_from - REHEAR_S * SAMPLE_RATE
+        """After `progress` is committed: the id before which the log is not needed, or None when nothing is new.
+
+        What is not in the recording yet is needed, where one is kept.
+        """
+        needed_from = CaptionSession(self._config, progress.checkpoint).audio_from - REHEAR_S * SAMPLE_RATE
+        if self.keep_recording:
+            needed_from = min(needed_from, self.recorded_until)
         first = None
-        # The newest entry stays: it tells where the log goes on.
-        while len(self._kept) > 1 and self._kept[0].end <= resume_from:
-            self._kept.popleft()
-            first = self._kept[0].id
+        with self._guard:
+            # The newest entry stays: it tells where the log goes on.
+            while len(self._kept) > 1 and self._kept[0].end <= needed_from:
+                self._kept.popleft()
+                first = self._kept[0].id
         return first
 
-    def unrecorded(self, start: int, end: int) -> list[Entry]:
-        """The kept audio that overlaps the samples from `start` to `end`."""
-        return [entry for entry in self._kept if entry.end > start and entry.sample < end]
+    def kept(self, start: int, end: int) -> list[Entry]:
+        """The audio at hand that overlaps the samples from `start` to `end`."""
+        with self._guard:
+            return [entry for entry in self._kept if entry.end > start and entry.sample < end]
 
     def audio_after(self, sample: int) -> np.ndarray:
         """What the session was fed from `sample` on: float32, shape (session.received - sample,)."""
         audio = np.zeros(self.session.received - sample, np.float32)
-        for entry in self.unrecorded(sample, self.session.received):
+        for entry in self.kept(sample, self.session.received):
             first, last = max(entry.sample, sample), min(entry.end, self.session.received)
             audio[first - sample : last - sample] = pcm16_to_float(entry.pcm)[
                 first - entry.sample : last - entry.sample
@@ -179,7 +212,8 @@ class MeetingStream:
 
     def _feed(self, entry: Entry) -> int:
         """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""
-        self._kept.append(entry)
+        with self._guard:
+            self._kept.append(entry)
         samples = pcm16_to_float(entry.pcm)
         missing = max(0, entry.sample - self.session.received)
         if missing:
@@ -196,6 +230,18 @@ class MeetingStream:
             self.doubt.configure(self._config.language)
         else:
             self.voices.rest()
+
+
+def resumed_session(meeting: Meeting, config: SessionConfig) -> CaptionSession:
+    """Return the meeting's session where its checkpoint left it.
+
+    A checkpoint that this version cannot read is ignored: captions go on at the cursor.
+    """
+    try:
+        return CaptionSession(config, meeting.checkpoint or None)
+    except CheckpointError as error:
+        log.warning("checkpoint_ignored", meeting=meeting.pk, cursor_s=meeting.cursor / SAMPLE_RATE, error=str(error))
+        return CaptionSession(config, Checkpoint.at(meeting.cursor).dumps())
 
 
 def session_config(meeting: Meeting, language: str) -> SessionConfig:

@@ -26,13 +26,16 @@ from inference.summarization.summary import (
     SummaryCancelled,
     SummaryRequest,
 )
+from meetings import supervise
 from meetings.device.writing import SUMMARY
+from meetings.models import Stage
 from meetings.models import State as MeetingState
-from meetings.rows import summaries, swaps, transcript, troubles
+from meetings.rows import stage_failures, summaries, swaps, transcript, troubles
 from meetings.rows.summaries import LONGEST_PUT_OFF_S, Due
 from meetings.rows.troubles import Trouble
 from meetings.workers import resting, watchdog
 from meetings.workers.bridging import Bridging
+from meetings.workers.isolation import FATAL
 from meetings.workers.scribe import Scribe
 from meetings.workers.stream import MeetingStream
 from meetings.workers.summary_request import as_written, summary_request
@@ -55,7 +58,7 @@ RETRY_S = 30.0
 """After the first failure; twice as long after each further one, up to LONGEST_PUT_OFF_S. A host need not wait."""
 
 PATIENCE = 3
-"""Failures after which a meeting that is over is closed without its summary."""
+"""Failed attempts of a meeting that is over, after which it is closed without its summary."""
 
 REFUSED_S = 60.0
 """Where there is no summariser, until that is looked at again."""
@@ -79,6 +82,9 @@ wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sen
 put_off = database_sync_to_async(summaries.put_off, thread_sensitive=False)
 put_off_no_more = database_sync_to_async(summaries.put_off_no_more, thread_sensitive=False)
 summary_request_of = database_sync_to_async(summary_request, thread_sensitive=False)
+record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
+clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
+attempts_at = database_sync_to_async(stage_failures.attempts_at, thread_sensitive=False)
 file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 
 
@@ -107,9 +113,10 @@ class Summarising:
 
     async def is_wanted(self, stream: MeetingStream) -> bool:
         """Whether a meeting that is over waits for its last summary."""
-        if self._has_summarizer and self._failures < PATIENCE and not self._stopping.is_set():
-            return await wanted_after_end(stream.meeting_id)
-        return False
+        if not self._has_summarizer or self._stopping.is_set() or not await wanted_after_end(stream.meeting_id):
+            return False
+        attempts = await attempts_at([stream.meeting_id], Stage.SUMMARY)
+        return attempts.get(stream.meeting_id, 0) < PATIENCE
 
     def stop(self) -> None:
         """Ends a summary that is being written; it stays due."""
@@ -182,7 +189,7 @@ class Summarising:
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
         self._rests_until = time.monotonic() + DWELL_S
-        self._not_before = time.monotonic() + self._retry_s()
+        self._not_before = time.monotonic() + _pause_s(self._failures)
         for stream in _live(streams):
             await self._scribe.tell_phase(stream, "catching_up")
 
@@ -201,25 +208,43 @@ class Summarising:
     # -- the models --------------------------------------------------------------------------------------------------
 
     async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
-        meeting_ids = [one.meeting_id for one in wanted]
+        left = {one.meeting_id for one in wanted}
         try:
             if self._is_cancelled():
                 raise SummaryCancelled
             await self._swap(self._pool.swap_to_summarization)
-            for one in wanted:
-                await self._write(one, streams[one.meeting_id])
             self._failures = 0
-            await put_off_no_more(meeting_ids)
+            for one in wanted:
+                await self._write_or_put_off(one, streams[one.meeting_id])
+                left.discard(one.meeting_id)
         except (SummaryCancelled, SwapCancelled):
-            await self._leave(meeting_ids)
+            await self._leave(sorted(left))
         except PUT_OFF as error:
             self._failures += 1
-            trouble = troubles.of_attempt(error)
-            await put_off(meeting_ids, trouble, least_s=self._retry_s())
-            log.warning("summary_put_off", error=str(error), trouble=trouble.value, failures=self._failures)
+            log.warning("summary_put_off", error=str(error), failures=self._failures)
+            for meeting_id in sorted(left):
+                await self._put_off(streams[meeting_id], error)
         finally:
             if self._pool.state is State.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
+
+    async def _write_or_put_off(self, one: Due, stream: MeetingStream) -> None:
+        """One meeting's summary; what fails puts off that one alone."""
+        passing = (SummaryCancelled, SwapCancelled, *FATAL)
+        written = await supervise.contained(lambda: self._write(one, stream), fatal=passing)
+        if written.error is not None:
+            log.warning("summary_put_off", meeting=one.meeting_id, error=str(written.error))
+            await self._put_off(stream, written.error)
+        else:
+            await put_off_no_more([one.meeting_id])
+            await clear_failure(one.meeting_id, Stage.SUMMARY)
+
+    async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
+        """Count a failed attempt in the meeting's row, and wait the longer the more there were."""
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        await record_failure(stream.meeting_id, Stage.SUMMARY, position=stream.committed, error=kind)
+        attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
+        await put_off([stream.meeting_id], troubles.of_attempt(error), least_s=_pause_s(attempts))
 
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """What was cancelled is the next worker's at once; what an operator broke off has time."""
@@ -234,15 +259,12 @@ class Summarising:
 
     async def _swap(self, verb: Callable[[], SwapRecord | None]) -> None:
         """One of the pool's two verbs; what came of it is filed, failed or not."""
-        before = len(list(self._pool.history))
+        before = self._pool.history.count
         try:
             await self._in_thread(verb)
         finally:
-            for record in list(self._pool.history)[before:]:
+            for record in self._pool.history.since(before):
                 await file_swap(self._worker, record)
-
-    def _retry_s(self) -> float:
-        return min(RETRY_S * 2**self._failures, LONGEST_PUT_OFF_S) if self._failures else 0.0
 
     async def _write(self, one: Due, stream: MeetingStream) -> None:
         request = await summary_request_of(one)
@@ -269,6 +291,10 @@ class Summarising:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _pause_s(failures: int) -> float:
+    return min(RETRY_S * 2**failures, LONGEST_PUT_OFF_S) if failures else 0.0
 
 
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import redis.asyncio
 from channels.db import database_sync_to_async
+from django.db import connection
 
 from inference.audio import SAMPLE_RATE
+from meetings import supervise
 from meetings.audio.audiolog import AudioLog
 from meetings.models import State
 from meetings.operators.lag import MOVING_SAMPLE_S, SAMPLE_S, keep
@@ -25,6 +27,15 @@ FLUSH_AFTER_S = 90.0
 
 RETIRE_AFTER_S = 600.0
 
+
+def database_answers() -> bool:
+    """Raises what a database that is away raises."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
+
+
+answers = database_sync_to_async(database_answers, thread_sensitive=False)
 keep_lag = database_sync_to_async(keep, thread_sensitive=False)
 
 
@@ -38,9 +49,13 @@ class Watching:
         self.behind_s = 0.0
         """Of the meeting that was furthest behind at the last look."""
         self._kept_at = -SAMPLE_S
+        self.is_database_away = False
+        """Set by whoever found it away; looked after here, so that every meeting's people are told."""
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Looks at all of them."""
+        if self.is_database_away:
+            self.is_database_away = not (await supervise.contained(answers)).value
         worst, live, is_moving = 0.0, {}, False
         for stream in list(streams.values()):
             state = await self._audio.state(stream.meeting_id)
@@ -56,12 +71,15 @@ class Watching:
 
     async def _keep(self, behind: Mapping[str, float], *, every_s: float) -> None:
         """For the charts of the admin; in the meantime nobody misses a sample."""
-        if behind and time.monotonic() - self._kept_at >= every_s:
+        if behind and not self.is_database_away and time.monotonic() - self._kept_at >= every_s:
             self._kept_at = time.monotonic()
             await keep_lag(behind)
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
-        if stream.state is State.ENDED or stream.phase in ("degraded", "summarizing"):
+        if stream.state is State.ENDED or stream.phase == "summarizing":
+            return
+        if self.is_database_away:
+            await self._scribe.tell_phase(stream, "degraded")
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
         await self._scribe.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)

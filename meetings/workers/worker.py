@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from typing import TypeVar
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
+from django.conf import settings
 
+from meetings import supervise
 from meetings.audio.audiolog import AudioLog
 from meetings.device.engines import Loaders
+from meetings.models import Stage
 from meetings.operators.metrics import WorkerReport, file_report
 from meetings.operators.residency import residency_of
+from meetings.workers import watchdog
 from meetings.workers.bridging import Bridging
 from meetings.workers.captioning import Captioning
 from meetings.workers.chores import Chores
@@ -30,12 +34,14 @@ from meetings.workers.closing import Closing
 from meetings.workers.holdings import Holdings
 from meetings.workers.ingesting import Ingesting
 from meetings.workers.interpreting import Interpreting
+from meetings.workers.isolation import FATAL, Isolation
 from meetings.workers.labelling import Labelling
 from meetings.workers.leases import RENEW_S
 from meetings.workers.obeying import Obeying
 from meetings.workers.precedence import Precedence, spoken
-from meetings.workers.scribe import RETRY_S, Scribe
+from meetings.workers.scribe import Scribe
 from meetings.workers.settling import Settling
+from meetings.workers.stream import MeetingStream
 from meetings.workers.summarising import Summarising
 from meetings.workers.watching import Watching
 
@@ -66,7 +72,8 @@ class Worker:
         self._holdings = Holdings(name, broker)
         self._streams = self._holdings.streams
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._scribe = Scribe(broker)
+        self._scribe = Scribe(broker, on_outage=self._note_outage)
+        self._isolation = Isolation(self._holdings, self._scribe, broker)
         self._watching = Watching(broker, self._scribe, self._holdings)
         self._loaders = loaders
         self._work = asyncio.Event()
@@ -88,34 +95,37 @@ class Worker:
         await self._load()
         log.info("worker_ready", models=self._pool.plan.sentence)
         loops = [
-            asyncio.create_task(self._repeat(step, pause))
-            for step, pause in (
-                (self._holdings.renew, RENEW_S),
-                (self._assign, ASSIGN_S),
-                (self._read, 0.0),
-                (self._caption, 0.0),
-                (self._label, 0.0),
-                (self._translate, 0.0),
-                (self._summarise, WATCH_S),
-                (self._closing.turn, 0.0),
-                (self._ingest, 0.0),
-                *((step, pause) for _, step, pause in self._chores.loops()),
-                (self._watch, WATCH_S),
-                (self._obey_operators, 0.0),
+            supervise.start(name, step, pause_s=pause, fatal=FATAL, on_error=self._note_error)
+            for name, step, pause in (
+                ("renew", self._renew, RENEW_S),
+                ("assign", self._assign, ASSIGN_S),
+                ("read", self._read, 0.0),
+                ("caption", self._caption, 0.0),
+                ("label", self._label, 0.0),
+                ("translate", self._translate, 0.0),
+                ("summarise", self._summarise, WATCH_S),
+                ("close", self._closing.turn, 0.0),
+                ("ingest", self._ingest, 0.0),
+                *self._chores.loops(),
+                ("watch", self._watch, WATCH_S),
+                ("obey", self._obey_operators, 0.0),
             )
         ]
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
-        self._summarising.stop()
-        if stopped.done():
-            await self._drain()
-        for task in (stopped, *loops):
-            task.cancel()
-        results = await asyncio.gather(*loops, return_exceptions=True)
+        with watchdog.watched("event loop", settings.ENVIRONMENT.hang_limit_s) as beat:
+            loops.append(asyncio.create_task(_beat(beat)))
+            await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            self._summarising.stop()
+            if stopped.done():
+                await self._drain()
+            for task in (stopped, *loops):
+                task.cancel()
+            results = await asyncio.gather(*loops, return_exceptions=True)
+        failed = [result for result in results if isinstance(result, FATAL)]
+        if failed:
+            await self._holdings.abandon()
+            raise failed[0]
         await self._holdings.give_back()
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
-                raise result
 
     async def _load(self) -> None:
         """The models, and everything that works with them."""
@@ -123,18 +133,26 @@ class Worker:
         self._pool = pool = await self._on_device(self._loaders.pool)
         bridging = Bridging(self._loaders.bridge)
         self._captioning = await self._on_device(lambda: Captioning(pool, bridging))
-        self._labelling = Labelling(pool, scribe)
-        self._interpreting = Interpreting(pool, scribe, self._broker)
+        isolation = self._isolation
+        self._labelling = Labelling(pool, scribe, isolation)
+        self._interpreting = Interpreting(pool, scribe, isolation, self._broker)
         self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
         self._chores = Chores(self._name, self._broker)
         self._summarising = Summarising(self._name, pool, scribe, bridging, is_warm=self._loaders.is_warm)
-        self._closing = Closing(holdings, scribe, audio, self._labelling, self._interpreting, self._summarising)
-        self._settling = Settling(holdings, scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
+        self._closing = Closing(
+            holdings, scribe, audio, isolation, self._labelling, self._interpreting, self._summarising
+        )
+        self._settling = Settling(scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
         self._obeying = Obeying(self._name, self._broker, pool, self._summarising, self._report)
+        # Work that another version could not do; a database that is away now has it done at the next start.
+        await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
+
+    async def _renew(self) -> None:
+        await self._holdings.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.STALLED_S)
 
     async def _assign(self) -> None:
         if not self._stopping.is_set():
-            await self._holdings.assign()
+            await self._holdings.assign(self._isolation.admit)
 
     # -- audio in, captions out --------------------------------------------------------------------------------------
 
@@ -154,16 +172,35 @@ class Worker:
         await self._work.wait()
         self._work.clear()
         streams = dict(self._streams)
-        found = await self._on_device(lambda: self._captioning.turn(streams))
-        for meeting_id, findings in found.items():
-            if findings and self._holdings.holds(streams[meeting_id]):
-                await self._settling.settle(streams[meeting_id], findings)
-        if any(found.values()) or any(stream.has_work for stream in spoken(streams).values()):
+        trusted = {key: stream for key, stream in streams.items() if not stream.is_suspect}
+        found_any = await self._turn(trusted)
+        for key, stream in streams.items():
+            if stream.is_suspect and stream.has_work:
+                async with self._isolation.trial(stream, Stage.CAPTIONS):
+                    found_any |= await self._turn({key: stream})
+        if found_any or any(stream.has_work for stream in spoken(streams).values()):
             self._work.set()
             return
         self._idle.set()
         if any(stream.has_work for stream in streams.values()):  # recordings, whose turn it is not
             asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
+
+    async def _turn(self, streams: dict[str, MeetingStream]) -> bool:
+        """Caption for these meetings; return whether anything came of it. What fails is a meeting's own."""
+        done = await supervise.contained(lambda: self._on_device(lambda: self._captioning.turn(streams)), fatal=FATAL)
+        if done.value is None:
+            # What was taken in is lost with the turn: all are read again from their cursors.
+            for meeting_id in streams:
+                self._holdings.drop(meeting_id, "turn_failed")
+            raise done.error or AssertionError
+        for meeting_id, error in done.value.failed.items():
+            await self._isolation.failed(streams[meeting_id], Stage.CAPTIONS, error)
+        for meeting_id, findings in done.value.found.items():
+            stream = streams[meeting_id]
+            if findings and self._holdings.holds(stream):
+                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._settling.settle, stream, findings))
+                await self._isolation.progressed(stream)
+        return any(done.value.found.values()) or bool(done.value.failed)
 
     # -- speakers, languages, summaries, recordings ------------------------------------------------------------------
 
@@ -218,16 +255,15 @@ class Worker:
     async def _on_device(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._device, work)
 
-    async def _repeat(self, step: Callable[[], Awaitable[object]], pause_s: float) -> None:
-        """Does `step` for ever; a broker that is away is waited for, everything else ends the worker."""
-        while True:
-            try:
-                await step()
-            except (RedisError, OSError) as error:
-                log.warning("broker_unreachable", step=step.__qualname__, error=str(error))
-                self._work.set()
-                await asyncio.sleep(RETRY_S)
-            await asyncio.sleep(pause_s)
+    def _note_error(self, error: BaseException) -> None:
+        outage = supervise.outage_of(error)
+        if outage is not None:
+            self._note_outage(outage)
+        self._work.set()  # whatever failed, there may be something to caption
+
+    def _note_outage(self, outage: supervise.Outage) -> None:
+        if outage is supervise.Outage.DATABASE:
+            self._watching.is_database_away = True
 
     async def _drain(self) -> None:
         """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
@@ -239,3 +275,10 @@ class Worker:
     async def _settled(self) -> None:
         await self._idle.wait()
         await self._closing.all_done()
+
+
+async def _beat(block: int) -> None:
+    """Show the watchdog that the event loop turns."""
+    while True:
+        watchdog.watchdog.restart(block)
+        await asyncio.sleep(RENEW_S)

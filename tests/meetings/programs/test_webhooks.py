@@ -94,8 +94,8 @@ def make_due() -> None:
 
 
 def test_the_end_of_a_meeting_is_told_once_and_signed(meeting: Meeting, hook: Webhook, receiver: Receiver) -> None:
-    assert set_state(meeting.pk, State.ENDED)
-    assert not set_state(meeting.pk, State.ENDED)
+    assert set_state(Lease(meeting.pk, 0), State.ENDED)
+    assert not set_state(Lease(meeting.pk, 0), State.ENDED)
     deliver()
     deliver()
     [(headers, body)] = receiver.received
@@ -125,15 +125,15 @@ def test_a_summary_is_told_without_a_word_of_it(meeting: Meeting, hook: Webhook,
 
 def test_what_nobody_owns_and_what_is_not_kept_is_told_to_nobody(meeting: Meeting, hook: Webhook) -> None:
     Meeting.objects.update(is_ephemeral=True)
-    set_state(meeting.pk, State.ENDED)
-    set_state(Meeting.objects.create(title="Nobody's").pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
+    set_state(Lease(Meeting.objects.create(title="Nobody's").pk, 0), State.ENDED)
     assert not Delivery.objects.exists()
 
 
 def test_it_is_tried_again_with_growing_pauses_and_given_up(
     meeting: Meeting, hook: Webhook, receiver: Receiver
 ) -> None:
-    set_state(meeting.pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
     receiver.statuses = [500, 302, 404, *[503] * 5]
     pauses = []
     for _ in range(8):
@@ -150,7 +150,7 @@ def test_it_is_tried_again_with_growing_pauses_and_given_up(
 
 
 def test_one_of_several_workers_sends_it(meeting: Meeting, hook: Webhook) -> None:
-    set_state(meeting.pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
     [seen_by_one], [seen_by_another] = due(), due()
     assert webhooks.claim(seen_by_one)
     assert not webhooks.claim(seen_by_another)
@@ -161,7 +161,7 @@ def test_one_of_several_workers_sends_it(meeting: Meeting, hook: Webhook) -> Non
 
 
 def test_what_ends_its_worker_every_time_is_given_up(meeting: Meeting, hook: Webhook, receiver: Receiver) -> None:
-    set_state(meeting.pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
     for _ in range(webhooks.MAX_ATTEMPTS):
         [delivery] = due()
         assert webhooks.claim(delivery)  # and then the process is gone
@@ -186,7 +186,7 @@ def test_an_address_of_before_that_cannot_be_called_is_counted(
     meeting: Meeting, hook: Webhook, url: str, failure: str
 ) -> None:
     Webhook.objects.update(url=url)
-    set_state(meeting.pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
     deliver()
     delivery = Delivery.objects.get()
     assert (delivery.attempts, delivery.failure) == (1, failure)
@@ -197,7 +197,7 @@ def test_a_path_that_is_not_ascii_is_called_in_percent_form(
     meeting: Meeting, hook: Webhook, receiver: Receiver
 ) -> None:
     Webhook.objects.update(url=f"http://127.0.0.1:{receiver.server_port}/olá?para=João")
-    set_state(meeting.pk, State.ENDED)
+    set_state(Lease(meeting.pk, 0), State.ENDED)
     deliver()
     assert receiver.paths == ["/ol%C3%A1?para=Jo%C3%A3o"]
     assert Delivery.objects.get().delivered_at is not None

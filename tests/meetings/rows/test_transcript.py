@@ -79,12 +79,12 @@ def test_reading_pages_through_the_series(lease: Lease) -> None:
 
 
 def test_states_change_once_and_leave_their_times(lease: Lease) -> None:
-    assert set_state(lease.meeting_id, State.LIVE)
-    assert not set_state(lease.meeting_id, State.LIVE)
+    assert set_state(lease, State.LIVE)
+    assert not set_state(lease, State.LIVE)
     started_at = Meeting.objects.get().started_at
-    assert set_state(lease.meeting_id, State.PAUSED)
-    assert set_state(lease.meeting_id, State.LIVE)
-    assert set_state(lease.meeting_id, State.ENDED)
+    assert set_state(lease, State.PAUSED)
+    assert set_state(lease, State.LIVE)
+    assert set_state(lease, State.ENDED)
     meeting = Meeting.objects.get()
     assert started_at is not None
     assert meeting.started_at == started_at

@@ -95,7 +95,7 @@ async def test_links_that_open_nothing(meeting: Meeting) -> None:
 
 
 async def test_an_ended_meeting_takes_no_host(meeting: Meeting) -> None:
-    await asyncio.to_thread(set_state, meeting.pk, State.ENDED)
+    await asyncio.to_thread(set_state, Lease(meeting.pk, 0), State.ENDED)
     assert await refusal(host_path(meeting)) == ("ended", 4404)
 
 

@@ -27,7 +27,8 @@ from meetings.rows.transcript import Batch, commit, take_lease
 from meetings.rows.troubles import Trouble
 from meetings.sockets import events
 from meetings.workers import summarising, watchdog
-from meetings.workers.holdings import open_stream
+from meetings.workers.holdings import Holdings, open_stream
+from meetings.workers.isolation import Isolation
 from meetings.workers.labelling import Labelling
 from meetings.workers.scribe import Scribe
 from meetings.workers.stream import MeetingStream
@@ -368,7 +369,8 @@ async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
 ) -> None:
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer, listener=SteadyListener)
     await asyncio.to_thread(pool.start)
-    labelling = Labelling(pool, Scribe(broker))
+    scribe = Scribe(broker)
+    labelling = Labelling(pool, scribe, Isolation(Holdings("worker", broker), scribe, broker))
     stream = await asyncio.to_thread(_said, meeting)
     stream.voices.hear(np.zeros(5 * SAMPLE_RATE, np.float32), 0)
     await labelling.turn({})
