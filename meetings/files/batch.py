@@ -42,7 +42,12 @@ def plan(files: Sequence[Path], format_name: str) -> list[Job]:
 
 
 def is_done(job: Job, storage: Storage) -> bool:
-    """Whether the transcript is there and not older than the recording. Raises what the storage raises."""
+    """Whether the transcript is there and not older than the recording. Raises what the storage raises.
+
+    A bucket tells time in whole seconds, cut off: a recording of the same second is not younger there.
+    """
     if not storage.exists(job.name):
         return False
-    return storage.get_modified_time(job.name) >= datetime.fromtimestamp(job.file.stat().st_mtime, UTC)
+    stored = storage.get_modified_time(job.name)
+    recorded = datetime.fromtimestamp(job.file.stat().st_mtime, UTC)
+    return stored >= (recorded if stored.microsecond else recorded.replace(microsecond=0))

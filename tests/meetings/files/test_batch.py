@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from django.core.files.storage import Storage
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE
@@ -84,6 +85,27 @@ def test_what_is_done_and_unchanged_is_not_done_again(
     assert len(scripted_models) == 3
 
 
+def test_a_bucket_tells_time_in_whole_seconds(recordings: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _, _ = recordings
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        transcribe(first, "-o", f"s3://{BUCKET}")
+        storage = open_storage(f"s3://{BUCKET}")
+        stored = storage.get_modified_time("one.txt").timestamp()
+        job = Job(first, "one.txt")
+        assert {after: _is_done_when_recorded(job, storage, stored + after) for after in (0.0, 0.999, 1.0)} == {
+            0.0: True,
+            0.999: True,
+            1.0: False,
+        }
+
+
+def _is_done_when_recorded(job: Job, storage: Storage, at: float) -> bool:
+    os.utime(job.file, (at, at))
+    return is_done(job, storage)
+
+
 def test_a_bucket_is_filled_and_gone_on_with(recordings: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     first, _, last = recordings
     with s3_server() as server:
@@ -136,3 +158,18 @@ def test_an_older_transcript_is_not_done(tmp_path: Path) -> None:
     assert is_done(Job(recording, "a.txt"), storage)
     os.utime(transcript, (500, 500))
     assert not is_done(Job(recording, "a.txt"), storage)
+
+
+@pytest.mark.parametrize(
+    ("stored", "recorded", "done"),
+    [(1_000.0, 1_000.75, True), (1_000.0, 1_001.0, False), (1_000.5, 1_000.75, False), (1_000.5, 1_000.5, True)],
+)
+def test_times_are_compared_as_exactly_as_the_folder_keeps_them(
+    tmp_path: Path, stored: float, recorded: float, done: bool
+) -> None:
+    """A folder on FAT, or on some networks, has whole seconds."""
+    recording, transcript = tmp_path / "a.wav", tmp_path / "a.txt"
+    for path, at in ((recording, recorded), (transcript, stored)):
+        path.touch()
+        os.utime(path, (at, at))
+    assert is_done(Job(recording, "a.txt"), open_storage(str(tmp_path))) is done
