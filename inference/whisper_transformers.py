@@ -76,6 +76,10 @@ class TransformersTranscriber:
         tokenizer = tokenizers.Tokenizer.from_file(str((self.loaded.folder or folder) / TOKENIZER))
         self._vocabulary = Vocabulary(tokenizer, multilingual=self._multilingual)
         self._heads = alignment_heads(self.network)
+        # `generate` fills in from here whatever it is not told: what a publisher suppresses or penalises, for one.
+        self.network.generation_config = import_transformers().GenerationConfig(
+            alignment_heads=[list(head) for head in self._heads]
+        )
         self._beams = beams
         self._max_batch = CPU_BATCH if (runs_on or device).kind == "cpu" else GPU_BATCH
         self.stages = StageSeconds()

@@ -70,6 +70,7 @@ class ChatModel:
             ModelMissing: the weights are neither here nor to be had.
             ModelCorrupt: the weights are cut off, or are none.
             QuantizationMissing: `bits` without bitsandbytes.
+            RowsDoNotFit: 4 `bits` on a CPU, of a network that has no whole blocks of them.
         """
         self.label = label
         self.speed: Speed | None = None
@@ -83,6 +84,8 @@ class ChatModel:
             self._tokenizer, self.network = load_quantized(source, form, bits=bits, device=torch_device(device))
         self._execution.prepare(self.network)
         self._ends = _end_tokens(self.network.generation_config, self._tokenizer)
+        # `generate` fills in from here whatever it is not told: a publisher's penalty for repetition, for one.
+        self.network.generation_config = import_transformers().GenerationConfig()
 
     def count_tokens(self, chats: Sequence[Chat]) -> int:
         """How many tokens the model reads for these chats, without padding."""

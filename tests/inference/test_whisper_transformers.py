@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,17 @@ def test_a_snapshot_is_the_same_network_in_the_hubs_layout(
         assert name == other
         assert torch.equal(tensor, same)
     assert hub.transcribe([sentence])[0].text == expected.text
+
+
+def test_nothing_is_taken_over_from_how_the_publisher_decodes(
+    folder: Path, transcriber: TransformersTranscriber, sentence: DecodeRequest, tmp_path: Path
+) -> None:
+    hub = shutil.copytree(write_snapshot(whisper_component(folder), Form(), transcriber.network), tmp_path / "hub")
+    settings = hub / "generation_config.json"
+    published = json.loads(settings.read_text(encoding="utf-8"))
+    settings.write_text(json.dumps(published | {"repetition_penalty": 9.0, "temperature": 5.0, "do_sample": True}))
+    (heard,) = TransformersTranscriber(hub, strategies=["mapped"]).transcribe([sentence])
+    assert_alike(heard, transcriber.transcribe([sentence])[0])
 
 
 def test_a_folder_without_tokenizer_or_weights_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ LESSONS: tuple[tuple[str, str], ...] = (
 )
 ENDLESS = "tell me all"
 """Asked this, it never comes to an end."""
+WIDTH = 64
+"""Of a row of weights: one block of 4-bit weights, the least that a CPU can compute."""
 STEPS = 300
 SURE = 0.95
 """Least probability of every right token, at which training ends."""
@@ -33,15 +35,15 @@ def chat(text: str) -> Chat:
     return ({"role": "user", "content": text},)
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, *, width: int = WIDTH) -> Path:
     """Trains tokenizer and model, and writes them to `folder` as the hub's repositories are laid out."""
     torch.manual_seed(0)
     tokenizer = _tokenizer()
     transformers = import_transformers()
     config = transformers.Qwen2Config(
         vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
+        hidden_size=width,
+        intermediate_size=2 * width,
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
@@ -52,9 +54,13 @@ def build(folder: Path) -> Path:
     )
     model = transformers.Qwen2ForCausalLM(config)
     _learn(model, tokenizer)
-    # As publishers do: sampling that a greedy answer must not inherit.
+    # As publishers do: what a greedy answer must not inherit.
     model.generation_config = transformers.GenerationConfig(
-        do_sample=True, temperature=5.0, repetition_penalty=3.0, eos_token_id=[tokenizer.eos_token_id]
+        do_sample=True,
+        temperature=5.0,
+        repetition_penalty=3.0,
+        no_repeat_ngram_size=1,
+        eos_token_id=[tokenizer.eos_token_id],
     )
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
