@@ -59,19 +59,17 @@ def planned_bytes(config: Any, *, bits: Bits = 16, architecture: str = "AutoMode
     With 8 and 4 bits every linear layer but the last is counted as bitsandbytes stores it: a byte a weight and a
     float32 a row (Dettmers et al. 2022, arXiv 2208.07339), or half a byte a weight and a scale a block.
     """
-    import torch
-
-    from inference.translation.m2m100 import import_transformers
-
-    # Outside the context: constants of a module that is first imported on the meta device stay there for good.
-    transformers = import_transformers()
-    with torch.device("meta"):
-        network = getattr(transformers, architecture).from_config(config)
-    head = network.get_output_embeddings()
-    parts = [_linear_bytes(part, bits) for part in network.modules() if _is_quantized(part, head, bits)]
+    network = _described(config, architecture)
+    parts = [_linear_bytes(part, bits) for part in _quantized(network, bits)]
     return sum(quantized for quantized, _ in parts) + (_weight_count(network) - sum(n for _, n in parts)) * (
         max(bits, 16) // 8
     )
+
+
+def broken_rows(config: Any, *, architecture: str = "AutoModelForCausalLM") -> list[int]:
+    """Row lengths of the layers that 4 bits are for, where rows are no whole number of blocks; each length once."""
+    lengths = {layer.in_features for layer in _quantized(_described(config, architecture), 4)}
+    return sorted(length for length in lengths if length % FOUR_BIT_BLOCK)
 
 
 def key_value_bytes(config: Any, *, tokens: int, itemsize: int = 2) -> int:
@@ -94,10 +92,25 @@ def _read_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def _is_quantized(part: torch.nn.Module, head: object, bits: Bits) -> bool:
+def _described(config: Any, architecture: str) -> Any:
+    """The network without memory."""
     import torch
 
-    return bits < 16 and isinstance(part, torch.nn.Linear) and part is not head
+    from inference.translation.m2m100 import import_transformers
+
+    # Outside the context: constants of a module that is first imported on the meta device stay there for good.
+    transformers = import_transformers()
+    with torch.device("meta"):
+        return getattr(transformers, architecture).from_config(config)
+
+
+def _quantized(network: Any, bits: Bits) -> list[torch.nn.Linear]:
+    """The layers that are kept in that many bits: with 8 and 4 every linear one but the last."""
+    import torch
+
+    head = network.get_output_embeddings()
+    layers = [part for part in network.modules() if isinstance(part, torch.nn.Linear) and part is not head]
+    return layers if bits < 16 else []
 
 
 def _linear_bytes(layer: Any, bits: Bits) -> tuple[int, int]:

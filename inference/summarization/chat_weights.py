@@ -13,6 +13,7 @@ from inference.loading import ModelCorrupt, ModelMissing
 from inference.loading.component import Component, Form, NotMappable
 from inference.loading.hub import HubNetwork
 from inference.loading.strategy import load
+from inference.residency.sizes import FOUR_BIT_BLOCK, broken_rows
 from inference.summarization.unpacking import find_unpacked, unpacked
 from inference.torchaudio_compat import import_transformers
 
@@ -30,6 +31,10 @@ Source = str | Path
 
 class QuantizationMissing(RuntimeError):
     """Weights were to be kept in 8 or 4 bits, and the package that does it is not installed."""
+
+
+class RowsDoNotFit(RuntimeError):
+    """Weights were to be kept in 4 bits on a CPU, and their rows are no whole number of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +133,24 @@ def require_quantization(bits: Bits) -> None:
         )
 
 
+def require_whole_blocks(config: Any, *, label: object) -> None:
+    """Raises RowsDoNotFit where a CPU cannot compute the network that `config` describes in 4 bits.
+
+    Weights share a scale by blocks, counted through the whole layer. bitsandbytes counts them by rows on processors
+    with AVX-512: a block that two rows share gets another row's scale there, without an error.
+    """
+    if lengths := broken_rows(config):
+        raise RowsDoNotFit(
+            f"The summary model {label} cannot be kept in 4 bits on a CPU: it has rows of {lengths[0]} weights, "
+            f"which is no multiple of {FOUR_BIT_BLOCK}; let PARLANCE_SUMMARY_BITS be 8 or 16."
+        )
+
+
 def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
     """Tokenizer and network, on `device`, with linear layers in that many bits and the rest in the type of `form`.
 
     bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while it reads: only the
-    standard way goes there. Raises as `load_chat` does, and QuantizationMissing.
+    standard way goes there. Raises as `load_chat` does, and QuantizationMissing and RowsDoNotFit.
     """
     import torch
 
@@ -142,6 +160,8 @@ def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.devi
     component = chat_component(source)
     with _told(source):
         origin, packed = _origin(component)
+        if bits == 4 and device.type == "cpu":
+            require_whole_blocks(transformers.AutoConfig.from_pretrained(origin, **packed), label=source)
         network = getattr(transformers, ARCHITECTURE).from_pretrained(
             origin,
             **packed,
@@ -149,7 +169,19 @@ def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.devi
             quantization_config=transformers.BitsAndBytesConfig(**how),
             device_map={"": device},
         )
+        _keep_as_packed(network)
         return _tokenizer(component, None), network
+
+
+def _keep_as_packed(network: Any) -> None:
+    """Has 4-bit weights stay as they were loaded.
+
+    On a CPU with AVX-512 BF16, bitsandbytes packs each layer once more when it is first called. Whoever has kept a copy
+    of the weights by then would bring back bytes that the layer does not understand any more.
+    """
+    for part in network.modules():
+        if hasattr(part, "support_avx512bf16_for_cpu"):
+            part.support_avx512bf16_for_cpu = False
 
 
 @contextmanager

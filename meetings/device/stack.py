@@ -13,7 +13,7 @@ from inference.residency.memory import DeviceMemory, default_budget
 from inference.residency.mover import Member
 from inference.residency.plan import DoesNotFit, make_plan
 from inference.residency.pool import ModelPool, State
-from inference.summarization.chat_weights import QuantizationMissing
+from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
 from meetings.device.listening import SPEAKERS, speakers_member
 from meetings.device.recognizing import speech_member
 from meetings.device.translating import TRANSLATION, translation_member
@@ -44,7 +44,7 @@ def build_pool(environment: Environment) -> ModelPool:
             [member.need for member in (*members, summarizer)], budget=memory.budget, choice=environment.residency
         )
         members.append(summarizer)
-    except (ModelMissing, ModelCorrupt, DoesNotFit, QuantizationMissing) as error:
+    except (ModelMissing, ModelCorrupt, DoesNotFit, QuantizationMissing, RowsDoNotFit) as error:
         log.error("summaries_unavailable", error=str(error))
         left_out[SUMMARY] = error
     return ModelPool(

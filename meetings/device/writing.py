@@ -16,7 +16,13 @@ from inference.residency.plan import Group, ModelNeed, ModelSize
 from inference.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.residency.torch_module import TorchResident
 from inference.summarization.chat_weights import Bits as FewBits
-from inference.summarization.chat_weights import Source, can_quantize, require_quantization
+from inference.summarization.chat_weights import (
+    Source,
+    can_quantize,
+    gguf_of,
+    require_quantization,
+    require_whole_blocks,
+)
 from inference.summarization.starting import chat_model_source
 from inference.summarization.unpacking import find_unpacked
 from inference.torchaudio_compat import import_transformers
@@ -48,6 +54,7 @@ def load_summarizer(environment: Environment) -> ChatSummarizer:
         UnknownModel: PARLANCE_SUMMARY_MODEL names none.
         NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
         QuantizationMissing: PARLANCE_SUMMARY_BITS asks for fewer, and bitsandbytes is not installed.
+        RowsDoNotFit: PARLANCE_SUMMARY_BITS is 4, and this model cannot have them on a CPU.
     """
     import torch
 
@@ -91,6 +98,8 @@ def _few_bits(environment: Environment, source: Source, device: Device, budget: 
     """None: all that the weights have. Unless it is set: on a GPU with too little room, as many as fit."""
     if (wanted := FEW.get(environment.summary_bits)) is not None:
         require_quantization(wanted)
+        if wanted == 4 and device.kind == "cpu" and (config := _description(source)) is not None:
+            require_whole_blocks(config, label=_label(environment))
         return wanted
     has_room = _size(environment, source, device, None).total <= budget
     if environment.summary_bits == "16" or device.kind == "cpu" or has_room or not can_quantize():
@@ -110,19 +119,17 @@ def _size(environment: Environment, source: Source, device: Device, bits: FewBit
 
 
 def _weight_bytes(source: Source, bits: Bits) -> int:
-    if isinstance(source, str):
-        return planned_bytes(_config(source), bits=bits)
-    packed = source if source.suffix == ".gguf" else next(iter(sorted(source.glob("*.gguf"))), None)
-    if packed is None:
-        return planned_bytes(_config(source), bits=bits) if bits < 16 else file_bytes(source)
-    described = find_unpacked(packed)
-    if bits < 16 and described is not None:
-        return planned_bytes(_config(described), bits=bits)
-    return gguf_bytes(packed, bits=max(bits, 16))
+    if (isinstance(source, str) or bits < 16) and (config := _description(source)) is not None:
+        return planned_bytes(config, bits=bits)
+    packed = gguf_of(Path(source))
+    return file_bytes(Path(source)) if packed is None else gguf_bytes(packed, bits=max(bits, 16))
 
 
-def _config(source: Source) -> object:
-    return import_transformers().AutoConfig.from_pretrained(source)
+def _description(source: Source) -> object | None:
+    """The settings of the network; None for a GGUF that was not unpacked yet."""
+    packed = gguf_of(Path(source))
+    described = source if packed is None else find_unpacked(packed)
+    return None if described is None else import_transformers().AutoConfig.from_pretrained(described)
 
 
 def _label(environment: Environment) -> str:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from inference.loading import ModelCorrupt, ModelMissing
 from inference.residency.layout import plan_layout
 from inference.residency.plan import GIB
-from inference.residency.sizes import file_bytes, key_value_bytes, planned_bytes, safetensors_bytes
+from inference.residency.sizes import broken_rows, file_bytes, key_value_bytes, planned_bytes, safetensors_bytes
 from inference.translation.m2m100 import import_transformers
 from tests.inference.residency.networks import language_model
 
@@ -54,6 +54,12 @@ def test_quantized_forms_are_planned_smaller() -> None:
     eight, four = (planned_bytes(config, bits=bits) / GIB for bits in (8, 4))
     assert eight == pytest.approx(8.1, abs=0.1)
     assert four == pytest.approx(5.2, abs=0.1)
+
+
+def test_rows_that_no_whole_blocks_of_four_bits_make_are_found() -> None:
+    odd = import_transformers().Qwen2Config(**QWEN_7B | {"intermediate_size": 18_976})
+    assert broken_rows(odd) == [18_976]
+    assert broken_rows(import_transformers().Qwen2Config(**QWEN_7B)) == []
 
 
 @pytest.mark.parametrize("tied", [True, False])

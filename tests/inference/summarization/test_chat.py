@@ -13,7 +13,7 @@ from inference.residency.sizes import planned_bytes
 from inference.residency.torch_module import TorchResident
 from inference.summarization import chat_weights
 from inference.summarization.chat import Answer, ChatModel, Speed
-from inference.summarization.chat_weights import QuantizationMissing, chat_component, gguf_of
+from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit, chat_component, gguf_of
 from inference.summarization.starting import chat_model_source, load_summarizer
 from inference.summarization.summarizer import ChatSummarizer
 from inference.torchaudio_compat import import_transformers
@@ -181,6 +181,29 @@ def test_in_fewer_bits_it_says_the_same_before_and_after_it_was_away(
     assert resident.weights is not None
     assert full.weights is not None
     assert resident.weights < full.weights
+
+
+def test_on_every_cpu_weights_in_four_bits_stay_as_they_were_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A processor with AVX-512 BF16 is only told of: how the library packs weights anew there needs none."""
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
+    model = ChatModel(folder, bits=4)
+    packed = [weights for weights in model.network.parameters() if weights.dtype == torch.uint8]
+    before = [weights.data.clone() for weights in packed]
+    assert model.answer([chat(question) for question, _ in LESSONS], most_tokens=20) == ANSWERS
+    assert len(packed) == 2 * 7, "linear layers"
+    assert all(torch.equal(one, other.data) for one, other in zip(before, packed, strict=True))
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+def test_rows_of_no_whole_blocks_are_refused_in_four_bits(tmp_path: Path, bits: chat_weights.Bits) -> None:
+    tiny_chat.build(tmp_path, width=96)
+    if bits == 4:
+        with pytest.raises(RowsDoNotFit, match="it has rows of 96 weights, which is no multiple of 64"):
+            ChatModel(tmp_path, bits=bits)
+    else:
+        assert ChatModel(tmp_path, bits=bits).answer([chat(LESSONS[0][0])], most_tokens=8) == ANSWERS[:1]
 
 
 def test_it_takes_as_much_room_in_fewer_bits_as_was_planned(folder: Path) -> None:

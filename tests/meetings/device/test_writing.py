@@ -8,7 +8,7 @@ from django.conf import settings
 
 from inference.device import CPU, Device
 from inference.residency.plan import Group
-from inference.summarization.chat_weights import QuantizationMissing
+from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
 from inference.torchaudio_compat import import_transformers
 from meetings.device import writing
 from meetings.device.writing import WORKING, summary_member
@@ -78,3 +78,12 @@ def test_what_is_set_is_done(environment: Environment, monkeypatch: pytest.Monke
 
 def test_on_a_cpu_nothing_is_packed_unasked(environment: Environment) -> None:
     assert chosen(environment, CPU, 4 * GIB)[0] == "Qwen2.5-7B-Instruct"
+
+
+def test_four_bits_on_a_cpu_are_for_rows_of_whole_blocks(environment: Environment) -> None:
+    chosen = replace(environment, summary_bits="4")
+    settings = Path(environment.summary_model) / "config.json"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("18944", "18976"), encoding="utf-8")
+    with pytest.raises(RowsDoNotFit, match=r"Instruct cannot be kept in 4 bits on a CPU: it has rows of 18976"):
+        summary_member(chosen, CPU, budget=40 * GIB)
+    assert summary_member(chosen, GPU, budget=40 * GIB).need.label.endswith("in 4 bits")
