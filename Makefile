@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: live test check lock messages
+.PHONY: live test test-all check lock messages
 
 # Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
 OPTIONS ?=
@@ -18,7 +18,11 @@ live: $(INSTALLED)
 # Weights first: a server that starts while they are on their way does without them, and the next one does not.
 test: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 -m "not long"
+
+# What takes minutes by nature as well.
+test-all: test
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 -m long
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
