@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
@@ -10,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_control
 
-from meetings.accounts.passes import are_links_expired, host_pass, is_host_pass, opens_for_readers, reader_pass
+from meetings.accounts.passes import SOCKET_DEEDS, are_links_expired, host_pass, opens_for_readers, reader_pass
+from meetings.accounts.rights import BY_LINK, Deed, may
 from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
 from meetings.models import Meeting
 
@@ -32,50 +35,52 @@ def find_meeting(meeting_id: str) -> Meeting:
     return meeting
 
 
-def is_host(request: HttpRequest, meeting: Meeting) -> bool:
-    """The meeting's owner or staff, signed in; or anyone who holds the host link."""
-    token = request.GET.get("token", "")
-    if is_meeting_token(meeting, "host", token) or is_host_pass(meeting, token):
-        return True
-    return is_signed_in_host(request, meeting)
+def may_do(request: HttpRequest, deed: Deed, meeting: Meeting) -> bool:
+    """Return whether the sign-in allows it, or the host's link in the address."""
+    return may(request.user, deed, meeting) or (deed in BY_LINK and holds_host_link(request, meeting))
 
 
-def is_signed_in_host(request: HttpRequest, meeting: Meeting) -> bool:
-    """The meeting's owner or staff, by their sign-in."""
-    return request.user.is_authenticated and (request.user.is_staff or meeting.owner_id == request.user.pk)
+def holds_host_link(request: HttpRequest, meeting: Meeting) -> bool:
+    """Return whether the address is the host's link. Passes count on sockets alone: an address is passed on."""
+    return is_meeting_token(meeting, "host", request.GET.get("token", ""))
 
 
-def require_host(request: HttpRequest, meeting: Meeting) -> None:
-    """Raises PermissionDenied for everyone whom `is_host` does not know."""
-    if not is_host(request, meeting):
+def require(request: HttpRequest, deed: Deed, meeting: Meeting) -> None:
+    """Raise PermissionDenied unless `may_do`."""
+    if not may_do(request, deed, meeting):
         raise PermissionDenied(DEAD_LINK)
 
 
 def require_viewer(request: HttpRequest, meeting: Meeting) -> None:
-    """Raises PermissionDenied unless the request holds the viewer link or is the host's."""
+    """Raise PermissionDenied unless the request is a reader's, or of somebody who may read without their link."""
     if asks_for_password(request, meeting):
         raise PermissionDenied(PASSWORD_FIRST)
     if not is_reader(request, meeting):
-        require_host(request, meeting)
+        require(request, Deed.READ, meeting)
 
 
 def require_reader(request: HttpRequest, meeting: Meeting) -> None:
-    """Raises PermissionDenied for who may not open the page of the transcript, or hear the recording there."""
+    """Raise PermissionDenied for who may not open the page of the transcript, or hear the recording there."""
     require_viewer(request, meeting)
-    if not meeting.allow_transcript and not is_host(request, meeting):
+    if not meeting.allow_transcript and not may_do(request, Deed.READ, meeting):
         raise PermissionDenied(_("The host of this meeting does not show its transcript."))
 
 
 def asks_for_password(request: HttpRequest, meeting: Meeting) -> bool:
-    """Whether the request has a living link and is still to give the password."""
+    """Return whether the request has a living link and is still to give the password."""
     has_link = is_meeting_token(meeting, "join", request.GET.get("token", "")) and not are_links_expired(meeting)
-    return has_link and bool(meeting.link_password) and not (is_reader(request, meeting) or is_host(request, meeting))
+    is_in = is_reader(request, meeting) or may_do(request, Deed.READ, meeting)
+    return has_link and bool(meeting.link_password) and not is_in
 
 
 def is_reader(request: HttpRequest, meeting: Meeting) -> bool:
-    """Whoever has the link, and where it asks for a password, has given it: the cookie of `remember_reader` says so."""
-    held = (request.GET.get("token", ""), request.COOKIES.get(reader_cookie(meeting), ""))
-    return any(opens_for_readers(meeting, token) for token in held if token)
+    """Return whether the request has the link, or, where it asks for a password, the cookie of `remember_reader`."""
+    by_link = not meeting.link_password and opens_for_readers(meeting, request.GET.get("token", ""))
+    return by_link or has_reader_cookie(request, meeting)
+
+
+def has_reader_cookie(request: HttpRequest, meeting: Meeting) -> bool:
+    return opens_for_readers(meeting, request.COOKIES.get(reader_cookie(meeting), ""))
 
 
 def reader_cookie(meeting: Meeting) -> str:
@@ -83,7 +88,7 @@ def reader_cookie(meeting: Meeting) -> str:
 
 
 def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
-    """Lets this browser read the meeting until it is closed, or the password changes."""
+    """Let this browser read the meeting until it is closed, or the password changes."""
     response.set_cookie(
         reader_cookie(meeting),
         reader_pass(meeting),
@@ -95,10 +100,27 @@ def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
 
 
 def socket_token(request: HttpRequest, meeting: Meeting, role: Role) -> str:
-    """What a page that the request may open opens its socket with.
+    """Return what a page that the request may open opens its socket with.
 
     Who is signed in gets a pass that ends with the sign-in; who came by the host's link that link's token.
     """
-    if is_signed_in_host(request, meeting):
+    if may(request.user, SOCKET_DEEDS[role], meeting):
         return host_pass(meeting, request)
     return meeting_token(meeting, "host") if role == "host" else reader_pass(meeting)
+
+
+def link_token(request: HttpRequest, meeting: Meeting) -> str:
+    """Return the token that the page's own addresses need; empty where a cookie serves.
+
+    It is the one of the link that the page was opened by, never a pass: addresses are copied, kept and printed.
+    """
+    if holds_host_link(request, meeting):
+        return "" if may(request.user, Deed.SPEAK, meeting) else request.GET["token"]
+    is_known = may(request.user, Deed.READ, meeting) or has_reader_cookie(request, meeting)
+    return "" if is_known else request.GET.get("token", "")
+
+
+def link_query(request: HttpRequest, meeting: Meeting) -> str:
+    """Return `link_token` as the end of an address."""
+    token = link_token(request, meeting)
+    return f"?{urlencode({'token': token})}" if token else ""

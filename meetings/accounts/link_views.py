@@ -10,10 +10,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from meetings.accounts.access import find_meeting, is_signed_in_host, private, remember_reader
+from meetings.accounts.access import find_meeting, private, remember_reader
 from meetings.accounts.addresses import request_address
 from meetings.accounts.link_forms import AS_IT_IS, LinkForm
 from meetings.accounts.passes import are_links_expired
+from meetings.accounts.rights import Deed, may
 from meetings.accounts.tries import TooManyTries, count_try
 from meetings.models import Meeting
 from meetings.sockets.bell import ask_again
@@ -30,7 +31,7 @@ TRIES_WITHIN_S = 300
 def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Password, end and renewal of the links; for who is signed in alone, for a link must not change itself."""
     meeting = find_meeting(meeting_id)
-    if not is_signed_in_host(request, meeting):
+    if not may(request.user, Deed.MANAGE, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may change its links."))
     form = LinkForm(request.POST or None, initial={"expiry": AS_IT_IS})
     if request.method == "POST" and form.is_valid():

@@ -1,25 +1,26 @@
-"""What a page opens its sockets and files with, so that no link alone does: bound to a sign-in, or to a password.
+"""What a page opens its sockets with, so that no link alone does: bound to a sign-in, or to a password.
 
 A host's page gets a pass of its sign-in, which ends with it. A reader's page gets the token of its link, or where a
-password is asked, a pass that only who knew it holds. Passes are derived like tokens; none is stored.
+password is asked, a pass that only who knew it holds. Passes are derived like tokens; none is stored. They open sockets
+alone: pages and files have cookies, and what stands in an address is passed on.
 """
 
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import time
-from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from meetings.accounts.models import EndedSignIn
+from meetings.accounts.rights import Deed, may
 from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
 from meetings.models import Meeting
 
@@ -27,6 +28,12 @@ SESSION_NAME = "sign_in"
 """Where a session keeps the name of its sign-in."""
 
 HOST_PREFIX, READER_PREFIX = "h", "r"
+
+HOST_PASS = re.compile(rf"{HOST_PREFIX}\.(\d{{1,18}})\.([0-9a-f]{{32}})\.(\d{{1,12}})\.([0-9a-f]{{64}})", re.ASCII)
+"""User, sign-in, seconds since 1970, signature. No longer: numbers of any length are taken apart by nobody."""
+
+SOCKET_DEEDS: dict[Role, Deed] = {"host": Deed.SPEAK, "join": Deed.READ}
+"""What somebody with a pass must be allowed to do."""
 
 
 def sign_in_name(request: HttpRequest) -> str:
@@ -63,31 +70,31 @@ def are_links_expired(meeting: Meeting) -> bool:
     return meeting.links_expire_at is not None and meeting.links_expire_at <= timezone.now()
 
 
-def is_host_pass(meeting: Meeting, token: str) -> bool:
-    """Whether `token` is a pass for the meeting, of a sign-in that is not over, of somebody who is still its host."""
-    parts = token.split(".")
-    if len(parts) != 5 or parts[0] != HOST_PREFIX or not (parts[1].isdecimal() and parts[3].isdecimal()):
+def is_host_pass(meeting: Meeting, token: str, deed: Deed) -> bool:
+    """Return whether `token` is a pass for the meeting, of a sign-in that is not over, of who may still do the deed."""
+    found = HOST_PASS.fullmatch(token)
+    if found is None:
         return False
-    user = get_user_model().objects.filter(pk=parts[1], is_active=True).first()
-    if user is None or not (user.is_staff or meeting.owner_id == user.pk):
+    user_id, sign_in, began, signature = found.groups()
+    user = User.objects.filter(pk=int(user_id), is_active=True).first()
+    if user is None or not may(user, deed, meeting):
         return False
-    expected = _host_signature(meeting, user, parts[:4])
-    is_fresh = int(parts[3]) + settings.SESSION_COOKIE_AGE > time.time()
-    is_signed = hmac.compare_digest(expected.encode(), parts[4].encode("utf-8", "replace"))
-    return is_fresh and is_signed and not EndedSignIn.objects.filter(pk=parts[2]).exists()
+    expected = _host_signature(meeting, user, [HOST_PREFIX, user_id, sign_in, began])
+    is_fresh = int(began) + settings.SESSION_COOKIE_AGE > time.time()
+    is_signed = hmac.compare_digest(expected, signature)
+    return is_fresh and is_signed and not EndedSignIn.objects.filter(pk=sign_in).exists()
 
 
 def admits(meeting: Meeting, role: Role, token: str) -> bool:
-    """Whether a socket of that role opens with `token`, and may stay open."""
-    if role == "host":
-        return is_meeting_token(meeting, "host", token) or is_host_pass(meeting, token)
-    return opens_for_readers(meeting, token) or is_host_pass(meeting, token)
+    """Return whether a socket of that role opens with `token`, and may stay open."""
+    by_link = is_meeting_token(meeting, "host", token) if role == "host" else opens_for_readers(meeting, token)
+    return by_link or is_host_pass(meeting, token, SOCKET_DEEDS[role])
 
 
 still_admits = database_sync_to_async(admits, thread_sensitive=False)
 
 
-def _host_signature(meeting: Meeting, user: Any, parts: list[str]) -> str:
+def _host_signature(meeting: Meeting, user: User, parts: list[str]) -> str:
     """Another password of the user ends it too."""
     return _signature("host", ":".join([meeting.pk, *parts, user.get_session_auth_hash()]))
 

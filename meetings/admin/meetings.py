@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
 
 from inference.audio import SAMPLE_RATE
+from meetings.accounts.rights import READING, Deed
 from meetings.admin.asking import ask_for_summaries, ask_for_translations
 from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.correcting import corrected_rows
@@ -69,7 +70,8 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
         self, request: HttpRequest, queryset: QuerySet[Meeting], search_term: str
     ) -> tuple[QuerySet[Meeting], bool]:
         if search_term:
-            queryset = queryset.filter(Q(title__icontains=search_term) | about(search_term))
+            said = about(search_term) if request.user.has_perms(READING) else Q()
+            queryset = queryset.filter(Q(title__icontains=search_term) | said)
         return queryset, False
 
     def change_view(
@@ -105,7 +107,11 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     def translate_again(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
         ask_for_translations(request, meetings)
 
-    @admin.action(description=gettext_lazy("Export as ZIP"), permissions=["view"])
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        """Return whether the account may see all that an export holds."""
+        return request.user.has_perms(Deed.EXPORT.value)
+
+    @admin.action(description=gettext_lazy("Export as ZIP"), permissions=["export"])
     def export(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> StreamingHttpResponse:
         keys = list(meetings.values_list("pk", flat=True))
         headers = {

@@ -9,7 +9,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from meetings.accounts.access import find_meeting, is_signed_in_host, private
+from meetings.accounts.access import find_meeting, private
+from meetings.accounts.rights import Deed, may
 from meetings.files.bulk_export import stream_zip
 
 
@@ -19,7 +20,7 @@ from meetings.files.bulk_export import stream_zip
 def export_meeting(request: HttpRequest, meeting_id: str) -> StreamingHttpResponse:
     """Transcript in every format and language, and the recording, as one ZIP file."""
     meeting = find_meeting(meeting_id)
-    if not is_signed_in_host(request, meeting):
+    if not may(request.user, Deed.EXPORT, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may export it."))
     headers = {"Content-Disposition": f'attachment; filename="meeting-{meeting.pk}.zip"'}
     pieces = stream_zip([meeting.pk], get_language() or "en")

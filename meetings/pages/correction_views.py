@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from meetings.accounts.access import find_meeting, private, require_host
+from meetings.accounts.access import find_meeting, private, require
+from meetings.accounts.rights import Deed
 from meetings.files.cues import UnknownLanguage, one_line
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting
 from meetings.pages.reading import Choice, caption_line, requested_choice
@@ -31,7 +32,7 @@ ITEM_TEXT = re.compile(r"text-(\d{1,3})")
 def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpResponse:
     """The host's wording of a line, and whose it is; answers with the line as it is read from now on."""
     meeting = find_meeting(meeting_id)
-    require_host(request, meeting)
+    require(request, Deed.CORRECT_LINES, meeting)
     try:
         choice = requested_choice(request)
         with transaction.atomic():
@@ -51,7 +52,7 @@ def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpRes
 def correct_speaker(request: HttpRequest, meeting_id: str, label: str) -> HttpResponseBase:
     """The host's name of a speaker, or whom else they turned out to be; then the page again."""
     meeting = find_meeting(meeting_id)
-    require_host(request, meeting)
+    require(request, Deed.CORRECT_SPEAKERS, meeting)
     into = request.POST.get("into", "")
     try:
         if into:
@@ -72,7 +73,7 @@ def correct_speaker(request: HttpRequest, meeting_id: str, label: str) -> HttpRe
 def correct_summary(request: HttpRequest, meeting_id: str, summary_id: int) -> HttpResponseBase:
     """The host's wording of the summary's items, in the language that they are read in; then the page again."""
     meeting = find_meeting(meeting_id)
-    require_host(request, meeting)
+    require(request, Deed.CORRECT_SUMMARIES, meeting)
     rewordings = {request.POST.get("language", ""): _rewordings(request)}
     try:
         seq = summary_corrections.correct_summary(meeting.pk, summary_id, rewordings, editor_id=request.user.pk)

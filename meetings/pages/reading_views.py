@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from meetings.accounts.access import find_meeting, is_host, private, require_reader, socket_token
-from meetings.accounts.tokens import Role
+from meetings.accounts.access import find_meeting, link_token, may_do, private, require_reader
+from meetings.accounts.rights import Deed
 from meetings.audio import recordings
 from meetings.files.cues import UnknownLanguage
 from meetings.files.digest import newest_digest
@@ -55,8 +55,8 @@ async def recording(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dict[str, Any]:
     lines = page_lines(meeting, choice)
     digest = newest_digest(meeting, choice.file_language)
-    can_correct = is_host(request, meeting)
-    role: Role = "host" if can_correct else "join"
+    token = link_token(request, meeting)
+    may_load = meeting.allow_downloads or may_do(request, Deed.READ, meeting)
     return {
         "meeting": meeting,
         "lines": lines,
@@ -64,13 +64,15 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
         "choice": choice,
         "spoken": SPOKEN,
         "languages": offered(meeting, choice),
-        "token": socket_token(request, meeting, role),
-        "query": _query(socket_token(request, meeting, role), choice),
+        "token": token,
+        "query": _query(token, choice),
         "digest": digest,
-        "can_correct": can_correct,
+        "can_correct_lines": may_do(request, Deed.CORRECT_LINES, meeting),
+        "can_correct_speakers": may_do(request, Deed.CORRECT_SPEAKERS, meeting),
+        "can_correct_summaries": may_do(request, Deed.CORRECT_SUMMARIES, meeting),
         "speakers": present_speakers(meeting),
         "has_recording": recordings.flac_path(meeting.pk).exists(),
-        "formats": list(FORMATS) if can_correct or meeting.allow_downloads else [],
+        "formats": list(FORMATS) if may_load else [],
         "is_over": meeting.state == State.ENDED,
         "longest": MAX_TEXT,
         "translations": named_languages(choice.languages),
@@ -78,10 +80,12 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
 
 
 def _query(token: str, choice: Choice) -> str:
-    """Of everything that the page asks for."""
+    """Of everything that the page asks for; with its question mark, where there is anything to say."""
+    said = {"token": token} if token else {}
     beside = {"beside": choice.beside} if choice.beside else {}
     language = {"lang": choice.language} if choice.language != SPOKEN else {}
-    return urlencode({"token": token, **language, **beside})
+    query = urlencode({**said, **language, **beside})
+    return f"?{query}" if query else ""
 
 
 @database_sync_to_async

@@ -20,14 +20,15 @@ from meetings.accounts import quotas
 from meetings.accounts.access import (
     asks_for_password,
     find_meeting,
-    is_host,
-    is_signed_in_host,
+    link_query,
+    may_do,
     private,
-    require_host,
+    require,
     require_viewer,
     socket_token,
 )
 from meetings.accounts.link_views import password_page
+from meetings.accounts.rights import Deed, deeds, may, may_with_all
 from meetings.accounts.signin import user_of_link
 from meetings.accounts.tokens import Role, meeting_token, storage_key
 from meetings.files.cues import NotTranslated, UnknownLanguage
@@ -51,7 +52,8 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         form.instance.owner_id = request.user.pk
         return redirect("host", form.save().pk)
-    context = {"form": form, "meetings": _meetings_of(request)}
+    entries = [(meeting, deeds(request.user, meeting)) for meeting in _meetings_of(request)]
+    context = {"form": form, "meetings": entries}
     return render(request, "meetings/list.html", context, status=422 if form.errors else 200)
 
 
@@ -60,7 +62,7 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
 def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Deletes the meeting with its captions; who only holds a link may not."""
     meeting = find_meeting(meeting_id)
-    if not _meetings_of(request).filter(pk=meeting.pk).exists():
+    if not may(request.user, Deed.DELETE, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may delete it."))
     meeting.delete()
     return redirect("meetings")
@@ -71,21 +73,23 @@ def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Where the host speaks."""
     meeting = find_meeting(meeting_id)
-    if not is_host(request, meeting) and not request.user.is_authenticated and "token" not in request.GET:
+    if not request.user.is_authenticated and "token" not in request.GET:
         return redirect_to_login(request.get_full_path())
-    require_host(request, meeting)
+    require(request, Deed.SPEAK, meeting)
     if meeting.state != State.ENDED and is_upload(meeting.pk):
         return redirect("uploads")
+    own_query = link_query(request, meeting)
     context = {
         "meeting": meeting,
         "token": socket_token(request, meeting, "host"),
         "join_token": socket_token(request, meeting, "join"),
         "storage_key": storage_key(meeting),
         "join_link": _link(request, meeting, "join"),
-        "qr_link": reverse("qr", args=[meeting.pk]) + _own_query(request, meeting),
-        "is_signed_in": is_signed_in_host(request, meeting),
+        "qr_link": reverse("qr", args=[meeting.pk]) + own_query,
+        "own_query": own_query,
+        "may_set_links": may(request.user, Deed.MANAGE, meeting),
         "is_loopback": request.get_host().rpartition(":")[0] in LOOPBACK_HOSTS or request.get_host() in LOOPBACK_HOSTS,
-        "transcripts": _transcript_links(meeting, _own_query(request, meeting)),
+        "transcripts": _transcript_links(meeting, own_query),
         "is_ended": meeting.state == State.ENDED,
     }
     return render(request, "meetings/host.html", context)
@@ -96,7 +100,7 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 def qr_card(request: HttpRequest, meeting_id: str) -> HttpResponse:
     """The viewer link as an SVG QR code."""
     meeting = find_meeting(meeting_id)
-    require_host(request, meeting)
+    require(request, Deed.SPEAK, meeting)
     return HttpResponse(qr_svg(_link(request, meeting, "join")), content_type="image/svg+xml")
 
 
@@ -108,10 +112,12 @@ def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     if asks_for_password(request, meeting):
         return password_page(request, meeting)
     require_viewer(request, meeting)
+    own_query = link_query(request, meeting)
     context = {
         "meeting": meeting,
         "token": socket_token(request, meeting, "join"),
-        "transcripts": _transcript_links(meeting, f"?{_query(meeting, 'join')}") if meeting.allow_downloads else [],
+        "own_query": own_query,
+        "transcripts": _transcript_links(meeting, own_query) if meeting.allow_downloads else [],
         "is_overlay": request.GET.get("overlay") == "1",
     }
     return render(request, "meetings/viewer.html", context)
@@ -128,7 +134,7 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
             _("There is no transcript in the format %(asked)s; there is %(offered)s.")
             % {"asked": format_name, "offered": ", ".join(FORMATS)}
         )
-    if not meeting.allow_downloads and not is_host(request, meeting):
+    if not meeting.allow_downloads and not may_do(request, Deed.READ, meeting):
         raise PermissionDenied(_("The host of this meeting does not offer its transcript."))
     try:
         document = render_transcript(meeting, format_name, request.GET.get("lang"))
@@ -152,26 +158,17 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 
 def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
-    """Staff look after everybody's meetings, as in the admin."""
+    """Who may see everybody's in the admin sees them here too."""
     rows = Meeting.objects.select_related("owner", "upload")
-    return rows if request.user.is_staff else rows.filter(owner_id=request.user.pk)
-
-
-def _query(meeting: Meeting, role: Role) -> str:
-    return urlencode({"token": meeting_token(meeting, role)})
+    return rows if may_with_all(request.user, Deed.LIST) else rows.filter(owner_id=request.user.pk)
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
     """Behind a proxy that ends TLS the request itself is plain; a token must not go out so, not even once."""
     path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
-    link = f"{path}?{_query(meeting, role)}"
+    link = f"{path}?{urlencode({'token': meeting_token(meeting, role)})}"
     public = f"https://{request.get_host()}"
     return public + link if public in settings.ENVIRONMENT.trusted_origins else request.build_absolute_uri(link)
-
-
-def _own_query(request: HttpRequest, meeting: Meeting) -> str:
-    """What the host's own links need: nothing for who is signed in, else the token of the link that was used."""
-    return "" if is_signed_in_host(request, meeting) else f"?{_query(meeting, 'host')}"
 
 
 def _transcript_links(meeting: Meeting, query: str) -> list[tuple[str, str]]:

@@ -9,15 +9,15 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from meetings.accounts.rights import READING
 from meetings.search.finding import find
 
 SHOWN = 100
-PERMISSIONS = ("meetings.view_meeting", "meetings.view_caption", "meetings.view_summary")
 
 
 @never_cache
 @require_GET
-@permission_required(PERMISSIONS, raise_exception=True)
+@permission_required(READING, raise_exception=True)
 def search_page(request: HttpRequest) -> HttpResponse:
     """The best places first, each with a link to its caption or summary."""
     query = request.GET.get("q", "").strip()

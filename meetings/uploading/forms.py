@@ -80,7 +80,8 @@ class UploadForm(MeetingForm):
         """The file's name becomes the title; a summary is written at the end, not by the clock."""
         cleaned = super().clean()
         title_length: int = Meeting._meta.get_field("title").max_length or MAX_FILE_NAME
-        self.instance.title = cleaned.get("name", "")[:title_length]
+        # Without a name the form is refused, and for the name alone: it has no field for a complaint about the title.
+        self.instance.title = cleaned.get("name", "?")[:title_length]
         self.instance.allow_downloads = True
         if cleaned.get("summary"):
             self.instance.summary_every_s = LONGEST_INTERVAL_S

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from inference.audio import SAMPLE_RATE
 from meetings.accounts import quotas
+from meetings.accounts.rights import Deed, deeds, may_with_all
 from meetings.files.exports import FORMATS
 from meetings.models import Upload, UploadState
 from meetings.pages.views import private
@@ -51,13 +52,13 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
 def upload_list(request: HttpRequest) -> JsonResponse:
     """How far every upload is."""
     rows = uploads_of(request).select_related("meeting").order_by("-created_at")[:SHOWN]
-    return JsonResponse({"uploads": [upload_object(upload) for upload in rows]})
+    return JsonResponse({"uploads": [upload_object(request, upload) for upload in rows]})
 
 
 @private
 @require_http_methods(["HEAD", "PATCH"])
 async def upload_chunks(request: HttpRequest, meeting_id: str) -> HttpResponse:
-    """HEAD: how much is here. PATCH: the next chunk. Only for whoever began the upload, and for staff."""
+    """HEAD: how much is here. PATCH: the next chunk. Only for whoever began the upload, and for staff who may."""
     upload = await _find(request, meeting_id)
     if request.method == "HEAD":
         return _at_offset(await _received(upload), status=200)
@@ -77,15 +78,15 @@ async def upload_chunks(request: HttpRequest, meeting_id: str) -> HttpResponse:
         return HttpResponse(_no_room(), status=INSUFFICIENT_STORAGE, content_type="text/plain; charset=utf-8")
 
 
-def uploads_of(request: HttpRequest) -> QuerySet[Upload]:
-    """Staff look after everybody's uploads, as after meetings."""
+def uploads_of(request: HttpRequest, deed: Deed = Deed.LIST) -> QuerySet[Upload]:
+    """Return those that the account may do it with: staff look after everybody's uploads, as after meetings."""
     rows = Upload.objects.all()
-    return rows if request.user.is_staff else rows.filter(meeting__owner_id=request.user.pk)
+    return rows if may_with_all(request.user, deed) else rows.filter(meeting__owner_id=request.user.pk)
 
 
-def upload_object(upload: Upload) -> dict[str, Any]:
-    """What the page shows of an upload."""
-    meeting = upload.meeting
+def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
+    """Return what the page shows of an upload; addresses are of what the account may do."""
+    meeting, may = upload.meeting, deeds(request.user, upload.meeting)
     is_over = upload.state in (UploadState.READY, UploadState.FAILED)
     return {
         "id": upload.pk,
@@ -99,10 +100,10 @@ def upload_object(upload: Upload) -> dict[str, Any]:
         "captioned": meeting.cursor / SAMPLE_RATE,
         "failure": uploads.sentence(upload),
         "address": reverse("upload-chunks", args=[upload.pk]),
-        "page": reverse("host", args=[upload.pk]) if is_over else reverse("viewer", args=[upload.pk]),
-        "delete": reverse("delete", args=[upload.pk]),
+        "page": reverse("host" if is_over and "speak" in may else "viewer", args=[upload.pk]),
+        "delete": reverse("delete", args=[upload.pk]) if "delete" in may else None,
         "transcripts": {name: reverse("transcript", args=[upload.pk, name]) for name in FORMATS}
-        if is_over and meeting.last_seq
+        if is_over and meeting.last_seq and "read" in may
         else {},
     }
 
@@ -118,7 +119,7 @@ def _announce(request: HttpRequest) -> JsonResponse:
         upload = uploads.begin(form.instance, form.announced)
     except chunks.DiskFull:
         return JsonResponse({"sentence": _no_room()}, status=INSUFFICIENT_STORAGE)
-    return JsonResponse(upload_object(upload), status=201)
+    return JsonResponse(upload_object(request, upload), status=201)
 
 
 @database_sync_to_async
@@ -126,7 +127,7 @@ def _find(request: HttpRequest, meeting_id: str) -> Upload:
     """Raises PermissionDenied for strangers, Http404 where there is nothing of theirs."""
     if not request.user.is_authenticated:
         raise PermissionDenied(_("Sign in again to go on."))
-    upload = uploads_of(request).filter(pk=meeting_id).first()
+    upload = uploads_of(request, Deed.MANAGE).filter(pk=meeting_id).first()
     if upload is None:
         raise Http404(_("There is no such upload. It may have been deleted."))
     return upload

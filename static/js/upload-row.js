@@ -21,6 +21,7 @@ export class UploadRow {
   /** What the server says. @param {object} upload */
   show(upload) {
     this.upload = upload;
+    this.delete.hidden = upload.delete === null;
     if (upload.state === "receiving") this.showReceived(upload.received);
     else if (upload.state === "captioning") this.#showCaptioned(upload);
     else this.#show(upload.state, upload.state === "waiting" ? 0 : 100, upload.failure || upload.label);

@@ -53,7 +53,8 @@ class ScriptedServer:
         """The page of the host's meetings; it has no socket."""
         with translation.override(self.interface):
             form = MeetingForm()
-        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": meetings})
+        entries = [(meeting, {"speak", "read", "export", "delete"}) for meeting in meetings]
+        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries})
 
     def say(self, *messages: Message) -> None:
         for message in messages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +12,17 @@ import pytest
 import redis
 import redis.asyncio
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.utils import timezone
 
 from meetings.accounts import link_views
 from meetings.accounts.models import EndedSignIn
 from meetings.accounts.passes import admits, reader_pass
-from meetings.accounts.tokens import meeting_token
-from meetings.models import Meeting
+from meetings.accounts.rights import READING
+from meetings.accounts.tokens import meeting_token, storage_key
+from meetings.audio import recordings
+from meetings.models import Caption, Meeting, Speaker, State
 from meetings.sockets import consumers
 from meetings.sockets.broadcast import Broadcaster
 from tests.meetings.sockets.test_consumers import closed, heard, refusal, socket
@@ -60,6 +63,33 @@ def page_token(client: Client, address: str, **query: str) -> str:
     return found.group(1)
 
 
+def pages_of(meeting: Meeting) -> list[str]:
+    """Every page and file of a meeting that is got."""
+    own = [f"/host/{meeting.pk}/", f"/host/{meeting.pk}/qr.svg"]
+    return own + [f"/m/{meeting.pk}/{name}" for name in ("", "read/", "recording", "transcript.vtt", "transcript.docx")]
+
+
+def addresses_in(page: str) -> list[str]:
+    """What may end in an address bar, a history or a log: links, sources, targets and fields of forms."""
+    return re.findall(r'\s(?:href|src|action|value)="([^"]*)"', page)
+
+
+@pytest.fixture
+def spoken(meeting: Meeting) -> Iterator[Meeting]:
+    """The meeting, ended, with a line, a speaker and a recording: its pages have every link that they can have."""
+    Speaker.objects.create(meeting=meeting, label="S1", seq=1)
+    Caption.objects.create(
+        meeting=meeting, segment="0", seq=2, start=0.0, end=2.0, language="en", text="Good morning.", speaker="S1"
+    )
+    Meeting.objects.update(state=State.ENDED, last_seq=1)
+    meeting.refresh_from_db()
+    path = recordings.flac_path(meeting.pk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"fLaC and so on")
+    yield meeting
+    path.unlink()
+
+
 def change_links(host: Client, meeting: Meeting, **choices: str) -> None:
     answer = host.post(f"/host/{meeting.pk}/links/", {"expiry": "as-it-is", **choices})
     assert (answer.status_code, answer["Location"]) == (302, f"/host/{meeting.pk}/links/")
@@ -90,6 +120,61 @@ class TestSignIn:
         assert admits(meeting, "host", token)
         meeting.owner = None
         assert not admits(meeting, "host", token)
+
+    @committed  # the recording's page runs as a coroutine, which has a connection of its own
+    def test_a_pass_opens_no_page_and_is_exchanged_for_nothing(
+        self, host: Client, client: Client, spoken: Meeting
+    ) -> None:
+        token = page_token(host, f"/host/{spoken.pk}/")
+        assert admits(spoken, "host", token)
+        for page in pages_of(spoken):
+            answer = client.get(page, {"token": token})
+            assert answer.status_code == 403, page
+            for secret in (meeting_token(spoken, "host"), meeting_token(spoken, "join"), storage_key(spoken)):
+                assert secret not in answer.content.decode()
+        assert client.post(f"/m/{spoken.pk}/lines/0?token={token}", {"text": "Mine."}).status_code == 403
+        assert client.post(f"/m/{spoken.pk}/speakers/S1?token={token}", {"name": "Eve"}).status_code == 403
+        assert Caption.objects.get().text == "Good morning."
+
+    @committed
+    def test_pages_of_who_is_signed_in_hold_no_pass_in_an_address(self, host: Client, spoken: Meeting) -> None:
+        for page in (f"/host/{spoken.pk}/", f"/m/{spoken.pk}/", f"/m/{spoken.pk}/read/"):
+            addresses = addresses_in(host.get(page).content.decode())
+            assert f"/m/{spoken.pk}/transcript.vtt" in addresses
+            with_token = [address for address in addresses if "token=" in address or address.startswith(("h.", "r."))]
+            assert [address for address in with_token if meeting_token(spoken, "join") not in address] == []
+        assert f"/m/{spoken.pk}/read/" in addresses_in(host.get(f"/host/{spoken.pk}/").content.decode())
+        assert f"/m/{spoken.pk}/recording" in addresses_in(host.get(f"/m/{spoken.pk}/read/").content.decode())
+        assert [host.get(page).status_code for page in pages_of(spoken)] == [200] * 7
+
+    @committed
+    def test_who_came_by_a_link_goes_on_with_it(self, client: Client, spoken: Meeting) -> None:
+        for role, page in (("host", "host"), ("join", "m"), ("host", "m"), ("join", "m")):
+            token = meeting_token(spoken, role)  # type: ignore[arg-type]
+            shown = client.get(f"/{page}/{spoken.pk}/", {"token": token}).content.decode()
+            links = [address for address in addresses_in(shown) if address.startswith(f"/m/{spoken.pk}/")]
+            assert links
+            assert {address.partition("?")[2] for address in links} == {f"token={token}"}
+            assert [client.get(link).status_code for link in links] == [200] * len(links)
+
+    def test_the_pass_of_staff_is_worth_their_permissions(self, client: Client, meeting: Meeting) -> None:
+        clerk = User.objects.create_user("clerk", is_staff=True)
+        client.force_login(clerk)
+        assert client.get(f"/m/{meeting.pk}/").status_code == 403
+        names = [name.partition(".")[2] for name in READING]
+        clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
+        token = page_token(client, f"/m/{meeting.pk}/")
+        assert token.startswith("h.")
+        assert (admits(meeting, "join", token), admits(meeting, "host", token)) == (True, False)
+        clerk.user_permissions.clear()
+        assert not admits(meeting, "join", token)
+
+    @pytest.mark.parametrize("digits", ["9" * 20, "9" * 5_000, "٣"], ids=["great", "long", "Arabic"])
+    def test_no_number_breaks_a_page(self, client: Client, meeting: Meeting, digits: str) -> None:
+        for token in (f"h.{digits}.x.1.y", f"h.1.x.{digits}.y", f"h.{digits}.{'0' * 32}.{digits}.{'0' * 64}"):
+            assert client.get(f"/host/{meeting.pk}/", {"token": token}).status_code == 403
+            assert not admits(meeting, "host", token)
+            assert not admits(meeting, "join", token)
 
     @pytest.mark.parametrize("place", range(5))
     def test_a_changed_pass_opens_nothing(self, host: Client, meeting: Meeting, place: int) -> None:
@@ -143,6 +228,21 @@ class TestPassword:
         assert not admits(meeting, "join", token)
         change_links(host, meeting, is_open="on")
         assert admits(meeting, "join", meeting_token(meeting, "join"))
+
+    @committed
+    def test_the_pass_of_a_reader_is_in_no_address_and_opens_no_page(
+        self, host: Client, client: Client, spoken: Meeting
+    ) -> None:
+        change_links(host, spoken, password=PASSWORD)
+        link = f"/m/{spoken.pk}/?token={meeting_token(spoken, 'join')}"
+        client.post(link, {"password": PASSWORD})
+        for page in (link, f"/m/{spoken.pk}/read/"):
+            addresses = [address for address in addresses_in(client.get(page).content.decode()) if address != link]
+            assert f"/m/{spoken.pk}/transcript.vtt" in addresses
+            assert [address for address in addresses if "token" in address or address.startswith("r.")] == []
+        reading = pages_of(spoken)[2:]
+        assert [client.get(page).status_code for page in reading] == [200] * 5
+        assert [Client().get(page, {"token": reader_pass(spoken)}).status_code for page in reading] == [403] * 5
 
     def test_guessing_is_slow(self, host: Client, meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
         change_links(host, meeting, password=PASSWORD)

@@ -138,6 +138,22 @@ def test_who_may_only_look_corrects_nothing(client: Client) -> None:
     assert not Correction.objects.exists()
 
 
+def test_who_may_not_read_finds_titles_alone(client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    clerk = User.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename="view_meeting"))
+    client.force_login(clerk)
+
+    def found(words: str) -> bool:
+        return meeting.pk in client.get("/admin/meetings/meeting/", {"q": words}).content.decode()
+
+    assert (found("Planning"), found("budget")) == (True, False)
+    form = {"action": "export", "_selected_action": [meeting.pk]}
+    assert client.post("/admin/meetings/meeting/", form)["Content-Type"] != "application/zip"
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=("view_caption", "view_summary")))
+    assert (found("Planning"), found("budget")) == (True, True)
+
+
 def test_a_meeting_is_deleted_with_its_captions(admin_client: Client) -> None:
     meeting = make_meeting("Planning", "the budget is fixed")
     admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/delete/", {"post": "yes"})
