@@ -73,6 +73,11 @@ class OpenIdBackend(OIDCAuthenticationBackend):
             return None
         return user
 
+    def get_user(self, user_id: int) -> User | None:
+        """Return the user of a session, as long as they may sign in: the library's own does not ask."""
+        user: User | None = super().get_user(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
         """The claims of an id token: signed, fresh, by our issuer, for us. Raises SuspiciousOperation."""
         claims: dict[str, Any] = super().verify_token(token, **kwargs)

@@ -1,13 +1,14 @@
-"""The end of a sign-in or of a meeting: what its pages hold is dead, and their sockets are closed."""
+"""The end of a sign-in, of somebody's rights or of a meeting: what pages hold is dead, and their sockets are closed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.auth.signals import user_logged_out
 from django.db import transaction
-from django.db.models.signals import post_delete
+from django.db.models import QuerySet
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -16,20 +17,38 @@ from meetings.accounts.passes import SESSION_NAME
 from meetings.models import Meeting, State
 from meetings.sockets.bell import ask_again
 
+LAST_LOGIN = frozenset({"last_login"})
+"""What every sign-in stores: nobody's rights are other ones after it."""
+
 MOST_MEETINGS = 1_000
 """Whose sockets are asked at once; those of older ones are within a minute (`broadcast.ADMISSION_S`)."""
 
 
 @receiver(user_logged_out)
 def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_: Any) -> None:
-    """Notes that the sign-in is over, then has the sockets of the user's meetings asked what they came in with."""
+    """Note that the sign-in is over, then have the sockets of the user's meetings asked what they came in with."""
     name = request.session.get(SESSION_NAME) if request is not None else None
     if user is None or name is None:
         return
     EndedSignIn.objects.get_or_create(pk=name)
-    rows = Meeting.objects.exclude(state=State.ENDED)
-    rows = rows if user.is_staff else rows.filter(owner=user)
-    ask_again(*rows.order_by("-created_at").values_list("pk", flat=True)[:MOST_MEETINGS])
+    ask_in(running() if user.is_staff or user.is_superuser else running().filter(owner=user))
+
+
+@receiver(post_save, sender=User)
+def account_changed(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
+    """Have sockets asked after a deactivation, another password, other rights; whose they are is what has changed."""
+    if not created and update_fields != LAST_LOGIN:
+        transaction.on_commit(lambda: ask_in(running()))
+
+
+@receiver(post_delete, sender=User)
+@receiver(m2m_changed, sender=User.user_permissions.through)
+@receiver(m2m_changed, sender=User.groups.through)
+@receiver(m2m_changed, sender=Group.permissions.through)
+def rights_changed(action: str = "post_delete", **_: Any) -> None:
+    """Have sockets asked after a deletion of an account, and after other permissions."""
+    if action.startswith("post_"):
+        transaction.on_commit(lambda: ask_in(running()))
 
 
 @receiver(post_delete, sender=Meeting)
@@ -37,3 +56,11 @@ def end_meeting(instance: Meeting, **_: Any) -> None:
     """Has the sockets of a deleted meeting find out that it is gone."""
     meeting_id = instance.pk
     transaction.on_commit(lambda: ask_again(meeting_id))
+
+
+def running() -> QuerySet[Meeting]:
+    return Meeting.objects.exclude(state=State.ENDED).order_by("-created_at")
+
+
+def ask_in(rows: QuerySet[Meeting]) -> None:
+    ask_again(*rows.values_list("pk", flat=True)[:MOST_MEETINGS])

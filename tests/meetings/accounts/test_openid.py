@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,11 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from meetings.accounts.models import ApiToken
 from meetings.accounts.openid_client import OpenIdClient, read_openid
+from meetings.accounts.passes import admits
+from meetings.models import Meeting
+from meetings.programs.api_tokens import user_of_token
 
 pytestmark = pytest.mark.django_db
 
@@ -132,6 +137,26 @@ def test_a_host_comes_in_and_is_the_same_one_again(client: Client, provider: Pro
     assert sign_in(Client(), provider) == "/"
     user.refresh_from_db()
     assert (User.objects.count(), user.email, user.is_staff) == (1, "ana@elsewhere.example", False)
+
+
+def test_who_is_deactivated_is_out_at_once(client: Client, provider: Provider) -> None:
+    sign_in(client, provider)
+    token = client.post("/account/", {"name": "a program"}).context["new_token"]
+    socket = client.post("/", {"title": "Budget", "language": "en"})["Location"]
+    meeting = Meeting.objects.get()
+    found = re.search(r'data-token="([^"]+)"', client.get(socket).content.decode())
+    assert found is not None
+    assert (admits(meeting, "host", found[1]), user_of_token(token)) == (True, User.objects.get())
+    User.objects.update(is_active=False)
+    assert client.get("/")["Location"] == "/login/?next=/"
+    assert client.post("/", {"title": "Board", "language": "en"})["Location"] == "/login/?next=/"
+    assert client.post("/account/", {"name": "another"})["Location"] == "/login/?next=/account/"
+    assert client.get(f"/m/{meeting.pk}/read/").status_code == 403
+    assert client.get("/admin/operations/")["Location"] == "/admin/login/?next=/admin/operations/"
+    assert (admits(meeting, "host", found[1]), user_of_token(token)) == (False, None)
+    assert (Meeting.objects.count(), ApiToken.objects.count()) == (1, 1)
+    provider.nonce = ""
+    assert sign_in(Client(), provider) == REFUSED
 
 
 def test_an_address_takes_no_account_over(client: Client, provider: Provider) -> None:

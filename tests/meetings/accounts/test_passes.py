@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import redis
 import redis.asyncio
+from channels.testing import WebsocketCommunicator
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Permission, User
 from django.test import Client
@@ -20,18 +22,21 @@ from meetings.accounts import link_views
 from meetings.accounts.models import EndedSignIn
 from meetings.accounts.passes import admits, reader_pass
 from meetings.accounts.rights import READING
-from meetings.accounts.tokens import meeting_token, storage_key
+from meetings.accounts.tokens import Role, meeting_token, storage_key
 from meetings.audio import recordings
 from meetings.models import Caption, Meeting, Speaker, State
 from meetings.sockets import consumers
 from meetings.sockets.broadcast import Broadcaster
-from tests.meetings.sockets.test_consumers import closed, heard, refusal, socket
+from tests.meetings.sockets import test_consumers
+from tests.meetings.sockets.test_consumers import heard, refusal, socket
 
 pytestmark = pytest.mark.django_db
 committed = pytest.mark.django_db(transaction=True)
 """For sockets, which have database connections of their own."""
 
 PASSWORD = "correct horse"
+SOON_S = 15.0
+"""Of a busy machine; far from `broadcast.ADMISSION_S`."""
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +99,37 @@ def change_links(host: Client, meeting: Meeting, **choices: str) -> None:
     answer = host.post(f"/host/{meeting.pk}/links/", {"expiry": "as-it-is", **choices})
     assert (answer.status_code, answer["Location"]) == (302, f"/host/{meeting.pk}/links/")
     meeting.refresh_from_db()
+
+
+def deactivate(user: User) -> None:
+    user.is_active = False
+    user.save()
+
+
+def change_password(user: User) -> None:
+    user.set_password("another horse")
+    user.save()
+
+
+def grant(user: User, *permissions: str) -> None:
+    user.user_permissions.set(Permission.objects.filter(codename__in=[name.partition(".")[2] for name in permissions]))
+
+
+async def settled(communicator: WebsocketCommunicator, role: Role) -> None:
+    """Until the socket has joined, and was asked for the last time on its way in: what it is told comes after that."""
+    asks = {
+        "host": ({"type": "rename_speaker", "speaker": "S9", "name": "Ana"}, "unfit_correction"),
+        "join": ({"type": "language", "language": "xx"}, "language_unavailable"),
+    }
+    message, code = asks[role]
+    await communicator.send_to(text_data=json.dumps(message))
+    assert (await heard(communicator, "error"))["code"] == code
+
+
+async def closed(communicator: WebsocketCommunicator) -> int:
+    """At once, and not at the next look of every minute."""
+    async with asyncio.timeout(SOON_S):
+        return await test_consumers.closed(communicator)
 
 
 async def in_thread(function: Any, *arguments: Any, **named: Any) -> Any:
@@ -161,8 +197,7 @@ class TestSignIn:
         clerk = User.objects.create_user("clerk", is_staff=True)
         client.force_login(clerk)
         assert client.get(f"/m/{meeting.pk}/").status_code == 403
-        names = [name.partition(".")[2] for name in READING]
-        clerk.user_permissions.set(Permission.objects.filter(codename__in=names))
+        grant(clerk, *READING)
         token = page_token(client, f"/m/{meeting.pk}/")
         assert token.startswith("h.")
         assert (admits(meeting, "join", token), admits(meeting, "host", token)) == (True, False)
@@ -186,20 +221,42 @@ class TestSignIn:
     async def test_signing_out_closes_the_hosts_socket(self, host: Client, meeting: Meeting) -> None:
         token = await in_thread(page_token, host, f"/host/{meeting.pk}/")
         async with socket(f"/ws/host/{meeting.pk}/?token={token}") as open_socket:
-            await heard(open_socket, "hello")
+            await settled(open_socket, "host")
             await in_thread(host.post, "/logout/")
             assert (await heard(open_socket, "error"))["code"] == "bad_token"
             assert await closed(open_socket) == 4401
         assert await refusal(f"/ws/host/{meeting.pk}/?token={token}") == ("bad_token", 4401)
 
     @committed
+    @pytest.mark.parametrize("change", ["deactivated", "deleted", "another password"])
+    async def test_an_account_that_changes_has_its_sockets_closed(
+        self, host: Client, owner: User, meeting: Meeting, change: str
+    ) -> None:
+        verbs = {"deactivated": deactivate, "deleted": User.delete, "another password": change_password}
+        token = await in_thread(page_token, host, f"/host/{meeting.pk}/")
+        async with socket(f"/ws/host/{meeting.pk}/?token={token}") as open_socket:
+            await settled(open_socket, "host")
+            await in_thread(verbs[change], owner)
+            assert await closed(open_socket) == 4401
+
+    @committed
+    async def test_staff_who_lose_a_permission_have_their_sockets_closed(self, meeting: Meeting) -> None:
+        client, clerk = Client(), await User.objects.acreate(username="clerk", is_staff=True)
+        await in_thread(grant, clerk, *READING)
+        await in_thread(client.force_login, clerk)
+        token = await in_thread(page_token, client, f"/m/{meeting.pk}/")
+        async with socket(f"/ws/captions/{meeting.pk}/?token={token}") as open_socket:
+            await settled(open_socket, "join")
+            await in_thread(clerk.user_permissions.clear)
+            assert await closed(open_socket) == 4401
+
+    @committed
     async def test_whoever_came_by_a_link_stays(self, host: Client, meeting: Meeting) -> None:
         await in_thread(host.get, f"/host/{meeting.pk}/")
         async with socket(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'join')}") as viewer:
-            await heard(viewer, "hello")
+            await settled(viewer, "join")
             await in_thread(host.post, "/logout/")
-            await viewer.send_to(text_data='{"type":"language","language":"xx"}')
-            assert (await heard(viewer, "error"))["code"] == "language_unavailable"
+            await settled(viewer, "join")
 
 
 class TestPassword:
@@ -259,7 +316,7 @@ class TestPassword:
     @committed
     async def test_a_new_password_sends_out_who_came_without(self, host: Client, meeting: Meeting) -> None:
         async with socket(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'join')}") as viewer:
-            await heard(viewer, "hello")
+            await settled(viewer, "join")
             await in_thread(change_links, host, meeting, password=PASSWORD)
             assert await closed(viewer) == 4401
 
@@ -283,7 +340,7 @@ class TestEnd:
     ) -> None:
         monkeypatch.setattr("meetings.sockets.broadcast.ADMISSION_S", 0.05)
         async with socket(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'join')}") as viewer:
-            await heard(viewer, "hello")
+            await settled(viewer, "join")
             await Meeting.objects.aupdate(links_expire_at=timezone.now())
             assert await closed(viewer) == 4401
 
@@ -294,8 +351,8 @@ class TestEnd:
             socket(f"/ws/captions/{meeting.pk}/?token={join}") as viewer,
             socket(f"/ws/host/{meeting.pk}/?token={speak}") as speaker,
         ):
-            await heard(viewer, "hello")
-            await heard(speaker, "hello")
+            await settled(viewer, "join")
+            await settled(speaker, "host")
             await in_thread(change_links, host, meeting, is_renewed="on")
             assert (await closed(viewer), await closed(speaker)) == (4401, 4401)
         assert await refusal(f"/ws/captions/{meeting.pk}/?token={join}") == ("bad_token", 4401)
@@ -303,7 +360,7 @@ class TestEnd:
     @committed
     async def test_a_deleted_meeting_sends_everybody_out(self, host: Client, meeting: Meeting) -> None:
         async with socket(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'join')}") as viewer:
-            await heard(viewer, "hello")
+            await settled(viewer, "join")
             await in_thread(host.post, f"/host/{meeting.pk}/delete/")
             assert await closed(viewer) == 4404
 
