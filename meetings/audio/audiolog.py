@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 import redis.asyncio
 
+from meetings.broker import EVEN_WHEN_FULL
+
 SAMPLE_BYTES = 2
 """Signed 16-bit."""
 
@@ -115,10 +117,15 @@ return {1, frame + 1}
 """
 
 # KEYS: audio stream, log state. ARGV: mark, value.
-MARK = """
+MARK = f"""{EVEN_WHEN_FULL}
 local frame = redis.call('HGET', KEYS[2], 'next_frame') or '0'
 local sample = redis.call('HGET', KEYS[2], 'next_sample') or '0'
 return redis.call('XADD', KEYS[1], frame .. '-*', 's', sample, 'm', ARGV[1], 'v', ARGV[2])
+"""
+
+# KEYS: log state. ARGV: fields and values in turn.
+REPORT = f"""{EVEN_WHEN_FULL}
+return redis.call('HSET', KEYS[1], unpack(ARGV))
 """
 
 # KEYS: host, log state. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned samples.
@@ -135,12 +142,15 @@ RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL'
 
 
 class AudioLog:
-    """Reads and writes the logs of all meetings through one broker client."""
+    """Reads and writes the logs of all meetings."""
 
-    def __init__(self, broker: redis.asyncio.Redis) -> None:
+    def __init__(self, broker: redis.asyncio.Redis, *, blocking: redis.asyncio.Redis | None = None) -> None:
+        """`blocking` is the client of `read`, which waits at the broker (`broker.connect_blocking`)."""
         self._broker = broker
+        self._blocking = blocking or broker
         self._append = broker.register_script(APPEND)
         self._mark = broker.register_script(MARK)
+        self._report = broker.register_script(REPORT)
         self._claim = broker.register_script(CLAIM)
         self._release = broker.register_script(RELEASE)
 
@@ -192,18 +202,17 @@ class AudioLog:
     async def read(self, after: dict[str, bytes], *, block_ms: int, count: int) -> dict[str, list[Entry]]:
         """Entries after each meeting's last read id; waits up to `block_ms` when there are none."""
         streams: dict[Any, Any] = {audio_key(meeting_id): last for meeting_id, last in after.items()}
-        reply = await _awaited(self._broker.xread(streams, count=count, block=block_ms))
+        reply = await _awaited(self._blocking.xread(streams, count=count, block=block_ms))
         by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
         return {by_key[key]: _entries(rows) for key, rows in _stream_rows(reply)}
 
     async def report(self, meeting_id: str, *, captioned: int, phase: str, until: float = 0.0) -> None:
         """Tells ledgers and late joiners how far the meeting is captioned, what the worker is at, and until when."""
-        told: dict[Any, Any] = {"captioned": captioned, "phase": phase, "until": until}
-        await _awaited(self._broker.hset(state_key(meeting_id), mapping=told))
+        await self._report(keys=[state_key(meeting_id)], args=["captioned", captioned, "phase", phase, "until", until])
 
     async def report_language(self, meeting_id: str, detected: str) -> None:
         """Tells the host that another language is heard than the one that is set; empty: no longer."""
-        await _awaited(self._broker.hset(state_key(meeting_id), "detected", detected))
+        await self._report(keys=[state_key(meeting_id)], args=["detected", detected])
 
     async def trim(self, meeting_id: str, before: bytes) -> None:
         """Forgets entries older than `before`."""

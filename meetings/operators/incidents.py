@@ -31,6 +31,8 @@ KEPT = 100
 
 KEPT_S = 86_400
 DETAIL_CHARACTERS = 300
+BROKER_DIED = "broker_died"
+BROKER_SILENT = "broker_silent"
 DIED = "process_died"
 ENDED = "worker_ended"
 ELSEWHERE = "error_elsewhere"
@@ -67,6 +69,8 @@ SENTENCES = {
     "webhooks_left_out": gettext_lazy("So many webhooks of one host waited that new messages were left out."),
     "window_not_heard": gettext_lazy("Some seconds of sound could not be listened to: nobody is named there."),
     "worker_not_woken": gettext_lazy("The broker did not answer: a correction was translated later."),
+    BROKER_DIED: gettext_lazy("The broker's process died and was started again; hosts kept the audio meanwhile."),
+    BROKER_SILENT: gettext_lazy("The broker did not answer for a while; hosts kept the audio meanwhile."),
     DIED: gettext_lazy("The worker's process died, as of a kill or a hang; another one was started."),
     ENDED: gettext_lazy("The worker ended with an error; its meetings went to another one."),
     ELSEWHERE: gettext_lazy("A library reported an error; the log has it."),
@@ -187,9 +191,9 @@ class IncidentFile:
             self._keeper.put_back(incidents)
 
 
-def file_death(broker: redis.Redis, worker: str, reason: str) -> None:
-    """What no worker can say of itself. A broker that is away does not learn of it; the log does."""
-    incident = Incident(datetime.now(UTC).timestamp(), worker, DIED, reason)
+def file_incident(broker: redis.Redis, worker: str, event: str, detail: str) -> None:
+    """File what no process can say of itself. A broker that is away does not learn of it; the log does."""
+    incident = Incident(datetime.now(UTC).timestamp(), worker, event, _one_line(detail))
     try:
         with broker.pipeline() as pipeline:
             _push(pipeline, [incident])

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 import redis.asyncio
 
+from meetings.broker import EVEN_WHEN_FULL
+
 LEASE_MS = 4_000
 """A dead worker's meetings are free after this."""
 
@@ -19,7 +21,7 @@ WORKERS = "parlance:workers"
 """Sorted set of workers by the second of the broker's clock until which each counts as alive."""
 
 # KEYS: lease. ARGV: worker, TTL in ms.
-ACQUIRE = """
+ACQUIRE = f"""{EVEN_WHEN_FULL}
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -33,7 +35,7 @@ RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIR
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 # KEYS: workers. ARGV: worker, TTL in ms.
-ALIVE = """
+ALIVE = f"""{EVEN_WHEN_FULL}
 local now = redis.call('TIME')[1]
 redis.call('ZADD', KEYS[1], now + ARGV[2] / 1000, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)

@@ -65,10 +65,19 @@ DRAIN_S = 8.0
 class Worker:
     """Captions any number of meetings with one engine."""
 
-    def __init__(self, name: str, loaders: Loaders, broker: redis.asyncio.Redis) -> None:
+    def __init__(
+        self,
+        name: str,
+        loaders: Loaders,
+        broker: redis.asyncio.Redis,
+        *,
+        blocking: redis.asyncio.Redis | None = None,
+    ) -> None:
+        """`blocking` is the client of what waits at the broker; `broker` where none is given."""
         self._name = name
         self._broker = broker
-        self._audio = AudioLog(broker)
+        self._blocking = blocking or broker
+        self._audio = AudioLog(broker, blocking=self._blocking)
         self._holdings = Holdings(name, broker)
         self._streams = self._holdings.streams
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
@@ -143,7 +152,7 @@ class Worker:
             holdings, scribe, audio, isolation, self._labelling, self._interpreting, self._summarising
         )
         self._settling = Settling(scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
-        self._obeying = Obeying(self._name, self._broker, pool, self._summarising, self._report)
+        self._obeying = Obeying(self._name, self._blocking, pool, self._summarising, self._report)
         # Work that another version could not do; a database that is away now has it done at the next start.
         await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
 

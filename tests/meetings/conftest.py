@@ -11,7 +11,8 @@ from django.conf import settings
 from django.test import Client
 from django.utils import translation
 
-from meetings.broker import EmbeddedBroker, connect, connect_sync
+from meetings.broker import connect, connect_sync
+from meetings.embedded_broker import EmbeddedBroker
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from meetings.broker import check_broker, connect
+from meetings.broker import check_broker, connect, connect_blocking
 from meetings.cli import ParlanceCommand
 from meetings.device.engines import loaders
 from meetings.device.recognizing import speech_model
@@ -32,11 +32,12 @@ class Command(ParlanceCommand):
 
 
 async def _work(name: str) -> None:
-    broker = connect()
-    worker = Worker(name, loaders(settings.ENVIRONMENT), broker)
+    broker, blocking = connect(), connect_blocking()
+    worker = Worker(name, loaders(settings.ENVIRONMENT), broker, blocking=blocking)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, worker.stop)
     async with IncidentFile(broker, name):
         await worker.run()
+    await blocking.aclose()
     await broker.aclose()

@@ -27,7 +27,7 @@ from meetings.operators.incidents import (
     Incident,
     IncidentFile,
     IncidentKeeper,
-    file_death,
+    file_incident,
     read_incidents,
 )
 from meetings.supervisor import Child
@@ -134,13 +134,13 @@ def test_a_supervisor_tells_of_a_worker_that_died(broker_sync: redis.Redis) -> N
     child.process.wait(20)
     child.mind(time.monotonic())
     assert reasons == ["signal SIGKILL"]
-    file_death(broker_sync, "inference", reasons[0])
+    file_incident(broker_sync, "inference", DIED, reasons[0])
     [found] = read_incidents(broker_sync)
     assert (found.worker, found.event, found.detail) == ("inference", DIED, "signal SIGKILL")
 
 
 def test_a_supervisor_without_a_broker_goes_on() -> None:
-    file_death(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1), "inference", "exit code 1")
+    file_incident(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1), "inference", DIED, "exit code 1")
 
 
 async def test_a_broker_that_is_away_gets_them_later(

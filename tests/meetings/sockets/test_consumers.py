@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +23,7 @@ from meetings.accounts.tokens import meeting_token
 from meetings.asgi import application
 from meetings.audio.audiolog import AudioLog
 from meetings.broker import connect
+from meetings.embedded_broker import EmbeddedBroker
 from meetings.models import Meeting, State
 from meetings.rows.speakers import label_captions
 from meetings.rows.transcript import Batch, Lease, commit, set_state, take_lease
@@ -323,6 +326,35 @@ async def test_a_broker_that_is_away_is_said(meeting: Meeting, monkeypatch: pyte
     monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
     monkeypatch.setattr(consumers, "broadcaster", Broadcaster(connect))
     assert await refusal(host_path(meeting)) == ("storage_unavailable", 4503)
+
+
+async def test_a_broker_that_hangs_is_said_within_its_bound(
+    meeting: Meeting, valkey: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame that gets no answer is not acknowledged; sent again it is stored once, whatever became of the first."""
+    monkeypatch.setattr("meetings.broker.COMMAND_S", 0.5)
+    hanging = connect()
+    monkeypatch.setattr(consumers, "broadcaster", Broadcaster(lambda: hanging))
+    assert valkey.pid is not None
+    async with socket(host_path(meeting, "&session=page")) as speaker:
+        await heard(speaker, "ready")
+        os.kill(valkey.pid, signal.SIGSTOP)
+        try:
+            await speaker.send_to(bytes_data=frame(0))
+            assert (await heard(speaker, "error"))["code"] == "storage_unavailable"
+            assert await closed(speaker) == 4503
+        finally:
+            os.kill(valkey.pid, signal.SIGCONT)
+    async with socket(host_path(meeting, "&session=page")) as speaker:
+        first = (await heard(speaker, "ready"))["next_frame"]
+        assert first in (0, 1)
+        for number in range(first, 3):
+            await speaker.send_to(bytes_data=frame(number))
+        acknowledged = [(await heard(speaker, "ack"))["frame"] for _ in range(first, 3)]
+        assert acknowledged == list(range(first, 3))
+    entries = await AudioLog(hanging).read({meeting.pk: b"0-0"}, block_ms=1, count=10)
+    assert [entry.sample for entry in entries[meeting.pk]] == [0, 1600, 3200]
+    await hanging.aclose()
 
 
 MESSAGES = st.one_of(

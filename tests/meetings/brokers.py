@@ -1,0 +1,53 @@
+"""Brokers in trouble, for tests: held by a signal, slow to load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from meetings.embedded_broker import EmbeddedBroker
+
+LOOK_S = 0.01
+LOG = "appendonly.aof.1.incr.aof"
+
+
+@contextmanager
+def stopped(server: EmbeddedBroker) -> Iterator[None]:
+    """The server's process gets no processor meanwhile: it neither answers nor refuses."""
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    while psutil.Process(server.pid).status() != psutil.STATUS_STOPPED:
+        time.sleep(LOOK_S)
+    try:
+        yield
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+class SlowlyLoading(EmbeddedBroker):
+    """A real server that takes its time over each command of its log."""
+
+    def __init__(self, folder: Path, socket: Path, *, delay_us: int) -> None:
+        super().__init__(folder, socket)
+        self._delay_us = delay_us
+
+    def _command(self) -> list[str]:
+        return [*super()._command(), "--key-load-delay", str(self._delay_us)]
+
+
+def write_log(folder: Path, *, keys: int) -> None:
+    """An append-only file as a server leaves it that was given so many keys."""
+    logs = folder / "appendonlydir"
+    logs.mkdir(parents=True)
+    (logs / "appendonly.aof.manifest").write_text(f"file {LOG} seq 1 type i\n")
+    with (logs / LOG).open("wb") as log:
+        log.write(b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n")
+        for number in range(keys):
+            key = b"k%d" % number
+            log.write(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$1\r\nv\r\n" % (len(key), key))
