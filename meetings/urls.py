@@ -37,6 +37,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.metrics, name="metrics"),
     path("admin/operations/tell", admin.site.admin_view(operations.tell), name="tell-worker"),
+    path("admin/operations/try-again", admin.site.admin_view(operations.try_again), name="try-again"),
     path("admin/operations/", admin.site.admin_view(operations.operations), name="operations"),
     path("admin/search/", admin.site.admin_view(search_view.search_page), name="search"),
     path("admin/", admin.site.urls),

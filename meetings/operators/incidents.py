@@ -22,6 +22,8 @@ import redis.asyncio
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
+from meetings.version import from_message
+
 INCIDENTS = "parlance:incidents"
 """List in the broker, the newest first."""
 
@@ -210,7 +212,7 @@ def _push(pipeline: redis.client.Pipeline | redis.asyncio.client.Pipeline, incid
 
 def read_incidents(broker: redis.Redis) -> list[Incident]:
     """The latest of all workers, those that are gone included; the newest first."""
-    return [Incident(**json.loads(text)) for text in broker.lrange(INCIDENTS, 0, KEPT - 1)]
+    return [from_message(Incident, json.loads(text)) for text in broker.lrange(INCIDENTS, 0, KEPT - 1)]
 
 
 def _one_line(text: str) -> str:

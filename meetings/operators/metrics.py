@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import redis
 import redis.asyncio
@@ -17,6 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from meetings.operators.residency import Residency, residency_from
+from meetings.version import from_message
 
 viewers = Gauge("parlance_viewers", "Sockets that read captions in this process, hosts included")
 viewers_held_back = Counter("parlance_viewers_held_back", "Times a viewer stopped confirming and was held back")
@@ -111,11 +111,17 @@ def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
     found = {}
     for key in sorted(broker.scan_iter(match=report_key("*"))):
         text = broker.get(key)
-        if text is not None:
-            found[key.decode().removeprefix(report_key(""))] = _report_from(json.loads(text))
+        report = None if text is None else _report_from(text)
+        if report is not None:
+            found[key.decode().removeprefix(report_key(""))] = report
     return found
 
 
-def _report_from(fields: dict[str, Any]) -> WorkerReport:
-    residency = fields.get("residency")
-    return WorkerReport(**{**fields, "residency": residency_from(residency) if residency else None})
+def _report_from(text: bytes | str) -> WorkerReport | None:
+    """None: of another version, and not to be read by this one."""
+    try:
+        fields = json.loads(text)
+        residency = fields.get("residency")
+        return from_message(WorkerReport, {**fields, "residency": residency_from(residency) if residency else None})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

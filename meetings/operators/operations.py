@@ -1,6 +1,7 @@
 """The operators' page in the admin: workers, where their models are, what swaps took, what failed, who is behind.
 
-Two things can be told to a worker there (`meetings.operators.orders`): captions back at once, and models asleep.
+Two things can be told to a worker there (`meetings.operators.orders`): captions back at once, and models asleep. What
+workers have set aside can be had tried again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from meetings.operators.charts import swap_timeline, window
 from meetings.operators.incidents import Incident, read_incidents
 from meetings.operators.metrics import WorkerReport, read_reports
 from meetings.operators.orders import Answer, Order, give
+from meetings.rows import stage_failures
 from meetings.workers.leases import lease_key
 
 SHOWN_SWAPS = 100
@@ -96,6 +98,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "now": now,
         "floor": _floor(),
         "may_tell": request.user.has_perms(TELLING),
+        "set_aside": stage_failures.set_aside(),
         "backlog": backlog_chart(start=start, end=end),
         "timeline": swap_timeline(shown, start=start, end=end),
         "swaps": shown,
@@ -117,6 +120,22 @@ def tell(request: HttpRequest) -> HttpResponse:
         else:
             level, sentence = SAID[give(broker, worker, Order(wanted))]
             messages.add_message(request, level, _(sentence) % {"worker": worker})
+    except (redis.RedisError, OSError):
+        messages.error(request, _("The broker does not answer: try again."))
+    return redirect("operations")
+
+
+@never_cache
+@require_POST
+@permission_required(TELLING, raise_exception=True)
+def try_again(request: HttpRequest) -> HttpResponse:
+    """Have one meeting taken up again that workers have set aside."""
+    meeting_id = request.POST.get("meeting", "")
+    try:
+        connect_sync().ping()  # before the row is forgotten
+        for found in stage_failures.try_again([meeting_id]):
+            connect_sync().sadd(ACTIVE, found)
+            messages.success(request, _("The meeting is tried again."))
     except (redis.RedisError, OSError):
         messages.error(request, _("The broker does not answer: try again."))
     return redirect("operations")

@@ -9,6 +9,7 @@ from typing import Any
 from inference.residency.history import SwapRecord
 from inference.residency.plan import gib
 from inference.residency.pool import ModelPool
+from meetings.version import from_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,11 @@ def residency_of(pool: ModelPool) -> Residency:
 
 def residency_from(fields: dict[str, Any]) -> Residency:
     """The other way of `dataclasses.asdict`."""
-    models = tuple(ModelPlace(**{**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"])
-    swaps = tuple(SwapSeconds(**swap) for swap in fields["swaps"])
-    return Residency(**{**fields, "models": models, "swaps": swaps})
+    models = tuple(
+        from_message(ModelPlace, {**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"]
+    )
+    swaps = tuple(from_message(SwapSeconds, swap) for swap in fields["swaps"])
+    return from_message(Residency, {**fields, "models": models, "swaps": swaps})
 
 
 def _newest(records: Iterable[SwapRecord]) -> tuple[SwapSeconds, ...]:

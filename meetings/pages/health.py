@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from meetings.broker import connect_sync
-from meetings.operators.metrics import WorkersCollector
+from meetings.operators.metrics import WorkersCollector, read_reports
 from meetings.workers.leases import count_workers
 
 OK = "ok"
@@ -60,4 +60,7 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    return OK if count_workers(connect_sync()) else "no inference worker is running"
+    broker = connect_sync()
+    if count_workers(broker):
+        return OK
+    return "no inference worker makes progress" if read_reports(broker) else "no inference worker is running"

@@ -71,7 +71,7 @@ def of_absence(error: Exception | None) -> Trouble:
 
 def sentence(trouble: str) -> str | None:
     """What people read, in the language of the interface; None where there is nothing to tell."""
-    told = SENTENCES.get(Trouble(trouble)) if trouble else None
+    told = SENTENCES.get(Trouble(trouble)) if trouble in set(Trouble) else None
     return gettext(told) if told else None
 
 

@@ -78,6 +78,7 @@ PAGES: dict[str, tuple[str, str, Codes]] = {
     "upload-chunks, sent": ("patch", "/uploads/{id}", (403, 403, 403, 403, 404, 204, 404, 404, 204)),
     "operations": ("get", "/admin/operations/", (302, 302, 302, 302, 302, 302, 403, 200, 200)),
     "tell-worker": ("post", "/admin/operations/tell", (302, 302, 302, 302, 302, 302, 403, 403, 302)),
+    "try-again": ("post", "/admin/operations/try-again", (302, 302, 302, 302, 302, 302, 403, 403, 302)),
     "search": ("get", "/admin/search/", (302, 302, 302, 302, 302, 302, 403, 200, 200)),
     "admin:index": ("get", "/admin/", (302, 302, 302, 302, 302, 302, 200, 200, 200)),
     "admin:meetings_meeting_change": (

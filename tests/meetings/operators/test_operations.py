@@ -20,11 +20,12 @@ from django.test import Client
 from django.utils import timezone
 
 from meetings.audio.audiolog import ACTIVE, state_key
-from meetings.models import LagSample, Meeting, State, Swap
+from meetings.models import LagSample, Meeting, Stage, StageFailure, State, Swap
 from meetings.operators import operations, orders
-from meetings.operators.incidents import IncidentFile
+from meetings.operators.incidents import INCIDENTS, IncidentFile, read_incidents
 from meetings.operators.metrics import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
 from meetings.operators.residency import ModelPlace, Residency, SwapSeconds, residency_of
+from meetings.rows import stage_failures
 from meetings.workers.leases import lease_key
 from tests.inference.doubles import ScriptedTranscriber
 from tests.meetings.doubles import SIZE, ScriptedSummarizer, scripted_pool
@@ -146,6 +147,55 @@ class TestIncidents:
             "There is no model that writes summaries, or no room for it. <b>qwen</b> is missing summaries_unavailable"
         )
         assert row[1:] == ["w1", said, "1"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSetAside:
+    async def test_a_meeting_is_shown_and_tried_again(self, broker: redis.asyncio.Redis, admin_client: Client) -> None:
+        failed = await Meeting.objects.acreate(title="<b>Odd</b>")
+        for _ in range(stage_failures.MAX_ATTEMPTS):
+            await asyncio.to_thread(
+                stage_failures.record_failure, failed.pk, Stage.CAPTIONS, position=0, error="builtins.RuntimeError"
+            )
+        rows = rows_of(await ask(admin_client))
+        [row] = [row for row in rows if row[0] == "<b>Odd</b>"]
+        assert (row[1], row[3], row[4]) == ("Captions", "builtins.RuntimeError", "Try again")
+        answer = await asyncio.to_thread(
+            lambda: admin_client.post("/admin/operations/try-again", {"meeting": failed.pk}, follow=True)
+        )
+        assert "The meeting is tried again." in text_of(answer.content.decode())
+        assert await broker.smembers(ACTIVE) == {failed.pk.encode()}
+        assert not await StageFailure.objects.aexists()
+
+    async def test_nothing_is_shown_where_nothing_failed(
+        self, broker: redis.asyncio.Redis, admin_client: Client
+    ) -> None:
+        assert "Set aside" not in text_of(await ask(admin_client))
+
+
+class TestOtherVersions:
+    """What a later version has put into the broker is read as far as it is known."""
+
+    def test_reports_incidents_and_orders(self, broker_sync: redis.Redis) -> None:
+        residency = {**asdict(RESIDENCY), "fans": 3, "models": [{**asdict(RESIDENCY.models[0]), "colour": "red"}]}
+        report = {**asdict(REPORT), "mood": "good", "residency": residency}
+        broker_sync.set(report_key("newer"), json.dumps(report))
+        broker_sync.set(report_key("stranger"), json.dumps({"version": 9}))
+        broker_sync.set(report_key("junk"), "not JSON")
+        read = read_reports(broker_sync)
+        assert set(read) == {"newer"}
+        assert read["newer"].behind_s == REPORT.behind_s
+        incident = {"at": 1.0, "worker": "w", "event": "of_a_later_version", "severity": 3}
+        broker_sync.lpush(INCIDENTS, json.dumps(incident))
+        assert read_incidents(broker_sync)[0].sentence == "Something went wrong; the log says what."
+
+    async def test_an_order_that_is_not_known_is_not_done(self, broker: redis.asyncio.Redis) -> None:
+        await broker.rpush("parlance:orders:w", json.dumps(["1", "dance", "now"]))
+        assert await orders.take(broker, "w", wait_s=0.1) is None
+        await broker.rpush("parlance:orders:w", json.dumps(["2", "sleep", "softly"]))
+        told = await orders.take(broker, "w", wait_s=0.1)
+        assert told is not None
+        assert told.order is orders.Order.SLEEP
 
 
 @pytest.mark.django_db(transaction=True)
