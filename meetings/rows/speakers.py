@@ -73,7 +73,7 @@ def label_captions(lease: Lease, known: SpeakerTurns, utterances: Collection[str
     """
     with changing(lease.meeting_id, lease=lease) as meeting:
         labels = _Labels(meeting)
-        turns = _TurnIndex(known.turns)
+        turns = TurnIndex(known.turns)
         found = utterances_of(meeting.pk, known) if utterances is None else utterances
         parts_by_utterance = parts_of_all(meeting, found)
         corrected = corrected_captions(part.pk for parts in parts_by_utterance.values() for part in parts)
@@ -191,7 +191,7 @@ def _speaker(meeting: Meeting, label: str) -> Speaker:
     return speakers[speakers[label].merged_into or label]
 
 
-class _TurnIndex:
+class TurnIndex:
     """Turns by where they are: found without looking at all of them."""
 
     def __init__(self, turns: Sequence[SpeakerTurn]) -> None:

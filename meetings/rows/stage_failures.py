@@ -15,10 +15,11 @@ MAX_ATTEMPTS = 3
 """Failures at one place after which a stage of a meeting is set aside."""
 
 
-def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str) -> bool:
+def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str, may_set_aside: bool = True) -> bool:
     """Count one more failed attempt at `position` (samples captioned); return whether the stage is set aside now.
 
-    A failure behind the place of the one before counts from one again. A meeting that is gone has no stages.
+    A failure at another place counts from one again. `may_set_aside` is false for what is tried again with pauses.
+    A meeting that is gone has no stages.
     """
     with transaction.atomic():
         if not Meeting.objects.select_for_update().filter(pk=meeting_id).exists():
@@ -27,7 +28,7 @@ def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str) 
         failure.attempts = failure.attempts + 1 if failure.position == position else 1
         failure.position = position
         failure.error = error[:120]
-        if failure.attempts >= MAX_ATTEMPTS and failure.set_aside_at is None:
+        if may_set_aside and failure.attempts >= MAX_ATTEMPTS and failure.set_aside_at is None:
             failure.set_aside_at, failure.version = timezone.now(), code_version()
         failure.save()
     return failure.set_aside_at is not None

@@ -242,7 +242,7 @@ class Summarising:
     async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
         """Count a failed attempt in the meeting's row, and wait the longer the more there were."""
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        await record_failure(stream.meeting_id, Stage.SUMMARY, position=stream.committed, error=kind)
+        await record_failure(stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False)
         attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
         await put_off([stream.meeting_id], troubles.of_attempt(error), least_s=_pause_s(attempts))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.residency.history import Direction, Outcome, Step, StepKind, SwapHistory, SwapRecord
+from inference.residency.history import REMEMBERED, Direction, Outcome, Step, StepKind, SwapHistory, SwapRecord
 
 
 def swap(
@@ -53,3 +53,14 @@ def test_a_record_adds_up_its_steps() -> None:
     assert record.gigabytes_per_second == pytest.approx(30.0)
     assert steps[1].gigabytes_per_second == pytest.approx(40.0)
     assert SwapRecord(Direction.TO_TRANSCRIPTION, Outcome.FAILED, (), 0.0).gigabytes_per_second == 0.0
+
+
+def test_new_swaps_are_told_from_old_ones_after_the_oldest_are_forgotten() -> None:
+    history = SwapHistory()
+    for number in range(REMEMBERED + 50):
+        history.add(swap(float(number)))
+    before = history.count
+    assert history.since(before) == []
+    history.add(swap(7.5))
+    history.add(swap(8.5))
+    assert [record.seconds for record in history.since(before)] == [7.5, 8.5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,7 @@ from meetings.models import MAX_SPEAKER_NAME, SPEAKER_COLORS, UNSURE, Caption, M
 from meetings.rows.speakers import (
     NoSuchCaption,
     NoSuchSpeaker,
+    TurnIndex,
     UnfitName,
     assign,
     divided_text,
@@ -25,6 +27,7 @@ from meetings.rows.speakers import (
     merge_speakers,
     present_speakers,
     rename,
+    utterances_of,
 )
 from meetings.rows.transcript import Batch, Lease, LeaseLost, changes_after, commit, take_lease
 from meetings.rows.translations import Untranslated, store_translations, untranslated
@@ -182,6 +185,37 @@ def test_what_a_new_worker_is_told(lease: Lease, meeting: Meeting) -> None:
 
 
 words = st.lists(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=6), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize("count", [5, 60])
+def test_it_reads_as_often_for_many_utterances_as_for_few(
+    lease: Lease, count: int, django_assert_max_num_queries: Any
+) -> None:
+    say(lease, *(final(f"{number:03}", 10 * number) for number in range(count)))
+    known = turns(*((10 * number, 10 * number + 6, "S1") for number in range(count)), end=10.0 * count)
+    label_captions(lease, known)
+    with django_assert_max_num_queries(9):
+        label_captions(lease, known)
+
+
+def test_some_utterances_at_a_time_make_the_same_as_all_at_once(lease: Lease) -> None:
+    say(lease, *(final(f"{number:03}", 10 * number) for number in range(7)))
+    known = turns(*((5 * place, 5 * place + 5, f"S{place % 3 + 1}") for place in range(14)))
+    found = utterances_of(lease.meeting_id, known)
+    assert found == [f"{number:03}" for number in range(7)]
+    for start in range(0, len(found), 2):
+        label_captions(lease, known, found[start : start + 2])
+    some = lines(lease)
+    label_captions(lease, known)
+    assert lines(lease) == some
+    assert {speaker for _, speaker, _ in some} == {"S1", "S2", "S3"}
+
+
+@given(spoken=st.lists(st.tuples(st.floats(0, 50), st.floats(0.01, 20)), max_size=20), at=st.floats(0, 60))
+def test_turns_are_found_by_where_they_are(spoken: list[tuple[float, float]], at: float) -> None:
+    all_turns = [SpeakerTurn(start, start + length, "S1") for start, length in spoken]
+    near = [turn for turn in all_turns if turn.end > at and turn.start < at + 5]
+    assert TurnIndex(all_turns).near(at, at + 5) == sorted(near, key=lambda turn: turn.start)
 
 
 @given(words=words, cuts=st.sets(st.integers(1, 11)))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inference.types import FinalCaption, Progress, Word
@@ -13,7 +15,10 @@ from meetings.rows.transcript import (
     changes_after,
     commit,
     last_seq,
+    release_lease,
+    set_language,
     set_state,
+    store_recorded_until,
     take_lease,
 )
 
@@ -90,6 +95,39 @@ def test_states_change_once_and_leave_their_times(lease: Lease) -> None:
     assert meeting.started_at == started_at
     assert meeting.ended_at is not None
     assert meeting.ended_at > started_at
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda lease: set_state(lease, State.ENDED),
+        lambda lease: set_state(lease, State.LIVE),
+        lambda lease: set_language(lease, "pt"),
+        lambda lease: store_recorded_until(lease, 16_000),
+        lambda lease: commit(Batch(lease, [], None, missing_s=1.0)),
+    ],
+)
+def test_a_worker_that_was_fenced_off_changes_nothing_of_the_meeting(lease: Lease, write: Any) -> None:
+    take_lease(lease.meeting_id)
+    before = Meeting.objects.values().get()
+    with pytest.raises(LeaseLost):
+        write(lease)
+    assert Meeting.objects.values().get() == before
+
+
+def test_a_meeting_that_has_ended_stays_ended(lease: Lease) -> None:
+    assert set_state(lease, State.ENDED)
+    assert not set_state(lease, State.LIVE)
+    assert Meeting.objects.get().state == State.ENDED
+
+
+def test_a_lease_is_noted_until_it_is_given_back(lease: Lease) -> None:
+    assert Meeting.objects.get().is_leased
+    release_lease(lease)
+    assert not Meeting.objects.get().is_leased
+    assert not take_lease(lease.meeting_id).is_leased, "as it was before"
+    release_lease(lease)
+    assert Meeting.objects.get().is_leased, "who was fenced off gives nothing back"
 
 
 def test_missing_seconds_add_up(lease: Lease) -> None:

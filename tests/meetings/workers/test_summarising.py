@@ -15,13 +15,15 @@ import pytest
 import redis.asyncio
 
 from inference.audio import SAMPLE_RATE
+from inference.residency.history import REMEMBERED, Direction, Outcome, SwapRecord
 from inference.residency.plan import DoesNotFit
 from inference.residency.pool import ModelPool
+from inference.summarization.summary import SummaryRequest
 from inference.types import FinalCaption, Word
 from meetings.audio.audiolog import AudioLog, audio_key
 from meetings.device.engines import Loaders
 from meetings.device.writing import SUMMARY
-from meetings.models import Caption, Meeting, State, Summary, Swap
+from meetings.models import Caption, Meeting, Stage, StageFailure, State, Summary, Swap
 from meetings.rows import summaries
 from meetings.rows.transcript import Batch, commit, take_lease
 from meetings.rows.troubles import Trouble
@@ -285,6 +287,51 @@ async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
     assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is not None, "still wanted"
+
+
+class ChoosySummarizer(ScriptedSummarizer):
+    """Fails on what is said in Portuguese."""
+
+    def summarize(self, request: SummaryRequest, **options: Any) -> Any:
+        if request.language == "pt":
+            raise RuntimeError("an odd prompt")
+        return super().summarize(request, **options)
+
+
+async def test_a_summary_that_fails_puts_off_that_one_alone(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    odd = await Meeting.objects.acreate(title="Odd", language="pt")
+    for one in (odd, meeting):
+        await speak(broker, one, pcm)
+    async with working(broker, ChoosySummarizer):
+        await until(lambda: len(texts(meeting)) >= 1 and len(texts(odd)) >= 1)
+        for one in (odd, meeting):
+            await asyncio.to_thread(summaries.ask, one.pk)
+        await until(lambda: Summary.objects.filter(meeting=meeting).exists())
+        await until(lambda: trouble_of(odd) == Trouble.FAILED)
+        for one in (odd, meeting):
+            await AudioLog(broker).mark(one.pk, "end")
+        await until_async(lambda: broker.exists(audio_key(meeting.pk), audio_key(odd.pk)), 0)
+    assert await asyncio.to_thread(trouble_of, meeting) == ""
+    failure = await StageFailure.objects.aget()
+    assert (failure.meeting_id, failure.stage) == (odd.pk, Stage.SUMMARY)
+    assert failure.attempts >= summarising.PATIENCE, "and then it was closed without its summary"
+    assert failure.set_aside_at is None
+    assert not await Summary.objects.filter(meeting=odd).aexists()
+
+
+async def test_swaps_are_filed_however_many_there_were(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
+    for _ in range(REMEMBERED + 1):
+        pool.history.add(SwapRecord(Direction.TO_SUMMARIZATION, Outcome.COMPLETED, (), 1.0))
+    await speak(broker, meeting, pcm)
+    async with at_work(broker, pool):
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: Swap.objects.count() == 2)
 
 
 class HangingSummarizer(ScriptedSummarizer):

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
-import threading
+import time
 
 import pytest
 
 from meetings.workers import summarising, watchdog
 
+LIMIT_S = 2.0
+STOPPED = f"""
+import time
+from meetings.workers.watchdog import watched
+with watched("captioning", {LIMIT_S}):
+    print("watched", flush=True)
+    begun = time.monotonic()
+    while time.monotonic() - begun < {4 * LIMIT_S}:
+        time.sleep(0.05)
+print("in time", flush=True)
+"""
 HANGS = """
 import threading
 from meetings.workers.watchdog import watched
@@ -26,13 +38,59 @@ def test_a_process_whose_models_hang_is_ended_and_says_where() -> None:
 
 
 def test_a_block_that_ends_in_time_is_watched_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = threading.Event()
-    monkeypatch.setattr(watchdog, "end_process", lambda what, limit_s: ended.set())
-    with watchdog.watched("a test", 60.0):
-        [timer] = [thread for thread in threading.enumerate() if thread.name == "watchdog of a test"]
-    timer.join(20)
-    assert not timer.is_alive()
-    assert not ended.is_set()
+    ended: list[str] = []
+    monkeypatch.setattr(watchdog, "end_process", lambda what, limit_s: ended.append(what))
+    dog = watchdog.Watchdog()
+    number = dog.enter("a test", 1.0)
+    dog.count(0.9)
+    assert dog.longest_s() >= 0.9
+    dog.leave(number)
+    dog.count(5.0)
+    assert ended == []
+
+
+def test_a_block_that_makes_progress_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(watchdog, "end_process", lambda what, limit_s: ended.append(what))
+    dog = watchdog.Watchdog()
+    number = dog.enter("a test", 1.0)
+    for _ in range(5):
+        dog.count(0.9)
+        dog.restart(number)
+    assert ended == []
+    dog.count(1.1)
+    dog.leave(number)
+    assert ended == ["a test"]
+
+
+def test_what_may_take_its_time_says_nothing_about_readiness() -> None:
+    dog = watchdog.Watchdog()
+    moving = dog.enter("moving", 900.0)
+    dog.count(100.0)
+    assert dog.longest_s() == 0.0
+    captioning = dog.enter("captioning", 900.0)
+    dog.count(20.0)
+    assert dog.longest_s() >= 20.0
+    dog.leave(moving)
+    dog.leave(captioning)
+
+
+def test_a_thread_that_waits_for_a_processor_does_not_hang() -> None:
+    before = {"1": 5.0, "2": 100.0, "gone": 3.0}
+    after = {"1": 5.75, "2": 100.25, "new": 50.0}
+    assert watchdog.starved_s(before, after) == 0.75
+    assert watchdog.starved_s({}, {}) == 0.0
+
+
+def test_a_stopped_process_is_not_held_to_hang() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPPED], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "watched\n"
+        child.send_signal(signal.SIGSTOP)
+        time.sleep(4 * LIMIT_S)  # longer than the block may take
+        child.send_signal(signal.SIGCONT)
+        assert child.stdout.readline() == "in time\n"
+        assert child.wait(60) == 0
 
 
 def test_who_looks_at_the_time_is_never_ended_for_writing() -> None:
