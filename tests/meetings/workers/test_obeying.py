@@ -13,7 +13,8 @@ import redis.asyncio
 from django.utils import timezone
 
 from inference.summarization.summary import IsCancelled, Summary, SummaryCancelled, SummaryRequest
-from meetings.models import Meeting, Translation
+from meetings.audio.audiolog import AudioLog
+from meetings.models import Meeting, State, Translation
 from meetings.models import Summary as StoredSummary
 from meetings.operators import orders
 from meetings.operators.metrics import read_reports
@@ -21,10 +22,12 @@ from meetings.operators.orders import Answer, Order
 from meetings.rows import summaries
 from meetings.sockets.readership import Readership
 from meetings.workers import obeying, summarising
+from meetings.workers.labelling import Labelling
+from meetings.workers.stream import MeetingStream
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer
 from tests.meetings.workers.test_summarising import room, working
-from tests.meetings.workers.test_worker import speak, texts, until
+from tests.meetings.workers.test_worker import speak, state_of, texts, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -213,3 +216,27 @@ async def test_an_order_that_nobody_takes_is_void(broker: redis.asyncio.Redis, b
     assert await asyncio.to_thread(orders.give, broker_sync, "gone", Order.SLEEP, within_s=0.05) is None
     assert await orders.take(broker, "gone", wait_s=0.01) is None
     assert await broker.keys("parlance:*") == []
+
+
+async def test_models_that_were_put_to_sleep_while_a_meeting_closes_are_woken(
+    broker: redis.asyncio.Redis,
+    broker_sync: redis.Redis,
+    meeting: Meeting,
+    pcm: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, may_finish, finish = asyncio.Event(), asyncio.Event(), Labelling.finish
+
+    async def finish_asleep(self: Labelling, stream: MeetingStream) -> None:
+        begun.set()
+        await may_finish.wait()
+        await finish(self, stream)
+
+    monkeypatch.setattr(Labelling, "finish", finish_asleep)
+    await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "end")
+    async with working(broker, ScriptedSummarizer):
+        await asyncio.wait_for(begun.wait(), 20)
+        await asleep(broker_sync)
+        may_finish.set()
+        await until(lambda: state_of(meeting) == State.ENDED)
