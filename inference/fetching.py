@@ -23,6 +23,7 @@ from inference.loading import (
     check_sizes,
     verify_model,
 )
+from inference.readable import let_read, readable_folder
 
 OWN_FOLDERS: dict[Stage, str] = {
     "asr": ", or point PARLANCE_ASR_MODEL at a folder that holds a CTranslate2 Whisper",
@@ -50,7 +51,7 @@ def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) 
         AccessDenied: nor can it be before somebody accepts the terms; the message says where.
         ModelCorrupt: what was downloaded is not what the catalogue says.
     """
-    models.mkdir(parents=True, exist_ok=True)
+    readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
         try:
             return check_sizes(model, models)
@@ -60,7 +61,7 @@ def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) 
 
 def fetch_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
     """As `ensure_model`, but fetches whatever is there already."""
-    models.mkdir(parents=True, exist_ok=True)
+    readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
         return _fetch(model, models, advance)
 
@@ -74,6 +75,7 @@ def _fetch(model: Model, models: Path, advance: Advance) -> Path:
         else:
             _fetch_hub(model, model.source, fetched)
         verify_model(model, Path(temporary), advance)
+        let_read(fetched)
         _put_in_place(fetched, models / model.name, Path(temporary) / "replaced")
     return models / model.name
 

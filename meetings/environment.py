@@ -20,6 +20,7 @@ from inference.catalog import MODELS
 from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
 from meetings.accounts.openid_client import OpenIdClient, read_openid
+from meetings.file_modes import private_folder
 
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
@@ -110,12 +111,16 @@ class Environment:
 
     @property
     def broker_socket(self) -> Path:
-        """Private to this data folder; elsewhere when the folder's path is too long for a Unix socket."""
+        """Return where the socket is: in the data folder, or elsewhere when that path is too long for a Unix socket.
+
+        Raises:
+            ImproperlyConfigured: elsewhere is somebody else's. Who connects asks too, not only who listens.
+        """
         path = self.data / "valkey.sock"
         if len(str(path).encode()) <= UNIX_SOCKET_MAX_BYTES:
             return path
         name = hashlib.sha256(str(self.data).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"parlance-{name}" / "valkey.sock"
+        return private_folder(Path(tempfile.gettempdir()) / f"parlance-{name}") / "valkey.sock"
 
 
 def read_environment(values: dict[str, str] | None = None) -> Environment:

@@ -9,11 +9,14 @@ import environ
 from csp.constants import NONE, SELF
 
 from meetings.environment import BASE_DIR, read_environment
+from meetings.file_modes import keep_to_owner, tighten
 from meetings.logs import logging_config
 
 # Lets admin classes name their model in brackets, as the type checker wants.
 django_stubs_ext.monkeypatch()
 
+# Before anything is made: the secret key, the database, and what children of this process write.
+keep_to_owner()
 ENVIRONMENT = read_environment()
 
 SECRET_KEY = ENVIRONMENT.secret_key
@@ -153,3 +156,4 @@ if ENVIRONMENT.https:
 
 LOGGING_CONFIG = None
 logging_config(debug=DEBUG)
+tighten(ENVIRONMENT.data)

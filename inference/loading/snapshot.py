@@ -26,6 +26,7 @@ from inference.loading.manifest import (
     read_manifest,
 )
 from inference.loading.weights import assign, map_tensors, untie
+from inference.readable import let_read, readable_folder
 
 SNAPSHOTS = "snapshots"
 """Folder in a model's folder."""
@@ -79,12 +80,13 @@ def write_snapshot(component: Component, form: Form, network: Any = None) -> Pat
     """
     target = snapshot_folder(component, form)
     network = component.read(form) if network is None else network
-    target.parent.mkdir(exist_ok=True)
+    readable_folder(target.parent)
     temporary = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
     temporary.mkdir()
     try:
         manifest = _write(component, form, network, temporary)
         _verify(component, network, temporary, manifest)
+        let_read(temporary)
         _put_in_place(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -98,8 +100,6 @@ def _write(component: Component, form: Form, network: Any, folder: Path) -> Mani
     component.write_settings(network, folder)
     tensors, tied = untie(network)
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    # The library lets only its owner read the file; a model is for every user of the machine.
-    shutil.copymode(folder / SETTINGS, folder / WEIGHTS)
     manifest = Manifest(
         component=component.name,
         form=form,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.loading.manifest import FileDigest, SnapshotUnusable, Source, check_source, describe_source
+from inference.readable import let_read
 from inference.torchaudio_compat import import_transformers
 
 FOLDER = "unpacked"
@@ -20,7 +21,6 @@ less than a thousandth, where packing it has changed it by several hundredths.
 """
 SOURCE = "source.json"
 """In FOLDER: which GGUF it was made of. Folders of earlier versions have none, and are believed."""
-READABLE = 0o755
 
 
 def find_unpacked(gguf: Path) -> Path | None:
@@ -44,7 +44,7 @@ def unpacked(gguf: Path) -> Path | None:
     try:
         _unpack(gguf, temporary)
         (temporary / SOURCE).write_text(json.dumps({gguf.name: asdict(describe_source(gguf))}), encoding="utf-8")
-        _let_read(temporary)
+        let_read(temporary)
         return _put_in_place(temporary, gguf)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -80,13 +80,6 @@ def _plain(transformers: Any, network: Any) -> Any:
     plain.load_state_dict(network.state_dict())
     plain.generation_config = network.generation_config
     return plain
-
-
-def _let_read(folder: Path) -> None:
-    """The libraries let only the owner read: a model is for every user of the machine."""
-    folder.chmod(READABLE)
-    for path in folder.iterdir():
-        path.chmod(READABLE & 0o644)
 
 
 def _put_in_place(temporary: Path, gguf: Path) -> Path | None:

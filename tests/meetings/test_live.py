@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -13,9 +14,10 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.live import REPOSITORY, RunningParlance, free_port, running_parlance
+from tests.live import REPOSITORY, RunningParlance, free_port
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -23,9 +25,18 @@ LOOK_S = 0.1
 
 
 @pytest.fixture(scope="module")
-def parlance(whisper_alone: Path) -> Iterator[RunningParlance]:
-    with running_parlance(environment={"PARLANCE_MODELS_DIR": str(whisper_alone)}) as running:
-        yield running
+def parlance(whisper_alone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningParlance]:
+    """In a folder and with a umask that most machines have: everybody may look."""
+    data = tmp_path_factory.mktemp("data")
+    data.chmod(0o755)
+    running = RunningParlance(data, environment={"PARLANCE_MODELS_DIR": str(whisper_alone)})
+    before = os.umask(0o022)
+    try:
+        running.start()
+    finally:
+        os.umask(before)
+    yield running
+    running.stop()
 
 
 def run_live(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -100,6 +111,37 @@ def test_a_broker_that_is_not_there_is_said_by_the_worker(whisper_base: Path, tm
     )
     assert refused.returncode == 1
     assert refused.stderr.startswith("The broker at redis://127.0.0.1:")
+
+
+def test_nobody_else_on_the_machine_reads_what_it_keeps(parlance: RunningParlance, speech: Path) -> None:
+    recording = (speech / "lobster_24s.flac").read_bytes()
+    with httpx.Client(base_url=parlance.url, follow_redirects=True) as pages:
+        pages.get(parlance.new_sign_in_link()).raise_for_status()
+        sent = upload(pages, "whole.flac", recording, size=len(recording))
+        arriving = upload(pages, "half.flac", recording[:1000], size=len(recording))
+        while pages.get("/uploads/list").json()["uploads"][1]["state"] != "ready":
+            time.sleep(LOOK_S)
+    while not (parlance.data / "results" / sent / "transcript.json").exists():
+        time.sleep(LOOK_S)
+
+    kept = {str(path.relative_to(parlance.data)): path for path in parlance.data.rglob("*")}
+    assert {"parlance.sqlite3", "secret_key", "lock", "address", "valkey.sock", f"recordings/{sent}.flac"} <= set(kept)
+    assert {f"uploads/{arriving}", f"results/{sent}/transcript.json"} <= set(kept)
+    assert any(name.endswith(".aof") for name in kept)
+    open_to_others = {name: oct(path.stat().st_mode) for name, path in kept.items() if path.stat().st_mode & 0o077}
+    assert open_to_others == {}
+    assert stat.S_IMODE(parlance.data.stat().st_mode) == 0o700
+
+
+def upload(pages: httpx.Client, name: str, content: bytes, *, size: int) -> str:
+    """Announce a recording that is to be kept, and send what there is of it; return its meeting."""
+    pages.get("/uploads/").raise_for_status()
+    headers = {"X-CSRFToken": pages.cookies["csrftoken"]}
+    fields = {"name": name, "size": size, "modified": 0, "type": "audio/flac", "language": "en", "keep_recording": "on"}
+    announced = pages.post("/uploads/", data=fields, headers=headers).raise_for_status().json()
+    chunk = {**headers, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    pages.patch(announced["address"], content=content, headers=chunk).raise_for_status()
+    return str(announced["id"])
 
 
 def test_readiness_says_what_is_missing(parlance: RunningParlance) -> None:

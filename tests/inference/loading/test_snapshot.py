@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,16 @@ def test_it_holds_the_final_type_and_no_pickle(component: TinyComponent) -> None
     network, _ = load_snapshot(component, form)
     assert network.embedding.weight.dtype == torch.float16
     assert read_manifest(folder).versions.keys() == {"torch", "transformers"}
+
+
+def test_root_writes_it_for_everybody(component: TinyComponent) -> None:
+    before = os.umask(0o077)
+    try:
+        folder = write_snapshot(component, FORM)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder.parent, folder)] == [0o755] * 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o644}
 
 
 def test_without_one_the_next_ways_are_gone_in_order(component: TinyComponent) -> None:
