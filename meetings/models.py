@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -105,6 +107,12 @@ class Meeting(models.Model):
     results_seq = models.PositiveBigIntegerField(
         null=True, editable=False, help_text="Newest change that is in the stored transcript files."
     )
+    results_attempts = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Tries to store these files since they were stored last."
+    )
+    results_not_before = models.DateTimeField(
+        null=True, editable=False, help_text="When that is tried again; empty: whenever there is something new."
+    )
     missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
 
     class Meta:
@@ -200,13 +208,30 @@ class Upload(models.Model):
         return self.name
 
 
-class DiscardedResults(models.Model):
-    """Transcript files of a meeting that was deleted: a worker deletes them too, when their storage answers."""
+class Tombstone(models.Model):
+    """A deleted meeting, of which something may be left outside the database.
+
+    The row is written in the transaction that deletes the meeting, and goes when nothing can come after it any more.
+    `meetings.rows.tombstones` has the verbs.
+    """
 
     meeting_id = models.CharField(primary_key=True, max_length=32)
+    has_results = models.BooleanField(default=True, db_default=True, help_text="Transcript files of it may be stored.")
+    are_traces_erased = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="What the files of database and broker keep of it is erased, or will be.",
+    )
+    attempts = models.PositiveIntegerField(default=0, db_default=0, help_text="Tries since one succeeded.")
+    not_before = models.DateTimeField(
+        default=timezone.now, db_default=Now(), db_index=True, help_text="When it is looked after next."
+    )
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
-        verbose_name_plural = "discarded results"
+        # Of the name, and with defaults in the database: processes of the version before write it too.
+        db_table = "meetings_discardedresults"
+        ordering = ("created_at",)
 
     def __str__(self) -> str:
         return self.meeting_id

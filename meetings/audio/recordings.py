@@ -15,8 +15,12 @@ from meetings.audio.audiolog import SAMPLE_BYTES, Entry
 ENCODE_SAMPLES = SAMPLE_RATE * 10
 
 
+def folder() -> Path:
+    return Path(settings.ENVIRONMENT.data) / "recordings"
+
+
 def raw_path(meeting_id: str) -> Path:
-    return Path(settings.ENVIRONMENT.data) / "recordings" / f"{meeting_id}.s16le"
+    return folder() / f"{meeting_id}.s16le"
 
 
 def flac_path(meeting_id: str) -> Path:
@@ -64,7 +68,7 @@ def finish(meeting_id: str) -> Path | None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     os.replace(partial, flac_path(meeting_id))
-    raw.unlink()
+    raw.unlink(missing_ok=True)  # a deletion may have been quicker
     return flac_path(meeting_id)
 
 

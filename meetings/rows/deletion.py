@@ -1,6 +1,9 @@
 """Deleting a meeting deletes all of it: rows by the database; its sound, the broker's keys and every trace here.
 
-What cannot be promised is in docs/deletion.md: copies of the database, PostgreSQL's files, blocks of the disk.
+What lies outside the database is deleted when the transaction is committed, so that a deletion that is taken back has
+cost nothing. A tombstone that is written with it has a worker do the same again, until it is done
+(`meetings.workers.erasing`). What cannot be promised is in docs/deletion.md: copies of the database, PostgreSQL's
+files, blocks of the disk.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from typing import Any
 import structlog
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import OperationalError, connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
@@ -22,37 +25,37 @@ from redis.exceptions import RedisError
 from meetings.audio import recordings
 from meetings.audio.audiolog import ACTIVE, audio_key, host_key, state_key
 from meetings.broker import connect_sync
-from meetings.database_errors import describe
-from meetings.models import DiscardedResults, Meeting, Speaker, State, Upload
-from meetings.search.finding import index
+from meetings.models import Meeting, Speaker, Upload
+from meetings.rows import erasure, tombstones
 from meetings.sockets.readership import languages_key
 from meetings.uploading import chunks
 
 log = structlog.get_logger(__name__)
 
-CHECKPOINT_WAIT_MS = 2_000
-"""How long a deletion waits for readers of the database; who comes later overwrites the same pages."""
+
+class _Deletions(threading.local):
+    """Of this thread: to merge an index takes as long for one meeting as for a hundred."""
+
+    def __init__(self) -> None:
+        self.fresh: list[str] = []
+        """Meetings whose rows are deleted, if the transaction is committed."""
+        self.forgotten: list[str] = []
+        """Those of which the files of database and broker may keep something."""
+        self.may_wait = False
 
 
-class _Traces(threading.local):
-    """Of this thread's deletions: to merge an index takes as long for one meeting as for a hundred."""
-
-    are_left = False
-    may_wait = False
-
-
-traces = _Traces()
+deletions = _Deletions()
 
 
 @contextmanager
 def one_erasure() -> Iterator[None]:
     """Many deletions, whose traces are erased once, at their end."""
-    traces.may_wait = True
+    deletions.may_wait = True
     try:
         yield
     finally:
-        traces.may_wait = False
-        erase_traces()
+        deletions.may_wait = False
+        _erase_traces()
 
 
 @receiver(pre_delete, sender=Meeting)
@@ -66,45 +69,47 @@ def forget_names(instance: Meeting, **_: Any) -> None:
 
 
 @receiver(post_delete, sender=Meeting)
-def forget_sound(instance: Meeting, **_: Any) -> None:
-    """Removes sound and audio log, whichever page or command deleted the row; a worker removes its stored files."""
-    recordings.delete(instance.pk)
-    chunks.delete(instance.pk)
-    if instance.state == State.ENDED:
-        DiscardedResults.objects.get_or_create(pk=instance.pk)
+def leave_tombstone(instance: Meeting, **_: Any) -> None:
+    """Whichever page or command deleted the row. What is left, and its stored files, a worker removes."""
+    tombstones.put(instance)
+    deletions.fresh.append(instance.pk)
+    transaction.on_commit(forget_fresh, robust=True)
+
+
+def forget_fresh() -> None:
+    """Do at once what can be done, after a commit; the first call does it for all meetings of the transaction."""
+    fresh, deletions.fresh = deletions.fresh, []
+    for meeting_id in tombstones.existing(fresh):  # of a deletion that was taken back there is none
+        deletions.forgotten.append(meeting_id)
+        _forget_or_warn(meeting_id)
+    _erase_traces()
+
+
+def forget(meeting_id: str) -> bool:
+    """Remove sound and audio log of a deleted meeting; return whether the broker had anything of it.
+
+    Raises:
+        OSError: a file cannot be removed.
+        RedisError: the broker is away.
+    """
+    recordings.delete(meeting_id)
+    chunks.delete(meeting_id)
+    keys = (audio_key, state_key, host_key, languages_key)
+    return bool(connect_sync().delete(*(key(meeting_id) for key in keys)))
+
+
+def _forget_or_warn(meeting_id: str) -> None:
     try:
-        broker = connect_sync()
-        keys = (audio_key, state_key, host_key, languages_key)
-        broker.delete(*(key(instance.pk) for key in keys))
-        # It stays active until a worker finds it gone: one may be appending to these keys right now.
-        broker.sadd(ACTIVE, instance.pk)
+        forget(meeting_id)
+        # It stays active until a worker finds it gone: one may be appending to its keys right now.
+        connect_sync().sadd(ACTIVE, meeting_id)
     except (RedisError, OSError) as error:
-        log.warning("audio_log_left", meeting=instance.pk, error=str(error))
-    traces.are_left = True
-    transaction.on_commit(erase_traces)
+        log.warning("audio_log_left", meeting=meeting_id, error=type(error).__name__)
 
 
-def erase_traces() -> None:
-    """What database, index and broker keep in their files of rows and keys that are deleted; nothing where none are."""
-    if traces.may_wait or not traces.are_left:
+def _erase_traces() -> None:
+    if deletions.may_wait or not deletions.forgotten:
         return
-    traces.are_left = False
-    try:
-        index().erase()
-        if connection.vendor == "sqlite":
-            _empty_log_of_writes()
-    except OperationalError as error:
-        log.warning("traces_left", place="database", error=describe(error))
-    try:
-        connect_sync().bgrewriteaof()
-    except (RedisError, OSError) as error:
-        log.warning("traces_left", place="broker", error=str(error))
-
-
-def _empty_log_of_writes() -> None:
-    """Freed pages are overwritten (`secure_delete` in the settings); this brings them from SQLite's log to its file."""
-    with connection.cursor() as cursor:
-        [before] = cursor.execute("PRAGMA busy_timeout").fetchone()
-        cursor.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MS}")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        cursor.execute(f"PRAGMA busy_timeout = {int(before)}")
+    forgotten, deletions.forgotten = deletions.forgotten, []
+    if erasure.erase():
+        tombstones.traces_are_erased(forgotten)

@@ -1,24 +1,21 @@
-"""A worker's part in the results: stores the transcripts of meetings that are over, and deletes those of deleted ones.
+"""A worker's part in the results: stores the transcripts of meetings that are over.
 
-A storage that is away is tried again, less and less often; captions never wait for it.
+One that cannot be stored is put off by itself, for longer and longer; captions never wait for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
 
-import redis.asyncio
 import structlog
 from django.core.files.storage import Storage
-from django.db import DatabaseError, close_old_connections
 
-from meetings.database_errors import describe
+from meetings import supervise
 from meetings.files import results
 from meetings.files.storages import storage_errors
-from meetings.workers.leases import Leases
+from meetings.threads import DaemonThreads
 
 log = structlog.get_logger(__name__)
 
@@ -26,53 +23,43 @@ LOOK_S = 2.0
 BATCH = 10
 """Meetings a turn."""
 
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 4.0, 300.0
-TURN = "results"
-"""Name of the lease: one worker at a time."""
+PATIENCE = 3
+"""Failures one after the other, after which the turn ends: the storage may be away, and the others keep their place."""
 
 
 class Archiving:
-    """Belongs to one worker; whoever holds the lease stores."""
+    """Belongs to one worker; of several, whoever claims a meeting stores it."""
 
-    def __init__(
-        self, worker: str, broker: redis.asyncio.Redis, *, open_results: Callable[[], Storage] = results.results_storage
-    ) -> None:
-        self._leases = Leases(broker, worker)
+    def __init__(self, *, open_results: Callable[[], Storage] = results.results_storage) -> None:
         self._open_results = open_results
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="results")
-        self._failures = 0
-        self._not_before = 0.0
+        self._threads = DaemonThreads("results")
 
     async def turn(self) -> None:
-        """Stores and deletes what is due."""
-        if time.monotonic() < self._not_before or not await self._leases.acquire(TURN):
-            return
-        failure = await asyncio.get_running_loop().run_in_executor(self._thread, self._store_and_delete)
-        if failure is None:
-            self._failures = 0
-            return
-        pause_s = min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2**self._failures)
-        self._failures += 1
-        self._not_before = time.monotonic() + pause_s
-        log.warning("results_not_stored", error=failure, again_in_s=pause_s)
+        """Store what is due."""
+        failures = 0
+        for meeting_id in await self._threads.query(partial(results.due, limit=BATCH)):
+            failures = 0 if await self._store(meeting_id) else failures + 1
+            if failures == PATIENCE:
+                return
 
-    def _store_and_delete(self) -> str | None:
-        """What went wrong with the storage, if anything did."""
-        close_old_connections()
-        try:
-            ready, discarded = results.due(limit=BATCH), results.discarded(limit=BATCH)
-            if ready or discarded:
-                self._work_off(ready, discarded)
-        except DatabaseError as error:
-            return describe(error)
-        except storage_errors() as error:
-            return str(error) or type(error).__name__
-        return None
-
-    def _work_off(self, ready: Sequence[str], discarded: Sequence[str]) -> None:
-        storage = self._open_results()
-        for meeting_id in ready:
-            if results.store(meeting_id, storage):
+    async def _store(self, meeting_id: str) -> bool:
+        attempt = await self._threads.query(partial(results.claim, meeting_id))
+        if attempt is None:
+            return True
+        storing = self._threads.query(lambda: results.store(meeting_id, self._open_results()))
+        [outcome] = await asyncio.gather(storing, return_exceptions=True)
+        if not isinstance(outcome, BaseException):
+            if outcome:
                 log.info("results_stored", meeting=meeting_id)
-        for meeting_id in discarded:
-            results.delete(meeting_id, storage)
+            return True
+        put_off = partial(results.put_off, meeting_id, attempt)
+        pause = await supervise.retry(lambda: self._threads.query(put_off))
+        tell_failure("results_not_stored", meeting_id, outcome, again_in_s=pause.total_seconds())
+        return False
+
+
+def tell_failure(event: str, meeting_id: str, error: BaseException, *, again_in_s: float) -> None:
+    """Log why one meeting's files could not be stored or deleted; of an error of our own, also where."""
+    known = isinstance(error, storage_errors()) or supervise.outage_of(error) is not None
+    where = {} if known else {"where": supervise.where(error)}
+    log.warning(event, meeting=meeting_id, error=type(error).__qualname__, again_in_s=again_in_s, **where)

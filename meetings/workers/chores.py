@@ -1,4 +1,7 @@
-"""What a worker does beside its meetings: stores transcripts as files, sends webhooks, deletes what is too old."""
+"""What a worker does beside its meetings: stores transcripts as files, sends webhooks, deletes what is too old.
+
+What a deletion leaves outside the database is taken away here too.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import redis.asyncio
 
 from meetings.workers.archiving import LOOK_S, Archiving
 from meetings.workers.delivering import Delivering
+from meetings.workers.erasing import Erasing
 from meetings.workers.purging import Purging
 
 Loop = tuple[str, Callable[[], Awaitable[object]], float]
@@ -18,8 +22,9 @@ class Chores:
     """Belongs to one worker; sees to it that one of several workers does each piece of work."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
-        self._archiving = Archiving(worker, broker)
+        self._archiving = Archiving()
         self._delivering = Delivering()
+        self._erasing = Erasing()
         self._purging = Purging(worker, broker)
 
     def loops(self) -> list[Loop]:
@@ -27,5 +32,6 @@ class Chores:
         return [
             ("archiving", self._archiving.turn, LOOK_S),
             ("delivering", self._delivering.turn, 0.0),
+            ("erasing", self._erasing.turn, LOOK_S),
             ("purging", self._purging.turn, LOOK_S),
         ]

@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 from meetings.audio import recordings
 from meetings.audio.audiolog import AudioLog
 from meetings.models import Stage, State
-from meetings.rows import transcript
+from meetings.rows import tombstones, transcript
 from meetings.workers.holdings import Holdings
 from meetings.workers.interpreting import Interpreting
 from meetings.workers.isolation import Isolation, ModelFailed
@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 AGAIN_S = 0.5
 """Before it is asked again whether the last summary is there, or the disk has room for the recording."""
 
+put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
 store_recorded_until = database_sync_to_async(transcript.store_recorded_until, thread_sensitive=False)
 
 
@@ -118,4 +119,5 @@ class Closing:
         await self._finish_stage(stream, Stage.TRANSLATION)
         if self._holdings.holds(stream):
             await self._audio.forget(stream.meeting_id)
+            await put_if_gone(stream.meeting_id)
             await self._holdings.let_go(stream.meeting_id, "ended")

@@ -17,7 +17,7 @@ from inference.audio import SAMPLE_RATE
 from meetings import supervise
 from meetings.audio.audiolog import AudioLog
 from meetings.models import Meeting, Stage
-from meetings.rows import speakers, stage_failures, summaries, transcript
+from meetings.rows import speakers, stage_failures, summaries, tombstones, transcript
 from meetings.uploading import uploads
 from meetings.workers.leases import Leases
 from meetings.workers.stream import REHEAR_S, MeetingStream
@@ -29,6 +29,7 @@ DEFERRED_S = 2.0
 """Before a meeting that could not be opened is taken up again."""
 
 release_lease = database_sync_to_async(transcript.release_lease, thread_sensitive=False)
+put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
 record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
 
 
@@ -125,6 +126,7 @@ class Holdings:
             opened = await open_stream(meeting_id)
         except transcript.NoSuchMeeting:
             await self._audio.forget(meeting_id)
+            await put_if_gone(meeting_id)
             await self._leases.release(meeting_id)
             return
         stream = opened.stream

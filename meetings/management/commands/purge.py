@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings.cli import ParlanceCommand
-from meetings.rows.retention import purge
+from meetings.rows.retention import forget_machinery, purge
 
 
 class Command(ParlanceCommand):
@@ -17,5 +17,7 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         found = purge(is_rehearsal=options["dry_run"])
+        while not options["dry_run"] and forget_machinery():
+            pass
         verb = "Would delete" if options["dry_run"] else "Deleted"
         self.stdout.write(f"{verb} {len(found.meetings)} meetings, and the recordings of {len(found.recordings)} more.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,15 @@ from typing import Any
 import pytest
 import redis.asyncio
 from django.core.files.base import ContentFile
+from django.utils import timezone
 
+from meetings.broker import broker_url
 from meetings.files import results
 from meetings.files.exports import FORMATS, render_transcript
 from meetings.files.storages import FolderStorage, open_storage, storage_errors
-from meetings.models import DiscardedResults, Meeting, State, Upload
-from meetings.workers import archiving
-from meetings.workers.archiving import Archiving
+from meetings.models import Meeting, State, Tombstone, Upload
+from meetings.workers.archiving import PATIENCE, Archiving
+from meetings.workers.erasing import Erasing
 from tests.meetings.s3 import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,10 +34,12 @@ def s3() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def configure(settings: Any, tmp_path: Path) -> Configure:
+def configure(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configure:
     """Other results settings, over a data folder of the test's own."""
 
     def set_up(**fields: Any) -> None:
+        address = broker_url()
+        monkeypatch.setattr("meetings.broker.broker_url", lambda: address)
         settings.ENVIRONMENT = replace(settings.ENVIRONMENT, data=tmp_path, **fields)
 
     return set_up
@@ -66,23 +69,19 @@ def stored_in(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-async def test_every_format_is_stored_once_the_meeting_is_over(
-    broker: redis.asyncio.Redis, configure: Configure, tmp_path: Path
-) -> None:
+async def test_every_format_is_stored_once_the_meeting_is_over(configure: Configure, tmp_path: Path) -> None:
     configure()
     meeting = await _in_thread(ended)
     await Meeting.objects.acreate(title="Still spoken", state=State.LIVE)
-    await Archiving("worker", broker).turn()
+    await Archiving().turn()
     assert stored_in(tmp_path / "results") == await _in_thread(lambda: expected(meeting))
     assert await _in_thread(lambda: results.due(limit=9)) == []
 
 
-async def test_what_changes_afterwards_is_stored_again(
-    broker: redis.asyncio.Redis, configure: Configure, tmp_path: Path
-) -> None:
+async def test_what_changes_afterwards_is_stored_again(configure: Configure, tmp_path: Path) -> None:
     configure()
     meeting = await _in_thread(ended)
-    worker = Archiving("worker", broker)
+    worker = Archiving()
     await worker.turn()
     await Meeting.objects.filter(pk=meeting.pk).aupdate(title="Plan", last_seq=2)
     await worker.turn()
@@ -107,74 +106,128 @@ async def test_results_go_to_a_bucket_and_leave_it_with_their_meeting(
     configure(results=f"s3://{BUCKET}/team/a")
     meeting = await _in_thread(ended)
     files = await _in_thread(lambda: expected(meeting))
-    worker = Archiving("worker", broker)
+    worker = Archiving()
     await worker.turn()
     assert bucket.objects() == {f"team/a/{name}": body for name, body in files.items()}
     await Meeting.objects.filter(pk=meeting.pk).adelete()
-    await worker.turn()
+    await erase()
     assert bucket.objects() == {}
-    assert await DiscardedResults.objects.acount() == 0
 
 
-async def test_a_bucket_that_is_away_is_tried_again(
-    broker: redis.asyncio.Redis, configure: Configure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(archiving, "SHORTEST_PAUSE_S", 0.0)
+async def test_a_bucket_that_is_away_is_tried_again(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
     with s3_server() as server:
         for name, value in server.environment.items():
             monkeypatch.setenv(name, value)
         configure(results=f"s3://{BUCKET}")
         meeting = await _in_thread(ended)
         server.stop()
-        worker = Archiving("worker", broker)
+        worker = Archiving()
         await worker.turn()
-        assert await _in_thread(lambda: results.due(limit=9)) == [meeting.pk]
+        assert await Meeting.objects.filter(results_seq=None, results_attempts=1).aexists()
+        await let_time_pass()
         server.start()
         await worker.turn()
         assert json.loads(server.objects()[f"{meeting.pk}/transcript.json"])["title"] == "Budget"
+    stored = await Meeting.objects.aget()
+    assert (stored.results_attempts, stored.results_not_before) == (0, None)
 
 
-async def test_pauses_grow(broker: redis.asyncio.Redis, configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is tried before its time."""
+async def let_time_pass() -> None:
+    """Until what is put off is due."""
+    await Meeting.objects.exclude(results_not_before=None).aupdate(results_not_before=timezone.now())
+
+
+class Awkward(FolderStorage):
+    """A storage that does not take the files of some meetings, for reasons of its own."""
+
+    def __init__(self, location: Path, refused: dict[str, Exception]) -> None:
+        super().__init__(location=location)
+        self.refused = refused
+        self.asked: list[str] = []
+
+    def save(self, name: str, *arguments: Any, **named: Any) -> str:
+        meeting_id = name.partition("/")[0]
+        if not self.asked or self.asked[-1] != meeting_id:
+            self.asked.append(meeting_id)
+        if meeting_id in self.refused:
+            raise self.refused[meeting_id]
+        return super().save(name, *arguments, **named)
+
+
+async def test_one_that_cannot_be_stored_is_put_off_by_itself(
+    configure: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A name that the storage refuses, and an error of ours: the others are stored, in the same turn."""
     configure()
-    await _in_thread(ended)
-    tries: list[float] = []
-
-    def away() -> FolderStorage:
-        tries.append(time.monotonic())
-        raise OSError("nobody there")
-
-    worker = Archiving("worker", broker, open_results=away)
-    await worker.turn()
-    await worker.turn()
-    assert len(tries) == 1
-    monkeypatch.setattr(worker, "_not_before", 0.0)
-    await worker.turn()
-    assert (len(tries), worker._failures) == (2, 2)
-    assert worker._not_before - tries[1] >= 2 * archiving.SHORTEST_PAUSE_S
+    odd, broken, *well = [await _in_thread(ended) for _ in range(5)]
+    storage = Awkward(tmp_path / "results", {odd.pk: OSError("no such name"), broken.pk: ZeroDivisionError()})
+    worker = Archiving(open_results=lambda: storage)
+    for _ in range(3):
+        await worker.turn()
+        await let_time_pass()
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == sorted(meeting.pk for meeting in well)
+    assert len(storage.asked) == 3 + 3 * 2, "what is stored is not stored again"
+    told = [record.msg for record in caplog.records if "results_not_stored" in str(record.msg)]
+    for meeting, error in ((odd, "OSError"), (broken, "ZeroDivisionError")):
+        about = [(each["error"], each["again_in_s"]) for each in told if each["meeting"] == meeting.pk]
+        assert about == [(error, 4.0), (error, 8.0), (error, 16.0)]
+        assert [each["meeting"] for each in told if "where" in each] == 3 * [broken.pk]
 
 
-async def test_one_worker_stores_at_a_time(broker: redis.asyncio.Redis, configure: Configure, tmp_path: Path) -> None:
+async def test_what_is_put_off_waits(configure: Configure, tmp_path: Path) -> None:
     configure()
-    await Archiving("first", broker).turn()
-    await _in_thread(ended)
-    await Archiving("second", broker).turn()
+    meeting = await _in_thread(ended)
+    storage = Awkward(tmp_path / "results", {meeting.pk: OSError("no room")})
+    worker = Archiving(open_results=lambda: storage)
+    for _ in range(3):
+        await worker.turn()
+    assert storage.asked == [meeting.pk]
+
+
+async def test_a_storage_that_takes_nothing_is_not_asked_for_every_meeting(
+    configure: Configure, tmp_path: Path
+) -> None:
+    configure()
+    meetings = [await _in_thread(ended) for _ in range(PATIENCE + 2)]
+    storage = Awkward(tmp_path / "results", {meeting.pk: OSError("nobody there") for meeting in meetings})
+    await Archiving(open_results=lambda: storage).turn()
+    assert len(storage.asked) == PATIENCE
+    assert await Meeting.objects.filter(results_attempts=0).acount() == 2
+
+
+async def test_one_of_several_workers_stores_a_meeting(configure: Configure, tmp_path: Path) -> None:
+    configure()
+    meeting = await _in_thread(ended)
+    assert await _in_thread(lambda: results.claim(meeting.pk)) == 1
+    assert await _in_thread(lambda: results.due(limit=9)) == []
+    await Archiving().turn()
     assert not (tmp_path / "results").exists()
+    await let_time_pass()  # the one that claimed it has died
+    assert await _in_thread(lambda: results.claim(meeting.pk)) == 2
 
 
-def test_a_meeting_deleted_while_it_is_stored_leaves_nothing(configure: Configure, tmp_path: Path) -> None:
+async def test_a_meeting_deleted_while_it_is_stored_leaves_nothing(
+    broker: redis.asyncio.Redis, configure: Configure, tmp_path: Path
+) -> None:
     class Deleting(FolderStorage):
         def save(self, *arguments: Any, **named: Any) -> str:
             Meeting.objects.all().delete()
             return super().save(*arguments, **named)
 
     configure()
-    meeting = ended()
+    meeting = await _in_thread(ended)
     storage = Deleting(location=tmp_path / "results")
-    results.store(meeting.pk, storage)
-    assert results.discarded(limit=9) == [meeting.pk]
-    results.delete(meeting.pk, storage)
+    await Archiving(open_results=lambda: storage).turn()
+    assert stored_in(tmp_path / "results") != {}
+    await erase()
     assert stored_in(tmp_path / "results") == {}
+    assert (await Tombstone.objects.aget()).pk == meeting.pk
+
+
+async def erase() -> None:
+    """What a worker does some seconds after a deletion."""
+    await Tombstone.objects.aupdate(not_before=timezone.now())
+    await Erasing().turn()
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,20 +12,23 @@ import redis.asyncio
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from meetings.audio import recordings
 from meetings.audio.audiolog import ACTIVE, AudioLog, Entry, audio_key, host_key, state_key
 from meetings.broker import connect
 from meetings.files import results
-from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation, Upload
+from meetings.models import Caption, Meeting, Speaker, State, Summary, Tombstone, Translation, Upload
+from meetings.rows import erasure
 from meetings.rows.deletion import one_erasure
 from meetings.search.finding import find
 from meetings.search.postgresql import PostgresIndex
 from meetings.search.sqlite import SqliteIndex
 from meetings.sockets.readership import languages_key
 from meetings.uploading import chunks
+from meetings.workers.erasing import Erasing
 from tests.meetings.admin.test_admin import NO_INLINES, make_meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -47,6 +50,7 @@ def test_deleting_a_meeting_leaves_nothing(broker_sync: redis.Redis) -> None:
     assert not raw.exists()
     assert broker_sync.exists(*keys) == 0
     assert Caption.objects.count() == 0
+    assert Tombstone.objects.get().pk == meeting_id
     assert broker_sync.smembers(ACTIVE) == {meeting_id.encode()}, "the next worker to look forgets the rest"
 
 
@@ -54,6 +58,84 @@ def test_a_broker_that_is_away_does_not_stop_a_deletion(monkeypatch: pytest.Monk
     monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
     Meeting.objects.create(title="Budget").delete()
     assert Meeting.objects.count() == 0
+
+
+def test_a_deletion_that_is_taken_back_costs_nothing(broker_sync: redis.Redis) -> None:
+    """Sound and log were gone before the transaction was committed."""
+    meeting = Meeting.objects.create(title="Budget")
+    recordings.write(meeting.pk, [Entry(b"1-0", 0, b"\1\0" * 1600)])
+    async_to_sync(hear)(meeting, b"\1\0" * 1600)
+    meeting_id = meeting.pk
+    with transaction.atomic():
+        Meeting.objects.get().delete()
+        transaction.set_rollback(True)
+    other = Meeting.objects.create(title="Plan")
+    other.delete()  # the same thread's next deletion looks at what is deleted, not at what was to be
+    assert recordings.raw_path(meeting_id).exists()
+    assert broker_sync.xlen(audio_key(meeting_id)) == 1
+    assert Tombstone.objects.filter(pk=meeting_id).count() == 0
+
+
+def test_what_a_broker_had_that_was_away_goes_later(broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = Meeting.objects.create(title="Budget")
+    async_to_sync(hear)(meeting, CANARY.encode() * 400)
+    with monkeypatch.context() as away:
+        away.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+        meeting.delete()
+        with pytest.raises(redis.ConnectionError):  # which the loop waits for
+            erase_as_a_worker()
+    assert "broker" in told()
+    assert Tombstone.objects.get().attempts == 1, "put off, and nothing else of the worker with it"
+    erase_as_a_worker()
+    assert broker_sync.keys("*}*") == []
+    wait_until(lambda: told() == set())
+
+
+def test_a_file_that_cannot_be_removed_is_removed_later(
+    broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(meeting_id: str) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    meeting = Meeting.objects.create(title="Budget")
+    recordings.write(meeting.pk, [Entry(b"1-0", 0, CANARY.encode() * 400)])
+    with monkeypatch.context() as stuck:
+        stuck.setattr(recordings, "delete", refuse)
+        meeting.delete()
+        assert not Meeting.objects.exists(), "it does not stop a deletion"
+    assert "recordings" in told()
+    erase_as_a_worker()
+    assert "recordings" not in told()
+
+
+def test_a_second_deletion_while_the_file_is_rewritten_waits_for_its_own(
+    broker_sync: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The rewrite that runs has begun with its sound in memory, and would put it into the new file."""
+    first, second = Meeting.objects.create(title="One"), Meeting.objects.create(title="Two")
+    async_to_sync(hear)(second, CANARY.encode() * 400)
+    broker_sync.mset({f"filler:{number}": number for number in range(20)})
+    broker_sync.config_set("rdb-key-save-delay", 50_000)
+    first.delete()
+    wait_until(lambda: bool(broker_sync.info("persistence")["aof_rewrite_in_progress"]))
+    second.delete()
+    assert broker_sync.info("persistence")["aof_rewrite_in_progress"], "it would test nothing"
+    broker_sync.config_set("rdb-key-save-delay", 0)
+    wait_until(lambda: not broker_sync.info("persistence")["aof_rewrite_in_progress"])
+    assert "broker" in told(), "the rewrite has put it there"
+    erase_as_a_worker()
+    wait_until(lambda: told() == set())
+    assert [record.msg for record in caplog.records if "traces_left" in str(record.msg)] == []
+    begun = broker_sync.info("persistence")["aof_rewrites"]
+    erase_as_a_worker()
+    assert broker_sync.get(erasure.BROKER) == broker_sync.get(erasure.WANTED) == b"2"
+    assert broker_sync.info("persistence")["aof_rewrites"] == begun, "and none follows"
+
+
+def erase_as_a_worker() -> None:
+    """What a worker does some seconds after a deletion, and again and again."""
+    Tombstone.objects.update(not_before=timezone.now())
+    async_to_sync(Erasing().turn)()
 
 
 def test_many_deletions_are_erased_once(broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +165,9 @@ def test_a_word_that_was_said_is_found_nowhere_afterwards(broker_sync: redis.Red
     }
     assert {name.removesuffix("-wal") for name in told()} == places, "there is something to find"
     admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/delete/", {"post": "yes"})
-    for meeting_id in results.discarded(limit=9):  # as a worker does
-        results.delete(meeting_id, results.results_storage())
+    erase_as_a_worker()
     wait_until(lambda: told() == set())
-    assert broker_sync.keys("*") == [ACTIVE.encode()]
+    assert [key for key in broker_sync.keys("*") if b"erasure" not in key] == [ACTIVE.encode()]
     assert find(CANARY, limit=9) == []
     assert not LogEntry.objects.filter(object_repr__contains=CANARY).exists()
     assert LogEntry.objects.filter(object_repr=meeting.pk).count() == 1, (

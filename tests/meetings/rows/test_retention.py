@@ -10,24 +10,31 @@ from typing import Any
 from zipfile import ZipFile
 
 import pytest
+import redis
 from asgiref.sync import async_to_sync
+from axes.models import AccessAttempt
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import IntegrityError, OperationalError, connection
 from django.db.models import BinaryField
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from meetings.accounts.models import EndedSignIn
 from meetings.audio import recordings
 from meetings.audio.audiolog import Entry
+from meetings.broker import connect
 from meetings.files import results
-from meetings.models import Caption, Meeting, State
-from meetings.rows.retention import Purge, purge
-from meetings.workers.purging import delete_overdue
+from meetings.models import Caption, LagSample, Meeting, State, Tombstone
+from meetings.rows.retention import Purge, forget_machinery, purge
+from meetings.workers import purging
+from meetings.workers.purging import Purging
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("broker_sync")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker_sync")]
 
 Ended = Callable[..., Meeting]
 DAY = timedelta(days=1)
@@ -107,25 +114,129 @@ def test_what_never_began_is_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert purge(timezone.now() + 31 * DAY).meetings == [waiting.pk]
 
 
-@pytest.mark.django_db(transaction=True)  # the worker has a connection of its own
-def test_the_worker_and_the_command_do_the_same(ended: Ended) -> None:
+def test_the_worker_and_the_command_do_the_same(ended: Ended, broker_sync: redis.Redis) -> None:
     ended(timedelta(hours=1), is_ephemeral=True)
     said = StringIO()
     call_command("purge", "--dry-run", stdout=said)
     assert said.getvalue() == "Would delete 1 meetings, and the recordings of 0 more.\n"
     assert Meeting.objects.count() == 1
-    delete_overdue()
+    async_to_sync(purge_as_a_worker)()
     assert Meeting.objects.count() == 0
     call_command("purge", stdout=said)
     assert said.getvalue().endswith("Deleted 0 meetings, and the recordings of 0 more.\n")
 
 
+async def purge_as_a_worker() -> None:
+    broker = connect()
+    await Purging("worker", broker).turn()
+    await broker.aclose()
+
+
 def test_ended_sign_ins_are_forgotten_when_no_pass_can_be_left_of_them() -> None:
     EndedSignIn.objects.create(pk="a")
-    purge(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE - 60))
-    assert EndedSignIn.objects.exists()
-    purge(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE + 60))
+    assert forget_machinery(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE - 60)) == 0
+    assert forget_machinery(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)) == 1
     assert not EndedSignIn.objects.exists()
+
+
+def test_sessions_and_wrong_tries_do_not_pile_up(client: Client) -> None:
+    client.post("/login/", {"username": "nobody", "password": "wrong"})
+    client.force_login(User.objects.create_user("ana"))
+    assert (AccessAttempt.objects.count(), Session.objects.count()) == (1, 1)
+    assert forget_machinery(timezone.now() + timedelta(hours=23)) == 0
+    assert forget_machinery(timezone.now() + timedelta(hours=25)) == 1
+    assert not AccessAttempt.objects.exists()
+    assert client.get("/").status_code == 200
+    assert forget_machinery(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE + 60)) == 1
+    assert not Session.objects.exists()
+
+
+def test_how_late_captions_were_is_kept_for_a_season(ended: Ended) -> None:
+    meeting = ended(timedelta(0))
+    LagSample.objects.create(meeting=meeting, at=timezone.now() - 89 * DAY, behind_s=1)
+    LagSample.objects.create(meeting=meeting, at=timezone.now() - 91 * DAY, behind_s=2)
+    assert forget_machinery() == 1
+    assert LagSample.objects.get().behind_s == 1
+
+
+def test_so_many_rows_go_at_a_time() -> None:
+    Session.objects.bulk_create(
+        Session(session_key=f"{number}", expire_date=timezone.now() - DAY) for number in range(5)
+    )
+    assert [forget_machinery(limit=2) for _ in range(4)] == [2, 2, 1, 0]
+
+
+def test_so_many_meetings_go_at_a_time_and_one_that_fails_goes_last(
+    ended: Ended, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meetings = [ended(timedelta(hours=hours), is_ephemeral=True) for hours in (5, 4, 3, 2)]
+    stuck, *others = (meeting.pk for meeting in meetings)
+    monkeypatch.setattr(Meeting, "delete", cannot_be(Meeting.delete, stuck))
+    assert purge(limit=2) == Purge([others[0]], [], [stuck])
+    assert purge(limit=2, but=[stuck]) == Purge(others[1:], [], [])
+    assert purge(limit=2, but=[stuck]) == Purge()
+
+
+def cannot_be(delete: Callable[[Meeting], Any], stuck: str) -> Callable[[Meeting], Any]:
+    def delete_or_fail(meeting: Meeting) -> Any:
+        if meeting.pk == stuck:
+            raise IntegrityError("a row that we do not know of")
+        return delete(meeting)
+
+    return delete_or_fail
+
+
+def test_a_database_that_is_away_is_nobodys_fault(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(meeting: Meeting) -> None:
+        raise OperationalError("database is locked")
+
+    ended(timedelta(hours=1), is_ephemeral=True)
+    monkeypatch.setattr(Meeting, "delete", away)
+    with pytest.raises(OperationalError):
+        purge()
+
+
+def test_a_worker_leaves_alone_what_it_cannot_delete_and_gives_its_turn_back(
+    ended: Ended, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "BATCH", 1)
+    stuck, other = (ended(timedelta(hours=hours), is_ephemeral=True).pk for hours in (2, 1))
+    monkeypatch.setattr(Meeting, "delete", cannot_be(Meeting.delete, stuck))
+
+    async def two_turns() -> None:
+        broker = connect()
+        worker = Purging("worker", broker)
+        await worker.turn()
+        worker._not_before = 0.0
+        await worker.turn()
+        await broker.aclose()
+
+    async_to_sync(two_turns)()
+    assert [meeting.pk for meeting in Meeting.objects.all()] == [stuck]
+    assert Tombstone.objects.get().pk == other
+    assert broker_sync.keys("*purge*") == []
+
+
+def test_a_turn_that_fails_is_given_back_too(broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: Any) -> Purge:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(purging.retention, "purge", fail)
+    with pytest.raises(ZeroDivisionError):
+        async_to_sync(purge_as_a_worker)()
+    assert broker_sync.keys("*purge*") == []
+
+
+def test_captions_are_not_counted_to_find_what_is_too_old(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The join of all captions, grouped, was asked for once a minute."""
+    keep(monkeypatch, text=30, audio=7)
+    meeting = ended(timedelta(0))
+    with CaptureQueriesContext(connection) as queries:
+        purge()
+    [selection] = [query["sql"] for query in queries if "meetings_caption" in query["sql"]]
+    assert "MAX" not in selection
+    assert "GROUP BY" not in selection
+    assert Meeting.objects.filter(pk=meeting.pk).exists()
 
 
 def test_no_row_has_a_place_for_a_voice_print() -> None:
@@ -161,7 +272,6 @@ class TestPages:
         assert sentence in page
         assert "turned into text by a machine" not in host.get(f"/m/{meeting.pk}/?overlay=1").content.decode()
 
-    @pytest.mark.django_db(transaction=True)
     def test_everything_of_a_meeting_can_be_taken_along(self, host: Client, ended: Ended) -> None:
         meeting = ended(timedelta(0), owner=User.objects.get(), keep_recording=True)
         record(meeting)

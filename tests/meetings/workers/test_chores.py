@@ -31,7 +31,7 @@ async def test_a_chore_that_hangs_and_one_that_fails_stop_no_other(
         let_go.wait(60)
         return []
 
-    def fail() -> None:
+    def fail(**_: Any) -> None:
         failures.append("purge")
         raise ZeroDivisionError
 
@@ -39,7 +39,7 @@ async def test_a_chore_that_hangs_and_one_that_fails_stop_no_other(
         return 204
 
     monkeypatch.setattr(archiving.results, "due", hang)
-    monkeypatch.setattr(purging, "delete_overdue", fail)
+    monkeypatch.setattr(purging.retention, "purge", fail)
     monkeypatch.setattr(webhooks, "post", take)
     monkeypatch.setattr(delivering, "LOOK_S", 0.02)
     loops = [supervise.start(name, step, pause_s=pause_s) for name, step, pause_s in Chores("worker", broker).loops()]
@@ -50,7 +50,7 @@ async def test_a_chore_that_hangs_and_one_that_fails_stop_no_other(
     async with asyncio.timeout(20):
         while not (failures and await Delivery.objects.exclude(delivered_at=None).aexists()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
-    assert [loop.done() for loop in loops] == [False, False, False]
+    assert [loop.done() for loop in loops] == [False] * 4
     for loop in loops:
         loop.cancel()
     await asyncio.wait(loops, timeout=20)
