@@ -106,6 +106,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+# Of one-time sign-in links (`accounts.signin`); no mail with such a link is ever sent.
+PASSWORD_RESET_TIMEOUT = 900
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "meetings"
 LOGOUT_REDIRECT_URL = "login"

@@ -84,6 +84,7 @@ class RunningParlance:
             **(environment or {}),
         }
         self.sign_in_link = ""
+        """Empty once somebody can sign in without one."""
         self.ready_s = 0.0
         """Seconds from the start of `live` to its word that it is ready."""
         self._output: list[str] = []
@@ -135,7 +136,7 @@ class RunningParlance:
         return MeetingLinks(made["id"], made["host_token"], made["join_token"], self.port)
 
     def new_sign_in_link(self) -> str:
-        """As `live` prints one when it starts; each can be used once."""
+        """As `manage.py signin` prints one; each can be used once."""
         return self._have("link", self.url).strip()
 
     def _have(self, *wish: str) -> str:
@@ -160,7 +161,7 @@ class RunningParlance:
     def _lay_out_database(self) -> None:
         if self.environment.get("DATABASE_URL"):
             self.manage("migrate", "--verbosity", "0")
-        else:
+        elif not (self.data / "parlance.sqlite3").exists():
             shutil.copy(_migrated_database(), self.data)
 
     def process(self, name: str) -> psutil.Process:
@@ -175,8 +176,8 @@ class RunningParlance:
         assert live.stdout is not None
         for line in live.stdout:
             self._output.append(line)
-            if line.startswith("Sign in once with "):
-                self.sign_in_link = line.split()[-1]
+            if line.startswith("Sign in "):
+                self.sign_in_link = line.split()[-1] if line.startswith("Sign in once with ") else ""
                 said.set()
 
 

@@ -1,11 +1,16 @@
-"""The one-time sign-in link that `manage.py live` prints, so that a first start needs no password."""
+"""One-time sign-in links, so that a first start needs no password: `manage.py live` prints one where nobody can sign in
+yet, and `manage.py signin` when it is asked to."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
@@ -14,7 +19,10 @@ HOST_NAME = "host"
 
 
 class SignInTokenGenerator(PasswordResetTokenGenerator):
-    """Its tokens hash the last sign-in, so the first use of a link ends it; none outlives `PASSWORD_RESET_TIMEOUT`."""
+    """Its tokens hash the last sign-in, so the first use of a link ends it; none outlives `PASSWORD_RESET_TIMEOUT`.
+
+    That setting is a quarter of an hour here: what is printed ends in scrollbacks and journals.
+    """
 
     key_salt = "meetings.signin.SignInTokenGenerator"
 
@@ -22,11 +30,26 @@ class SignInTokenGenerator(PasswordResetTokenGenerator):
 sign_in_tokens = SignInTokenGenerator()
 
 
-def one_time_link(base_url: str) -> str:
-    """A link under `base_url` that signs in the first administrator, made (without a password) when there is none."""
-    user = _administrator()
+def one_time_link(base_url: str, user: User | None = None) -> str:
+    """Return a link under `base_url` that signs the user in.
+
+    By default that is the first administrator, made (without a password) when there is none.
+    """
+    user = user or _administrator()
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return base_url.rstrip("/") + reverse("sign-in", args=[uid, sign_in_tokens.make_token(user)])
+
+
+def can_anybody_sign_in() -> bool:
+    """Return whether an administrator needs no link: there is a password, a sign-in that lasts, an OpenID provider."""
+    openid = settings.ENVIRONMENT.openid
+    if openid is not None and openid.admins:
+        return True
+    lasts_from = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return any(
+        user.has_usable_password() or (user.last_login is not None and user.last_login > lasts_from)
+        for user in User.objects.filter(is_superuser=True, is_active=True)
+    )
 
 
 def user_of_link(uid: str, token: str) -> User | None:

@@ -157,6 +157,17 @@ def test_readiness_says_what_is_missing(parlance: RunningParlance) -> None:
 
 
 def test_live_ends_cleanly(parlance: RunningParlance) -> None:
-    """The last of this module: the others need it running."""
+    """The others need it running."""
+    assert httpx.get(parlance.new_sign_in_link()).headers["Location"] == "/"
     assert parlance.stop() == 0
     assert "Traceback" not in parlance.output
+
+
+def test_a_later_start_prints_no_link_and_the_command_does(parlance: RunningParlance) -> None:
+    """Somebody has signed in meanwhile."""
+    assert parlance.sign_in_link
+    parlance.start()
+    assert parlance.sign_in_link == ""
+    asked_for = parlance.manage("signin").strip()
+    assert asked_for.startswith(f"{parlance.url}/sign-in/")
+    assert httpx.get(asked_for).headers["Location"] == "/"

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from meetings.accounts.signin import one_time_link
+from meetings.accounts.signin import can_anybody_sign_in, one_time_link
 from meetings.broker import connect_sync
 from meetings.cli import ParlanceCommand
 from meetings.device.recognizing import speech_model
@@ -52,9 +52,17 @@ class Command(ParlanceCommand):
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
             time.sleep(POLL_S)
-        link = one_time_link(entrance(settings.ENVIRONMENT, base_url))
-        self.stdout.write(f"Parlance is ready at {base_url}\nSign in once with {link}")
+        self.stdout.write(welcome(settings.ENVIRONMENT, base_url))
         self.stdout.flush()
+
+
+def welcome(environment: Environment, base_url: str) -> str:
+    """Return where the pages are and how to get in: by a link only where nobody can without one."""
+    if can_anybody_sign_in():
+        how = "Sign in there; `manage.py signin` prints a one-time link for who has no password."
+    else:
+        how = f"Sign in once with {one_time_link(entrance(environment, base_url))}"
+    return f"Parlance is ready at {base_url}\n{how}"
 
 
 def address(host: str, port: int) -> str:

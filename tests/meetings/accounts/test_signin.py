@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, timedelta
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from meetings.accounts.signin import one_time_link, sign_in_tokens, user_of_link
+from meetings.accounts.openid_client import OpenIdClient
+from meetings.accounts.signin import can_anybody_sign_in, one_time_link, sign_in_tokens, user_of_link
 
 BASE = "http://testserver"
 
@@ -49,6 +55,44 @@ def test_using_one_link_ends_the_others(client: Client) -> None:
     first, second = path_of(one_time_link(BASE)), path_of(one_time_link(BASE))
     client.get(first)
     assert Client().get(second).status_code == 403
+
+
+def test_a_link_is_good_for_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    link = path_of(one_time_link(BASE))
+    for passed, status in ((timedelta(minutes=16), 403), (timedelta(minutes=14), 302)):
+        later = datetime.now() + passed
+        monkeypatch.setattr(sign_in_tokens, "_now", lambda later=later: later)
+        assert Client().get(link).status_code == status
+
+
+class TestWhoCanSignIn:
+    def test_nobody_on_a_fresh_installation(self) -> None:
+        assert not can_anybody_sign_in()
+        one_time_link(BASE)
+        assert not can_anybody_sign_in(), "a link that nobody has used signs nobody in"
+
+    def test_an_administrator_who_has_a_password(self) -> None:
+        User.objects.create_superuser("root", password="correct horse")
+        assert can_anybody_sign_in()
+        User.objects.update(is_active=False)
+        assert not can_anybody_sign_in()
+
+    def test_a_host_is_no_administrator(self) -> None:
+        User.objects.create_user("ana", password="correct horse", last_login=timezone.now())
+        assert not can_anybody_sign_in()
+
+    def test_an_administrator_without_one_as_long_as_the_sign_in_lasts(self) -> None:
+        age = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        User.objects.create_superuser("host", last_login=timezone.now() - age + timedelta(minutes=1))
+        assert can_anybody_sign_in()
+        User.objects.update(last_login=timezone.now() - age)
+        assert not can_anybody_sign_in()
+
+    def test_administrators_of_an_openid_provider(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for admins, expected in (((), False), (("ana@example.org",), True)):
+            client = OpenIdClient("https://id.example.org", "parlance", "secret", (), admins)
+            monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, openid=client))
+            assert can_anybody_sign_in() is expected
 
 
 def test_password_reset_token_is_no_sign_in_link() -> None:
