@@ -1,5 +1,5 @@
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class MeetingsConfig(AppConfig):
@@ -10,7 +10,9 @@ class MeetingsConfig(AppConfig):
         """Connects the signal receivers."""
         from meetings.accounts import models as account_models  # noqa: F401
         from meetings.accounts import signout  # noqa: F401
+        from meetings.postgresql.patience import never_hurry
         from meetings.rows import deletion  # noqa: F401
         from meetings.search.finding import ensure_index
 
+        pre_migrate.connect(never_hurry, sender=self)
         post_migrate.connect(ensure_index, sender=self)

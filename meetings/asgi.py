@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import WebsocketDenier
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
+from django.db import connections
 from django.urls import path
+
+
+def close_connections(**_: Any) -> None:
+    """Each request has a thread of its own, which ends with it: what it leaves open nobody finds again."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
 pages = get_asgi_application()
+request_finished.connect(close_connections)
 
 # The rest needs the apps that the line above loads.
 from meetings.sockets.consumers import ViewerConsumer  # noqa: E402

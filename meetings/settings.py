@@ -73,8 +73,25 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": environ.Env.db_url_config(ENVIRONMENT.database_url)}
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
+# Kept between calls: Channels asks after each whether a connection is old. Pages close theirs (`meetings.asgi`).
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    DATABASES["default"]["ENGINE"] = "meetings.postgresql"
+    DATABASES["default"]["OPTIONS"] = {
+        "application_name": "parlance",
+        "connect_timeout": 5,
+        # A link that is cut is noticed, by who waits for an answer and by who sends.
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        # A process that is stopped within a transaction does not keep its rows from the one that takes over.
+        "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s",
+        # What the address itself says, such as `?sslmode=require`, or `?options=` for a pooler that takes none.
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         # Writers queue at BEGIN instead of failing in the middle of a transaction.
         "transaction_mode": "IMMEDIATE",

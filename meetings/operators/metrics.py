@@ -15,6 +15,7 @@ from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from meetings.audio.audiolog import ACTIVE, audio_key
 from meetings.operators.residency import Residency, residency_from
 from meetings.version import from_message
 
@@ -82,6 +83,25 @@ class WorkersCollector(Collector):
                 rtf.add_metric([worker, stage], seconds / report.captioned_s if report.captioned_s else 0.0)
         yield from (meetings, behind, captioned, compute, rtf)
         yield from residency_metrics(reports)
+
+
+class BrokerCollector(Collector):
+    """How much sound waits in the broker, and how full that is."""
+
+    def __init__(self, broker: redis.Redis) -> None:
+        self._broker = broker
+
+    def collect(self) -> Iterator[Metric]:
+        memory = self._broker.info("memory")
+        with self._broker.pipeline(transaction=False) as asked:
+            for meeting_id in self._broker.smembers(ACTIVE):
+                asked.memory_usage(audio_key(meeting_id.decode()))
+            logs = sum(size or 0 for size in asked.execute())
+        yield GaugeMetricFamily("parlance_audio_log_bytes", "Sound in the logs of all meetings", value=logs)
+        yield GaugeMetricFamily("parlance_broker_bytes", "Memory that the broker uses", value=memory["used_memory"])
+        yield GaugeMetricFamily(
+            "parlance_broker_limit_bytes", "At which it takes no more sound; 0: none", value=memory["maxmemory"]
+        )
 
 
 def residency_metrics(reports: dict[str, WorkerReport]) -> Iterator[Metric]:

@@ -11,10 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from meetings.broker import connect_sync
-from meetings.operators.metrics import WorkersCollector, read_reports
+from meetings.operators.metrics import BrokerCollector, WorkersCollector, read_reports
+from meetings.postgresql.patience import answering_within
 from meetings.workers.leases import count_workers
 
 OK = "ok"
+DATABASE_S = 5.0
+"""Whoever asks for readiness does not wait as long as a query may."""
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -30,14 +33,15 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: this process's numbers, then the workers'."""
-    workers = CollectorRegistry()
+    """Prometheus text: this process's numbers, then the workers' and the broker's."""
+    shared = CollectorRegistry()
     body = generate_latest(REGISTRY)
     try:
-        workers.register(WorkersCollector(connect_sync()))
-        body += generate_latest(workers)
+        shared.register(WorkersCollector(connect_sync()))
+        shared.register(BrokerCollector(connect_sync()))
+        body += generate_latest(shared)
     except (redis.RedisError, OSError):
-        body += b"# the broker does not answer: no numbers of the workers\n"
+        body += b"# the broker does not answer: no numbers of it and of the workers\n"
     return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)
 
 
@@ -49,7 +53,7 @@ def _said(check: Callable[[], str]) -> str:
 
 
 def _database() -> str:
-    with connection.cursor() as cursor:
+    with answering_within(DATABASE_S), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return OK
 
