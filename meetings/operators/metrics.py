@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import cast
 
 import redis
 import redis.asyncio
@@ -94,7 +95,7 @@ class BrokerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         memory = self._broker.info("memory")
         with self._broker.pipeline(transaction=False) as asked:
-            for meeting_id in self._broker.smembers(ACTIVE):
+            for meeting_id in cast("set[bytes]", self._broker.smembers(ACTIVE)):
                 asked.memory_usage(audio_key(meeting_id.decode()))
             logs = sum(size or 0 for size in asked.execute())
         yield GaugeMetricFamily("parlance_audio_log_bytes", "Sound in the logs of all meetings", value=logs)
