@@ -9,6 +9,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -40,6 +41,9 @@ from meetings.uploading.uploads import is_upload
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
+MEETINGS_A_PAGE = 50
+"""Of the list of meetings."""
+
 
 @login_required
 @private
@@ -52,8 +56,9 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         form.instance.owner_id = request.user.pk
         return redirect("host", form.save().pk)
-    entries = [(meeting, deeds(request.user, meeting)) for meeting in _meetings_of(request)]
-    context = {"form": form, "meetings": entries}
+    page = Paginator(_meetings_of(request), MEETINGS_A_PAGE).get_page(request.GET.get("page"))
+    entries = [(meeting, deeds(request.user, meeting)) for meeting in page]
+    context = {"form": form, "meetings": entries, "page": page}
     return render(request, "meetings/list.html", context, status=422 if form.errors else 200)
 
 

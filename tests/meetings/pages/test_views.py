@@ -13,6 +13,7 @@ from django.test import Client
 
 from meetings.accounts.tokens import Role, meeting_token, storage_key
 from meetings.models import Caption, Meeting, State, Translation
+from meetings.pages import views
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,16 @@ class TestMeetings:
     def test_is_for_hosts_who_signed_in(self, client: Client) -> None:
         answer = client.get("/")
         assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/")
+
+    def test_lists_a_bounded_number_a_page(self, host: Client, owner: User) -> None:
+        for number in range(views.MEETINGS_A_PAGE + 2):
+            Meeting.objects.create(title=f"Meeting {number:03}", owner=owner)
+        first, second, beyond = (host.get("/", {"page": page}).content.decode() for page in ("1", "2", "nonsense"))
+        assert [first.count("meeting-title"), second.count("meeting-title")] == [views.MEETINGS_A_PAGE, 2]
+        assert 'rel="next" href="?page=2"' in first
+        assert 'rel="prev" href="?page=1"' in second
+        assert beyond.count("meeting-title") == views.MEETINGS_A_PAGE
+        assert "Page 1 of 2" in first
 
     def test_creates_a_meeting_of_the_host_and_opens_it(self, host: Client, owner: User) -> None:
         answer = host.post("/", {"title": "Retro", "language": "pt", "languages": ["en"], "keep_recording": "on"})
