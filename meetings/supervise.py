@@ -87,6 +87,7 @@ async def retry(
         try:
             return await work()
         except (OperationalError, InterfaceError, broker_errors.RedisError, ConnectionError) as error:
+            end_if_cancelled()
             outage = outage_of(error)
             if outage is None:
                 raise
@@ -118,11 +119,13 @@ async def run_forever(
         except fatal:
             raise
         except Exception as error:  # noqa: BLE001 - the root of a supervised loop
+            end_if_cancelled()
             wait_s = watch.note(error)
             if on_error is not None:
                 on_error(error)
             await asyncio.sleep(wait_s)
         else:
+            end_if_cancelled()
             watch.clear()
             await asyncio.sleep(pause_s)
 
@@ -168,6 +171,17 @@ def start(
 ) -> asyncio.Task[None]:
     """Return a task of `run_forever`."""
     return asyncio.create_task(run_forever(name, step, pause_s=pause_s, fatal=fatal, on_error=on_error), name=name)
+
+
+def end_if_cancelled() -> None:
+    """Raise CancelledError in a task that was told to end.
+
+    A library may turn the cancellation into an error of its own, as redis-py does while it connects; the task would go
+    on for ever then.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def pause(pauses_s: Sequence[float], failures: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -22,6 +23,10 @@ T = TypeVar("T")
 set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 
 
+SLOW_S = 3.0
+"""A write that takes longer is told to people: a locked database answers with an error only after twenty seconds."""
+
+
 class Scribe:
     """Shared by all that a worker does for its meetings."""
 
@@ -30,6 +35,12 @@ class Scribe:
         self._broker = broker
         self._audio = AudioLog(broker)
         self._on_outage = on_outage
+        self._waiting = 0
+
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether a write is slow, or refused and tried again."""
+        return self._waiting > 0
 
     async def retry(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a database write while the database is away: the audio is safe in the log meanwhile.
@@ -37,12 +48,20 @@ class Scribe:
         What the database refuses for good is raised, and so is a broker that is away.
         """
 
+        is_waiting = False
+
         async def told(outage: Outage) -> None:
+            nonlocal is_waiting
             self._on_outage(outage)
-            if outage is Outage.DATABASE:
+            if outage is Outage.DATABASE and not is_waiting:
+                is_waiting = True
+                self._waiting += 1
                 await self.tell_phase(stream, "degraded")
 
-        return await supervise.retry(write, on_outage=told)
+        try:
+            return await supervise.retry(lambda: told_if_slow(write, told), on_outage=told)
+        finally:
+            self._waiting -= is_waiting
 
     async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
         """Does a verb that returns the meeting's newest `seq`, and rings for it."""
@@ -87,3 +106,15 @@ class Scribe:
         )
         if stream.phase == phase:  # while the broker answered, somebody may have had something newer to tell
             await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)
+
+
+async def told_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage], Awaitable[object]]) -> T:
+    """Await the write, and tell of the database when it takes longer than SLOW_S."""
+    task = asyncio.ensure_future(write())
+    try:
+        done, _ = await asyncio.wait({task}, timeout=SLOW_S)
+        if not done:
+            await tell(Outage.DATABASE)
+        return await task
+    finally:
+        task.cancel()

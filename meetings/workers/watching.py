@@ -78,7 +78,7 @@ class Watching:
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
         if stream.state is State.ENDED or stream.phase == "summarizing":
             return
-        if self.is_database_away:
+        if self.is_database_away or self._scribe.waits_for_database:
             await self._scribe.tell_phase(stream, "degraded")
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)

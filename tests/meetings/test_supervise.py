@@ -136,3 +136,39 @@ async def test_pauses_after_failures_grow_and_a_success_resets_them(pauses: list
     assert first <= 0.6
     assert second >= 1.6
     assert after_success <= 0.6
+
+
+@pytest.mark.parametrize("error", [BrokerTimeoutError("while connecting"), None])
+async def test_a_cancellation_that_a_library_swallows_ends_the_loop_all_the_same(error: Exception | None) -> None:
+    begun = asyncio.Event()
+
+    async def step() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if error is not None:
+                raise error from None
+
+    task = supervise.start("a loop", step)
+    await asyncio.wait_for(begun.wait(), 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+
+
+async def test_a_cancellation_that_a_library_swallows_ends_the_waiting_too() -> None:
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise BrokerTimeoutError from None
+
+    task = asyncio.create_task(retry(write))
+    await asyncio.wait_for(begun.wait(), 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)

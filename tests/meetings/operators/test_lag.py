@@ -39,6 +39,8 @@ def test_the_seconds_of_all_meetings_are_kept_at_once() -> None:
 class DeafScribe:
     """Tells nobody anything."""
 
+    waits_for_database = False
+
     async def tell_phase(self, *_: Any, **__: Any) -> None:
         pass
 

@@ -25,7 +25,7 @@ from meetings.models import Caption, Meeting, Stage, StageFailure, State, Transl
 from meetings.rows import speakers, stage_failures
 from meetings.rows.transcript import Batch, Lease, commit, take_lease
 from meetings.sockets import events
-from meetings.workers import settling
+from meetings.workers import scribe, settling
 from meetings.workers.isolation import DIED, DeviceFailed, trial_key
 from meetings.workers.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
@@ -489,3 +489,27 @@ def test_sound_that_is_not_in_the_recording_keeps_the_log(meeting: Meeting) -> N
     lease = Lease(meeting.pk, take_lease(meeting.pk).lease_epoch)
     commit(Batch(lease, [], None, recorded_until=16_000))
     assert Meeting.objects.get().recorded_until == 16_000
+
+
+async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribe, "SLOW_S", 0.2)
+    may_go_on, real_commit = asyncio.Event(), settling.commit
+
+    async def slow(batch: Any) -> int:
+        await may_go_on.wait()
+        return await real_commit(batch)
+
+    monkeypatch.setattr(settling, "commit", slow)
+    quiet = await Meeting.objects.acreate(title="Nothing is said here now")
+    await AudioLog(broker).claim(quiet.pk, "page", takeover=False, cursor=0)
+    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
+        await hints.subscribe(*(events.events_channel(one.pk) for one in (meeting, quiet)))
+        await say_all(broker, meeting, pcm)
+        async with working(broker):
+            await told(hints, "degraded", meeting, quiet)
+            may_go_on.set()
+            await told(hints, "live", quiet)
+            await until(lambda: state_of(meeting) == State.ENDED)
+    assert len(await asyncio.to_thread(texts, meeting)) >= 4

@@ -374,3 +374,10 @@ async def test_the_host_is_told_of_another_language(broker: redis.asyncio.Redis,
 
 async def _detected(broker: redis.asyncio.Redis, meeting: Meeting) -> str:
     return (await AudioLog(broker).state(meeting.pk)).detected
+
+
+async def test_a_worker_that_is_stopped_while_it_starts_ends(broker: redis.asyncio.Redis) -> None:
+    starting = Worker("worker", Loaders(lambda: scripted_pool(ScriptedTranscriber)), broker)
+    task = asyncio.create_task(starting.run())
+    starting.stop()
+    await asyncio.wait_for(task, 20)
