@@ -12,9 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.translation import gettext as _
 
 from meetings.accounts.addresses import client_address, is_proxy
+from meetings.accounts.hashing import TooManyHashes
 
 PERMISSIONS_POLICY = "microphone=(self), display-capture=(self), screen-wake-lock=(self), camera=(), geolocation=()"
 
@@ -31,6 +34,15 @@ def trusted_proxies(get_response: Handler) -> Handler:
 def permissions_policy(get_response: Handler) -> Handler:
     """Only our own pages may ask for the microphone, a tab's sound and the wake lock."""
     return _around(get_response, before=lambda request: None, after=_add_policy)
+
+
+@sync_and_async_middleware
+def busy_hashing(get_response: Handler) -> Handler:
+    """Answers whoever would wait too long for a password's hash, on whichever page, and says when to try again."""
+    handler: Any = _around(get_response, before=lambda request: None, after=lambda response: response)
+    handler.process_exception = _say_when
+    answering: Handler = handler
+    return answering
 
 
 def _around(
@@ -62,6 +74,16 @@ def _believe_proxies(request: HttpRequest) -> None:
         request.META.pop("HTTP_X_FORWARDED_PROTO", None)
     request.META["REMOTE_ADDR"] = client_address(peer, forwarded, proxies)
     request.META.pop("HTTP_X_FORWARDED_FOR", None)
+
+
+def _say_when(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+    if not isinstance(exception, TooManyHashes):
+        return None
+    sentence = _("Too many people give a password at this moment. Try again in %(seconds)d seconds.")
+    context = {"sentence": sentence % {"seconds": exception.seconds}}
+    answer = render(request, "meetings/refused.html", context, status=503)
+    answer.headers["Retry-After"] = str(exception.seconds)
+    return answer
 
 
 def _add_policy(response: HttpResponse) -> HttpResponse:

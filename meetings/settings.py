@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "meetings.middleware.busy_hashing",
 ]
 
 ROOT_URLCONF = "meetings.urls"
@@ -108,14 +109,18 @@ SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", SIGN_IN_BACKEND]
 if ENVIRONMENT.openid is not None:
     AUTHENTICATION_BACKENDS.append("meetings.accounts.openid.OpenIdBackend")
-# Five wrong passwords for a name from an address, and the two wait a quarter of an hour.
-AXES_FAILURE_LIMIT = 5
+PASSWORD_HASHERS = ["meetings.accounts.hashing.PasswordHasher"]
+# Five wrong passwords for a name from an address, and the two wait a quarter of an hour (`accounts.attempts`).
+AXES_HANDLER = "meetings.accounts.attempts.AttemptHandler"
+AXES_FAILURE_LIMIT = "meetings.accounts.attempts.tries"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+# Who is locked and tries on leaves no row, and is not locked any longer for it.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "meetings.accounts.addresses.request_address"
+AXES_CLIENT_IP_CALLABLE = "meetings.accounts.addresses.request_block"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 

@@ -49,6 +49,23 @@ def request_address(request: HttpRequest) -> str:
     return address
 
 
+def request_block(request: HttpRequest) -> str | None:
+    """Return what a caller is counted by: see `block`. None where the peer has no address, as on a Unix socket."""
+    return block(request_address(request)) or None
+
+
+def block(address: str) -> str:
+    """Return the first address of what one caller has: an IPv4 address, the 64 bits of a network in IPv6.
+
+    What is no address is returned as empty.
+    """
+    try:
+        found = ipaddress.ip_address(plain_address(address))
+    except ValueError:
+        return ""
+    return str(found) if found.version == 4 else str(ipaddress.ip_network((found.packed[:8] + bytes(8), 64))[0])
+
+
 def _is_address(text: str) -> bool:
     try:
         ipaddress.ip_address(text)

@@ -11,16 +11,21 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from meetings.accounts.access import find_meeting, private, remember_reader
-from meetings.accounts.addresses import request_address
+from meetings.accounts.addresses import block, request_address
 from meetings.accounts.link_forms import AS_IT_IS, LinkForm
 from meetings.accounts.passes import are_links_expired
 from meetings.accounts.rights import Deed, may
-from meetings.accounts.tries import TooManyTries, count_try
+from meetings.accounts.tries import TooManyTries, note_try, noted_tries
 from meetings.models import Meeting
 from meetings.sockets.bell import ask_again
 
-TRIES_OF_ONE, TRIES_OF_ALL = 10, 100
-"""Passwords that one address, and everybody together, may try for a meeting."""
+TRIES = 10
+"""Wrong passwords of a meeting that one address may give."""
+
+TRIES_WHEN_ATTACKED = 2
+
+ATTACKED = 100
+"""Wrong passwords of a meeting, by all addresses, after which each has fewer: what others do locks nobody out."""
 
 TRIES_WITHIN_S = 300
 
@@ -46,17 +51,33 @@ def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
     """Asks for the password; a right one leads on to the captions."""
     if request.method != "POST":
         return render(request, "meetings/password.html", {"meeting": meeting})
+    caller = f"{meeting.pk}:{block(request_address(request))}"
     try:
-        count_try(f"{meeting.pk}:{request_address(request)}", limit=TRIES_OF_ONE, within_s=TRIES_WITHIN_S)
-        count_try(meeting.pk, limit=TRIES_OF_ALL, within_s=TRIES_WITHIN_S)
+        _require_tries(meeting, caller)
+        if not check_password(request.POST.get("password", ""), meeting.link_password):
+            for name in (caller, meeting.pk):
+                note_try(name, within_s=TRIES_WITHIN_S)
+            return _asked_again(request, meeting, _("That is not the password."), 403)
     except TooManyTries as error:
         sentence = _("Too many tries. Wait %(seconds)d seconds.") % {"seconds": error.seconds}
-        answer = render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=429)
+        answer = _asked_again(request, meeting, sentence, 429)
         answer.headers["Retry-After"] = str(error.seconds)
         return answer
-    if not check_password(request.POST.get("password", ""), meeting.link_password):
-        sentence = _("That is not the password.")
-        return render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=403)
-    answer = redirect(request.get_full_path())
-    remember_reader(answer, meeting)
-    return answer
+    entered = redirect(request.get_full_path())
+    remember_reader(entered, meeting)
+    return entered
+
+
+def _require_tries(meeting: Meeting, caller: str) -> None:
+    """Raise TooManyTries for an address with too many wrong passwords; right ones count for nothing.
+
+    A building full of readers may share one address.
+    """
+    of_all, _left_s = noted_tries(meeting.pk, within_s=TRIES_WITHIN_S)
+    count, left_s = noted_tries(caller, within_s=TRIES_WITHIN_S)
+    if count >= (TRIES_WHEN_ATTACKED if of_all >= ATTACKED else TRIES):
+        raise TooManyTries(max(1, left_s))
+
+
+def _asked_again(request: HttpRequest, meeting: Meeting, sentence: str, status: int) -> HttpResponse:
+    return render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=status)

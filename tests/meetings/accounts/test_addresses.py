@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from meetings.accounts.addresses import client_address
+from meetings.accounts.addresses import block, client_address
 from meetings.middleware import trusted_proxies
 
 OURS = ["127.0.0.1", "10.0.0.0/8", "::1"]
@@ -30,6 +30,24 @@ OURS = ["127.0.0.1", "10.0.0.0/8", "::1"]
 )
 def test_only_our_proxies_are_believed(peer: str, forwarded: str, client: str) -> None:
     assert client_address(peer, forwarded, OURS) == client
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:0:1::7", "2001:db8:0:1::"),
+        ("2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:1::"),
+        ("2001:db8:0:2::7", "2001:db8:0:2::"),
+        ("fe80::1%eth0", "fe80::"),
+        ("::1", "::"),
+        ("", ""),
+        ("<script>", ""),
+    ],
+)
+def test_a_network_of_ipv6_counts_as_one_caller(address: str, counted: str) -> None:
+    assert block(address) == counted
 
 
 @pytest.mark.parametrize(
