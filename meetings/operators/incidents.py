@@ -6,7 +6,6 @@ of models that cannot be had or moved alone: of files, bytes and devices, and of
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import threading
@@ -22,6 +21,7 @@ import redis.asyncio
 from django.utils.translation import gettext_lazy
 from redis.exceptions import RedisError
 
+from meetings import supervise
 from meetings.version import from_message
 
 INCIDENTS = "parlance:incidents"
@@ -165,7 +165,7 @@ class IncidentFile:
 
     async def __aenter__(self) -> Self:
         logging.getLogger().addHandler(self._keeper)
-        self._filing = asyncio.create_task(self._file_for_ever())
+        self._filing = supervise.start("incidents", self._file, pause_s=FILE_S)
         return self
 
     async def __aexit__(
@@ -176,11 +176,6 @@ class IncidentFile:
         if kind is not None:
             self._keeper.note(ENDED, kind.__name__, at=datetime.now(UTC).timestamp())
         await self._file()
-
-    async def _file_for_ever(self) -> None:
-        while True:
-            await self._file()
-            await asyncio.sleep(FILE_S)
 
     async def _file(self) -> None:
         """What a broker that is away does not take is filed the next time."""
