@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlencode
 
+import structlog
 from channels.db import database_sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponseBase
@@ -14,11 +15,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from redis.exceptions import RedisError
 
+from meetings import supervise
 from meetings.accounts.access import private
 from meetings.accounts.tokens import meeting_token
 from meetings.broker import connect, connect_sync
 from meetings.models import Meeting
 from meetings.pages import sample
+
+log = structlog.get_logger(__name__)
 
 _speaking: set[asyncio.Task[None]] = set()
 """The event loop holds tasks loosely; one that nobody holds may vanish."""
@@ -74,7 +78,7 @@ def _viewer_address(meeting: Meeting) -> str:
 
 async def _speak(meeting_id: str) -> None:
     broker = connect()
-    try:
-        await sample.speak(meeting_id, broker)
-    finally:
-        await broker.aclose()
+    done = await supervise.contained(lambda: sample.speak(meeting_id, broker))
+    if done.error is not None:
+        log.error("sample_broken_off", meeting=meeting_id, where=supervise.where(done.error))
+    await broker.aclose()
