@@ -29,6 +29,7 @@ WarmStart = Literal["auto", "on", "off"]
 SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
 WebServer = Literal["daphne", "uvicorn"]
+Hsts = Literal["host", "subdomains", "preload"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -105,6 +106,8 @@ class Environment:
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
     https: bool
     """Everybody comes by https: cookies and pages insist on it."""
+    hsts: Hsts
+    """For which names browsers remember that everybody comes by https; `preload`: lists of theirs may, too."""
     proxies: list[str]
     """Networks of the proxies whose word on addresses and schemes is believed."""
     debug: bool
@@ -164,6 +167,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         hang_limit_s=_seconds("PARLANCE_HANG_LIMIT_S", env.get("PARLANCE_HANG_LIMIT_S") or "60"),
         openid=read_openid(env),
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
+        hsts=cast(Hsts, _one_of(env, "PARLANCE_HSTS", get_args(Hsts))),
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
     )

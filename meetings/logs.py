@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging.config
+import re
 from typing import Any
 
 import structlog
 
 from meetings.database_errors import format_traceback
+
+TOKENS = re.compile(r"(/sign-in/[^/\s\"]+/|\btoken=)[^/\s\"'\\&?]+")
+"""Where a token stands in an address: in the path of a one-time link, in the query of all others."""
+
+
+def hide_tokens(_logger: Any, _method: str, line: str) -> str:
+    """Return the line without the tokens in it, whoever wrote it: Django names the path of a request that failed."""
+    return TOKENS.sub(r"\1***", line)
 
 
 def logging_config(*, debug: bool) -> None:
@@ -29,6 +38,7 @@ def logging_config(*, debug: bool) -> None:
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         structlog.processors.ExceptionRenderer(format_traceback),
                         structlog.processors.JSONRenderer(),
+                        hide_tokens,
                     ],
                     "foreign_pre_chain": shared,
                 }

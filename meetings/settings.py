@@ -176,7 +176,10 @@ if ENVIRONMENT.https:
     # Only `middleware.trusted_proxies` lets this header through.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    # Other names of the domain may be served by others, who were not asked; a list of browsers takes months to leave.
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = ENVIRONMENT.hsts in ("subdomains", "preload")
+    SECURE_HSTS_PRELOAD = ENVIRONMENT.hsts == "preload"
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING_CONFIG = None
 logging_config(debug=DEBUG)

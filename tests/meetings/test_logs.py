@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from unittest.mock import Mock
 
 import psycopg.errors
 import pytest
 import structlog
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 from django.test import Client
+from structlog.stdlib import ProcessorFormatter
 
 from meetings.accounts.signin import one_time_link
+from meetings.pages import views
 
 
 @pytest.mark.django_db
@@ -61,3 +66,42 @@ def test_other_tracebacks_are_told_as_ever(formatter: logging.Formatter) -> None
         record = logging.LogRecord("meetings.x", logging.ERROR, __file__, 1, "odd", None, sys.exc_info())
         expected = "".join(traceback.format_exception(error)).rstrip()
     assert json.loads(formatter.format(record))["exception"] == expected
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What the product writes to standard error, line by line, as it writes it."""
+    root = logging.getLogger()
+    product = next(handler for handler in root.handlers if isinstance(handler.formatter, ProcessorFormatter))
+    stream = io.StringIO()
+    copy = logging.StreamHandler(stream)
+    copy.setFormatter(product.formatter)
+    root.addHandler(copy)
+    yield stream
+    root.removeHandler(copy)
+
+
+@pytest.mark.django_db
+def test_a_sign_in_link_that_fails_is_not_logged(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its token is good as long as nobody has used it."""
+    link = one_time_link("http://testserver").removeprefix("http://testserver")
+    monkeypatch.setattr(views, "user_of_link", Mock(side_effect=OperationalError("database is locked")))
+    assert Client(raise_request_exception=False).get(link).status_code == 500
+    [line] = [json.loads(line) for line in written.getvalue().splitlines() if "Internal Server Error" in line]
+    uid, token = link.strip("/").split("/")[1:]
+    assert line["event"] == f"Internal Server Error: /sign-in/{uid}/***/"
+    assert token not in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        ("GET /m/0123/?token=abc-_9&lang=pt", "GET /m/0123/?token=***&lang=pt"),
+        ("ws://host/ws/host/0123/?lang=pt&token=h.1.ab.2.cd", "ws://host/ws/host/0123/?lang=pt&token=***"),
+        ("Forbidden: /sign-in/MQ/cx-12ab", "Forbidden: /sign-in/MQ/***"),
+        ("the token of a link", "the token of a link"),
+    ],
+)
+def test_no_line_holds_a_token(written: io.StringIO, said: str, logged: str) -> None:
+    logging.getLogger("somebody.elses").error("%s", said)
+    assert json.loads(written.getvalue())["event"] == logged

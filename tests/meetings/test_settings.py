@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 
@@ -20,7 +22,32 @@ def check(data: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_server_behind_tls_passes_the_check_for_deployment(tmp_path: Path) -> None:
     clean = check(tmp_path, PARLANCE_HTTPS="1", PARLANCE_PROXIES="127.0.0.1")
-    assert (clean.returncode, clean.stdout) == (0, "System check identified no issues (0 silenced).\n")
+    assert clean.returncode == 0
+    assert clean.stdout == "System check identified no issues (2 silenced).\n", "the two are what PARLANCE_HSTS chooses"
+
+
+@pytest.mark.parametrize(
+    ("choice", "header"),
+    [
+        ("", "max-age=31536000"),
+        ("host", "max-age=31536000"),
+        ("subdomains", "max-age=31536000; includeSubDomains"),
+        ("preload", "max-age=31536000; includeSubDomains; preload"),
+    ],
+)
+def test_other_names_are_bound_to_https_when_it_is_asked_for(tmp_path: Path, choice: str, header: str) -> None:
+    ask = "from django.test import Client; print(Client().get('/healthz', secure=True)['Strict-Transport-Security'])"
+    command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", ask]
+    chosen = {
+        "PARLANCE_DATA": str(tmp_path),
+        "PARLANCE_HTTPS": "1",
+        "PARLANCE_HSTS": choice,
+        "ALLOWED_HOSTS": "testserver",
+    }
+    said = subprocess.run(
+        command, cwd=REPOSITORY, env={**os.environ, **chosen}, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.strip() == header
 
 
 def test_without_tls_the_check_says_what_is_missing(tmp_path: Path) -> None:

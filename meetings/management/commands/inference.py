@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from argparse import ArgumentParser
@@ -28,7 +29,16 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, name: str, **__: Any) -> None:
         speech_model(settings.ENVIRONMENT)
         check_broker()
-        asyncio.run(_work(f"{name}-{os.getpid()}"))
+        asyncio.run(_work(unique_name(name)))
+
+
+MAX_GIVEN_NAME = 50
+"""What of a name is kept: with what makes it unique it has to fit into a row."""
+
+
+def unique_name(name: str) -> str:
+    """Return a name that no other process has: leases are held by it, and containers may share host name and id."""
+    return f"{name[:MAX_GIVEN_NAME]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 async def _work(name: str) -> None:
