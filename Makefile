@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: live test test-all check lock messages
+.PHONY: live test test-all test-postgresql check lock messages
 
 # Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
 OPTIONS ?=
@@ -23,6 +23,11 @@ test: $(INSTALLED)
 # What takes minutes by nature as well.
 test-all: test
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 -m long
+
+# What faces the database, on a PostgreSQL that is started for it (Debian: apt-get install postgresql).
+test-postgresql: $(INSTALLED)
+	@$(BIN)/python manage.py models fetch
+	$(BIN)/python -m tests.on_postgresql -n 2 --dist loadgroup --durations 10 -m "not long"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

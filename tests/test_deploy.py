@@ -215,7 +215,8 @@ def test_services_depend_on_services_and_use_declared_volumes() -> None:
 
 def test_the_broker_keeps_what_it_acknowledges() -> None:
     command = compose()["services"]["broker"]["command"]
-    assert command == ["valkey-server", "--appendonly", "yes", "--appendfsync", "always"]
+    assert command[:5] == ["valkey-server", "--appendonly", "yes", "--appendfsync", "always"]
+    assert command[5:] == ["--maxmemory", "${BROKER_MEMORY:-2gb}", "--maxmemory-policy", "noeviction"]
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
@@ -228,6 +229,17 @@ def test_units_run_as_the_installer_leaves_the_machine(path: Path) -> None:
     assert f"environment={fields['EnvironmentFile']}" in installer
     assert fields["ExecStart"].startswith(f"{HOME}/.venv/bin/python manage.py ")
     assert "docs/deploy/systemd/*.service" in installer
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units_may_open_as_much_as_the_processes_ask_for(path: Path) -> None:
+    assert dict(unit(path))["LimitNOFILE"] == "65536"
+
+
+def test_containers_may_open_as_much_as_the_processes_ask_for() -> None:
+    services = compose()["services"]
+    for name in ("web", "inference", "broker"):
+        assert services[name]["ulimits"] == {"nofile": {"soft": 65536, "hard": 65536}}
 
 
 def test_image_asks_for_the_health_page_on_its_own_port() -> None:
