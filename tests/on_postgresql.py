@@ -1,4 +1,6 @@
-"""Runs the tests that face the database on a PostgreSQL of their own: `python -m tests.on_postgresql [pytest's options]`.
+"""Runs the tests that face the database on a PostgreSQL of their own: `python -m tests.on_postgresql [OPTIONS]`.
+
+Options are pytest's.
 
 The others run on SQLite, and so do these when they are run by pytest alone.
 """
@@ -14,7 +16,8 @@ from tests.postgres import running_cluster
 
 FACING = (
     "accounts", "admin", "files/test_results.py", "operators", "pages", "programs", "rows", "search", "sockets",
-    "test_database_errors.py", "test_hostile_text.py", "test_roles.py", "test_silence.py", "uploading/test_views.py", "workers",
+    "test_database_errors.py", "test_hostile_text.py", "test_roles.py", "test_silence.py", "uploading/test_views.py",
+    "workers",
 )  # fmt: skip
 """Of tests/meetings: what reads and writes rows."""
 

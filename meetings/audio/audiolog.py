@@ -129,11 +129,18 @@ return redis.call('HSET', KEYS[1], unpack(ARGV))
 """
 
 # KEYS: host, log state. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned samples.
+# A log that does not reach what is captioned has lost frames: it goes on behind those, of 1,600 samples each, as hosts'
+# pages make them.
 CLAIM = """
 local host = redis.call('GET', KEYS[1])
 if host and host ~= ARGV[1] and ARGV[3] ~= '1' then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('HSETNX', KEYS[2], 'next_sample', ARGV[4])
+local short = math.floor((ARGV[4] - redis.call('HGET', KEYS[2], 'next_sample')) / 1600)
+if short > 0 then
+  redis.call('HINCRBY', KEYS[2], 'next_frame', short)
+  redis.call('HINCRBY', KEYS[2], 'next_sample', short * 1600)
+end
 return 1
 """
 
@@ -159,7 +166,7 @@ class AudioLog:
     async def claim(self, meeting_id: str, connection: str, *, takeover: bool, cursor: int) -> bool:
         """Makes `connection` the meeting's host, unless another one is live and `takeover` is false.
 
-        `cursor` (samples captioned) is where the audio goes on should the broker have lost its file.
+        `cursor` (samples captioned) is where the audio goes on should the broker have lost its file, or the end of it.
         """
         granted = await self._claim(
             keys=[host_key(meeting_id), state_key(meeting_id)],
@@ -205,6 +212,10 @@ class AudioLog:
         reply = await _awaited(self._blocking.xread(streams, count=count, block=block_ms))
         by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
         return {by_key[key]: _entries(rows) for key, rows in _stream_rows(reply)}
+
+    async def has(self, meeting_id: str, entry: Entry) -> bool:
+        """Return whether the log still has the entry as it was read."""
+        return _entries(await _awaited(self._broker.xrange(audio_key(meeting_id), entry.id, entry.id))) == [entry]
 
     async def report(self, meeting_id: str, *, captioned: int, phase: str, until: float = 0.0) -> None:
         """Tells ledgers and late joiners how far the meeting is captioned, what the worker is at, and until when."""

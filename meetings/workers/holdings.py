@@ -72,6 +72,22 @@ class Holdings:
                 if done.error is not None:
                     await self._not_opened(meeting_id, done.error)
 
+    async def recheck(self) -> None:
+        """Take meetings anew whose log is not the one that was read: a broker came back short, as after a failover.
+
+        What comes then gets numbers that were read before, behind which the worker would wait for more. Taken anew, the
+        meeting is read from its cursor; the host sends what it still has, and its page counts what it has not.
+        """
+        for stream in list(self.streams.values()):
+            newest = stream.newest
+            if newest is None or newest.mark == "end" or await self._audio.has(stream.meeting_id, newest):
+                continue
+            state = await self._audio.state(stream.meeting_id)
+            if self.holds(stream):
+                short_s = max(0, newest.end - state.next_sample) / SAMPLE_RATE
+                log.warning("audio_log_cut", meeting=stream.meeting_id, short_s=round(short_s, 1))
+                await self.let_go(stream.meeting_id, "audio_log_cut")
+
     async def renew(self, *, is_making_progress: bool = True) -> None:
         """Prolong the leases; a worker whose models make no progress does not count as ready meanwhile."""
         for meeting_id in await self._leases.renew(list(self.streams), is_ready=is_making_progress):

@@ -97,6 +97,8 @@ class MeetingStream:
         self._config = session_config(meeting, meeting.language)
         self.session = resumed_session(meeting, self._config)
         self.last_read = b"0-0"
+        self.newest: Entry | None = None
+        """The entry with that number: the log keeps it, so a log without it is not the one that was read."""
         self.phase: Phase = ""
         self.committed = meeting.cursor
         """Samples whose captions are stored."""
@@ -149,7 +151,8 @@ class MeetingStream:
 
     def read(self, entries: list[Entry]) -> None:
         """Takes what the log had after `last_read`."""
-        self.last_read = entries[-1].id
+        self.newest = entries[-1]
+        self.last_read = self.newest.id
         self.heard_at = time.monotonic()
         with self._guard:
             self._inbox.extend(entries)

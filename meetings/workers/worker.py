@@ -19,6 +19,7 @@ from typing import TypeVar
 import redis.asyncio
 import structlog
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from meetings import supervise
 from meetings.audio.audiolog import AudioLog
@@ -80,6 +81,8 @@ class Worker:
         self._audio = AudioLog(broker, blocking=self._blocking)
         self._holdings = Holdings(name, broker)
         self._streams = self._holdings.streams
+        self._is_another_broker = False
+        """Whether the next one that answers may know less than the one that was read from."""
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._scribe = Scribe(broker, on_outage=self._note_outage)
         self._isolation = Isolation(self._holdings, self._scribe, broker)
@@ -166,11 +169,19 @@ class Worker:
     # -- audio in, captions out --------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        if self._is_another_broker:
+            await self._holdings.recheck()
+            self._is_another_broker = False
         after = {stream.meeting_id: stream.last_read for stream in self._streams.values() if stream.wants_more}
         if not after:
             await asyncio.sleep(READ_BLOCK_MS / 1000)
             return
-        for meeting_id, entries in (await self._audio.read(after, block_ms=READ_BLOCK_MS, count=READ_COUNT)).items():
+        try:
+            found = await self._audio.read(after, block_ms=READ_BLOCK_MS, count=READ_COUNT)
+        except RedisError:
+            self._is_another_broker = True
+            raise
+        for meeting_id, entries in found.items():
             stream = self._streams.get(meeting_id)
             if stream is not None and stream.last_read == after[meeting_id]:
                 stream.read(entries)
@@ -236,6 +247,7 @@ class Worker:
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
+        await self._holdings.recheck()
         await self._interpreting.look(self._streams)
         await self._watching.turn(spoken(self._streams))
         await self._report()

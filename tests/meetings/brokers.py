@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import redis.asyncio
 
+from meetings.audio.audiolog import audio_key, state_key
 from meetings.embedded_broker import EmbeddedBroker
 
 LOOK_S = 0.01
@@ -51,3 +53,21 @@ def write_log(folder: Path, *, keys: int) -> None:
         for number in range(keys):
             key = b"k%d" % number
             log.write(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$1\r\nv\r\n" % (len(key), key))
+
+
+async def cut_log(broker: redis.asyncio.Redis, meeting_id: str, *, frames: int, then: Sequence[bytes] = ()) -> None:
+    """Leave the log as a broker has it that comes back with so many frames of 100 ms, as after a failover.
+
+    `then` is said to it at once, before anybody reads from it, and breaks the connections of all who do.
+    """
+    kept = [row for row in await broker.xrange(audio_key(meeting_id)) if int(row[0].partition(b"-")[0]) <= frames]
+    added = [(b"%d-0" % number, {b"s": 1600 * (number - 1), b"p": pcm}) for number, pcm in enumerate(then, frames + 1)]
+    reached = frames + len(then)
+    async with broker.pipeline(transaction=True) as pipeline:
+        pipeline.delete(audio_key(meeting_id))
+        for entry_id, fields in (*kept, *added):
+            pipeline.xadd(audio_key(meeting_id), fields, id=entry_id)
+        pipeline.hset(state_key(meeting_id), mapping={"next_frame": reached, "next_sample": reached * 1600})
+        if then:
+            pipeline.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await pipeline.execute()

@@ -4,6 +4,7 @@ import pytest
 import redis.asyncio
 
 from meetings.audio.audiolog import AudioLog, Entry, LogState, Outcome, audio_key
+from tests.meetings.brokers import cut_log
 
 PCM = b"\x01\x00" * 1600
 
@@ -87,6 +88,31 @@ async def test_a_broker_that_lost_its_file_goes_on_at_the_cursor(log: AudioLog, 
     await log.claim("m", "page", takeover=False, cursor=48_000)
     await log.append("m", "page", 0, PCM)
     assert [(entry.sample, entry.end) for entry in await entries(log)] == [(48_000, 49_600)]
+
+
+async def test_a_broker_that_lost_the_last_frames_is_sent_them_again(
+    log: AudioLog, broker: redis.asyncio.Redis
+) -> None:
+    await log.claim("m", "page", takeover=False, cursor=0)
+    for frame in range(10):
+        await log.append("m", "page", frame, PCM)
+    await cut_log(broker, "m", frames=6)
+    await log.claim("m", "page", takeover=False, cursor=5 * 1600)
+    assert (await log.state("m")).next_frame == 6
+    assert (await log.append("m", "page", 6, PCM)).outcome is Outcome.STORED
+    assert [entry.sample for entry in await entries(log)] == [1600 * frame for frame in range(7)]
+
+
+async def test_a_log_goes_on_behind_what_is_captioned(log: AudioLog, broker: redis.asyncio.Redis) -> None:
+    """Frames that were captioned before the broker lost them are not asked for, and nothing gets their places."""
+    await log.claim("m", "page", takeover=False, cursor=0)
+    for frame in range(10):
+        await log.append("m", "page", frame, PCM)
+    await cut_log(broker, "m", frames=6)
+    await log.claim("m", "page", takeover=False, cursor=8 * 1600 + 900)
+    assert (await log.state("m")).next_frame == 8
+    assert (await log.append("m", "page", 8, PCM)).outcome is Outcome.STORED
+    assert (await entries(log))[-1].sample == 8 * 1600
 
 
 async def test_reading_goes_on_after_the_last_id(log: AudioLog) -> None:

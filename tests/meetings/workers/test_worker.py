@@ -33,6 +33,7 @@ from meetings.workers.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
 from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
 from tests.live import frames_of, load_pcm
+from tests.meetings.brokers import cut_log
 from tests.meetings.doubles import scripted_pool
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,6 +133,65 @@ async def test_a_second_worker_resumes_where_the_first_one_stored(
     async with working(broker, "second"):
         await until(lambda: state_of(meeting) == State.ENDED)
     assert await asyncio.to_thread(texts, meeting) == expected
+
+
+@pytest.mark.parametrize("short", [5, 60])
+async def test_a_broker_that_comes_back_some_frames_short_is_read_on(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, short: int
+) -> None:
+    """What comes gets numbers that the worker has read: it begins anew at its cursor, the host sends what it has."""
+    twin = await Meeting.objects.acreate(title="Undisturbed")
+    expected = await caption_all(broker, twin, pcm)
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    log = AudioLog(broker)
+    async with working(broker) as running:
+        await until(lambda: len(texts(meeting)) >= 1)
+        await until_async(lambda: frames_read(running, meeting), following)
+        await cut_log(broker, meeting.pk, frames=following - short)
+        await log.claim(meeting.pk, "page", takeover=False, cursor=(await Meeting.objects.aget(pk=meeting.pk)).cursor)
+        first = (await log.state(meeting.pk)).next_frame
+        assert following - short <= first < following
+        await speak(broker, meeting, pcm[first * 3200 :], first=first)
+        await log.mark(meeting.pk, "end")
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert await asyncio.to_thread(texts, meeting) == expected
+    assert (await Meeting.objects.aget(pk=meeting.pk)).missing_s == 0
+
+
+async def frames_read(running: Worker, meeting: Meeting) -> int:
+    held = running._streams.get(meeting.pk)
+    return 0 if held is None else int(held.last_read.partition(b"-")[0])
+
+
+async def test_what_is_said_to_such_a_broker_before_it_is_read_is_heard(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    """A browser has forgotten what was acknowledged, and goes on: no word of what it says then is taken for read."""
+    frames = frames_of(pcm)
+    before, after = frames[:120], frames[120:]
+    await speak(broker, meeting, b"".join(before))
+    async with working(broker) as running:
+        await until_async(lambda: frames_read(running, meeting), len(before))
+        await cut_log(broker, meeting.pk, frames=len(before) - 10, then=after)
+        await AudioLog(broker).mark(meeting.pk, "end")
+        await until(lambda: state_of(meeting) == State.ENDED)
+    ended = await Meeting.objects.aget(pk=meeting.pk)
+    assert ended.cursor == sum(len(frame) // 2 for frame in (*before[:-10], *after))
+
+
+async def test_a_log_that_is_whole_is_read_on_without_beginning_anew(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    """Connections break for other reasons too."""
+    following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
+    async with working(broker) as running:
+        await until_async(lambda: frames_read(running, meeting), following)
+        held = running._streams[meeting.pk]
+        await broker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        following = await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
+        await until_async(lambda: frames_read(running, meeting), following)
+        assert running._streams[meeting.pk] is held
 
 
 async def test_the_log_is_trimmed_behind_the_cursor(
