@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import WebsocketDenier
-from django.core.asgi import get_asgi_application
 from django.core.signals import request_finished
 from django.db import connections
 from django.urls import path
+
+from meetings.serving.bodies import PagesHandler
 
 
 def close_connections(**_: Any) -> None:
@@ -21,10 +23,11 @@ def close_connections(**_: Any) -> None:
 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
-pages = get_asgi_application()
+django.setup(set_prefix=False)
+pages = PagesHandler()
 request_finished.connect(close_connections)
 
-# The rest needs the apps that the line above loads.
+# The rest needs the apps that the lines above load.
 from meetings.sockets.consumers import ViewerConsumer  # noqa: E402
 from meetings.sockets.crowds import SocketLimit  # noqa: E402
 from meetings.sockets.host import HostConsumer  # noqa: E402

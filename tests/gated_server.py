@@ -4,22 +4,30 @@
 until `/control` says `open`; then it takes all of them up to `done` and answers with how many came, their bytes and
 their SHA-256. `/loud` is sent 16 MB at once. `/control` says `paused` when a socket is no longer read, `told` when all
 of that has been sent, and sends any other text back at once. Requests are answered with the length of their bodies,
-those for `/caller` with who made them.
+those for `/caller` with who made them, for `/token` with a token, for `/inside` with how many requests are through the
+gate (`ScriptedGate`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import json
+import shutil
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from daphne.server import Server
 from django.conf import settings
 
+from meetings.programs.bearer import is_well_made, new_token, token_in
+from meetings.programs.refusals import Refused
 from meetings.serving.daphne_server import PacedProtocol, make_server
 from meetings.serving.uvicorn_server import BoundedServer, BoundedSocket
 
@@ -31,9 +39,45 @@ told = asyncio.Event()
 server: Any
 
 
+class ScriptedGate:
+    """Asked about `/v1/`: lets in who has a token of this server, breaks where it is told to, keeps some waiting."""
+
+    def __init__(self) -> None:
+        self.inside = self.asked = 0
+
+    def guards(self, path: bytes) -> bool:
+        return path.startswith(b"/v1/")
+
+    async def enter(self, authorization: str) -> ScriptedGate:
+        self.asked += 1
+        match authorization:
+            case "Bearer broken":
+                raise ZeroDivisionError
+            case "Bearer slow":
+                await gate.wait()
+            case _ if not is_well_made(token_in(authorization)):
+                raise Refused(401, "invalid_api_key", "No.")
+        self.inside += 1
+        return self
+
+    def leave(self) -> None:
+        self.inside -= 1
+
+
+doorkeeper = ScriptedGate()
+
+
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "http":
-        await (tell_caller(scope, send) if scope["path"] == "/caller" else measure(receive, send))
+        match scope["path"]:
+            case "/caller":
+                await tell_caller(scope, send)
+            case "/token":
+                await respond(send, new_token())
+            case "/inside":
+                await respond(send, f"{doorkeeper.inside} {doorkeeper.asked}")
+            case _:
+                await measure(receive, send)
         return
     await receive()
     await send({"type": "websocket.accept"})
@@ -135,13 +179,15 @@ class TellingServer(BoundedServer):
 def main(port: int, kind: str) -> None:
     global server
     # Sentences for people are looked up in the language of the page; here nobody reads them.
-    settings.configure(USE_I18N=False)
+    environment = SimpleNamespace(data=Path(tempfile.mkdtemp(prefix="parlance-gated-")))
+    atexit.register(shutil.rmtree, environment.data, ignore_errors=True)
+    settings.configure(USE_I18N=False, SECRET_KEY="gated", ENVIRONMENT=environment)
     if kind == "plain":
         server = Server(application, endpoints=[f"tcp:port={port}:interface=127.0.0.1"], verbosity=0)
     elif kind == "uvicorn":
-        server = TellingServer(application, host="127.0.0.1", port=port)
+        server = TellingServer(application, gate=doorkeeper, host="127.0.0.1", port=port)
     else:
-        server = make_server(application, host="127.0.0.1", port=port)
+        server = make_server(application, gate=doorkeeper, host="127.0.0.1", port=port)
     if not isinstance(server, TellingServer):
         server.ready_callable = ready
     server.run()

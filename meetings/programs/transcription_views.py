@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -15,58 +16,51 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from meetings.accounts.tries import TooManyTries, count_try
 from meetings.files.cues import meeting_cues
 from meetings.files.exports import render_transcript
 from meetings.languages import LANGUAGES
 from meetings.models import Meeting, Upload, UploadState
 from meetings.programs.api_tokens import user_of_token
 from meetings.programs.bearer import token_in
+from meetings.programs.refusals import Refused
 from meetings.programs.transcription_forms import TranscriptionForm
 from meetings.uploading import chunks, uploads
+from meetings.uploading.incoming import IncomingHandler
 
 LOOK_S = 0.25
-REQUESTS_A_MINUTE = 60
-"""Of one user."""
+in_thread = partial(database_sync_to_async, thread_sensitive=False)
+"""Not in the one thread of the sockets' queries: a recording of 100 MB is parsed for seconds."""
 
 FILE_FORMATS = ("srt", "vtt")
-
-
-class Refused(Exception):
-    """The answer is an error of OpenAI's form."""
-
-    def __init__(self, status: int, code: str, sentence: str, *, field: str | None = None) -> None:
-        super().__init__(sentence)
-        self.status, self.code, self.field = status, code, field
 
 
 @csrf_exempt  # no cookie counts here: only the token in the header does
 async def transcriptions(request: HttpRequest) -> HttpResponse:
     """Answers with the text once it is there; 504 when that takes longer than `PARLANCE_API_WAIT_S`."""
     try:
-        meeting = await database_sync_to_async(_begin)(request)
+        meeting = await in_thread(_begin)(request)
     except Refused as refused:
         return _error(refused)
     try:
         await _wait(meeting.pk, time.monotonic() + settings.ENVIRONMENT.api_wait_s)
-        return await database_sync_to_async(_answer)(meeting.pk, request.POST)
+        return await in_thread(_answer)(meeting.pk, request.POST)
     except Refused as refused:
         return _error(refused)
     finally:
-        await asyncio.shield(database_sync_to_async(_forget)(meeting.pk))
+        await asyncio.shield(in_thread(_forget)(meeting.pk))
 
 
 def _begin(request: HttpRequest) -> Meeting:
-    """Checks everything, stores the recording, and hands it to the workers."""
+    """Checks everything, stores the recording, and hands it to the workers.
+
+    The server has asked for the token already, before it took the recording (`meetings.programs.gate`).
+    """
     if request.method != "POST":
         raise Refused(405, "method_not_allowed", "Send a POST.")
     user = user_of_token(token_in(request.headers.get("Authorization", "")))
     if user is None:
         raise Refused(401, "invalid_api_key", "Send a token of yours: Authorization: Bearer …")
-    try:
-        count_try(f"api:{user.pk}", limit=REQUESTS_A_MINUTE, within_s=60)
-    except TooManyTries as error:
-        raise Refused(429, "rate_limit_exceeded", f"Too many requests; go on in {error.seconds} s.") from error
+    request.upload_handlers = [IncomingHandler(request)]
     form = TranscriptionForm(request.POST, request.FILES)
     if not form.is_valid():
         field, sentence = form.first_error
@@ -75,15 +69,12 @@ def _begin(request: HttpRequest) -> Meeting:
 
 
 def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
-    meeting, size = form.meeting(owner_id), form.announced.size
+    meeting = form.meeting(owner_id)
     try:
         uploads.begin(meeting, form.announced)
-        offset = 0
-        while chunk := form.cleaned_data["file"].read(chunks.MAX_CHUNK):
-            offset = chunks.append(meeting.pk, chunk, offset=offset, size=size)
     except chunks.DiskFull as error:
-        Meeting.objects.filter(pk=meeting.pk).delete()
         raise Refused(507, "no_room", "There is no room on the server for this file.") from error
+    form.cleaned_data["file"].move(meeting.pk)
     uploads.finish_receiving(meeting.pk)
     return meeting
 
@@ -142,6 +133,4 @@ def _forget(meeting_id: str) -> None:
 
 
 def _error(refused: Refused) -> JsonResponse:
-    kind = "invalid_request_error" if refused.status < 500 else "server_error"
-    body = {"message": str(refused), "type": kind, "param": refused.field, "code": refused.code}
-    return JsonResponse({"error": body}, status=refused.status)
+    return JsonResponse(refused.content, status=refused.status, headers=refused.headers)

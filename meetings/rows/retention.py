@@ -21,7 +21,7 @@ from meetings.audio import recordings
 from meetings.models import Caption, LagSample, Meeting, State, UploadState
 from meetings.programs import webhooks
 from meetings.rows.deletion import one_erasure
-from meetings.uploading import chunks
+from meetings.uploading import chunks, incoming
 
 LAST_WORDS = timedelta(minutes=1)
 """How long the captions of a meeting that is not stored can be read after its end."""
@@ -81,7 +81,11 @@ def purge(
 
 
 def forget_machinery(now: datetime | None = None, *, limit: int = BATCH) -> int:
-    """Delete rows that nobody reads any more, `limit` of each kind at most; return how many."""
+    """Delete rows that nobody reads any more, `limit` of each kind at most; return how many.
+
+    Files go too that requests left whose process died.
+    """
+    incoming.forget_old()
     now = now or timezone.now()
     signed_out = now - timedelta(seconds=settings.SESSION_COOKIE_AGE)
     deleted = webhooks.forget_old(limit=limit)

@@ -13,7 +13,7 @@ import daphne.server
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 
-from meetings.serving.bodies import BoundedFactory
+from meetings.serving.bodies import BodyQueue, BoundedFactory, Gate
 from meetings.serving.server import MAX_MESSAGE_BYTES, PING_S, fault_text, text_frame
 from meetings.sockets.errors import SocketFault
 
@@ -21,6 +21,8 @@ MAX_WAITING = 64
 """Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
 
 APPLICATION_CLOSE_S = 5
+BODY_MESSAGE = 65_536
+"""Bytes of a body that a message brings."""
 
 
 class WatchedQueue(asyncio.Queue[dict[str, Any]]):
@@ -74,29 +76,32 @@ class PacedProtocol(WebSocketProtocol):
 class PacedServer(Server):
     """Daphne's server with `PacedProtocol` for its sockets, and bounds for what requests bring."""
 
+    def __init__(self, application: Any, *, gate: Gate, **options: Any) -> None:
+        super().__init__(application, **options)
+        self.gate = gate
+
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """As Daphne's, with a queue that knows when it is drained."""
-        if not isinstance(protocol, PacedProtocol):
-            return super().create_application(protocol, scope)
-        queue = WatchedQueue()
+        """As Daphne's, with a queue that knows when it is drained, or that keeps a body in its file."""
+        queue = WatchedQueue() if isinstance(protocol, PacedProtocol) else BodyQueue(protocol.content)
         scope.setdefault("asgi", {"version": "3.0"})
         application = self.application(scope=scope, receive=queue.get, send=self._reply_to(protocol))
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
         return queue
 
-    def _reply_to(self, protocol: PacedProtocol) -> Any:
+    def _reply_to(self, protocol: Any) -> Any:
         async def send(message: dict[str, Any]) -> None:
             await self.handle_reply(protocol, message)
 
         return send
 
 
-def make_server(application: Any, *, host: str, port: int) -> PacedServer:
+def make_server(application: Any, *, gate: Gate, host: str, port: int) -> PacedServer:
     """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
     WebSocketFactory.protocol = PacedProtocol
     daphne.server.HTTPFactory = BoundedFactory  # Daphne has no other way to tell it
     return PacedServer(
-        application=application,
+        application,
+        gate=gate,
         endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
         signal_handlers=True,
         websocket_max_message_size=MAX_MESSAGE_BYTES,
@@ -105,5 +110,6 @@ def make_server(application: Any, *, host: str, port: int) -> PacedServer:
         ping_timeout=PING_S,
         application_close_timeout=APPLICATION_CLOSE_S,
         server_name="parlance",
+        request_buffer_size=BODY_MESSAGE,
         verbosity=0,
     )

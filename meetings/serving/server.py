@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from meetings.environment import WebServer
+from meetings.serving.bodies import Gate
 from meetings.sockets.errors import SocketFault
 
 MAX_MESSAGE_BYTES = 65_536
@@ -48,19 +49,20 @@ def fault_text(fault: SocketFault) -> str:
     return json.dumps({"type": "error", "code": fault.code, "message": str(fault)})
 
 
-def make_server(kind: WebServer, application: Any, *, host: str, port: int) -> RunnableServer:
+def make_server(kind: WebServer, application: Any, *, gate: Gate, host: str, port: int) -> RunnableServer:
     """A server of `application` with our limits. Only the chosen library is loaded."""
     if kind == "uvicorn":
         from meetings.serving.uvicorn_server import BoundedServer
 
-        return BoundedServer(application, host=host, port=port)
+        return BoundedServer(application, gate=gate, host=host, port=port)
     from meetings.serving import daphne_server
 
-    return daphne_server.make_server(application, host=host, port=port)
+    return daphne_server.make_server(application, gate=gate, host=host, port=port)
 
 
 def serve(host: str, port: int) -> None:
     """Runs the web process until it is told to stop."""
     from meetings.asgi import application
+    from meetings.programs.gate import TokenGate
 
-    make_server(settings.ENVIRONMENT.web_server, application, host=host, port=port).run()
+    make_server(settings.ENVIRONMENT.web_server, application, gate=TokenGate(), host=host, port=port).run()

@@ -18,7 +18,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
-from meetings.serving.bodies import BoundedBodies
+from meetings.serving.bodies import BoundedBodies, Gate
 from meetings.serving.server import MAX_MESSAGE_BYTES, PING_S, fault_text, text_frame
 from meetings.sockets.errors import SocketFault
 
@@ -118,18 +118,18 @@ class BoundedRequests(H11Protocol):
 class BoundedServer(Server):
     """uvicorn's server with `BoundedSocket` and `BoundedRequests`, for one application on one port."""
 
-    def __init__(self, application: Any, *, host: str, port: int) -> None:
-        super().__init__(bounded_config(application, host=host, port=port))
+    def __init__(self, application: Any, *, gate: Gate, host: str, port: int) -> None:
+        super().__init__(bounded_config(application, gate=gate, host=host, port=port))
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Blocks until the process is told to stop. On the port of both kinds of addresses where the host is `::`."""
         super().run(sockets or [self.config.bind_socket()])
 
 
-def bounded_config(application: Any, *, host: str, port: int) -> Config:
+def bounded_config(application: Any, *, gate: Gate, host: str, port: int) -> Config:
     """What uvicorn is told. Headers of proxies are left to `addresses`, which knows whom to believe."""
     return Config(
-        BoundedBodies(application),
+        BoundedBodies(application, gate),
         host=host,
         port=port,
         loop="asyncio",

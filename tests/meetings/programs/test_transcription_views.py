@@ -213,9 +213,35 @@ class TestTokens:
         ApiToken.objects.all().delete()
         assert user_of_token(token) is None
 
-    async def test_requests_are_counted(
+
+class TestFile:
+    async def test_the_recording_is_written_where_it_stays(self, token: str, broker_sync: redis.Redis) -> None:
+        """It was in /tmp twice, and copied from there."""
+        folder = chunks.folder()
+
+        def look(upload: Upload) -> None:
+            assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
+            assert (folder / upload.pk).stat().st_mode & 0o777 == 0o600
+            caption(upload)
+
+        answer, _ = await asyncio.gather(ask(token), worker(look))
+        assert answer.status_code == 200
+        assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
+
+    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"prompt": "x" * 2_001}])
+    async def test_what_is_refused_leaves_nothing(
+        self, token: str, broker_sync: redis.Redis, fields: dict[str, str]
+    ) -> None:
+        before = set(chunks.folder().iterdir())
+        assert (await ask(token, **fields)).status_code == 400
+        assert set(chunks.folder().iterdir()) == before
+
+    async def test_a_disk_without_room_is_said(
         self, token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("meetings.programs.transcription_views.REQUESTS_A_MINUTE", 2)
-        answers = [await ask(token, file="") for _ in range(4)]
-        assert [answer.status_code for answer in answers] == [400, 400, 429, 429]
+        monkeypatch.setattr(chunks, "RESERVE", 2**62)
+        before = set(chunks.folder().iterdir())
+        answer = await ask(token)
+        assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (507, "no_room")
+        assert set(chunks.folder().iterdir()) == before
+        assert not await Meeting.objects.aexists()

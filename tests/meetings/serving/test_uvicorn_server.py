@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from meetings.serving import uvicorn_server
 from meetings.serving.uvicorn_server import BoundedRequests, BoundedSocket, bounded_config
+from tests.gated_server import ScriptedGate
 from tests.rawsocket import TEXT, client_frame
 
 SOON_S = 0.05
@@ -34,7 +35,7 @@ class Listening:
         self.lost = asyncio.Event()
         """Set when a socket's connection is gone."""
         self._state = ServerState()
-        self._config = bounded_config(application, host="127.0.0.1", port=0)
+        self._config = bounded_config(application, gate=ScriptedGate(), host="127.0.0.1", port=0)
         self._config.ws = self._watched()
         self._config.load()
 

@@ -1,0 +1,73 @@
+"""Recordings that come within a request."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+
+import pytest
+from django.http import HttpRequest
+
+from meetings.uploading import chunks, incoming
+from meetings.uploading.incoming import Incoming, IncomingHandler
+
+
+def left() -> list[str]:
+    return [path.name for path in chunks.folder().glob(f"{incoming.PREFIX}*")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_before() -> None:
+    for path in chunks.folder().glob(f"{incoming.PREFIX}*"):
+        path.unlink()
+
+
+def handled(content: bytes) -> Incoming:
+    handler = IncomingHandler(HttpRequest())
+    handler.new_file("file", "talk.wav", "audio/wav", len(content))
+    for start in range(0, len(content), 4):
+        assert handler.receive_data_chunk(content[start : start + 4], start) is None
+    whole = handler.file_complete(len(content))
+    assert whole is not None
+    return whole
+
+
+def test_it_is_given_as_a_form_gives_files() -> None:
+    file = handled(b"RIFF of no matter")
+    assert (file.name, file.size, file.read()) == ("talk.wav", 17, b"RIFF of no matter")
+    file.close()
+    assert left() == []
+
+
+def test_it_is_moved_not_copied() -> None:
+    file = handled(b"RIFF of no matter")
+    number = file.path.stat().st_ino
+    file.move("meeting")
+    file.close()
+    assert chunks.path("meeting").stat().st_ino == number
+    assert chunks.path("meeting").read_bytes() == b"RIFF of no matter"
+    assert left() == []
+    chunks.delete("meeting")
+
+
+def test_a_request_that_breaks_off_leaves_nothing() -> None:
+    handler = IncomingHandler(HttpRequest())
+    handler.new_file("file", "talk.wav", "audio/wav", 9)
+    assert len(left()) == 1
+    handler.upload_interrupted()
+    assert left() == []
+    forgotten = handled(b"x")
+    assert len(left()) == 1
+    del forgotten
+    gc.collect()
+    assert left() == []
+
+
+def test_what_a_process_left_that_died_is_deleted_after_a_day() -> None:
+    for name, age_s in (("old", incoming.FORGOTTEN_S + 60), ("young", 60.0)):
+        path = chunks.folder() / f"{incoming.PREFIX}{name}"
+        path.touch()
+        os.utime(path, (time.time() - age_s, time.time() - age_s))
+    incoming.forget_old()
+    assert left() == [f"{incoming.PREFIX}young"]
