@@ -13,7 +13,8 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 BLOCK = 256 * 1024
 """Bytes that are read at once."""
 
-ONE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+"""Longer numbers are no range that a file can have."""
 
 
 class Unsatisfiable(ValueError):

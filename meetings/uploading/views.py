@@ -5,6 +5,7 @@ Headers and codes of the chunks are those of tus 1.0 (https://tus.io/protocols/r
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -29,6 +30,9 @@ from meetings.uploading.forms import UploadForm, gigabytes
 
 SHOWN = 200
 """Uploads on the page, newest first."""
+
+OFFSET = re.compile(r"\d{1,18}", re.ASCII)
+"""No longer: a number of any length is an error to whoever reads it."""
 
 LOCKED, CHECKSUM_MISMATCH, INSUFFICIENT_STORAGE = 423, 460, 507
 """As in WebDAV and tus."""
@@ -147,7 +151,7 @@ def _received(upload: Upload) -> int:
 async def _take(request: HttpRequest, upload: Upload) -> HttpResponse:
     """Writes the chunk in a thread that no other page waits for."""
     offset = request.headers.get("Upload-Offset", "")
-    if not offset.isdecimal():
+    if not OFFSET.fullmatch(offset):
         return HttpResponse(status=400)
     body, checksum = request.body, request.headers.get("Upload-Checksum", "").removeprefix("sha256 ")
     append = database_sync_to_async(chunks.append, thread_sensitive=False)

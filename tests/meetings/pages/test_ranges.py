@@ -25,8 +25,13 @@ def test_one_range(header: str, wanted: ByteRange) -> None:
     assert parse_range(header, 100) == wanted
 
 
-@pytest.mark.parametrize("header", ["", "bytes=-", "bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b"])
+@pytest.mark.parametrize("header", ["", "bytes=-", "bytes=5-4", "bytes=0-1,5-6", "lines=0-1", "bytes=a-b", "bytes=٣-"])
 def test_what_is_no_single_range_is_the_whole_file(header: str) -> None:
+    assert parse_range(header, 100) is None
+
+
+@pytest.mark.parametrize("header", [f"bytes={'9' * 5_000}-", f"bytes=0-{'9' * 5_000}", f"bytes=-{'9' * 5_000}"])
+def test_a_number_of_any_length_breaks_nothing(header: str) -> None:
     assert parse_range(header, 100) is None
 
 

@@ -88,6 +88,7 @@ def test_a_last_answer_that_got_lost_is_no_matter(client: Client, host: User) ->
         (CONTENT + b"more", 5, {}, 413),
         (b"damaged", 5, {"Upload_Checksum": "sha256 AAAA"}, 460),
         (b"nowhere", -1, {}, 400),
+        pytest.param(b"nowhere", 5, {"Upload_Offset": "9" * 5_000}, 400, id="a very long number"),
     ],
 )
 def test_odd_chunks_are_refused_and_change_nothing(
