@@ -8,30 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
-    from av.container import InputContainer
+from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # callers know it from here
+from inference.media.process import DecoderProcess
+from inference.media.protocol import Damage, Header, Message, Samples
+from inference.media.sandbox import DEFAULT_LIMITS, Limits
 
 SAMPLE_RATE = 16_000
 """Samples per second: what Whisper and Silero were trained on."""
 
 BLOCK = SAMPLE_RATE
 """Samples in a block of `decode_file`: one second."""
-
-
-LOCAL_ONLY = {"protocol_whitelist": "file"}
-"""FFmpeg's option: whatever a file names, nothing is fetched."""
-
-PLAYLISTS = frozenset({"concat", "dash", "ffmetadata", "hls", "imf", "sdp"})
-"""FFmpeg's names of formats that hold no sound of their own and name files that do."""
-
-
-class UnreadableAudioError(ValueError):
-    """The file is no recording that the installed decoders know, or it holds no sound."""
 
 
 class MisplacedAudioError(ValueError):
@@ -89,61 +78,121 @@ class AudioBuffer:
         return self._blocks[0]
 
 
-def decode_file(path: Path | str, *, block: int = BLOCK) -> Iterator[np.ndarray]:
+class DecodedFile(Iterator[np.ndarray]):
+    """The sound of one file, decoded by a child process: float32 blocks, and what is known of the file.
+
+    The child starts with the first question. Whoever forgets the object, or closes it, ends the child.
+    """
+
+    def __init__(self, path: Path, *, block: int, limits: Limits) -> None:
+        self.missing_s: float | None = 0.0
+        """Seconds that could not be read so far; None: it broke off, and nobody knows how much was to come."""
+        self._path = path
+        self._block = block
+        self._limits = limits
+        self._process: DecoderProcess | None = None
+        self._messages: Iterator[Message] = iter(())
+        self._header: Header | None = None
+        self._pending = AudioBuffer(0)
+        self._hole = 0
+        """Samples of silence that stand for what is missing before the next that are not."""
+        self._error: UnreadableAudioError | None = None
+        self._is_over = False
+        self._is_killed = False
+
+    @property
+    def header(self) -> Header:
+        """What the container says of itself. Raises UnreadableAudioError when nothing can be heard of the file."""
+        while self._header is None and not self._is_over:
+            self._hear()
+        if self._header is None:
+            raise self._error or UnreadableAudioError(f"{self._path} cannot be read as audio")
+        return self._header
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds as the container says; None when it does not. Raises as `header` does."""
+        return self.header.duration_s
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds decoded so far."""
+        return self._pending.end / SAMPLE_RATE
+
+    def __next__(self) -> np.ndarray:
+        """The next block; the last may be shorter. What can be heard comes before the error that ends it."""
+        while self._waiting < self._block and not self._is_over:
+            self._hear()
+        size = min(self._block, self._waiting)
+        if size == 0:
+            self._finish()
+        start = self._pending.start
+        block = self._pending.slice(start, start + size)
+        self._pending.drop_before(start + size)
+        return block
+
+    def kill(self) -> None:
+        """End the child, from any thread; what is being asked for is answered with an error."""
+        self._is_killed = True
+        if self._process is not None:
+            self._process.kill()
+
+    def close(self) -> None:
+        """End the child; not while another thread asks for a block."""
+        self._is_over = True
+        if self._process is not None:
+            self._process.close()
+
+    @property
+    def _waiting(self) -> int:
+        return self._pending.end - self._pending.start
+
+    def _finish(self) -> None:
+        if self._error is not None:
+            raise self._error
+        raise StopIteration
+
+    def _hear(self) -> None:
+        """Take one more message."""
+        try:
+            if self._process is None:
+                self._process = DecoderProcess(self._path, self._limits)
+                self._messages = self._process.messages()
+                if self._is_killed:
+                    self._process.kill()
+            self._take(next(self._messages))
+        except UnreadableAudioError as error:
+            self._error, self._is_over = error, True
+            self.missing_s = self._left_s()
+        except StopIteration:
+            self._is_over = True
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Header():
+                self._header = message
+            case Damage():
+                self.missing_s = (self.missing_s or 0.0) + message.seconds
+                self._hole += round(message.seconds * SAMPLE_RATE)
+            case Samples():
+                longest = int(self._limits.longest_s * SAMPLE_RATE)
+                self._pending.append(np.zeros(min(self._hole, max(0, longest - self._pending.end)), np.float32))
+                self._pending.append(message.samples)
+                self._hole = 0
+
+    def _left_s(self) -> float | None:
+        """How much is missing of a file that breaks off here."""
+        if self._header is None or self._header.duration_s is None:
+            return None
+        return (self.missing_s or 0.0) + max(0.0, self._header.duration_s - self.heard_s)
+
+
+def decode_file(path: Path | str, *, block: int = BLOCK, limits: Limits = DEFAULT_LIMITS) -> DecodedFile:
     """The sound of any audio or video file as float32 blocks, shape (block,) and a shorter last one.
 
-    Raises UnreadableAudioError when the file cannot be decoded, has no audio track, or is empty.
+    A child process decodes it (`inference.media`), so that no file can harm this one. Of several tracks it is the
+    default one. Silence stands for what is damaged, and `missing_s` says how much that is.
+
+    Raises UnreadableAudioError, at the first block, when there is nothing to hear; later, when it breaks off.
     """
-    import av
-
-    pending = AudioBuffer(0)
-    try:
-        with av.open(str(path), options=LOCAL_ONLY) as container:
-            for samples in _resampled(container):
-                pending.append(samples)
-                yield from _full_blocks(pending, block)
-    except av.error.FFmpegError as error:
-        raise UnreadableAudioError(f"{path} cannot be read as audio: {error.strerror}") from error
-    if pending.end == 0:
-        raise UnreadableAudioError(f"{path} holds no sound")
-    if pending.end > pending.start:
-        yield pending.slice(pending.start, pending.end)
-
-
-def duration_s(path: Path | str) -> float | None:
-    """Seconds of a recording as its container says; None when it does not.
-
-    Raises UnreadableAudioError when the file cannot be opened.
-    """
-    import av
-
-    try:
-        with av.open(str(path), options=LOCAL_ONLY) as container:
-            return container.duration / av.time_base if container.duration else None
-    except av.error.FFmpegError as error:
-        raise UnreadableAudioError(f"{path} cannot be read as audio: {error.strerror}") from error
-
-
-def _full_blocks(pending: AudioBuffer, block: int) -> Iterator[np.ndarray]:
-    while pending.end - pending.start >= block:
-        yield pending.slice(pending.start, pending.start + block)
-        pending.drop_before(pending.start + block)
-
-
-def _resampled(container: InputContainer) -> Iterator[np.ndarray]:
-    import av
-
-    if container.format.name in PLAYLISTS:
-        raise UnreadableAudioError(f"{container.name} is a list of other files")
-    if not container.streams.audio:
-        raise UnreadableAudioError(f"{container.name} has no audio track")
-    resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)
-    for frame in container.decode(container.streams.audio[0]):
-        yield from _samples(resampler.resample(frame))
-    yield from _samples(resampler.resample(None))
-
-
-def _samples(frames: list[AudioFrame]) -> Iterator[np.ndarray]:
-    for frame in frames:
-        # The mean of the channels: a resampler's own downmix is louder, and clips where all channels are alike.
-        yield frame.to_ndarray().mean(axis=0)
+    return DecodedFile(Path(path), block=block, limits=limits)

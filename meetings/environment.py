@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.catalog import MODELS
+from inference.media.sandbox import Limits
 from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
 from meetings.accounts.openid_client import OpenIdClient, read_openid
@@ -77,6 +78,8 @@ class Environment:
     """Which meetings' transcripts are stored as files when they are ready."""
     upload_limit: int
     """Bytes of the largest recording that may be uploaded."""
+    longest_media_s: float
+    """Seconds of the longest recording that is decoded."""
     optimizations: Wishes
     """What was set of `inference.optimization.flags`, by name."""
     broker_url: str
@@ -111,6 +114,11 @@ class Environment:
     proxies: list[str]
     """Networks of the proxies whose word on addresses and schemes is believed."""
     debug: bool
+
+    @property
+    def media_limits(self) -> Limits:
+        """What decoding one recording may take."""
+        return Limits(longest_s=self.longest_media_s)
 
     @property
     def broker_socket(self) -> Path:
@@ -151,6 +159,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         results=_results(env.get("PARLANCE_RESULTS") or LOCAL_RESULTS),
         results_of=cast(ResultsOf, _one_of(env, "PARLANCE_RESULTS_OF", get_args(ResultsOf))),
         upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,
+        longest_media_s=_hours("PARLANCE_MAX_MEDIA_HOURS", env.get("PARLANCE_MAX_MEDIA_HOURS") or "12"),
         optimizations=_optimizations(env),
         broker_url=_broker_url(env.get("REDIS_URL", "")),
         broker_memory=_megabytes("PARLANCE_BROKER_MEMORY_MB", env.get("PARLANCE_BROKER_MEMORY_MB", "")),
@@ -264,6 +273,17 @@ def _seconds(name: str, value: str) -> float:
     if not value.isdecimal() or not 1 <= int(value) <= 86_400:
         raise ImproperlyConfigured(f"{name} is {value!r}; use a number of seconds from 1 to 86400.")
     return float(value)
+
+
+def _hours(name: str, value: str) -> float:
+    """Seconds of a number of hours."""
+    try:
+        hours = float(value)
+    except ValueError:
+        hours = 0.0
+    if not 0.1 <= hours <= 240:
+        raise ImproperlyConfigured(f"{name} is {value!r}; use a number of hours from 0.1 to 240.")
+    return hours * 3600
 
 
 def _count(name: str, value: str) -> int:

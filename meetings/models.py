@@ -181,11 +181,28 @@ class UploadState(models.TextChoices):
 
 
 class UploadFailure(models.TextChoices):
-    """Why a recording is not captioned to its end; `meetings.uploading.uploads.sentence` says it to people."""
+    """Why a recording is not captioned to its end; `meetings.uploading.uploads.sentence` says it to people.
+
+    Each `inference.media.protocol.Reason` is among them.
+    """
 
     UNREADABLE = "unreadable"
+    NO_SOUND = "no_sound"
+    PLAYLIST = "playlist"
+    SAMPLE_RATE = "sample_rate"
+    CHANNELS = "channels"
+    TRACKS = "tracks"
+    TOO_LONG = "too_long"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    TIME = "time"
     DAMAGED = "damaged"
+    """Of uploads before 2026-12: what is damaged now is left out, and the rest is captioned."""
     MISSING = "missing"
+    """The file is gone."""
+    SET_ASIDE = "set_aside"
+    """Its captions failed too often; another version tries again."""
 
 
 class Upload(models.Model):
@@ -197,8 +214,13 @@ class Upload(models.Model):
     modified = models.PositiveBigIntegerField(default=0, help_text="Milliseconds since 1970, as the browser says.")
     state = models.CharField(max_length=16, choices=UploadState.choices, default=UploadState.RECEIVING)
     seconds = models.FloatField(null=True, blank=True, help_text="Length of the sound; empty: not known yet.")
+    missing_s = models.FloatField(
+        default=0.0, null=True, help_text="Seconds that could not be read; empty: it breaks off, and has no length."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
-    failure = models.CharField(max_length=16, choices=UploadFailure.choices, blank=True)
+    failure = models.CharField(
+        max_length=16, choices=UploadFailure.choices, blank=True, help_text="While it is captioned: of the last try."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

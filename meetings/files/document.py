@@ -17,3 +17,5 @@ class Document:
     cues: Sequence[Cue]
     """Those that say something, in the language that is read."""
     digest: Digest | None = None
+    missing_s: float = 0.0
+    """Seconds that were spoken and not heard."""

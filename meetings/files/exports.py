@@ -62,11 +62,20 @@ def render_transcript(meeting: Meeting, format_name: str, language: str | None =
     if language:
         require_language(meeting, language)
     digest = newest_digest(meeting, language)
-    return render_cues(meeting_cues(meeting), format_name, title=meeting.title, language=language, digest=digest)
+    cues = meeting_cues(meeting)
+    return render_cues(
+        cues, format_name, title=meeting.title, language=language, digest=digest, missing_s=meeting.missing_s
+    )
 
 
 def render_cues(
-    cues: Sequence[Cue], format_name: str, *, title: str, language: str | None = None, digest: Digest | None = None
+    cues: Sequence[Cue],
+    format_name: str,
+    *,
+    title: str,
+    language: str | None = None,
+    digest: Digest | None = None,
+    missing_s: float = 0.0,
 ) -> Transcript:
     """The cues that say something, as a file of one of FORMATS, and the digest where the format has a place for it.
 
@@ -79,7 +88,7 @@ def render_cues(
     said = [cue for cue in cues if cue.line]
     if language and format_name in ONE_LANGUAGE:
         said = [cue.in_language(language) for cue in said]
-    return Transcript(content_type, render(Document(title, said, digest)))
+    return Transcript(content_type, render(Document(title, said, digest, missing_s)))
 
 
 def cue_object(cue: Cue) -> dict[str, Any]:
@@ -191,6 +200,7 @@ def _markdown_text(text: str) -> str:
 def _json(document: Document) -> str:
     content = {
         "title": document.title,
+        "missing_s": round(document.missing_s, 3),
         "captions": [cue_object(cue) for cue in document.cues],
         "speakers": speaker_objects(document.cues),
         "summary": document.digest.message if document.digest else None,

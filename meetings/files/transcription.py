@@ -74,6 +74,8 @@ class Transcription:
     than `elapsed_s`; the last comes after them and is no part of it."""
     summary: Summary | None = None
     """None: nothing is summed up."""
+    missing_s: float | None = 0.0
+    """Seconds of the recording that could not be read; None: it broke off, and nobody knows."""
 
     @property
     def rtf(self) -> float:
@@ -101,6 +103,7 @@ def transcription_object(transcription: Transcription, *, digest: Digest | None 
     """The JSON form, with the summary as `digest` has it."""
     return {
         "audio_s": round(transcription.audio_s, 3),
+        "missing_s": None if transcription.missing_s is None else round(transcription.missing_s, 3),
         "language": transcription.language,
         "rtf": round(transcription.rtf, 4),
         "stages": {stage: round(seconds, 3) for stage, seconds in transcription.stages.items()},

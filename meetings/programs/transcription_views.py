@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from meetings.files.cues import meeting_cues
 from meetings.files.exports import render_transcript
 from meetings.languages import LANGUAGES
-from meetings.models import Meeting, Upload, UploadState
+from meetings.models import Meeting, Upload, UploadFailure, UploadState
 from meetings.programs.api_tokens import user_of_token
 from meetings.programs.bearer import token_in
 from meetings.programs.refusals import Refused
@@ -32,6 +32,9 @@ in_thread = partial(database_sync_to_async, thread_sensitive=False)
 """Not in the one thread of the sockets' queries: a recording of 100 MB is parsed for seconds."""
 
 FILE_FORMATS = ("srt", "vtt")
+
+MISSING = "X-Parlance-Missing-Seconds"
+"""Seconds of the sound that could not be read; `unknown`: the file breaks off, and does not say how long it is."""
 
 
 @csrf_exempt  # no cookie counts here: only the token in the header does
@@ -72,6 +75,8 @@ def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
     meeting = form.meeting(owner_id)
     try:
         uploads.begin(meeting, form.announced)
+    except uploads.TooManyUnfinished as error:
+        raise Refused(429, "rate_limit_exceeded", str(error)) from error
     except chunks.DiskFull as error:
         raise Refused(507, "no_room", "There is no room on the server for this file.") from error
     form.cleaned_data["file"].move(meeting.pk)
@@ -80,20 +85,37 @@ def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
 
 
 async def _wait(meeting_id: str, deadline: float) -> None:
-    """Until the upload is ready. Raises Refused when it fails, or takes too long."""
+    """Until there is all that can be had. Raises Refused when nothing could be heard, or it takes too long."""
     while (upload := await Upload.objects.filter(pk=meeting_id).afirst()) is not None:
         if upload.state == UploadState.READY:
             return
         if upload.state == UploadState.FAILED:
-            raise Refused(400, "unreadable_file", uploads.sentence(upload), field="file")
+            _require_something(upload)
+            return
         if time.monotonic() > deadline:
             raise Refused(504, "timeout", "The transcript took too long. Upload the recording on the page instead.")
         await asyncio.sleep(LOOK_S)
     raise Refused(404, "deleted", "The recording was deleted before it was transcribed.")
 
 
+def _require_something(upload: Upload) -> None:
+    """Raises Refused unless something was heard before the file broke off."""
+    if upload.failure == UploadFailure.SET_ASIDE:
+        raise Refused(500, "not_captioned", uploads.sentence(upload))
+    if upload.failure == UploadFailure.MISSING or not upload.seconds:
+        raise Refused(400, "unreadable_file", uploads.sentence(upload), field="file")
+
+
 def _answer(meeting_id: str, fields: Any) -> HttpResponse:
+    """The text as it was asked for; how much of the sound it lacks is in a header, and in the JSON forms."""
     meeting = Meeting.objects.select_related("upload").get(pk=meeting_id)
+    missing_s = meeting.upload.missing_s
+    answer = _document(meeting, fields, None if missing_s is None else round(missing_s, 3))
+    answer[MISSING] = "unknown" if missing_s is None else f"{missing_s:.3f}"
+    return answer
+
+
+def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpResponse:
     kind = fields.get("response_format") or "json"
     if kind in FILE_FORMATS:
         document = render_transcript(meeting, kind)
@@ -103,9 +125,10 @@ def _answer(meeting_id: str, fields: Any) -> HttpResponse:
     if kind == "text":
         return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")
     if kind == "json":
-        return JsonResponse({"text": text}, json_dumps_params={"ensure_ascii": False})
+        return JsonResponse({"text": text, "missing_s": missing_s}, json_dumps_params={"ensure_ascii": False})
     wants_words = "word" in fields.getlist("timestamp_granularities[]")
-    return JsonResponse(_verbose(meeting, cues, text, wants_words), json_dumps_params={"ensure_ascii": False})
+    content = {**_verbose(meeting, cues, text, wants_words), "missing_s": missing_s}
+    return JsonResponse(content, json_dumps_params={"ensure_ascii": False})
 
 
 def _verbose(meeting: Meeting, cues: list[Any], text: str, wants_words: bool) -> dict[str, Any]:

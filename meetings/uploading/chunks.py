@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def path(meeting_id: str) -> Path:
     return folder() / meeting_id
 
 
+@contextmanager
+def announcing() -> Iterator[None]:
+    """One announcement at a time, in whatever process: the next one counts what this one reserves."""
+    with (folder() / ".announcing").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def require_room(size: int) -> None:
     """Raises DiskFull unless `size` bytes more leave RESERVE free."""
     if shutil.disk_usage(folder()).free - size < RESERVE:
@@ -71,8 +80,18 @@ def create(meeting_id: str) -> None:
 
 def received(meeting_id: str) -> int:
     """Bytes that are here."""
-    file = path(meeting_id)
-    return file.stat().st_size if file.exists() else 0
+    try:
+        return path(meeting_id).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def touched_at(meeting_id: str) -> datetime | None:
+    """When the last byte arrived; None when there is no file."""
+    try:
+        return datetime.fromtimestamp(path(meeting_id).stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def append(meeting_id: str, chunk: bytes, *, offset: int, size: int, checksum: str = "") -> int:
@@ -94,6 +113,7 @@ def append(meeting_id: str, chunk: bytes, *, offset: int, size: int, checksum: s
         end = file.seek(0, os.SEEK_END)
         if end != offset:
             raise WrongOffset(end)
+        require_room(len(chunk))
         _write(file, chunk, end)
         if end + len(chunk) == size:
             os.fsync(file.fileno())

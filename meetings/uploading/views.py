@@ -103,6 +103,7 @@ def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
         "seconds": upload.seconds,
         "captioned": meeting.cursor / SAMPLE_RATE,
         "failure": uploads.sentence(upload),
+        "note": uploads.note(upload),
         "address": reverse("upload-chunks", args=[upload.pk]),
         "page": reverse("host" if is_over and "speak" in may else "viewer", args=[upload.pk]),
         "delete": reverse("delete", args=[upload.pk]) if "delete" in may else None,
@@ -123,6 +124,8 @@ def _announce(request: HttpRequest) -> JsonResponse:
         upload = uploads.begin(form.instance, form.announced)
     except chunks.DiskFull:
         return JsonResponse({"sentence": _no_room()}, status=INSUFFICIENT_STORAGE)
+    except uploads.TooManyUnfinished as error:
+        return JsonResponse({"sentence": str(error)}, status=429)
     return JsonResponse(upload_object(request, upload), status=201)
 
 

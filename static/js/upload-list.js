@@ -60,7 +60,7 @@ export class UploadList {
 
   #showAll(uploads) {
     const news = uploads.toReversed().filter((upload) => this.#show(upload));
-    if (news.length > 0) this.said.textContent = news.map((upload) => `${upload.name}: ${upload.failure || upload.label}`).join(" ");
+    if (news.length > 0) this.said.textContent = news.map((upload) => [`${upload.name}: ${upload.failure || upload.label}`, upload.note].filter(Boolean).join(". ")).join(" ");
     this.empty.hidden = this.rows.childElementCount > 0;
   }
 

@@ -24,7 +24,7 @@ export class UploadRow {
     this.delete.hidden = upload.delete === null;
     if (upload.state === "receiving") this.showReceived(upload.received);
     else if (upload.state === "captioning") this.#showCaptioned(upload);
-    else this.#show(upload.state, upload.state === "waiting" ? 0 : 100, upload.failure || upload.label);
+    else this.#show(upload.state, upload.state === "waiting" ? 0 : 100, upload.failure || upload.label, upload.note);
     this.#showLinks(upload);
   }
 

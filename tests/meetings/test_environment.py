@@ -31,6 +31,14 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
     assert socket != read_environment({"PARLANCE_DATA": str(data) + "y"}).broker_socket
 
 
+def test_how_long_a_recording_may_be_is_told_in_hours(tmp_path: Path) -> None:
+    read = [
+        read_environment({"PARLANCE_DATA": str(tmp_path), "PARLANCE_MAX_MEDIA_HOURS": hours}).media_limits.longest_s
+        for hours in ("", "0.5", "48")
+    ]
+    assert read == [43_200.0, 1_800.0, 172_800.0]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -51,6 +59,9 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
         ("PARLANCE_KEEP_TEXT_DAYS", "forever"),
         ("PARLANCE_API_WAIT_S", "soon"),
         ("PARLANCE_PRIVATE_WEBHOOKS", "yes"),
+        ("PARLANCE_MAX_MEDIA_HOURS", "0"),
+        ("PARLANCE_MAX_MEDIA_HOURS", "1000"),
+        ("PARLANCE_MAX_MEDIA_HOURS", "nan"),
         ("PARLANCE_PROXIES", "localhost"),
         ("PARLANCE_DATA", "/proc/nowhere"),
     ],

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.audio import decode_file
 from meetings.accounts.tokens import meeting_token
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
+from meetings.files.hearing import Hearing
 from meetings.files.replay import FRAME_S, Replay, file_frames
 from meetings.models import Meeting
 
@@ -32,14 +31,17 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, file: Path, meeting: str, speed: float, server: str, **__: Any) -> None:
         url = f"{server}/ws/host/{meeting}/?token={host_token(meeting)}"
-        blocks = decode_file(file)
-        blocks = chain([next(blocks)], blocks)
+        hearing = Hearing(file)
         with tqdm(desc=file.name, unit="s", disable=not sys.stderr.isatty(), leave=False) as bar:
 
             def show(frame: int) -> None:
                 bar.update((frame + 1) * FRAME_S - bar.n)
 
-            asyncio.run(Replay(file_frames(blocks), url, speed=speed, on_stored=show).run())
+            asyncio.run(Replay(file_frames(hearing), url, speed=speed, on_stored=show).run())
+        if hearing.broken_off is not None:
+            raise CommandError(hearing.warning, returncode=FAILURE)
+        if hearing.warning:
+            self.stderr.write(hearing.warning)
 
 
 def host_token(meeting_id: str) -> str:

@@ -7,9 +7,8 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,7 +18,7 @@ from django.core.files.storage import Storage
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.audio import UnreadableAudioError, decode_file
+from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
 from inference.summarization.starting import chat_model_source
@@ -31,6 +30,7 @@ from meetings.device.writing import load_summarizer, summary_model
 from meetings.environment import AsrBackend, Environment
 from meetings.files.batch import Job, SameName, is_done, is_place, plan
 from meetings.files.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
+from meetings.files.hearing import Hearing
 from meetings.files.recapitulation import recap_digest, sum_up, translate_recap
 from meetings.files.storages import open_storage, storage_errors
 from meetings.files.transcription import (
@@ -47,8 +47,20 @@ from meetings.offers import offered_targets, refusal
 
 DEFAULT_FORMAT = "txt"
 
-Producer = Callable[[Path], bytes]
-"""From a recording to its transcript in the wanted format."""
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What came of one recording."""
+
+    content: bytes
+    """The transcript in the wanted format."""
+    warning: str
+    """What is not in it; empty: nothing."""
+    is_whole: bool
+    """Whether the recording could be read to its end."""
+
+
+Producer = Callable[[Path], Product]
 
 
 class Command(ParlanceCommand):
@@ -105,10 +117,19 @@ class Command(ParlanceCommand):
             return
         if len(files) > 1:
             raise CommandError("Several files need -o with a folder or s3://bucket/prefix.", returncode=BAD_INPUT)
-        if output is None:
-            self.stdout.write(produce(files[0]).decode(), ending="")
+        place = None if output is None else _writable(Path(output))
+        product = produce(files[0])
+        if place is None:
+            self.stdout.write(product.content.decode(), ending="")
         else:
-            _write(_writable(Path(output)), produce(files[0]))
+            _write(place, product.content)
+        if not product.is_whole:
+            raise CommandError(product.warning, returncode=FAILURE)
+        self._warn(product)
+
+    def _warn(self, product: Product) -> None:
+        if product.warning:
+            self.stderr.write(product.warning)
 
     def _batch(self, files: list[Path], output: str, format_name: str, produce: Producer, *, again: bool) -> None:
         """One after the other; what cannot be read holds up none of the others."""
@@ -124,7 +145,7 @@ class Command(ParlanceCommand):
             raise CommandError(f"{failed} of {len(files)} files could not be transcribed.", returncode=FAILURE)
 
     def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> bool:
-        """False: the file cannot be read, which is told."""
+        """False: the file cannot be read, or not to its end, which is told. What was heard is written all the same."""
         if not job.file.is_file():
             self.stderr.write(f"{job.file}: There is no such file.")
             return False
@@ -132,13 +153,14 @@ class Command(ParlanceCommand):
             self.stdout.write(f"{job.file}: {job.name} is there already.")
             return True
         try:
-            content = produce(job.file)
+            product = produce(job.file)
         except UnreadableAudioError as error:
             self.stderr.write(f"{error}.")
             return False
-        storage.save(job.name, ContentFile(content))
+        storage.save(job.name, ContentFile(product.content))
+        self._warn(product)
         self.stdout.write(f"{job.file}: {job.name}")
-        return True
+        return product.is_whole
 
 
 def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
@@ -215,11 +237,14 @@ def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Prod
     if not options["summary"]:
         load = cache(load)
 
-    def produce(file: Path) -> bytes:
-        transcription = _transcribe(file, wishes, load)
+    def produce(file: Path) -> Product:
+        # The first second before the models load, so that a wrong file is refused at once.
+        hearing = Hearing(file)
+        transcription = _transcribe(hearing, file.name, wishes, load())
         if options["summary"]:
             transcription = _summed_up(transcription, wishes)
-        return _rendered(transcription, wishes, format_name, title=file.name)
+        content = _rendered(transcription, wishes, format_name, title=file.name)
+        return Product(content, hearing.warning, hearing.broken_off is None)
 
     return produce
 
@@ -230,13 +255,10 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _transcribe(file: Path, wishes: Wishes, load: Callable[[], Models]) -> Transcription:
-    """Reads the first second before the models load, so that a wrong file is refused at once."""
-    blocks = decode_file(file)
-    blocks = chain([next(blocks)], blocks)
-    models = load()
-    with _progress(file) as advance:
-        return transcribe_recording(blocks, models, wishes, advance=advance)
+def _transcribe(hearing: Hearing, name: str, wishes: Wishes, models: Models) -> Transcription:
+    with _progress(name, hearing.duration_s) as advance:
+        transcription = transcribe_recording(hearing, models, wishes, advance=advance)
+    return replace(transcription, missing_s=hearing.missing_s)
 
 
 def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -> Models:
@@ -268,24 +290,16 @@ def _summed_up(transcription: Transcription, wishes: Wishes) -> Transcription:
 
 
 @contextmanager
-def _progress(file: Path) -> Iterator[Advance]:
+def _progress(name: str, duration_s: float | None) -> Iterator[Advance]:
     with tqdm(
-        desc=file.name,
-        total=_duration(file),
+        desc=name,
+        total=duration_s or 0,
         unit="s",
         bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} s [{elapsed}<{remaining}, {rate_fmt}]",
         disable=not sys.stderr.isatty(),
         leave=False,
     ) as bar:
         yield bar.update
-
-
-def _duration(file: Path) -> float:
-    """Seconds as the container says; 0 when it does not."""
-    import av
-
-    with av.open(str(file)) as container:
-        return (container.duration or 0) / av.time_base
 
 
 def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> bytes:

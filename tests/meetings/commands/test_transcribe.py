@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,10 +19,12 @@ from inference.catalog import find_model
 from inference.diarization.clustering import SpeakerHint
 from inference.fetching import ensure_model
 from inference.loading import ModelMissing
+from inference.media import process
 from inference.session import SessionConfig
 from meetings.environment import Environment
 from meetings.files.transcription import Wishes
 from meetings.management.commands.transcribe import read_wishes
+from tests import recordings
 from tests.inference.summarization import tiny_chat
 
 CLIP = "lobster_24s"
@@ -72,7 +75,8 @@ def _plain(text: str) -> str:
 
 
 def test_json_has_the_form_of_the_contract(document: dict) -> None:
-    assert set(document) == {"audio_s", "language", "rtf", "stages", "captions", "speakers", "summary"}
+    assert document["missing_s"] == 0.0
+    assert set(document) == {"audio_s", "missing_s", "language", "rtf", "stages", "captions", "speakers", "summary"}
     assert document["audio_s"] == pytest.approx(22.8, abs=0.1)
     assert (document["language"], document["speakers"], document["summary"]) == ("en", [], None)
     assert set(document["stages"]) == {"audio", "asr"}
@@ -236,6 +240,67 @@ def test_a_text_begins_with_the_summary(speech: Path) -> None:
     assert title == f"{CLIP}.flac"
     assert summary.startswith("Summary\nTopics:\n- ")
     assert captions.startswith("[0:00:")
+
+
+@pytest.mark.usefixtures("whisper_base")
+class TestDamage:
+    """What could be heard is written, and standard error says what is not there."""
+
+    @pytest.fixture
+    def damaged(self, tmp_path: Path) -> Path:
+        return recordings.damaged(recordings.record(tmp_path / "x.mp3", seconds=10, codec="libmp3lame"))
+
+    def run(self, *arguments: object) -> tuple[str, str]:
+        output, complaints = StringIO(), StringIO()
+        call_command("transcribe", "--no-speakers", *map(str, arguments), stdout=output, stderr=complaints)
+        return output.getvalue(), complaints.getvalue()
+
+    def test_in_the_middle_is_no_failure(self, damaged: Path) -> None:
+        output, complaints = self.run(damaged, "--format", "json")
+        document = json.loads(output)
+        assert document["missing_s"] == pytest.approx(0.5, rel=0.3)
+        assert document["audio_s"] == pytest.approx(10, abs=0.2)
+        assert complaints == f"{damaged} is damaged; {document['missing_s']:.1f} s of it could not be read.\n"
+
+    def test_a_decoder_that_ends_is_one_and_the_rest_is_written(
+        self, quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        script = (
+            "import os, numpy as np; from inference.media.protocol import *;"
+            "header = Header('wav', 10.0, (Track(0, 'pcm', 16_000, 1),), 0);"
+            "os.write(1, preamble() + encode(header) + encode(Samples(0, 0.0, np.zeros(32_000, np.float32))));"
+            "os.abort()"
+        )
+        monkeypatch.setattr(process, "COMMAND", (sys.executable, "-B", "-c", script))
+        with pytest.raises(CommandError, match=r"ended its decoder: SIGABRT; only the first 2\.0 s") as failure:
+            self.run(quiet, "-o", tmp_path / "out.json")
+        assert failure.value.returncode == 1
+        document = json.loads((tmp_path / "out.json").read_text())
+        assert (document["audio_s"], document["missing_s"]) == (2.0, 8.0)
+
+    def test_one_bad_file_stops_no_other(self, damaged: Path, quiet: Path, tmp_path: Path) -> None:
+        bomb, note = recordings.bomb(tmp_path / "bomb.wav"), tmp_path / "note.mp3"
+        note.write_text("no sound in here")
+        (tmp_path / "out").mkdir()
+        output, complaints = StringIO(), StringIO()
+        with pytest.raises(CommandError, match=r"^2 of 4 files could not be transcribed\.$") as failure:
+            call_command(
+                "transcribe", "--no-speakers", *map(str, (bomb, note, damaged, quiet)), "-o", str(tmp_path / "out"),
+                stdout=output, stderr=complaints,
+            )  # fmt: skip
+        assert failure.value.returncode == 1
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quiet.txt", "x.txt"]
+        first, second, third = complaints.getvalue().splitlines()
+        assert first == f"{bomb} has 1 samples a second; 4,000 to 384,000 can be read."
+        assert second.startswith(f"{note} cannot be read as audio")
+        assert third.startswith(f"{damaged} is damaged;")
+
+
+def test_the_longest_recording_is_a_setting(quiet: Path, settings: object) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, longest_media_s=1.0)
+    with pytest.raises(CommandError, match="is longer than") as failure:
+        transcribe(quiet)
+    assert failure.value.returncode == 2
 
 
 @pytest.mark.parametrize(

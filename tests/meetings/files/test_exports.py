@@ -217,6 +217,7 @@ def test_json_holds_words_and_times() -> None:
     cue = replace(CUE, speaker=CueSpeaker("S2", "Ana"), translations={"pt": "Tom e Ana concordam."})
     assert json.loads(render_cues([cue], "json", title="Weekly").body) == {
         "title": "Weekly",
+        "missing_s": 0.0,
         "captions": [
             {
                 "seq": 7,
@@ -246,7 +247,7 @@ def test_an_unknown_format_is_refused() -> None:
         ("srt", ""),
         ("txt", "\n\n"),
         ("md", "# \n"),
-        ("json", '{\n "title": "",\n "captions": [],\n "speakers": [],\n "summary": null\n}\n'),
+        ("json", '{\n "title": "",\n "missing_s": 0.0,\n "captions": [],\n "speakers": [],\n "summary": null\n}\n'),
     ],
 )
 def test_an_empty_transcript_is_a_valid_file(format_name: str, body: str) -> None:

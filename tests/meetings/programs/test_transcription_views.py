@@ -90,8 +90,8 @@ async def answered(token: str, **fields: Any) -> tuple[HttpResponse, Meeting]:
 @pytest.mark.parametrize(
     ("kind", "content_type", "body"),
     [
-        (None, "application/json", '{"text": "Good morning. Bom <dia>."}'),
-        ("json", "application/json", '{"text": "Good morning. Bom <dia>."}'),
+        (None, "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
+        ("json", "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
         ("text", "text/plain; charset=utf-8", "Good morning. Bom <dia>.\n"),
         (
             "srt",
@@ -105,6 +105,7 @@ async def test_answers_in_each_format(
 ) -> None:
     answer, meeting = await answered(token, **({"response_format": kind} if kind else {}))
     assert (answer.status_code, answer["Content-Type"], answer.content.decode()) == (200, content_type, body)
+    assert answer["X-Parlance-Missing-Seconds"] == "0.000"
     assert (meeting.language, meeting.is_ephemeral) == ("auto", True)
     assert not await Meeting.objects.aexists(), "nothing is kept"
     assert not chunks.path(meeting.pk).exists()
@@ -124,7 +125,42 @@ async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Re
             {"id": 1, "start": 1.0, "end": 2.0, "text": "Bom <dia>.", "speaker": None},
         ],
         "words": [{"word": "Good", "start": 0.0, "end": 0.5}],
+        "missing_s": 0.0,
     }
+
+
+@pytest.mark.parametrize("kind", ["json", "text", "srt", "vtt", "verbose_json"])
+async def test_what_is_missing_of_a_damaged_recording_is_said(token: str, broker_sync: redis.Redis, kind: str) -> None:
+    def damaged(upload: Upload) -> None:
+        uploads.finish(upload.pk, seconds=2.0, missing_s=12.5)
+        caption(upload)
+
+    answer, _ = await asyncio.gather(ask(token, response_format=kind), worker(damaged))
+    assert (answer.status_code, answer["X-Parlance-Missing-Seconds"]) == (200, "12.500")
+    if kind.endswith("json"):
+        assert json.loads(answer.content)["missing_s"] == 12.5
+
+
+@pytest.mark.parametrize(("missing_s", "told", "header"), [(7.0, 7.0, "7.000"), (None, None, "unknown")])
+async def test_what_was_heard_before_a_recording_broke_off_is_answered(
+    token: str, broker_sync: redis.Redis, missing_s: float | None, told: float | None, header: str
+) -> None:
+    def broken_off(upload: Upload) -> None:
+        caption(upload)
+        uploads.finish(upload.pk, seconds=2.0, missing_s=missing_s, failure=UploadFailure.CRASHED)
+        uploads.fail(upload.pk, UploadFailure.CRASHED)
+
+    answer, _ = await asyncio.gather(ask(token), worker(broken_off))
+    assert (answer.status_code, answer["X-Parlance-Missing-Seconds"]) == (200, header)
+    assert json.loads(answer.content) == {"text": "Good morning. Bom <dia>.", "missing_s": told}
+
+
+async def test_what_our_side_cannot_caption_is_no_fault_of_the_file(token: str, broker_sync: redis.Redis) -> None:
+    answer, _ = await asyncio.gather(
+        ask(token), worker(lambda upload: uploads.fail(upload.pk, UploadFailure.SET_ASIDE))
+    )
+    error = json.loads(answer.content)["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (500, "server_error", "not_captioned")
 
 
 async def test_webvtt_is_the_file_of_the_page(token: str, broker_sync: redis.Redis) -> None:

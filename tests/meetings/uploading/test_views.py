@@ -131,6 +131,25 @@ def test_a_server_without_room_says_so(client: Client, host: User, monkeypatch: 
     assert Meeting.objects.count() == 0
 
 
+def test_room_that_is_gone_meanwhile_is_told_at_the_chunk(
+    client: Client, host: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = begun(client)
+    monkeypatch.setattr(chunks, "RESERVE", 1 << 62)
+    answer = send(client, address, CONTENT[:10], 0)
+    assert (answer.status_code, answer.content.decode()) == (507, "There is no room on the server for this file.")
+    assert arrived(client, address) == (200, "0")
+
+
+def test_a_host_has_so_many_unfinished_at_a_time(client: Client, host: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "MOST_UNFINISHED", 1)
+    begun(client)
+    answer = announce(client)
+    assert (answer.status_code, answer.json()["sentence"]) == (
+        429, "1 uploads of yours have not arrived whole, the most allowed. Finish or delete some."
+    )  # fmt: skip
+
+
 def test_the_limit_is_a_setting(client: Client, host: User, settings: Any) -> None:
     settings.ENVIRONMENT = replace(settings.ENVIRONMENT, upload_limit=10)
     assert announce(client).status_code == 422
@@ -168,6 +187,14 @@ def test_the_list_says_how_far_each_is_and_what_is_there_then(client: Client, ho
     assert (shown["captioned"], shown["page"]) == (10.0, reverse("host", args=[upload.pk]))
     assert set(shown["transcripts"]) == {"vtt", "srt", "txt", "md", "json", "docx"}
     assert all(client.get(link).status_code == 200 for link in shown["transcripts"].values())
+
+
+def test_the_list_says_what_is_missing_of_a_damaged_file(client: Client, host: User) -> None:
+    begun(client)
+    Upload.objects.update(state=UploadState.READY, missing_s=12.34)
+    [shown] = client.get(reverse("upload-list")).json()["uploads"]
+    assert (shown["label"], shown["failure"]) == ("Ready", "")
+    assert shown["note"] == "The file is damaged: 12.3 seconds of it could not be read."
 
 
 def test_the_host_page_of_a_recording_opens_when_it_is_captioned(client: Client, host: User) -> None:

@@ -1,0 +1,34 @@
+"""`python -m inference.media LIMITS`: the child process that decodes the file on its standard input.
+
+LIMITS is `sandbox.Limits` as JSON. What it finds goes to standard output, as `protocol` says; what nobody expected goes
+to standard error and ends the process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from inference.media.protocol import Failure, Reason
+from inference.media.sandbox import Limits, confine, isolate
+
+
+def main() -> None:
+    """Confine the process first, then load the libraries, then leave everything but the file, then look at the file."""
+    limits = Limits(**json.loads(sys.argv[1]))
+    confine(limits)
+    from inference.media.decoder import Output, Source, decode
+    from inference.media.track import Refused
+
+    isolate()
+    output = Output(sys.stdout.fileno(), limits.stall_s)
+    try:
+        decode(Source(sys.stdin.fileno(), output), output, limits)
+    except Refused as refused:
+        output.send(refused.failure)
+    except MemoryError:
+        output.send(Failure(Reason.MEMORY))
+
+
+if __name__ == "__main__":
+    main()

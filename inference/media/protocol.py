@@ -1,0 +1,302 @@
+"""What the decoder's child process says of a file, as bytes on its standard output.
+
+The stream is a preamble, then records. The preamble is `PREAMBLE`: the four bytes `PLMD`, then the version as an
+unsigned 16-bit number, then two bytes of zero. A record is `HEAD`, 16 bytes, then its payload. All numbers are
+little-endian:
+
+| bytes | |
+|---|---|
+| 0 | kind, a `Kind` |
+| 1 | track: the index of the audio track within the file |
+| 2–3 | zero |
+| 4–7 | length of the payload, `MAX_PAYLOAD` at most |
+| 8–15 | time in seconds on the file's own clock, as a float; NaN: not known |
+
+| kind | payload |
+|---|---|
+| `HEADER`, once and first | JSON, the fields of `Header` |
+| `SAMPLES` | float32, mono, at `RATE`; time: of the first sample |
+| `GAP` | a float64: seconds from time on in which the track holds no sound, and nothing is wrong |
+| `DAMAGE` | a float64: seconds from time on that cannot be read |
+| `ALIVE` | none: nothing has been decoded for a while, and the file is still being read |
+| `END` | none: this was all |
+| `FAILURE` | JSON, the fields of `Failure` |
+
+After `END` or `FAILURE` nothing follows. The reader trusts none of it: who decodes a stranger's file may be the
+stranger's by then. A later version adds kinds and fields; a reader refuses a preamble that it does not know.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import numpy as np
+
+VERSION = 1
+PREAMBLE = struct.Struct("<4sHxx")
+MAGIC = b"PLMD"
+HEAD = struct.Struct("<BBxxId")
+SECONDS = struct.Struct("<d")
+
+RATE = 16_000
+"""Samples a second of every track: what Whisper and Silero were trained on."""
+
+MAX_TRACKS = 16
+MAX_PAYLOAD = 1 << 20
+"""Bytes; sixteen seconds of samples."""
+
+MAX_WORD = 200
+"""Characters of a title or another word that the file brought along."""
+
+
+class Kind(IntEnum):
+    """Of a record."""
+
+    HEADER = 1
+    SAMPLES = 2
+    GAP = 3
+    DAMAGE = 4
+    ALIVE = 5
+    END = 6
+    FAILURE = 7
+
+
+class Reason(StrEnum):
+    """Why a file is not decoded, or no further. The first eight are the child's word, the others are found out."""
+
+    UNREADABLE = "unreadable"
+    NO_SOUND = "no_sound"
+    PLAYLIST = "playlist"
+    SAMPLE_RATE = "sample_rate"
+    CHANNELS = "channels"
+    TRACKS = "tracks"
+    TOO_LONG = "too_long"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    TIME = "time"
+
+
+class ProtocolError(ValueError):
+    """The bytes are no record of this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One audio track of a file."""
+
+    index: int
+    """Among the audio tracks, from 0."""
+    codec: str
+    rate: int
+    channels: int
+    language: str = ""
+    title: str = ""
+    is_default: bool = False
+    start_s: float | None = None
+    """On the file's clock; None: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the container says of itself."""
+
+    format: str
+    duration_s: float | None
+    """None: it does not say."""
+    tracks: tuple[Track, ...]
+    chosen: int
+    """Index of the track that is decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Sound of one track: float32 in [-1, 1] at RATE, shape (n,)."""
+
+    track: int
+    time_s: float
+    samples: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The track holds no sound for so long, as its timestamps say."""
+
+    track: int
+    time_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Sound that should be there cannot be read."""
+
+    track: int
+    time_s: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """The file is being read, though nothing was decoded for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """That was all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """It goes no further."""
+
+    reason: Reason
+    detail: str = ""
+
+
+def too_long(longest_s: float) -> Failure:
+    """Return the failure of a file that holds more sound."""
+    return Failure(Reason.TOO_LONG, f"{longest_s / 3600:g}")
+
+
+Message = Header | Samples | Gap | Damage | Alive | End | Failure
+
+
+def preamble() -> bytes:
+    """Return the first bytes of the stream."""
+    return PREAMBLE.pack(MAGIC, VERSION)
+
+
+def encode(message: Message) -> bytes:
+    """Return the record of a message."""
+    match message:
+        case Header():
+            return _record(Kind.HEADER, _json(asdict(message)))
+        case Samples(track, time_s, samples):
+            return _record(Kind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
+        case Gap(track, time_s, seconds):
+            return _record(Kind.GAP, SECONDS.pack(seconds), track, time_s)
+        case Damage(track, time_s, seconds):
+            return _record(Kind.DAMAGE, SECONDS.pack(seconds), track, time_s)
+        case Alive():
+            return _record(Kind.ALIVE)
+        case End():
+            return _record(Kind.END)
+        case Failure():
+            return _record(Kind.FAILURE, _json(asdict(message)))
+
+
+def decode(read: Callable[[int], bytes]) -> Iterator[Message]:
+    """Yield the messages of a stream, up to the one that ends it; `read` returns exactly as many bytes as asked for.
+
+    Raises ProtocolError for what is no record, and what `read` raises.
+    """
+    magic, version = PREAMBLE.unpack(read(PREAMBLE.size))
+    if (magic, version) != (MAGIC, VERSION):
+        raise ProtocolError(f"a stream begins with {magic!r}, version {version}")
+    is_over = False
+    while not is_over:
+        kind, track, length, time_s = HEAD.unpack(read(HEAD.size))
+        if length > MAX_PAYLOAD or track >= MAX_TRACKS:
+            raise ProtocolError(f"a record of kind {kind} has {length} bytes and track {track}")
+        message = _message(kind, track, time_s, read(length))
+        yield message
+        is_over = isinstance(message, End | Failure)
+
+
+def word(value: object) -> str:
+    """Return something that a file says, short and printable."""
+    return "".join(character for character in str(value) if character.isprintable())[:MAX_WORD]
+
+
+def _record(kind: Kind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
+    return HEAD.pack(kind, track, len(payload), time_s) + payload
+
+
+def _json(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _message(kind: int, track: int, time_s: float, payload: bytes) -> Message:
+    match kind:
+        case Kind.HEADER:
+            return _header(_fields(payload))
+        case Kind.SAMPLES if payload and len(payload) % 4 == 0:
+            return Samples(track, time_s, _sound(payload))
+        case Kind.GAP if len(payload) == SECONDS.size:
+            return Gap(track, time_s, _seconds(payload))
+        case Kind.DAMAGE if len(payload) == SECONDS.size:
+            return Damage(track, time_s, _seconds(payload))
+        case Kind.ALIVE if not payload:
+            return Alive()
+        case Kind.END if not payload:
+            return End()
+        case Kind.FAILURE:
+            return _failure(_fields(payload))
+    raise ProtocolError(f"a record has kind {kind} and {len(payload)} bytes")
+
+
+def _sound(payload: bytes) -> np.ndarray:
+    """A file of floats may hold any number: what is none becomes silence, and what is too loud is clipped."""
+    samples = np.nan_to_num(np.frombuffer(payload, "<f4"), nan=0.0, posinf=1.0, neginf=-1.0)
+    return samples.astype(np.float32, copy=False)
+
+
+def _seconds(payload: bytes) -> float:
+    (seconds,) = SECONDS.unpack(payload)
+    if not 0 <= seconds < math.inf:
+        raise ProtocolError(f"a record says {seconds} seconds")
+    return float(seconds)
+
+
+def _fields(payload: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError("a record holds no JSON") from error
+    if not isinstance(fields, dict):
+        raise ProtocolError("a record holds no JSON object")
+    return fields
+
+
+def _header(fields: dict[str, Any]) -> Header:
+    try:
+        tracks = tuple(_track(track) for track in fields["tracks"][:MAX_TRACKS])
+        duration_s = _optional(fields["duration_s"])
+        header = Header(word(fields["format"]), duration_s, tracks, int(fields["chosen"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ProtocolError("a header lacks something") from error
+    if header.chosen not in {track.index for track in header.tracks}:
+        raise ProtocolError(f"a header chooses track {header.chosen}, which is not there")
+    return header
+
+
+def _track(fields: dict[str, Any]) -> Track:
+    return Track(
+        index=int(fields["index"]),
+        codec=word(fields["codec"]),
+        rate=int(fields["rate"]),
+        channels=int(fields["channels"]),
+        language=word(fields["language"]),
+        title=word(fields["title"]),
+        is_default=bool(fields["is_default"]),
+        start_s=_optional(fields["start_s"]),
+    )
+
+
+def _optional(value: Any) -> float | None:
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else None
+
+
+def _failure(fields: dict[str, Any]) -> Failure:
+    try:
+        return Failure(Reason(fields["reason"]), word(fields["detail"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise ProtocolError("a failure lacks its reason") from error

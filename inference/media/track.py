@@ -1,0 +1,362 @@
+"""One audio track on its way from packets to records: resampled, placed on the file's clock, its damage counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import av
+import av.logging
+import numpy as np
+
+from inference.media.errors import MAX_CHANNELS, RATES
+from inference.media.protocol import RATE, Damage, Failure, Gap, Message, Reason, Samples, too_long, word
+from inference.media.sandbox import Limits, grant_time
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+
+EXACT = frozenset({"aiff", "caf", "flac", "mov", "w64", "wav"})
+"""Formats whose stated length is that of the sound: what ends before has been cut off."""
+
+BARE = frozenset({"aac", "ac3", "eac3", "loas", "mp3"})
+"""Formats without places for their packets: what is damaged swallows those behind it, and their times with them."""
+
+MATROSKA = frozenset({"matroska", "webm"})
+"""As exact, where there is nothing else in the file."""
+
+SEAMLESS = BARE | {"flac"}
+"""Formats that cannot leave a piece out: where times jump, something is lost."""
+
+BLOCK, MOST = RATE, 8 * RATE
+"""Samples a record: a second or a little more, and never more than it may hold."""
+
+PIECE = 1 << 16
+"""Samples that are resampled at once. Some formats have the whole file in one frame."""
+
+GAP_S = 0.1
+"""Times of formats that count milliseconds, and clocks that were set right, jump by less."""
+
+LEAST_HOLE_S = 0.02
+"""The same where something is known to be wrong, or where nothing else makes times jump."""
+
+TAIL_S = 0.5
+"""How much earlier than stated the sound may end."""
+
+LONGEST_HOLE_S = 600.0
+"""A jump beyond it that no length vouches for is a damaged time, not damaged sound."""
+
+SUSPICION_S = 1.5
+"""Sound that may come after a complaint and before the hole: what an Ogg page holds, and some more."""
+
+MAX_FAILURES = 100
+"""Readings that fail in a row: nothing more will come."""
+
+GRANT_S = 60.0
+"""Seconds of sound after which more time on the processor is asked for."""
+
+
+class Refused(Exception):
+    """The file is not decoded, or no further."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+class Sink(Protocol):
+    """Takes records."""
+
+    def send(self, message: Message) -> None: ...
+
+
+@dataclass(slots=True)
+class _Hole:
+    """What could not be read since the last frame that could."""
+
+    is_there: bool = False
+    seconds: float = 0.0
+    """As far as the packets tell."""
+
+
+class _Outbox:
+    """Records on their way. The first second waits for more, or for the end: in noise there are frames of sound too."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._held: list[Message] | None = []
+        """None: they go at once."""
+
+    def put(self, message: Message) -> None:
+        if self._held is None:
+            self._sink.send(message)
+        else:
+            self._held.append(message)
+
+    def release(self) -> None:
+        """Send what is held, and all that follows."""
+        for message in self._held or ():
+            self._sink.send(message)
+        self._held = None
+
+
+class TrackDecoder:
+    """One track on its way from packets to records."""
+
+    def __init__(self, container: InputContainer, stream: AudioStream, sink: Sink, limits: Limits) -> None:
+        self._container = container
+        self._stream = stream
+        self._outbox = _Outbox(sink)
+        self._limits = limits
+        self._formats = frozenset(container.format.name.split(","))
+        self._voices = {container.format.name, stream.codec_context.name}
+        """Under which names FFmpeg complains of this track."""
+        self._index = container.streams.audio.index(stream)
+        self._stated_end_s = _stated_end(container, stream)
+        self._hole = _Hole()
+        self._suspected_s: float | None = None
+        """Where FFmpeg complained last. Containers are read ahead: the hole may come a little later."""
+        self._end_s: float | None = None
+        """On the file's clock: where the last frame ended."""
+        self._shift_s = 0.0
+        """What damage in a BARE format has swallowed of the times after it."""
+        self._resampler: av.AudioResampler | None = None
+        self._setup: tuple[str, str, int] | None = None
+        self._anchor_s, self._since_anchor = 0.0, 0
+        """Where on the file's clock the resampler began, and samples sent since."""
+        self._pending: list[np.ndarray] = []
+        self._pending_count = 0
+        self._heard = 0
+        """Samples in all."""
+        self._missing_s = 0.0
+        self._granted_s = 0.0
+        self._good_bytes, self._good_s = 0, 0.0
+        """What could be decoded, and how long that sounds."""
+        stream.codec_context.thread_count = 1
+
+    def run(self) -> None:
+        """Send what can be heard, to the end. Raise Refused, and MemoryError beyond the limit."""
+        longest_s = self._limits.longest_s
+        if self._is_exact and self._stated_end_s is not None and self._stated_end_s > longest_s:
+            raise Refused(too_long(longest_s))
+        with av.logging.Capture() as complaints:
+            for packet in self._packets():
+                frames = self._decoded(packet)
+                if any(name in self._voices for _, name, _ in complaints):
+                    self._suspected_s = self._end_s or 0.0
+                complaints.clear()
+                for frame in frames:
+                    self._take(frame)
+        self._finish_stretch()
+        self._judge_end()
+        if self._heard < min(RATE, self._missing_s * RATE) or not self._heard:
+            raise refused(Reason.UNREADABLE if self._missing_s else Reason.NO_SOUND)
+        self._outbox.release()
+
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the stated length is that of the sound."""
+        is_alone = len(self._container.streams) == 1
+        return bool(self._formats & EXACT) or (is_alone and bool(self._formats & MATROSKA))
+
+    @property
+    def _is_suspicious(self) -> bool:
+        return self._suspected_s is not None and (self._end_s or 0.0) - self._suspected_s < SUSPICION_S
+
+    # -- packets -----------------------------------------------------------------------------------------------------
+
+    def _packets(self) -> Iterator[Packet | None]:
+        """Yield the track's packets; go on behind what cannot be read. The last one has the decoder finish."""
+        failures = 0
+        while failures < MAX_FAILURES:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+            except av.error.MemoryError:
+                raise
+            except av.error.FFmpegError:
+                failures += 1
+                self._hole.is_there = True
+            else:
+                return
+        yield None
+
+    def _decoded(self, packet: Packet | None) -> list[AudioFrame]:
+        """Return the frames of a packet; one that is damaged has none, and the next may be sound again."""
+        try:
+            frames: list[AudioFrame] = self._stream.codec_context.decode(packet)
+        except av.error.MemoryError:
+            raise
+        except av.error.FFmpegError:
+            self._hole.is_there = True
+            self._hole.seconds += self._worth(packet)
+            return []
+        if packet is not None and frames:
+            self._good_bytes += packet.size
+        return frames
+
+    def _worth(self, packet: Packet | None) -> float:
+        """Return the seconds of sound that a damaged packet should have been."""
+        if packet is None or not packet.time_base:
+            return 0.0
+        stated_s = float((packet.duration or 0) * packet.time_base)
+        if not self._formats & BARE or not self._good_bytes:
+            return stated_s
+        return max(stated_s, packet.size * self._good_s / self._good_bytes)
+
+    # -- frames ------------------------------------------------------------------------------------------------------
+
+    def _take(self, frame: AudioFrame) -> None:
+        if frame.sample_rate == 0:
+            raise refused(Reason.SAMPLE_RATE, 0)
+        require_bounds(frame.sample_rate, frame.layout.nb_channels)
+        at_s = self._place(frame)
+        setup = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if setup != self._setup:
+            self._finish_stretch()
+        if self._resampler is None:
+            self._resampler, self._setup = av.AudioResampler(format="flt", rate=RATE), setup
+            self._anchor_s, self._since_anchor = at_s, 0
+        for piece in pieces(frame):
+            self._keep(self._resampler.resample(piece))
+        self._good_s += frame.samples / frame.sample_rate
+        self._end_s = at_s + frame.samples / frame.sample_rate
+
+    def _place(self, frame: AudioFrame) -> float:
+        """Return where the frame begins on the file's clock, and tell of what is not there before it."""
+        before_s = self._end_s
+        time_s = frame.time
+        at_s = (before_s or 0.0) if time_s is None else time_s + self._shift_s
+        ahead_s = max(0.0, at_s - before_s) if before_s is not None else 0.0
+        is_doubtful = self._is_suspicious or self._formats & SEAMLESS
+        if self._hole.is_there or (ahead_s > LEAST_HOLE_S and is_doubtful):
+            lost_s = self._lost(at_s, ahead_s)
+            self._hole = _Hole()
+            at_s = max(at_s, (before_s or 0.0) + lost_s) if self._formats & BARE else at_s
+            self._shift_s += max(0.0, lost_s - ahead_s) if self._formats & BARE else 0.0
+            self._miss(at_s - lost_s, lost_s)
+        elif ahead_s > GAP_S:
+            self._finish_stretch()
+            self._outbox.put(Gap(self._index, at_s - ahead_s, ahead_s))
+        return at_s
+
+    def _lost(self, at_s: float, ahead_s: float) -> float:
+        """Return how much is lost before a frame at `at_s`: by its time, where times can be believed."""
+        if self._formats & BARE:
+            return max(ahead_s, self._hole.seconds)
+        is_vouched_for = self._stated_end_s is not None and at_s <= self._stated_end_s
+        if ahead_s > LONGEST_HOLE_S and not is_vouched_for:
+            return self._hole.seconds
+        return ahead_s or (self._hole.seconds if self._end_s is None else 0.0)
+
+    def _judge_end(self) -> None:
+        """Tell of what is missing at the end, as the stated length says, or as the last packets say."""
+        end_s = self._end_s or 0.0
+        short_s = self._stated_end_s - end_s if self._stated_end_s is not None else 0.0
+        is_damaged = (self._hole.is_there or self._is_suspicious) and not self._formats & BARE
+        if short_s > TAIL_S and (is_damaged or self._is_exact):
+            self._miss(end_s, short_s)
+        elif self._hole.is_there:
+            self._miss(end_s, self._hole.seconds)
+
+    def _miss(self, at_s: float, seconds: float) -> None:
+        if seconds > 0:
+            self._missing_s += seconds
+            self._finish_stretch()
+            self._outbox.put(Damage(self._index, at_s, seconds))
+
+    # -- samples -----------------------------------------------------------------------------------------------------
+
+    def _finish_stretch(self) -> None:
+        """Put what the resampler still holds; the next frame gets a new one."""
+        if self._resampler is not None:
+            self._keep(self._resampler.resample(None))
+            self._resampler = None
+        self._flush()
+
+    def _keep(self, frames: list[AudioFrame]) -> None:
+        for frame in frames:
+            self._pending.append(mixed(frame))
+            self._pending_count += frame.samples
+        if self._pending_count >= BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending_count:
+            return
+        samples = np.concatenate(self._pending)
+        self._pending, self._pending_count = [], 0
+        self._heard += len(samples)
+        if self._heard > self._limits.longest_s * RATE:
+            raise Refused(too_long(self._limits.longest_s))
+        for start in range(0, len(samples), MOST):
+            block = samples[start : start + MOST]
+            self._outbox.put(Samples(self._index, self._anchor_s + self._since_anchor / RATE, block))
+            self._since_anchor += len(block)
+        if self._heard > RATE:
+            self._outbox.release()
+        self._claim_time()
+
+    def _claim_time(self) -> None:
+        heard_s = self._heard / RATE
+        if heard_s > self._granted_s + GRANT_S:
+            self._granted_s = heard_s
+            grant_time(self._limits, heard_s)
+
+
+def mixed(frame: AudioFrame) -> np.ndarray:
+    """Return the mean of the channels: a resampler's own downmix is louder, and clips where all of them are alike.
+
+    The frame is interleaved: PyAV reads beyond the planes of one that has a plane for each of eight channels.
+    """
+    channels = frame.layout.nb_channels
+    plane: Any = frame.planes[0]
+    sound = np.frombuffer(plane, np.float32, count=frame.samples * channels).reshape(-1, channels)
+    total = sound[:, 0].copy()
+    for channel in range(1, channels):
+        total += sound[:, channel]
+    return total / np.float32(channels)
+
+
+def pieces(frame: AudioFrame) -> Iterator[AudioFrame]:
+    """Yield the frame in parts of PIECE samples at most: what is resampled at once is many times as large."""
+    if frame.samples <= PIECE:
+        yield frame
+        return
+    queue = av.AudioFifo()
+    queue.write(frame)
+    while (piece := queue.read(PIECE, partial=True)) is not None:
+        yield piece
+
+
+def _stated_end(container: InputContainer, stream: AudioStream) -> float | None:
+    """Return where the track ends, as it says or else as the file says; None: neither says."""
+    length_s = in_seconds(stream.duration, stream)
+    if length_s is not None:
+        return length_s + (in_seconds(stream.start_time, stream) or 0.0)
+    if container.duration is None:
+        return None
+    return (container.duration + (container.start_time or 0)) / av.time_base
+
+
+def require_bounds(rate: int, channels: int) -> None:
+    """Raise Refused beyond the bounds. Zero is no bound's matter: some containers leave it to the first frame."""
+    if rate and rate not in RATES:
+        raise refused(Reason.SAMPLE_RATE, f"{rate:,}")
+    if channels > MAX_CHANNELS:
+        raise refused(Reason.CHANNELS, channels)
+
+
+def in_seconds(ticks: int | None, stream: AudioStream) -> float | None:
+    """Return a time of the stream's; None stays None."""
+    return None if ticks is None or not stream.time_base else float(ticks * stream.time_base)
+
+
+def refused(reason: Reason, detail: object = "") -> Refused:
+    """Return the exception for a reason, with a number or a word for people."""
+    return Refused(Failure(reason, word(detail)))
