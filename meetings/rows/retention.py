@@ -21,10 +21,13 @@ from meetings.audio import recordings
 from meetings.models import Caption, LagSample, Meeting, State, UploadState
 from meetings.programs import webhooks
 from meetings.rows.deletion import one_erasure
-from meetings.uploading import chunks, incoming
+from meetings.uploading import chunks, incoming, uploads
 
 LAST_WORDS = timedelta(minutes=1)
 """How long the captions of a meeting that is not stored can be read after its end."""
+
+UNFINISHED = timedelta(days=7)
+"""An upload of which nothing has arrived for so long is given up, and so is the file of one that failed."""
 
 ABANDONED = timedelta(days=1)
 """A meeting that is not stored and that nobody ended is over when it was silent for so long."""
@@ -77,6 +80,10 @@ def purge(
         if not is_rehearsal:
             recordings.delete(meeting_id)
             chunks.delete(meeting_id)
+    for meeting_id in islice(uploads.failed_before(now - UNFINISHED), limit):
+        found.recordings.append(meeting_id)
+        if not is_rehearsal:
+            chunks.delete(meeting_id)
     return found
 
 
@@ -117,9 +124,9 @@ def _is_deleted(meeting: Meeting) -> bool:
 
 
 def _overdue(now: datetime) -> QuerySet[Meeting]:
-    """Those not stored, soon after their end; the others when their text is too old."""
+    """Those not stored, soon after their end; recordings that never arrived; the others when their text is too old."""
     is_over = Q(state=State.ENDED, ended_at__lt=now - LAST_WORDS) | _silent_since(now - ABANDONED)
-    overdue = Q(is_over, is_ephemeral=True)
+    overdue = Q(is_over, is_ephemeral=True) | Q(pk__in=uploads.unfinished_since(now - UNFINISHED))
     if (days := settings.ENVIRONMENT.keep_text_days) is not None:
         before = now - timedelta(days=days)
         spoken = Exists(Caption.objects.filter(meeting=OuterRef("pk")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -29,8 +30,9 @@ from meetings.audio import recordings
 from meetings.audio.audiolog import Entry
 from meetings.broker import connect
 from meetings.files import results
-from meetings.models import Caption, LagSample, Meeting, State, Tombstone
-from meetings.rows.retention import Purge, forget_machinery, purge
+from meetings.models import Caption, LagSample, Meeting, State, Tombstone, Upload, UploadFailure
+from meetings.rows.retention import UNFINISHED, Purge, forget_machinery, purge
+from meetings.uploading import chunks, uploads
 from meetings.workers import purging
 from meetings.workers.purging import Purging
 
@@ -112,6 +114,40 @@ def test_what_never_began_is_text_too(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = Meeting.objects.create(title="Merger with Quintela")
     assert purge(timezone.now() + 29 * DAY) == Purge()
     assert purge(timezone.now() + 31 * DAY).meetings == [waiting.pk]
+
+
+class TestUploads:
+    """What never arrived, and what did not work out, goes by itself."""
+
+    def announced(self) -> Upload:
+        return uploads.begin(Meeting(title="Budget"), uploads.Announced("budget.wav", 10, 0))
+
+    def test_one_of_which_nothing_arrives_is_given_up(self) -> None:
+        still, growing = self.announced(), self.announced()
+        later = timezone.now() + UNFINISHED + timedelta(hours=1)
+        touched = (later - timedelta(hours=2)).timestamp()
+        os.utime(chunks.path(growing.pk), (touched, touched))
+        assert purge(later - timedelta(hours=2)) == Purge()
+        assert purge(later, is_rehearsal=True).meetings == [still.pk]
+        assert purge(later).meetings == [still.pk]
+        assert list(Upload.objects.values_list("pk", flat=True)) == [growing.pk]
+        assert [chunks.path(upload.pk).exists() for upload in (still, growing)] == [False, True]
+
+    def test_the_file_of_one_that_failed_goes_and_its_entry_stays(self) -> None:
+        upload = self.announced()
+        uploads.fail(upload.pk, UploadFailure.UNREADABLE)
+        later = timezone.now() + UNFINISHED
+        assert purge(later - timedelta(hours=1)) == Purge()
+        assert purge(later + timedelta(hours=1)).recordings == [upload.pk]
+        assert not chunks.path(upload.pk).exists()
+        assert Upload.objects.count() == 1
+        assert purge(later + timedelta(hours=1)) == Purge()
+
+    def test_what_is_tried_again_by_the_next_version_keeps_its_file(self) -> None:
+        upload = self.announced()
+        uploads.fail(upload.pk, UploadFailure.SET_ASIDE)
+        assert purge(timezone.now() + 30 * DAY) == Purge()
+        assert chunks.path(upload.pk).exists()
 
 
 def test_the_worker_and_the_command_do_the_same(ended: Ended, broker_sync: redis.Redis) -> None:
