@@ -187,7 +187,7 @@ class TestEnds:
 
     @staticmethod
     def children() -> list[psutil.Process]:
-        return psutil.Process().children()
+        return [child for child in psutil.Process().children() if "inference.media" in child.cmdline()]
 
     def test_when_it_is_forgotten(self, tmp_path: Path) -> None:
         file = decode_file(recordings.record(tmp_path / "x.wav", seconds=120))
