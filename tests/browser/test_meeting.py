@@ -8,25 +8,23 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import jiwer
 import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.steps import DESKTOP, create_meeting, end_meeting, start_captions, wait_until_captured
 from tests.conftest import REPOSITORY
+from tests.hearing import word_error_rate
 from tests.live import RunningParlance
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_41s.flac"
 MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
 OFFLINE_AFTER_S, OFFLINE_S = 8, 8
-MOST_EXTRA_WER = 0.05
+MOST_EXTRA_ERRORS = 0.15
+"""Word errors to words, beyond those of the batch transcript: the microphone's path rounds, and so does each processor.
+What is said while the host is offline is a fifth of the words."""
 CAPTURED_S = 45
 """The clip, and the silence after it."""
-
-normalised = jiwer.Compose(
-    [jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()]
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,10 +64,6 @@ def errors_of(page: Page) -> list[str]:
     return errors
 
 
-def wer(reference: str, text: str) -> float:
-    return float(jiwer.wer(normalised(reference), normalised(text)))
-
-
 @pytest.mark.timeout(240)
 def test_people_read_what_is_said_though_the_host_goes_offline(
     parlance: RunningParlance, host_context: BrowserContext, viewer: Page, speech: Path
@@ -101,7 +95,7 @@ def test_people_read_what_is_said_though_the_host_goes_offline(
     reference = CLIP.with_suffix(".txt").read_text(encoding="utf-8")
     output = parlance.manage("transcribe", str(CLIP), "--language", "en", "--no-speakers", "--format", "json")
     batch = " ".join(caption["text"] for caption in json.loads(output)["captions"])
-    assert wer(reference, text) <= wer(reference, batch) + MOST_EXTRA_WER
+    assert word_error_rate(reference, text) <= word_error_rate(reference, batch) + MOST_EXTRA_ERRORS
     assert read_text(host) == text
 
     viewer.reload()

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from inference.audio import SAMPLE_RATE, decode_file
 from tests.browser.steps import DESKTOP
 from tests.conftest import REPOSITORY
+from tests.hearing import is_heard
 from tests.live import RunningParlance
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
@@ -77,7 +78,9 @@ def test_recordings_are_sent_and_captioned(page: Page, tmp_path: Path) -> None:
     assert sum("lobster_24s.flac: Ready" in sentence for sentence in said()) == 1
     with page.expect_download() as download:
         ready.get_by_role("link", name="TXT").click()
-    assert "lobster" in Path(download.value.path()).read_text().lower()
+    heard = Path(download.value.path()).read_text(encoding="utf-8")
+    lines = re.findall(r"^\[[\d:]+\] (?:[^:]+: )?(.+)$", heard, re.MULTILINE)
+    assert is_heard(CLIP.with_suffix(".txt").read_text(encoding="utf-8"), " ".join(lines))
     ready.get_by_role("link", name="Open").click()
     expect(page.get_by_role("heading", name="The meeting has ended")).to_be_visible()
 

@@ -19,6 +19,7 @@ from inference.loading.snapshot import write_snapshot
 from inference.whisper import CTranslate2Transcriber
 from inference.whisper_transformers import TransformersTranscriber, encode
 from inference.whisper_weights import whisper_component
+from tests.hearing import SENTENCE, is_heard
 
 pytestmark = pytest.mark.xdist_group("whisper_transformers")
 
@@ -71,7 +72,7 @@ def test_texts_times_and_certainties_are_those_of_ctranslate2(
         (heard,), (expected,) = transcriber.transcribe([request]), reference.transcribe([request])
         assert_alike(heard, expected)
         assert heard.no_speech == pytest.approx(expected.no_speech, abs=1e-3)
-    assert transcriber.transcribe([sentence])[0].text == "When is a lobster not a lobster? When it is a crayfish."
+    assert is_heard(SENTENCE, transcriber.transcribe([sentence])[0].text)
 
 
 def test_a_prefix_is_kept_and_words_to_expect_are_heeded(

@@ -3,33 +3,38 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
-import jiwer
 import numpy as np
 import pytest
 import soundfile
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.catalog import find_model
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.turns import SpeakerTurn
 from inference.fetching import ensure_model
 from inference.loading import ModelMissing
 from inference.media import process
 from inference.session import SessionConfig
+from inference.translation.translator import TranslationRequest
+from meetings.device.translating import load_translator
 from meetings.environment import Environment
 from meetings.files.transcription import Wishes
 from meetings.management.commands.transcribe import read_wishes
 from tests import recordings
+from tests.hearing import SENTENCE, is_heard, plain
+from tests.inference.diarization.meetings import read_turns
 from tests.inference.summarization import tiny_chat
 
 CLIP = "lobster_24s"
-MAX_WORD_ERROR_RATE = 0.2
-"""Measured: 0.116 (AMD EPYC, Debian 12, Python 3.11, 2026-11-21). A caption lost or doubled costs more than that."""
 
 
 def transcribe(*arguments: object) -> str:
@@ -64,14 +69,9 @@ def document(whisper_base: Path, speech: Path) -> dict[str, object]:
 
 def test_real_speech_is_written_down(document: dict, speech: Path) -> None:
     heard = " ".join(caption["text"] for caption in document["captions"])
-    reference = (speech / f"{CLIP}.txt").read_text()
-    assert jiwer.wer(_plain(reference), _plain(heard)) <= MAX_WORD_ERROR_RATE
-
-
-def _plain(text: str) -> str:
-    return jiwer.Compose([jiwer.ToLowerCase(), jiwer.RemovePunctuation(), jiwer.RemoveMultipleSpaces(), jiwer.Strip()])(
-        text
-    )
+    said = (speech / f"{CLIP}.txt").read_text(encoding="utf-8")
+    assert is_heard(said, heard)
+    assert len(plain(heard).split()) == pytest.approx(len(plain(said).split()), rel=0.2), "no caption lost or doubled"
 
 
 def test_json_has_the_form_of_the_contract(document: dict) -> None:
@@ -95,23 +95,34 @@ def test_captions_are_numbered_timed_and_made_of_their_words(document: dict) -> 
     assert ends == sorted(ends)
 
 
-def test_speakers_are_told_apart(meeting: dict) -> None:
+def test_speakers_are_told_apart(meeting: dict, speech: Path) -> None:
     assert [speaker["id"] for speaker in meeting["speakers"]] == ["S1", "S2", "S3", "S4"]
     assert {speaker["name"] for speaker in meeting["speakers"]} == {None}
-    spoken = {"They were waiting below": "S1", "to strike the personal note": "S2", "She knitted a sweater": "S4"}
-    captions = {start: caption for start in spoken for caption in meeting["captions"] if start in caption["text"]}
-    assert {start: caption["speaker"] for start, caption in captions.items()} == spoken
+    turns = read_turns(speech / "voices" / "four_voices.rttm")
+    readers = {speaker: _reader_of(speaker, meeting["captions"], turns) for speaker in ("S1", "S2", "S3", "S4")}
+    assert set(readers.values()) == {turn.speaker for turn in turns}
     for speaker in meeting["speakers"]:
         mine = [caption for caption in meeting["captions"] if caption["speaker"] == speaker["id"]]
         seconds = sum(caption["end"] - caption["start"] for caption in mine)
         assert speaker["seconds"] == pytest.approx(seconds, abs=0.01)
 
 
+def _reader_of(speaker: str, captions: list[dict], turns: Sequence[SpeakerTurn]) -> str | None:
+    """Who speaks in what this speaker is thought to have said; None where that is not nearly all one reader's."""
+    seconds: Counter[str | None] = Counter()
+    for caption in captions:
+        for turn in turns:
+            shared = min(caption["end"], turn.end) - max(caption["start"], turn.start)
+            if caption["speaker"] == speaker and shared > 0:
+                seconds[turn.speaker] += shared
+    [(reader, most)] = seconds.most_common(1)
+    return reader if most > 0.9 * seconds.total() else None
+
+
 def test_every_caption_is_translated(meeting: dict) -> None:
-    translated = {caption["text"]: caption["translations"] for caption in meeting["captions"]}
-    assert all(set(translations) == {"pt"} for translations in translated.values())
-    [said] = [text for text in translated if text.startswith("What became of the other boys")]
-    assert "outros meninos" in translated[said]["pt"]
+    said = [caption["text"] for caption in meeting["captions"]]
+    expected = load_translator(settings.ENVIRONMENT).translate([TranslationRequest(text, "en", "pt") for text in said])
+    assert [caption["translations"] for caption in meeting["captions"]] == [{"pt": one.text} for one in expected]
     assert set(meeting["stages"]) == {"audio", "asr", "speakers", "translation"}
     assert all(seconds > 0 for seconds in meeting["stages"].values())
 
@@ -123,7 +134,9 @@ def test_a_text_format_is_in_the_language_of_the_translation_and_names_voices(
     body = transcribe(clip, "--language", "pt", "--translate", "en", "--speakers", 1, "--format", "vtt")
     [(voice, text)] = re.findall(r"<v ([^>]+)>(.+)", body)
     assert voice == "Speaker 1"
-    assert "chicken" in text
+    words, said = set(plain(text).split()), set(plain(clip.with_suffix(".txt").read_text(encoding="utf-8")).split())
+    assert words & {"i", "want", "a", "the"}
+    assert not words & said
 
 
 def test_a_bilingual_recording_is_translated_both_ways(whisper_base: Path, speech: Path, tmp_path: Path) -> None:
@@ -137,7 +150,8 @@ def test_a_bilingual_recording_is_translated_both_ways(whisper_base: Path, speec
         ("en", ["pt"]),
         ("pt", ["en"]),
     ]
-    assert captions[1]["text"] == "Eu quero uma coxinha de frango."
+    assert is_heard(SENTENCE, captions[0]["text"])
+    assert is_heard("Eu quero uma coxinha de frango.", captions[1]["text"])
 
 
 @pytest.mark.parametrize(
