@@ -1,11 +1,13 @@
-"""A web server whose application reads only when told: `python -m tests.gated_server PORT daphne|uvicorn|plain`.
+"""A web server whose application reads only when told: `python -m tests.gated_server PORT daphne|uvicorn|plain …`.
 
 `daphne` and `uvicorn` are the product's servers, `plain` is Daphne as it comes. `/gated` accepts and takes no message
 until `/control` says `open`; then it takes all of them up to `done` and answers with how many came, their bytes and
 their SHA-256. `/loud` is sent 16 MB at once. `/control` says `paused` when a socket is no longer read, `told` when all
-of that has been sent, and sends any other text back at once. Requests are answered with the length of their bodies,
-those for `/caller` with who made them, for `/token` with a token, for `/inside` with how many requests are through the
-gate (`ScriptedGate`).
+of that has been sent, and sends any other text back at once. `/alive` is told whether the server's ping was answered.
+Requests are answered with the length of their bodies, those for `/caller` with who made them, those for `/large` with
+64 MB, those for `/slow` after two seconds, for `/token` with a token, for `/inside` with how many requests are through
+the gate (`ScriptedGate`). `most=N` is how many connections there may be, `seconds=S` how long each
+part of a request may take.
 """
 
 from __future__ import annotations
@@ -28,11 +30,16 @@ from django.conf import settings
 
 from meetings.programs.bearer import is_well_made, new_token, token_in
 from meetings.programs.refusals import Refused
+from meetings.serving import deadlines
+from meetings.serving.connections import Connections
 from meetings.serving.daphne_server import PacedProtocol, make_server
 from meetings.serving.uvicorn_server import BoundedServer, BoundedSocket
+from meetings.sockets.presence import LINK
 
 LOUD_TEXT = "x" * 4_000
 LOUD_TIMES = 4_000
+LARGE_TIMES = 64
+SLOW_S = 2.0
 
 gate = asyncio.Event()
 told = asyncio.Event()
@@ -76,17 +83,34 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
                 await respond(send, new_token())
             case "/inside":
                 await respond(send, f"{doorkeeper.inside} {doorkeeper.asked}")
+            case "/large":
+                await send_large(send)
+            case "/slow":
+                await asyncio.sleep(SLOW_S)
+                await respond(send, "here")
             case _:
                 await measure(receive, send)
         return
     await receive()
     await send({"type": "websocket.accept"})
+    if scope["path"] == "/alive":
+        await tell(send, {"alive": await scope["extensions"][LINK].answers(1.0)})
+        await receive()
+        return
     await {"/gated": gated, "/loud": loud, "/control": control}[scope["path"]](receive, send)
 
 
 async def tell_caller(scope: dict[str, Any], send: Any) -> None:
     """Answers a request with what the server says of who made it."""
     await respond(send, f"{scope['scheme']} {scope['client'][0]}")
+
+
+async def send_large(send: Any) -> None:
+    """Answers with what is too much to lie anywhere."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(LARGE_TIMES):
+        await send({"type": "http.response.body", "body": bytes(1_000_000), "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def measure(receive: Any, send: Any) -> None:
@@ -176,22 +200,27 @@ class TellingServer(BoundedServer):
         ready()
 
 
-def main(port: int, kind: str) -> None:
+def main(port: int, kind: str, *options: str) -> None:
     global server
+    chosen = dict(option.split("=") for option in options)
+    if "seconds" in chosen:
+        for name in ("IDLE_S", "HEAD_S", "BODY_GRACE_S", "BODY_LOOK_S", "TAKE_S"):
+            setattr(deadlines, name, float(chosen["seconds"]))
     # Sentences for people are looked up in the language of the page; here nobody reads them.
     environment = SimpleNamespace(data=Path(tempfile.mkdtemp(prefix="parlance-gated-")))
     atexit.register(shutil.rmtree, environment.data, ignore_errors=True)
     settings.configure(USE_I18N=False, SECRET_KEY="gated", ENVIRONMENT=environment)
+    connections = Connections(most=int(chosen["most"]) if "most" in chosen else None)
     if kind == "plain":
         server = Server(application, endpoints=[f"tcp:port={port}:interface=127.0.0.1"], verbosity=0)
     elif kind == "uvicorn":
-        server = TellingServer(application, gate=doorkeeper, host="127.0.0.1", port=port)
+        server = TellingServer(application, gate=doorkeeper, connections=connections, host="127.0.0.1", port=port)
     else:
-        server = make_server(application, gate=doorkeeper, host="127.0.0.1", port=port)
+        server = make_server(application, gate=doorkeeper, connections=connections, host="127.0.0.1", port=port)
     if not isinstance(server, TellingServer):
         server.ready_callable = ready
     server.run()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -10,7 +10,7 @@ import struct
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-TEXT, BINARY, CLOSE, CONTINUATION = 1, 2, 8, 0
+TEXT, BINARY, CLOSE, PING, PONG, CONTINUATION = 1, 2, 8, 9, 10, 0
 FINAL_FRAGMENT = 0x80
 MASKED = 0x80
 TIMEOUT_S = 30.0

@@ -19,7 +19,7 @@ from typing import IO, Any, Protocol, cast
 from urllib.parse import unquote_to_bytes
 
 import structlog
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import WebRequest
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
@@ -245,17 +245,6 @@ class BodyQueue(asyncio.Queue[dict[str, Any]]):
         self._file.seek(self._position)
         self._position += length
         return self._file.read(length)
-
-
-class BoundedFactory(HTTPFactory):
-    """Makes connections whose requests are bounded."""
-
-    def buildProtocol(self, address: Any) -> Any:
-        protocol = super().buildProtocol(address)
-        protocol.requestFactory = BoundedRequest
-        if hasattr(protocol, "_channel"):
-            protocol._channel.requestFactory = BoundedRequest
-        return protocol
 
 
 class PagesHandler(ASGIHandler):

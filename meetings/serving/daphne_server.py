@@ -1,21 +1,35 @@
-"""Daphne with a bound on what a flood can pile up.
+"""Daphne with bounds on what a flood, or who does not read, can pile up.
 
 Daphne reads a socket as fast as it can and queues without limit for the application (400 MB from one client, measured).
-Here a socket whose messages wait is not read until the application has taken them: TCP then slows the sender down.
+Here a socket whose messages wait is not read until the application has taken them: TCP then slows the sender down. It
+writes as fast as the application sends, too: an answer waits here until what was sent of it is taken, and a socket that
+takes nothing is cut off.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import daphne.server
+import structlog
+from daphne.http_protocol import HTTPFactory
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from twisted.internet.protocol import Protocol
+from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 
-from meetings.serving.bodies import BodyQueue, BoundedFactory, Gate
-from meetings.serving.server import MAX_MESSAGE_BYTES, PING_S, fault_text, text_frame
+from meetings.serving import deadlines
+from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
+from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.deadlines import RequestClock
+from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
+from meetings.sockets.crowds import PINGS_A_MINUTE, MessageBudget
 from meetings.sockets.errors import SocketFault
+from meetings.sockets.presence import LINK, Probes
+
+log = structlog.get_logger(__name__)
 
 MAX_WAITING = 64
 """Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
@@ -38,11 +52,23 @@ class WatchedQueue(asyncio.Queue[dict[str, Any]]):
 
 
 class PacedProtocol(WebSocketProtocol):
-    """Stops reading its socket while too many messages wait; tells what was wrong before it hangs up."""
+    """Stops reading its socket while too many messages wait; cuts off who takes nothing; says why it hangs up."""
 
     reading_paused = False
     failByDrop = False  # noqa: N815  (Autobahn's name)
     """Autobahn: close with a code, instead of cutting the connection without a word."""
+
+    def makeConnection(self, transport: Any) -> None:
+        self.place: Place | None = getattr(transport, "place", None)
+        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.probes = Probes()
+        super().makeConnection(transport)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.probes.close()
+        if self.place is not None:
+            self.place.leave()
+        super().connectionLost(reason)
 
     def applicationCreateWorked(self, application_queue: WatchedQueue) -> None:
         application_queue.on_drained = self.resume_reading
@@ -54,17 +80,50 @@ class PacedProtocol(WebSocketProtocol):
             self.reading_paused = True
             self.transport.pauseProducing()
 
+    def onPing(self, payload: bytes) -> None:
+        if self._may_control():
+            super().onPing(payload)
+            self._look_at_unread()
+
+    def onPong(self, payload: bytes) -> None:
+        if self._may_control():
+            self.probes.answer(payload)
+
+    async def answers(self, within_s: float) -> bool:
+        """As `presence.Link` asks for."""
+        return self.state == self.STATE_OPEN and await self.probes.ask(self.sendPing, within_s)
+
     def serverSend(self, content: str | bytes, binary: bool = False) -> None:
-        """Daphne's hook for every message out. Autobahn frames each one anew and formats log lines for it."""
+        """Daphne's hook for every message out. Autobahn frames each one anew, and refuses loudly after the end."""
+        if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
+            return
         if isinstance(content, str) and self.state == self.STATE_OPEN:
             self.transport.write(text_frame(content))
         else:
             super().serverSend(content, binary)
+        self._look_at_unread()
 
     def resume_reading(self) -> None:
         if self.reading_paused:
             self.reading_paused = False
             self.transport.resumeProducing()
+
+    def _may_control(self) -> bool:
+        """Whether one more control frame is within bounds; beyond them the socket is closed."""
+        is_open: bool = self.state == self.STATE_OPEN
+        if is_open and not self.controls.allows(time.monotonic()):
+            self._hang_up(SocketFault("too_many_messages"))
+            return False
+        return is_open
+
+    def _look_at_unread(self) -> None:
+        if self.state == self.STATE_OPEN and unread_bytes(self.transport) > MAX_UNREAD_BYTES:
+            log.warning("reader_cut_off", unread_bytes=unread_bytes(self.transport))
+            self.dropConnection(abort=True)
+
+    def _hang_up(self, fault: SocketFault) -> None:
+        self.sendMessage(fault_text(fault).encode())
+        self.sendClose(fault.close_code)
 
     def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
         """Autobahn's hook; its own closes with 1009, ours as for any frame that is too large."""
@@ -73,16 +132,109 @@ class PacedProtocol(WebSocketProtocol):
         self._fail_connection(fault.close_code, reason)
 
 
-class PacedServer(Server):
-    """Daphne's server with `PacedProtocol` for its sockets, and bounds for what requests bring."""
+def unread_bytes(transport: Any) -> int:
+    """Bytes that a transport of Twisted was given and that the kernel has not taken."""
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
-    def __init__(self, application: Any, *, gate: Gate, **options: Any) -> None:
+
+class BoundedChannel(HTTPChannel):
+    """One connection: requests have to come in time, and answers to be taken."""
+
+    transport: Any
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self.place = place
+        self.writable = asyncio.Event()
+        self.writable.set()
+
+    def connectionMade(self) -> None:
+        self.clock = RequestClock(self._abort)
+        self.transport.place = self.place  # a socket that this connection turns into goes on with it
+        super().connectionMade()
+        self.clock.await_request()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.clock.receive(len(data))
+        super().dataReceived(data)
+
+    def allHeadersReceived(self) -> None:
+        self.clock.await_body()
+        super().allHeadersReceived()
+
+    def allContentReceived(self) -> None:
+        self.clock.stop()
+        super().allContentReceived()
+
+    def requestDone(self, request: Any) -> None:
+        self.clock.await_request()
+        super().requestDone(request)
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.clock.stop()
+        self.writable.set()
+        self.place.leave()
+        super().connectionLost(reason)
+
+    def pauseProducing(self) -> None:
+        """Twisted's hook: more lies in the transport than it should."""
+        self.writable.clear()
+        super().pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.writable.set()
+        super().resumeProducing()
+
+    async def taken(self) -> None:
+        """Wait until what was written is taken; cut off who takes nothing for long."""
+        try:
+            async with asyncio.timeout(deadlines.TAKE_S):
+                await self.writable.wait()
+        except TimeoutError:
+            self._abort()
+
+    def _abort(self) -> None:
+        self.transport.abortConnection()
+
+
+class Busy(Protocol):
+    """Says that there is no room, and hangs up."""
+
+    transport: Any
+
+    def connectionMade(self) -> None:
+        self.transport.write(BUSY)
+        self.transport.loseConnection()
+
+
+class BoundedFactory(HTTPFactory):
+    """Makes connections whose number and requests are bounded."""
+
+    def buildProtocol(self, address: Any) -> Any:
+        place = self.server.places.enter(getattr(address, "host", ""))
+        if place is None:
+            return Busy()
+        self.protocol = lambda: _GenericHTTPChannelProtocol(BoundedChannel(place))
+        protocol = super().buildProtocol(address)
+        protocol.requestFactory = protocol._channel.requestFactory = BoundedRequest
+        return protocol
+
+
+class PacedServer(Server):
+    """Daphne's server with `PacedProtocol` for its sockets, and bounds for connections and what requests bring."""
+
+    def __init__(self, application: Any, *, gate: Gate, connections: Connections, **options: Any) -> None:
         super().__init__(application, **options)
         self.gate = gate
+        self.places = connections
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
         """As Daphne's, with a queue that knows when it is drained, or that keeps a body in its file."""
+        if protocol not in self.connections:
+            return None
         queue = WatchedQueue() if isinstance(protocol, PacedProtocol) else BodyQueue(protocol.content)
+        if isinstance(protocol, PacedProtocol):
+            scope["extensions"] = {LINK: protocol}
         scope.setdefault("asgi", {"version": "3.0"})
         application = self.application(scope=scope, receive=queue.get, send=self._reply_to(protocol))
         self.connections[protocol]["application_instance"] = asyncio.ensure_future(application)
@@ -91,17 +243,20 @@ class PacedServer(Server):
     def _reply_to(self, protocol: Any) -> Any:
         async def send(message: dict[str, Any]) -> None:
             await self.handle_reply(protocol, message)
+            if message["type"] == "http.response.body" and protocol.channel is not None:
+                await protocol.channel.taken()
 
         return send
 
 
-def make_server(application: Any, *, gate: Gate, host: str, port: int) -> PacedServer:
+def make_server(application: Any, *, gate: Gate, connections: Connections, host: str, port: int) -> PacedServer:
     """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
     WebSocketFactory.protocol = PacedProtocol
     daphne.server.HTTPFactory = BoundedFactory  # Daphne has no other way to tell it
     return PacedServer(
         application,
         gate=gate,
+        connections=connections,
         endpoints=[f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"],
         signal_handlers=True,
         websocket_max_message_size=MAX_MESSAGE_BYTES,

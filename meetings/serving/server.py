@@ -1,7 +1,8 @@
 """The web process: which server runs it, and what every one of them holds (docs/decisions/0010).
 
-Messages are bounded in size, a socket whose messages wait is not read, sending waits for nobody, a message is framed
-once for all who are sent it, bodies are bounded, silent connections end, and no address is written to a log.
+Messages are bounded in size, a socket whose messages wait is not read, sending waits for nobody, who takes nothing of
+what is sent is cut off, a message is framed once for all who are sent it, control frames are counted, connections and
+bodies are bounded, slow and silent ones end, and no address is written to a log.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from django.conf import settings
 
 from meetings.environment import WebServer
 from meetings.serving.bodies import Gate
+from meetings.serving.connections import Connections
 from meetings.sockets.errors import SocketFault
 
 MAX_MESSAGE_BYTES = 65_536
 """Twice the largest audio frame."""
+
+MAX_UNREAD_BYTES = 1_000_000
+"""What may lie for one socket that does not take it; beyond that it is cut off, whatever it was."""
 
 PING_S = 15
 
@@ -49,15 +54,17 @@ def fault_text(fault: SocketFault) -> str:
     return json.dumps({"type": "error", "code": fault.code, "message": str(fault)})
 
 
-def make_server(kind: WebServer, application: Any, *, gate: Gate, host: str, port: int) -> RunnableServer:
+def make_server(
+    kind: WebServer, application: Any, *, gate: Gate, connections: Connections, host: str, port: int
+) -> RunnableServer:
     """A server of `application` with our limits. Only the chosen library is loaded."""
     if kind == "uvicorn":
         from meetings.serving.uvicorn_server import BoundedServer
 
-        return BoundedServer(application, gate=gate, host=host, port=port)
+        return BoundedServer(application, gate=gate, connections=connections, host=host, port=port)
     from meetings.serving import daphne_server
 
-    return daphne_server.make_server(application, gate=gate, host=host, port=port)
+    return daphne_server.make_server(application, gate=gate, connections=connections, host=host, port=port)
 
 
 def serve(host: str, port: int) -> None:
@@ -65,4 +72,7 @@ def serve(host: str, port: int) -> None:
     from meetings.asgi import application
     from meetings.programs.gate import TokenGate
 
-    make_server(settings.ENVIRONMENT.web_server, application, gate=TokenGate(), host=host, port=port).run()
+    environment = settings.ENVIRONMENT
+    connections = Connections(proxies=environment.proxies)
+    kind = environment.web_server
+    make_server(kind, application, gate=TokenGate(), connections=connections, host=host, port=port).run()

@@ -2,28 +2,36 @@
 
 By itself it reads no socket whose messages wait, so that what waits is what one read has brought (256 KiB), and it
 brings bodies as they come. The rest is undone here: it waits to send until a viewer has read, and with it waits
-everybody who is served after that viewer; it waits for ever for who says nothing, and for who takes nothing of what was
-sent.
+everybody who is served after that viewer; it waits for ever for who says nothing, for who says a byte now and then, and
+for who takes nothing of what was sent; it answers pings without end.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
+import time
 from typing import Any
 
+import h11
+import structlog
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
+from meetings.serving import deadlines
 from meetings.serving.bodies import BoundedBodies, Gate
-from meetings.serving.server import MAX_MESSAGE_BYTES, PING_S, fault_text, text_frame
+from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.deadlines import RequestClock
+from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
+from meetings.sockets.crowds import PINGS_A_MINUTE, MessageBudget
 from meetings.sockets.errors import SocketFault
+from meetings.sockets.presence import LINK, Probes
 
-SILENCE_S = 60
-"""A connection that says nothing for so long, before its request is whole or after its answer, ends."""
+log = structlog.get_logger(__name__)
 
 CLOSE_S = 5.0
 """How long a browser may take to answer a close."""
@@ -33,14 +41,34 @@ DRAIN_S = 3
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """Sends at once, the same frame to all; tells what was wrong before it hangs up; cuts off who takes nothing."""
+    """Sends at once, the same frame to all; cuts off who takes nothing; tells what was wrong before it hangs up."""
+
+    place: Place | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.close_timeout = CLOSE_S
+        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.probes = Probes()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.probes.close()
+        if self.place is not None:
+            self.place.leave()
+        super().connection_lost(exc)
+
+    async def run_asgi(self) -> None:
+        extensions: Any = self.scope["extensions"]
+        extensions[LINK] = self
+        await super().run_asgi()
+
+    async def answers(self, within_s: float) -> bool:
+        """As `presence.Link` asks for."""
+        is_open = self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
+        return is_open and await self.probes.ask(self._ping, within_s)
 
     def pause_writing(self) -> None:
-        """uvicorn's `send` would wait from now on. What may lie here is bounded by `broadcast.MAX_UNCONFIRMED`."""
+        """uvicorn's `send` would wait from now on. What may lie here is bounded by MAX_UNREAD_BYTES."""
 
     async def send(self, message: Any) -> None:
         """As Daphne's: a frame made once for all who are sent the same, and no word to who is gone."""
@@ -51,6 +79,27 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.transport.write(text_frame(text))
         else:
             await super().send(message)
+        self._look_at_unread()
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is a sign of life: on a slow line the answer to a ping is still on its way, behind it."""
+        if self.pong_timer is not None and self.pending_ping_payload is not None:
+            self.pong_timer.cancel()
+            self.pong_timer = self.pending_ping_payload = None
+            self.schedule_ping()
+        super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        if self._may_control():
+            super().handle_ping()
+            self._look_at_unread()
+        else:
+            self.conn.data_to_send()  # the answer, which the parser has made already
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._may_control():
+            self.probes.answer(bytes(event.data))
+            super().handle_pong(event)
 
     def handle_parser_exception(self) -> None:
         """uvicorn's hook for what is not let in; its own closes with 1009 where a message is too large."""
@@ -59,28 +108,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         if self.conn.close_sent is None:
             self.transport.abort()  # nobody has said yet that this is a WebSocket
         elif isinstance(self.conn.parser_exc, PayloadTooBig):
-            fault = SocketFault("frame_too_large")
-            close = Close(fault.close_code or 0, "")
-            self._hang_up(close, text_frame(fault_text(fault)) + _close_frame(close))
+            self._refuse(SocketFault("frame_too_large"))
         else:
             self._hang_up(self.conn.close_sent, b"".join(self.conn.data_to_send()))
-
-    def _hang_up(self, close: Close, farewell: bytes) -> None:
-        """Ends our half and reads on to the end: a connection with unread bytes is reset, and the farewell with it."""
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
-        self.close_sent = True
-        self.transport.write(farewell)
-        self.transport.write_eof()
-        self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
-
-    def data_received(self, data: bytes) -> None:
-        """Whatever comes is a sign of life: on a slow line the ping is still on its way, behind what is being read."""
-        if self.pong_timer is not None and self.pending_ping_payload is not None:
-            self.pong_timer.cancel()
-            self.pong_timer = self.pending_ping_payload = None
-            self.schedule_ping()
-        super().data_received(data)
 
     def send_keepalive_ping(self) -> None:
         """uvicorn's timer; it lets a closed connection lie until all of what was sent is taken."""
@@ -92,43 +122,125 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         self.transport.abort()
 
+    def _ping(self, payload: bytes) -> None:
+        self.conn.send_ping(payload)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+
+    def _may_control(self) -> bool:
+        """Whether one more control frame is within bounds; beyond them the socket is closed."""
+        if self.close_sent:
+            return False
+        if not self.controls.allows(time.monotonic()):
+            self._refuse(SocketFault("too_many_messages"))
+            return False
+        return True
+
+    def _look_at_unread(self) -> None:
+        unread_bytes = self.transport.get_write_buffer_size()
+        if unread_bytes > MAX_UNREAD_BYTES and not self.transport.is_closing():
+            log.warning("reader_cut_off", unread_bytes=unread_bytes)
+            self.transport.abort()
+
+    def _refuse(self, fault: SocketFault) -> None:
+        close = Close(fault.close_code or 0, "")
+        self._hang_up(close, text_frame(fault_text(fault)) + _close_frame(close))
+
+    def _hang_up(self, close: Close, farewell: bytes) -> None:
+        """Ends our half and reads on to the end: a connection with unread bytes is reset, and the farewell with it."""
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.close_sent = True
+        self.transport.write(farewell)
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(CLOSE_S, self.transport.abort)
+
 
 def _close_frame(close: Close) -> bytes:
     return Frame(Opcode.CLOSE, close.serialize()).serialize(mask=False)
 
 
+class BoundedConfig(Config):
+    """uvicorn hands it to each connection."""
+
+    places: Connections
+
+
 class BoundedRequests(H11Protocol):
-    """Hangs up on who says nothing; uvicorn does so between two requests alone."""
+    """One connection, if there is room for it: requests have to come in time, and answers to be taken."""
+
+    config: BoundedConfig
+    place: Place | None = None
+    untaken_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._await_more()
+        self.clock = RequestClock(self.transport.abort)
+        self.place = self.config.places.enter(self.client[0] if self.client else "")
+        if self.place is None:
+            self.transport.write(BUSY)
+            self.transport.close()
+        else:
+            self.clock.await_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.clock.stop()
+        self.resume_writing()
+        if self.place is not None:
+            self.place.leave()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.place is None:
+            return
+        self.clock.receive(len(data))
         super().data_received(data)
-        self._await_more()
 
-    def _await_more(self) -> None:
-        is_served = self.cycle is not None and not self.cycle.more_body and not self.cycle.response_complete
-        is_socket = self.transport.get_protocol() is not self
-        if not (is_served or is_socket or self.timeout_keep_alive_task):
-            self.timeout_keep_alive_task = self.loop.call_later(SILENCE_S, self.transport.abort)
+    def handle_events(self) -> None:
+        super().handle_events()
+        if self.transport.get_protocol() is not self or self.transport.is_closing():
+            self.clock.stop()
+        elif self.conn.their_state is h11.SEND_BODY:
+            self.clock.await_body()
+        elif self.conn.their_state is not h11.IDLE:
+            self.clock.stop()
+
+    def on_response_complete(self) -> None:
+        if not self.transport.is_closing():
+            self.clock.await_request()
+        super().on_response_complete()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """The socket goes on with the connection's place."""
+        super().handle_websocket_upgrade(event)
+        self.transport.get_protocol().place = self.place  # type: ignore[attr-defined]
+
+    def pause_writing(self) -> None:
+        """More lies in the transport than it should; uvicorn waits until it is taken, for ever."""
+        super().pause_writing()
+        if self.untaken_timer is None:
+            self.untaken_timer = self.loop.call_later(deadlines.TAKE_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        if self.untaken_timer is not None:
+            self.untaken_timer.cancel()
+            self.untaken_timer = None
+        super().resume_writing()
 
 
 class BoundedServer(Server):
     """uvicorn's server with `BoundedSocket` and `BoundedRequests`, for one application on one port."""
 
-    def __init__(self, application: Any, *, gate: Gate, host: str, port: int) -> None:
-        super().__init__(bounded_config(application, gate=gate, host=host, port=port))
+    def __init__(self, application: Any, *, gate: Gate, connections: Connections, host: str, port: int) -> None:
+        super().__init__(bounded_config(application, gate=gate, connections=connections, host=host, port=port))
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
         """Blocks until the process is told to stop. On the port of both kinds of addresses where the host is `::`."""
         super().run(sockets or [self.config.bind_socket()])
 
 
-def bounded_config(application: Any, *, gate: Gate, host: str, port: int) -> Config:
+def bounded_config(application: Any, *, gate: Gate, connections: Connections, host: str, port: int) -> BoundedConfig:
     """What uvicorn is told. Headers of proxies are left to `addresses`, which knows whom to believe."""
-    return Config(
+    config = BoundedConfig(
         BoundedBodies(application, gate),
         host=host,
         port=port,
@@ -147,6 +259,8 @@ def bounded_config(application: Any, *, gate: Gate, host: str, port: int) -> Con
         access_log=False,
         log_config=None,
         log_level=logging.WARNING,  # what it says of every socket holds the token
-        timeout_keep_alive=SILENCE_S,
+        timeout_keep_alive=round(deadlines.IDLE_S),
         timeout_graceful_shutdown=DRAIN_S,
     )
+    config.places = connections
+    return config

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from meetings import descriptors
 from meetings.broker import check_broker, connect, connect_blocking
 from meetings.cli import ParlanceCommand
 from meetings.device.engines import loaders
@@ -28,6 +29,7 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, name: str, **__: Any) -> None:
         speech_model(settings.ENVIRONMENT)
+        descriptors.raise_limit()
         check_broker()
         asyncio.run(_work(unique_name(name)))
 

@@ -12,6 +12,7 @@ from urllib.request import urlopen
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from meetings import descriptors
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link
 from meetings.broker import connect_sync
 from meetings.cli import ParlanceCommand
@@ -35,6 +36,7 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         environment: Environment = settings.ENVIRONMENT
+        descriptors.raise_limit()
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from meetings import descriptors
 from meetings.cli import ParlanceCommand
 from meetings.supervisor import check_port
 
@@ -18,6 +19,7 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)
+        descriptors.raise_limit()
         from meetings.serving.server import serve
 
         serve(host, port)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -21,9 +23,10 @@ from websockets.frames import Frame, Opcode
 from meetings.environment import WebServer
 from meetings.serving.daphne_server import MAX_WAITING
 from meetings.serving.server import MAX_MESSAGE_BYTES, text_frame
+from meetings.sockets.crowds import PINGS_A_MINUTE
 from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
-from tests.rawsocket import BINARY, CONTINUATION, TEXT, RawWebSocket, client_header
+from tests.rawsocket import BINARY, CONTINUATION, PING, PONG, TEXT, RawWebSocket, client_frame, client_header
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -31,6 +34,10 @@ MEGABYTE = 1_000_000
 MESSAGE = bytes(range(256)) * 200
 FLOOD = 100 * MEGABYTE // len(MESSAGE)
 TIMEOUT_S = 60.0
+HANDSHAKE = (
+    b"GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 END_S = 10.0
 """The supervisor gives all processes together 15."""
 
@@ -53,9 +60,10 @@ class GatedServer:
 
 
 @contextmanager
-def gated_server(kind: str) -> Iterator[GatedServer]:
+def gated_server(kind: str, *options: str) -> Iterator[GatedServer]:
+    """`options`: as the module takes them."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.gated_server", str(port), kind]
+    command = [sys.executable, "-m", "tests.gated_server", str(port), kind, *options]
     with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -188,15 +196,108 @@ def test_broken_text_is_refused_with_its_code(shared_server: GatedServer) -> Non
         assert socket.close_code() == 1007
 
 
+@contextmanager
+def unread(server: GatedServer, path: str) -> Iterator[socket.socket]:
+    """A WebSocket whose client reads nothing but the answer to its handshake, and not even that when it is cut off."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(HANDSHAKE % path.encode())
+        head = b""
+        with suppress(ConnectionError):
+            while not head.endswith(b"\r\n\r\n"):
+                head += connection.recv(1)
+        yield connection
+
+
 def test_sending_waits_for_nobody(server: GatedServer) -> None:
     """A viewer that does not read would keep the feed from all viewers after it."""
-    with RawWebSocket(server.url("loud"), receive_buffer=4_096), RawWebSocket(server.url("control")) as other:
+    with unread(server, "loud"), RawWebSocket(server.url("control")) as other:
         other.send(b"told", TEXT)
         assert other.receive_json() == {"told": True}
 
 
+def is_cut_off(connection: socket.socket) -> bool:
+    """Whether the server hangs up while the client goes on sending pings and reads nothing."""
+    until = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < until:
+        try:
+            connection.sendall(client_frame(b"x" * 100, PING))
+        except ConnectionError:
+            return True
+    return False
+
+
+def test_who_takes_nothing_is_cut_off_however_lively(server: GatedServer) -> None:
+    """What is sent to it lies in the server: 16 MB, if nobody minded."""
+    peak = Peak(server.process)
+    with unread(server, "loud") as connection:
+        assert is_cut_off(connection)
+    assert peak.growth() < 4 * MEGABYTE
+
+
+def test_control_frames_are_counted(server: GatedServer) -> None:
+    """Each ping is answered, and who reads no answers would have them all kept."""
+    with RawWebSocket(server.url("control")) as lively:
+        for _ in range(PINGS_A_MINUTE):
+            lively.send(b"x", PING)
+        lively.send(b"here", TEXT)
+        assert [lively.receive() for _ in range(PINGS_A_MINUTE)] == [(PONG, b"x")] * PINGS_A_MINUTE
+        assert lively.receive() == (TEXT, b"here")
+        lively.send(b"x", PING)
+        assert lively.receive_json()["code"] == "too_many_messages"
+        assert lively.close_code() == 4429
+    with RawWebSocket(server.url("control")) as other:
+        other.send(b"anything", TEXT)
+        assert other.receive() == (TEXT, b"anything")
+
+
+def test_pings_without_end_cost_little(server: GatedServer) -> None:
+    peak = Peak(server.process)
+    with unread(server, "control") as connection:
+        assert is_cut_off(connection)
+    assert peak.growth() < 4 * MEGABYTE
+
+
+async def test_a_server_asks_whether_anybody_is_there(server: GatedServer) -> None:
+    """A library answers pings by itself, as browsers do; the raw client does not."""
+    async with connect(server.url("alive")) as socket:
+        assert json.loads(await socket.recv()) == {"alive": True}
+    with RawWebSocket(server.url("alive")) as silent:
+        assert await asyncio.to_thread(silent.receive_json) == {"alive": False}
+
+
+def test_an_answer_waits_until_it_is_taken(server: GatedServer) -> None:
+    """64 MB of it; whoever reads them gets them all."""
+    peak = Peak(server.process)
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(TIMEOUT_S)
+        connection.connect(("127.0.0.1", server.port))
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert httpx.get(f"http://127.0.0.1:{server.port}/caller").status_code == 200
+        assert peak.growth() < 16 * MEGABYTE
+    assert len(httpx.get(f"http://127.0.0.1:{server.port}/large", timeout=TIMEOUT_S).content) == 64 * MEGABYTE
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_connections_are_bounded(kind: str) -> None:
+    with gated_server(kind, "most=3") as server:
+        held = [socket.create_connection(("127.0.0.1", server.port), timeout=TIMEOUT_S) for _ in range(2)]
+        with RawWebSocket(server.url("control")) as last:
+            assert httpx.get(f"http://127.0.0.1:{server.port}/").status_code == 503
+            last.send(b"anything", TEXT)
+            assert last.receive() == (TEXT, b"anything")
+        held.pop().close()
+        until = time.monotonic() + TIMEOUT_S
+        while httpx.get(f"http://127.0.0.1:{server.port}/").status_code == 503:
+            assert time.monotonic() < until, "whoever has left makes room, sockets too"
+        held.pop().close()
+
+
 def test_the_end_waits_for_nobody_for_long(server: GatedServer) -> None:
-    with RawWebSocket(server.url("loud"), receive_buffer=4_096), RawWebSocket(server.url("control")) as other:
+    with unread(server, "loud"), RawWebSocket(server.url("control")) as other:
         other.send(b"told", TEXT)
         assert other.receive_json() == {"told": True}
         server.process.terminate()

@@ -1,0 +1,66 @@
+"""How many connections a web process has, in all and of one address: whoever comes beyond that is refused at the door.
+
+An address is the peer's: behind a proxy all come by it, so it counts for itself only in all (`PARLANCE_PROXIES`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from meetings import descriptors
+from meetings.accounts.addresses import is_proxy
+from meetings.sockets.crowds import crowd_of, is_this_machine
+
+MOST = 10_000
+MOST_OF_ONE = 1_500
+"""Sockets (`crowds.MAX_SOCKETS`) and the pages beside them."""
+
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
+"""What is said to whom there is no room for."""
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """One connection's; to be given back once."""
+
+    _connections: Connections
+    _crowd: str
+    """Empty: counted in all only."""
+    _is_held: bool = True
+
+    def leave(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._connections.give_back(self._crowd)
+
+
+class Connections:
+    """Those of one process."""
+
+    def __init__(self, *, most: int | None = None, most_of_one: int = MOST_OF_ONE, proxies: Sequence[str] = ()) -> None:
+        """`most`: in all; None: as many as there are descriptors for."""
+        self._most = min(MOST, descriptors.connections()) if most is None else most
+        self._most_of_one = min(most_of_one, max(1, self._most // 2))
+        self._proxies = proxies
+        self._count = 0
+        self._of_one: Counter[str] = Counter()
+
+    def enter(self, address: str) -> Place | None:
+        """Return a place for somebody who comes from `address`; None: there is none."""
+        is_trusted = is_this_machine(address) or is_proxy(address, self._proxies)
+        crowd = "" if is_trusted else crowd_of(address)
+        if self._count >= self._most or (crowd and self._of_one[crowd] >= self._most_of_one):
+            return None
+        self._count += 1
+        if crowd:
+            self._of_one[crowd] += 1
+        return Place(self, crowd)
+
+    def give_back(self, crowd: str) -> None:
+        self._count -= 1
+        if crowd:
+            self._of_one[crowd] -= 1
+            if not self._of_one[crowd]:
+                del self._of_one[crowd]
