@@ -12,7 +12,6 @@ import re
 import secrets
 import time
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.http import HttpRequest
@@ -23,6 +22,7 @@ from meetings.accounts.models import EndedSignIn
 from meetings.accounts.rights import Deed, may
 from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
 from meetings.models import Meeting
+from meetings.queries import reading
 
 SESSION_NAME = "sign_in"
 """Where a session keeps the name of its sign-in."""
@@ -91,7 +91,7 @@ def admits(meeting: Meeting, role: Role, token: str) -> bool:
     return by_link or is_host_pass(meeting, token, SOCKET_DEEDS[role])
 
 
-still_admits = database_sync_to_async(admits, thread_sensitive=False)
+still_admits = reading(admits)
 
 
 def _host_signature(meeting: Meeting, user: User, parts: list[str]) -> str:

@@ -1,189 +1,44 @@
-"""Fan-out: one broker subscription per process and meeting, each message encoded once a language, each viewer bounded.
+"""Fan-out: one broker subscription per process and meeting, each message encoded once a language.
 
 A hint from the broker may be lost; the database is the truth. A feed that hears a bell, or nothing for a while, reads
-what is stored after the last `seq` it knows. A viewer that does not confirm what it got is held back, and resynced
-when it does.
-
-Daphne's `send` never waits and never refuses, so the bound has to be here: what a viewer has not confirmed is what the
-server may have to keep in memory for it.
+what is stored after the last `seq` it knows. Outages of either end nothing here: a feed goes on where it was, and
+whoever reads has everything after them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import redis.asyncio
-import structlog
-from channels.db import database_sync_to_async
+from django.conf import settings
 from redis.exceptions import RedisError
 
-from meetings.accounts.admission import Admission, dismiss_uninvited
-from meetings.models import Meeting
+from meetings import supervise
+from meetings.accounts.admission import dismiss_uninvited
+from meetings.audio.room import Room
 from meetings.operators import metrics
+from meetings.queries import reading
 from meetings.rows import transcript
-from meetings.rows.transcript import Change
 from meetings.sockets import events
+from meetings.sockets.channel import Channel
+from meetings.sockets.outages import Contact, OutageWatch, find_meeting
+from meetings.sockets.presence import Presence
 from meetings.sockets.readership import TELL_S, Readership
+from meetings.sockets.viewers import PAGE, EncodedChange, EncodedPassing, Viewer, changes_after
 
-log = structlog.get_logger(__name__)
-
-MAX_UNCONFIRMED = 500
-"""Messages a viewer may leave unconfirmed before it is held back (about 250 kB of captions)."""
-
-MAX_UNCONFIRMED_PARTIAL = 250
-"""Partials stop earlier: a reader that lags needs finals."""
-
-PAGE = 100
-"""Stored captions read at a time."""
-
-POLL_S = 5.0
-"""How long a lost bell may go unnoticed."""
-
-RETRY_S = 0.5
+READY_S = 5.0
+"""How long a viewer may wait for its feed to listen; its page then tries again."""
 
 ADMISSION_S = 60.0
 """How long a link that expired, or whose revocation nobody heard, keeps its sockets open at most."""
 
-Send = Callable[[str], Awaitable[None]]
-
-changes_after = database_sync_to_async(transcript.changes_after, thread_sensitive=False)
-last_seq = database_sync_to_async(transcript.last_seq, thread_sensitive=False)
+last_seq = reading(transcript.last_seq)
 
 
-@database_sync_to_async
-def find_meeting(meeting_id: str) -> Meeting | None:
-    return Meeting.objects.filter(pk=meeting_id).first()
-
-
-class EncodedChange:
-    """A stored change as the wire carries it, encoded once for each language that is read here."""
-
-    def __init__(self, row: Change) -> None:
-        self.seq = row.seq
-        self._row = row
-        self._texts: dict[str, str] = {}
-
-    def text(self, language: str) -> str:
-        if language not in self._texts:
-            self._texts[language] = events.encode(events.change(self._row, language))
-        return self._texts[language]
-
-
-class EncodedPassing:
-    """A partial or a notice as the wire carries it, encoded once for each interface language."""
-
-    def __init__(self, message: events.PartialMessage | events.Notice) -> None:
-        self._message = message
-        self._texts: dict[str, str] = {}
-
-    def text(self, interface: str) -> str:
-        if interface not in self._texts:
-            message = self._message
-            told = events.in_interface(message, interface) if message["type"] == "notice" else message
-            self._texts[interface] = events.encode(told)
-        return self._texts[interface]
-
-
-class Viewer:
-    """One socket that reads a meeting: what it was sent, and what it confirmed."""
-
-    def __init__(
-        self,
-        meeting_id: str,
-        send: Send,
-        *,
-        after: int,
-        language: str = "",
-        interface: str = events.INTERFACE,
-        admission: Admission | None = None,
-    ) -> None:
-        """`language`: what is read; empty: what was said. `interface`: what notices are written in.
-
-        `admission`: what it came in with; None: whoever opened it minds that.
-        """
-        self.admission = admission
-        self.meeting_id = meeting_id
-        self.language = language
-        self.interface = interface
-        self.sent_seq = after
-        self._send = send
-        self._unconfirmed: deque[int] = deque()
-        self._reading = asyncio.Lock()
-        self._live = False
-        self._held_back = False
-        self._skipped_seq = 0
-
-    @property
-    def has_credit(self) -> bool:
-        return len(self._unconfirmed) < MAX_UNCONFIRMED
-
-    async def offer_stored(self, change: EncodedChange) -> None:
-        """The next stored change; skipped while the viewer is behind, for it will read that from the database."""
-        if change.seq <= self.sent_seq:
-            return
-        if self._live and self.has_credit:
-            await self._deliver(change.seq, change.text(self.language))
-            return
-        self._skipped_seq = change.seq
-        if self._live:
-            self._hold_back()
-
-    async def offer_passing(self, passing: EncodedPassing) -> None:
-        """A partial or a notice: worthless later, so dropped for a viewer that lags."""
-        if self._live and len(self._unconfirmed) < MAX_UNCONFIRMED_PARTIAL:
-            self._unconfirmed.append(self.sent_seq)
-            await self._send(passing.text(self.interface))
-
-    async def confirm(self, seq: int) -> None:
-        """The viewer has read everything up to `seq`; if it was held back, it gets what it missed."""
-        while self._unconfirmed and self._unconfirmed[0] <= seq:
-            self._unconfirmed.popleft()
-        if not self._live and self.has_credit:
-            await self.catch_up()
-
-    async def read_in(self, language: str) -> None:
-        """Everything once more, in another language."""
-        async with self._reading:
-            self.language = language
-            # What it was sent still counts against its credit, until it confirms anything of what comes now.
-            self._unconfirmed = deque([0] * len(self._unconfirmed))
-            self.sent_seq = 0
-            self._live = False
-            self._held_back = True
-        await self.catch_up()
-
-    async def catch_up(self) -> None:
-        """Sends what is stored after the last sent change, as far as credit goes; then the viewer is live."""
-        async with self._reading:
-            if self._held_back:
-                self._held_back = False
-                await self._send(events.encode({"type": "resync", "after": self.sent_seq}))
-            while self.has_credit:
-                rows = await changes_after(self.meeting_id, self.sent_seq, limit=PAGE)
-                await self._send_rows(rows)
-                # A change that came between the reading and here was skipped: read once more.
-                if not rows and self._skipped_seq <= self.sent_seq:
-                    self._live = True
-                    return
-
-    async def _send_rows(self, rows: Sequence[Change]) -> None:
-        for row in rows:
-            if not self.has_credit:
-                return
-            await self._deliver(row.seq, events.encode(events.change(row, self.language)))
-
-    async def _deliver(self, seq: int, text: str) -> None:
-        self.sent_seq = seq
-        self._unconfirmed.append(seq)
-        await self._send(text)
-
-    def _hold_back(self) -> None:
-        self._live = False
-        self._held_back = True
-        metrics.viewers_held_back.inc()
+class FeedNotReady(Exception):
+    """Nobody can be let in: the database or the broker does not answer."""
 
 
 class Feed:
@@ -192,6 +47,9 @@ class Feed:
     def __init__(self, meeting_id: str) -> None:
         self.meeting_id = meeting_id
         self.viewers: set[Viewer] = set()
+        self.database = Contact()
+        self.is_degraded = False
+        """Whether its viewers were told so."""
         self._seq = 0
         self._reading = asyncio.Lock()
 
@@ -204,9 +62,13 @@ class Feed:
             elif isinstance(hint, events.Recheck):
                 await self.recheck()
             else:
-                passing = EncodedPassing(hint.message)
-                for viewer in tuple(self.viewers):
-                    await viewer.offer_passing(passing)
+                await self.pass_on(hint.message)
+
+    async def pass_on(self, message: events.PartialMessage | events.Notice) -> None:
+        """Offers something that is not stored to everyone."""
+        passing = EncodedPassing(message)
+        for viewer in tuple(self.viewers):
+            await viewer.offer_passing(passing)
 
     async def recheck(self, *viewers: Viewer) -> None:
         """Sends out whom links, passwords and sign-ins no longer let in: of `viewers`, or of all.
@@ -220,11 +82,12 @@ class Feed:
     async def read_stored(self) -> None:
         """Reads once for everyone what was stored since the last reading."""
         async with self._reading:
-            while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
-                for change in map(EncodedChange, rows):
-                    self._seq = change.seq
-                    for viewer in tuple(self.viewers):
-                        await viewer.offer_stored(change)
+            with self.database.asking():
+                while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
+                    for change in map(EncodedChange, rows):
+                        for viewer in tuple(self.viewers):
+                            await viewer.offer_stored(change)
+                        self._seq = change.seq
 
     @property
     def languages(self) -> frozenset[str]:
@@ -233,64 +96,90 @@ class Feed:
 
     async def skip_stored(self) -> None:
         """Begins at what is stored now: viewers read what was before for themselves."""
-        self._seq = await last_seq(self.meeting_id)
+        with self.database.asking():
+            self._seq = await last_seq(self.meeting_id)
 
 
 class Subscription:
-    """Keeps one feed listening to the broker, through every outage of it."""
+    """Keeps one feed listening to the broker, through every outage of it and of the database."""
 
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
-        self._broker = broker
         self._readership = Readership(broker)
+        self._channel = Channel(broker, events.events_channel(feed.meeting_id))
+        self._owes_reading = False
+        self._owes_recheck = False
         self._listening = asyncio.Event()
-        self._tasks = tuple(asyncio.create_task(loop()) for loop in (self._run, self._tell_readership, self._recheck))
+        self._tasks = (
+            asyncio.create_task(self._run(), name="feed"),
+            supervise.start("readership", self._tell_readership, pause_s=TELL_S),
+            supervise.start("admission", self._recheck),
+        )
 
     async def ready(self) -> None:
-        """Waits until nothing that is stored from now on can be missed."""
-        await self._listening.wait()
+        """Waits until nothing that is stored from now on can be missed. Raises FeedNotReady."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._listening.wait()
+        except TimeoutError as error:
+            raise FeedNotReady from error
 
     async def tell_languages(self) -> None:
-        """Lets the workers know at once what is read here."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._readership.tell(self.feed.meeting_id, self.feed.languages)
+        """Lets the workers know at once what is read here; they hear of it later where the broker is away."""
+        with suppress(RedisError, ConnectionError):
+            await self._tell_readership()
 
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
 
     async def _tell_readership(self) -> None:
-        while True:
-            await self.tell_languages()
-            await asyncio.sleep(TELL_S)
+        await self._readership.tell(self.feed.meeting_id, self.feed.languages)
 
     async def _recheck(self) -> None:
-        while True:
-            await asyncio.sleep(ADMISSION_S)
-            await self.feed.recheck()
+        await asyncio.sleep(ADMISSION_S)
+        await self.feed.recheck()
 
     async def _run(self) -> None:
-        await self.feed.skip_stored()
-        while True:
-            try:
-                await self._listen()
-            except (RedisError, OSError) as error:
-                log.warning("feed_interrupted", meeting=self.feed.meeting_id, error=str(error))
-                self._listening.set()
-                await self.feed.read_stored()
-                await asyncio.sleep(RETRY_S)
+        try:
+            await supervise.run_forever("feed", self._follow)
+        finally:
+            await self._channel.close()
 
-    async def _listen(self) -> None:
-        async with self._broker.pubsub(ignore_subscribe_messages=True) as subscription:
-            await subscription.subscribe(events.events_channel(self.feed.meeting_id))
-            await self.feed.read_stored()
+    async def _follow(self) -> None:
+        """One message of the broker. Whatever could not be done with the last one is done first."""
+        if not self._channel.is_open:
+            await self._open()
+        if not self._listening.is_set():
+            await self.feed.skip_stored()
             self._listening.set()
-            while True:
-                message = await subscription.get_message(timeout=POLL_S)
-                if message is None:
-                    await self.feed.read_stored()
-                elif message["type"] == "message":
-                    await self.feed.handle(events.unpack(message["data"]))
+        if self._owes_reading:
+            await self.feed.read_stored()
+            self._owes_reading = False
+        if self._owes_recheck:
+            await self.feed.recheck()
+            self._owes_recheck = False
+        message = await self._channel.next()
+        if message is None:
+            self._owes_reading = True  # a bell may have been lost
+        else:
+            await self._take(events.unpack(message))
+
+    async def _open(self) -> None:
+        """Without a broker the database is read all the same, at the pace of the tries."""
+        self._owes_reading = True  # whatever was rung for meanwhile was not heard
+        try:
+            await self._channel.open()
+        except (RedisError, ConnectionError):
+            if self._listening.is_set():
+                await self.feed.read_stored()
+            raise
+
+    async def _take(self, hints: list[events.Hint]) -> None:
+        self._owes_reading = True
+        self._owes_recheck = any(isinstance(hint, events.Recheck) for hint in hints)
+        await self.feed.handle(hints)
+        self._owes_reading = self._owes_recheck = False
 
 
 class Broadcaster:
@@ -300,6 +189,9 @@ class Broadcaster:
         self._connect = connect
         self._broker: redis.asyncio.Redis | None = None
         self._subscriptions: dict[str, Subscription] = {}
+        self._watch: OutageWatch | None = None
+        self._presence: Presence | None = None
+        self._room: Room | None = None
 
     @property
     def broker(self) -> redis.asyncio.Redis:
@@ -309,11 +201,16 @@ class Broadcaster:
         return self._broker
 
     async def join(self, viewer: Viewer) -> None:
-        """Subscribes the viewer, then sends what is stored: nothing falls between the two."""
+        """Subscribes the viewer, then sends what is stored: nothing falls between the two.
+
+        Raises FeedNotReady where the database or the broker does not answer; the viewer is to leave then.
+        """
         subscription = self._subscriptions.get(viewer.meeting_id)
         if subscription is None:
             subscription = Subscription(Feed(viewer.meeting_id), self.broker)
             self._subscriptions[viewer.meeting_id] = subscription
+        if self._watch is None:
+            self._watch = OutageWatch(self.broker, self._feeds)
         subscription.feed.viewers.add(viewer)
         metrics.viewers.inc()
         await subscription.ready()
@@ -338,3 +235,24 @@ class Broadcaster:
         if not subscription.feed.viewers:
             subscription.close()
             del self._subscriptions[viewer.meeting_id]
+        if not self._subscriptions and self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    @property
+    def presence(self) -> Presence:
+        """Of the process's hosts."""
+        if self._presence is None:
+            self._presence = Presence(self.broker)
+        return self._presence
+
+    @property
+    def room(self) -> Room:
+        """The broker's, for more sound."""
+        if self._room is None:
+            environment = settings.ENVIRONMENT
+            self._room = Room(self.broker, None if environment.broker_url else environment.data / "broker")
+        return self._room
+
+    def _feeds(self) -> list[Feed]:
+        return [subscription.feed for subscription in self._subscriptions.values()]

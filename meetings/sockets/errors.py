@@ -16,7 +16,8 @@ def gettext_noop(sentence: str) -> str:
 Code = Literal[
     "bad_token", "no_such_meeting", "another_host", "malformed", "frame_gap", "frame_too_large", "too_fast", "ended",
     "storage_unavailable", "language_unavailable", "unfit_correction",
-    "nothing_new", "recording", "too_many_messages",
+    "nothing_new", "recording", "too_many_messages", "too_many_connections", "captions_unavailable", "storage_full",
+    "internal",
 ]  # fmt: skip
 
 
@@ -42,6 +43,13 @@ FAULTS: dict[Code, Fault] = {
     "storage_unavailable": Fault(
         4503, gettext_noop("The audio cannot be stored just now. It is kept in your browser; trying again.")
     ),
+    "storage_full": Fault(
+        4503,
+        gettext_noop("The server has no room for more sound just now. It is kept in your browser; trying again."),
+    ),
+    "captions_unavailable": Fault(4503, gettext_noop("Captions cannot be read just now; trying again.")),
+    "too_many_connections": Fault(4429, gettext_noop("Too many connections from your address. Wait a minute.")),
+    "internal": Fault(4500, gettext_noop("Something went wrong on the server; trying again.")),
     "language_unavailable": Fault(
         None, gettext_noop("This language is not offered here; you go on reading what was said.")
     ),

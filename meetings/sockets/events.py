@@ -323,12 +323,21 @@ def events_channel(meeting_id: str) -> str:
 
 
 def pack(hints: Iterable[Hint]) -> bytes:
-    """Hints of one step as one broker message, in order."""
+    """Hints of one step as one broker message, in order.
+
+    A new kind of hint is packed as an object with a `type` of its own: processes of other versions pass it over.
+    """
     return json.dumps([_packed(hint) for hint in hints]).encode()
 
 
 def unpack(data: bytes) -> list[Hint]:
-    return [_unpacked(item) for item in json.loads(data)]
+    """Return the hints of a broker message that this version knows; others, and what is no hint, are passed over."""
+    try:
+        items = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    known = map(_unpacked, items if isinstance(items, list) else ())
+    return [hint for hint in known if hint is not None]
 
 
 def _packed(hint: Hint) -> object:
@@ -337,7 +346,16 @@ def _packed(hint: Hint) -> object:
     return hint.seq if isinstance(hint, Bell) else hint.message
 
 
-def _unpacked(item: Any) -> Hint:
-    if item == RECHECK:
-        return Recheck()
-    return Bell(item) if isinstance(item, int) else Passing(item)
+def _unpacked(item: Any) -> Hint | None:
+    match item:
+        case bool():
+            return None
+        case int():
+            return Bell(item)
+        case str() if item == RECHECK:
+            return Recheck()
+        case {"type": "partial", "segment": str(), "text": str()}:
+            return Passing(item)
+        case {"type": "notice", "state": str(state)} if state in NOTICES:
+            return Passing(item)
+    return None

@@ -1,4 +1,4 @@
-"""The binary frame a host sends, and how fast it may send: pure arithmetic, no sockets."""
+"""The binary frame a host sends, and how fast it may send."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import SAMPLE_BYTES
+from meetings.audio.audiolog import SAMPLE_BYTES, Pace
 from meetings.sockets.errors import SocketFault
 
 FRAME_MS = 100
@@ -19,6 +19,16 @@ MAX_SPEED = 4.0
 
 BURST_S = 60.0
 """Audio that may come at once, beyond what an absence explains."""
+
+MAX_ABSENCE_S = 8 * 3600.0
+"""The longest absence that may be made up for at once (0.9 GB): a day's sound in a browser's storage."""
+
+PACE = Pace(
+    samples_a_ms=MAX_SPEED * SAMPLE_RATE / 1000,
+    at_once=int(BURST_S * SAMPLE_RATE),
+    absence=int(MAX_ABSENCE_S * SAMPLE_RATE),
+)
+"""Of a host. A returning one may send what it kept while away, a flood may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +54,3 @@ def parse_frame(data: bytes) -> Frame:
         raise SocketFault("malformed", "A frame is a 4-byte number and whole 16-bit samples.")
     (number,) = HEADER.unpack_from(data)
     return Frame(number, pcm)
-
-
-class Allowance:
-    """A token bucket in seconds of audio: a returning host may send what it kept while away, a flood may not."""
-
-    def __init__(self, now: float, *, absent_s: float) -> None:
-        self._size = BURST_S + absent_s
-        self._left = self._size
-        self._at = now
-
-    def spend(self, seconds: float, now: float) -> None:
-        """Takes `seconds` of audio at clock time `now` (seconds, monotonic).
-
-        Raises:
-            SocketFault: `too_fast`, when more than `MAX_SPEED` times real time was sent beyond the burst.
-        """
-        self._left = min(self._size, self._left + (now - self._at) * MAX_SPEED)
-        self._at = now
-        if seconds > self._left:
-            raise SocketFault("too_fast")
-        self._left -= seconds

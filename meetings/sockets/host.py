@@ -3,91 +3,118 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import hashlib
 import time
-import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from channels.db import database_sync_to_async
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
+from meetings import supervise
 from meetings.accounts.tokens import Role
-from meetings.audio.audiolog import AudioLog, LogState, Outcome
+from meetings.audio.audiolog import AudioLog, Claimant, Outcome, Verdict
 from meetings.languages import AUTO, LANGUAGES
 from meetings.models import MAX_SPEAKERS, State
 from meetings.operators import metrics
+from meetings.queries import reading, writing
 from meetings.rows import speakers, summaries, transcript
 from meetings.rows.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 from meetings.sockets import events
-from meetings.sockets.consumers import MeetingConsumer, find_meeting, number_in
-from meetings.sockets.errors import SocketFault
-from meetings.sockets.frames import FRAME_MS, Allowance, parse_frame
+from meetings.sockets.arrivals import Arrivals
+from meetings.sockets.consumers import MeetingConsumer, number_in, text_in
+from meetings.sockets.crowds import crowd_of, is_this_machine, socket_address
+from meetings.sockets.errors import Code, SocketFault
+from meetings.sockets.frames import FRAME_MS, PACE, parse_frame
 from meetings.sockets.ledger import ledger
+from meetings.sockets.outages import find_meeting
+from meetings.sockets.presence import LINK, PING_S, Link
 from meetings.uploading import uploads
 
 LEDGER_S = 1.0
+KEEP_S = 1.0
+RELEASE_S = 2.0
+"""How long the end of a socket may wait for the broker."""
+
 NORMAL_CLOSURE = 1000
 
-add_missing = database_sync_to_async(transcript.add_missing)
-is_upload = database_sync_to_async(uploads.is_upload)
-ask_summary = database_sync_to_async(summaries.ask)
-put_off_summary = database_sync_to_async(summaries.not_now)
-set_summary_interval = database_sync_to_async(summaries.set_interval)
-expect_speakers = database_sync_to_async(speakers.expect_speakers)
-describe = database_sync_to_async(ledger)
+REFUSALS: dict[Outcome, Code] = {
+    Outcome.NOT_OWNER: "another_host",
+    Outcome.TOO_FAST: "too_fast",
+    Outcome.FULL: "storage_full",
+}
+"""Of a frame, but for those that say where to go on."""
+
+add_missing = writing(transcript.add_missing)
+is_upload = reading(uploads.is_upload)
+ask_summary = writing(summaries.ask)
+put_off_summary = writing(summaries.not_now)
+set_summary_interval = writing(summaries.set_interval)
+expect_speakers = writing(speakers.expect_speakers)
+describe = reading(ledger)
 
 
 class HostConsumer(MeetingConsumer):
-    """Brings the audio: `/ws/host/<meeting>/?token=&session=&takeover=`.
+    """Brings the audio: `/ws/host/<meeting>/?token=&session=&page=&takeover=`.
 
-    `session` names the page: the same page comes back at once, another one has to take over.
+    `session` names a tab and survives a reload, `page` names one load of it: the same page comes back at once, and
+    another one of the same session once the socket of the first is gone. Any other has to take over.
     """
 
     role: Role = "host"
-    connection = ""
-    ledger_task: asyncio.Task[None] | None = None
+    outage_fault: Code = "storage_unavailable"
+    claimant: Claimant | None = None
+    is_host = False
+    paused = False
+    tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def enter(self) -> None:
         if self.meeting.state == State.ENDED:
             raise SocketFault("ended")
         if await is_upload(self.meeting.pk):
             raise SocketFault("recording")
-        connection = self.query("session") or uuid.uuid4().hex
+        await self._count_arrival()
         self.audio = AudioLog(self.broadcaster.broker)
-        takeover = self.query("takeover") == "1"
-        if not await self.audio.claim(self.meeting.pk, connection, takeover=takeover, cursor=self.meeting.cursor):
-            raise SocketFault("another_host")
-        self.connection = connection
+        self.claimant = await self._claim()
+        self.is_host = True
         metrics.hosts.inc()
-        self.paused = False
         state = await self.log_state()
-        self.allowance = Allowance(time.monotonic(), absent_s=await self._absent_s(state))
         await self.tell(
             {"type": "ready", "next_frame": state.next_frame, "sample_rate": SAMPLE_RATE, "frame_ms": FRAME_MS}
         )
+        self.tasks = (supervise.start("host_place", self._keep_place),)
         await self.watch(after=self.after())
-        self.ledger_task = asyncio.create_task(self._tell_ledger())
+        self.tasks += (supervise.start("ledger", self._tell_ledger),)
 
-    async def disconnect(self, code: int) -> None:
-        await super().disconnect(code)
-        if not self.connection:
+    async def leave(self) -> None:
+        await super().leave()
+        for task in self.tasks:
+            task.cancel()
+        if self.is_host:
+            self.is_host = False
+            metrics.hosts.dec()
+        claimant, self.claimant = self.claimant, None
+        if claimant is None:
             return
-        metrics.hosts.dec()
-        if self.ledger_task is not None:
-            self.ledger_task.cancel()
-        with contextlib.suppress(RedisError, OSError):
-            await self.audio.release(self.meeting.pk, self.connection)
+        self.broadcaster.presence.leave(claimant.connection)
+        with suppress(RedisError, ConnectionError, TimeoutError):
+            async with asyncio.timeout(RELEASE_S):
+                await self.audio.release(self.meeting.pk, claimant.connection, session=claimant.session)
 
     async def take_bytes(self, data: bytes) -> None:
         frame = parse_frame(data)
-        self.allowance.spend(frame.seconds, time.monotonic())
-        appended = await self.audio.append(self.meeting.pk, self.connection, frame.number, frame.pcm)
+        if self.claimant is None:
+            return  # refused already
+        if not await self.broadcaster.room.is_left():
+            raise SocketFault("storage_full")
+        appended = await self.audio.append(
+            self.meeting.pk, self.claimant.connection, frame.number, frame.pcm, pace=PACE
+        )
         metrics.frames.labels(appended.outcome.name.lower()).inc()
-        if appended.outcome is Outcome.NOT_OWNER:
-            raise SocketFault("another_host")
-        if appended.outcome is Outcome.GAP:
+        if appended.outcome in REFUSALS:
+            raise SocketFault(REFUSALS[appended.outcome])
+        if appended.outcome in (Outcome.GAP, Outcome.STALE):
             raise SocketFault("frame_gap", f"next_frame is {appended.next_frame}.")
         if self.viewer is not None:
             await self.viewer.confirm(self.viewer.sent_seq)
@@ -132,15 +159,15 @@ class HostConsumer(MeetingConsumer):
         await set_summary_interval(self.meeting.pk, seconds)
 
     async def on_rename_speaker(self, message: dict[str, Any]) -> None:
-        label, name = _text(message, "speaker"), _text(message, "name")
+        label, name = text_in(message, "speaker"), text_in(message, "name")
         await self._correct(lambda: speakers.rename(self.meeting.pk, label, name))
 
     async def on_merge_speakers(self, message: dict[str, Any]) -> None:
-        label, into = _text(message, "speaker"), _text(message, "into")
+        label, into = text_in(message, "speaker"), text_in(message, "into")
         await self._correct(lambda: speakers.merge_speakers(self.meeting.pk, label, into))
 
     async def on_assign_speaker(self, message: dict[str, Any]) -> None:
-        segment, label = _text(message, "segment"), _text(message, "speaker")
+        segment, label = text_in(message, "segment"), text_in(message, "speaker")
         await self._correct(lambda: speakers.assign(self.meeting.pk, segment, label))
 
     async def on_expect_speakers(self, message: dict[str, Any]) -> None:
@@ -159,7 +186,7 @@ class HostConsumer(MeetingConsumer):
     async def _correct(self, verb: Callable[[], int]) -> None:
         """The host's word on who spoke, stored and told to every screen."""
         try:
-            seq = await database_sync_to_async(verb)()
+            seq = await writing(verb)()
         except (speakers.NoSuchSpeaker, speakers.NoSuchCaption, speakers.UnfitName) as error:
             raise SocketFault("unfit_correction", str(error)) from error
         except transcript.NoSuchMeeting as error:
@@ -167,30 +194,66 @@ class HostConsumer(MeetingConsumer):
         hint = events.pack([events.Bell(seq)])
         await self.broadcaster.broker.publish(events.events_channel(self.meeting.pk), hint)
 
-    async def _absent_s(self, state: LogState) -> float:
-        """Seconds that the meeting ran without its host sending: that much may come at once."""
-        meeting = self.meeting
-        if meeting.started_at is None:
-            return 0.0
-        return max(0.0, time.time() - meeting.started_at.timestamp() - state.next_sample / SAMPLE_RATE)
+    async def _count_arrival(self) -> None:
+        """A host may come back as often as its link breaks, and no address without end."""
+        address = socket_address(self.scope)
+        if not is_this_machine(address) and not await Arrivals(self.broadcaster.broker).admit(crowd_of(address)):
+            raise SocketFault("too_many_connections")
+
+    async def _claim(self) -> Claimant:
+        """Becomes the meeting's host. Raises SocketFault `another_host`."""
+        connection = self.broadcaster.presence.new_connection()
+        session = _digest(self.query("session")) or connection
+        claimant = Claimant(connection, session, _digest(self.query("page")))
+        await self.broadcaster.presence.enter(connection, self._lives)
+        try:
+            verdict, other = await self._ask_for_place(claimant)
+            if verdict is not Verdict.GRANTED and not await self.broadcaster.presence.lives(other):
+                verdict, _ = await self._ask_for_place(claimant, gone=other)
+        except BaseException:
+            self.broadcaster.presence.leave(connection)
+            raise
+        if verdict is not Verdict.GRANTED:
+            self.broadcaster.presence.leave(connection)
+            raise SocketFault("another_host")
+        return claimant
+
+    async def _ask_for_place(self, claimant: Claimant, *, gone: str = "") -> tuple[Verdict, str]:
+        started = self.meeting.started_at
+        claim = await self.audio.claim_as(
+            self.meeting.pk,
+            claimant,
+            takeover=self.query("takeover") == "1",
+            cursor=self.meeting.cursor,
+            gone=gone,
+            age_s=0.0 if started is None else max(0.0, time.time() - started.timestamp()),
+        )
+        return claim.verdict, claim.other
+
+    async def _lives(self) -> bool:
+        """Whether a browser is still at the other end; where the server cannot ask, an open socket is believed."""
+        if self.is_closed:
+            return False
+        link: Link | None = (self.scope.get("extensions") or {}).get(LINK)
+        return link is None or await link.answers(PING_S)
+
+    async def _keep_place(self) -> None:
+        """Frames keep the place of a host that speaks; nothing else keeps that of one that pauses."""
+        await asyncio.sleep(KEEP_S)
+        claimant = self.claimant
+        if claimant is not None and not await self.audio.keep(self.meeting.pk, claimant, keeps_place=self.paused):
+            await self.dismiss("another_host")
 
     async def _tell_ledger(self) -> None:
-        while True:
-            await asyncio.sleep(LEDGER_S)
-            with contextlib.suppress(RedisError, OSError):
-                await self._tell_ledger_once()
-
-    async def _tell_ledger_once(self) -> None:
-        if self.paused:  # frames keep the place of a host that speaks; nothing else keeps that of one that pauses
-            await self.audio.claim(self.meeting.pk, self.connection, takeover=False, cursor=self.meeting.cursor)
+        await asyncio.sleep(LEDGER_S)
+        if self.is_closed:
+            return
         meeting = await find_meeting(self.meeting.pk)
         await self.tell(await describe(meeting or self.meeting, await self.log_state()))
         if meeting is None or meeting.state == State.ENDED:
             await self.close(NORMAL_CLOSURE)
 
 
-def _text(message: dict[str, Any], name: str) -> str:
-    value = message.get(name)
-    if not isinstance(value, str):
-        raise SocketFault("malformed", f"{name} is a text.")
-    return value
+def _digest(name: str) -> str:
+    """Of whatever a client calls itself: short, and without a space."""
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32] if name else ""

@@ -21,6 +21,8 @@ import { Tally } from "./tally.js";
 import { Uplink } from "./uplink.js";
 
 const SESSION_KEY = "parlance.session";
+/** Names this page, of which no copy has a socket: whoever comes back under this name has lost the one before. */
+const PAGE = randomName();
 const TAKEN = 4409;
 /** How the server closes a host's socket when the meeting is over, and refuses one that comes later. */
 const OVER = [1000, 4404];
@@ -73,7 +75,7 @@ async function host() {
 }
 
 function hostUrl(after, { takeover }) {
-  const parameters = { token, session: pageSession(), after };
+  const parameters = { token, session: tabSession(), page: PAGE, after };
   return socketUrl(`/ws/host/${meeting}/`, takeover ? { ...parameters, takeover: "1" } : parameters);
 }
 
@@ -175,11 +177,18 @@ async function openStore() {
   }
 }
 
-/** Names this tab to the server, so that after a reload it comes back at once and is not taken for another host. */
-function pageSession() {
+/**
+ * Names this tab to the server, so that after a reload it comes back at once and is not taken for another host.
+ * A duplicated tab has the same name, as its storage is copied; `PAGE` tells the two apart.
+ */
+function tabSession() {
   const stored = sessionStorage.getItem(SESSION_KEY);
   if (stored !== null) return stored;
-  const made = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const made = randomName();
   sessionStorage.setItem(SESSION_KEY, made);
   return made;
+}
+
+function randomName() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -104,9 +104,9 @@ export class ReturningSocket extends EventTarget {
 
   #received(socket, data) {
     if (this.socket !== socket) return;
-    // Only a server that speaks is well again: one that accepts and dies must not be hammered.
-    this.attempt = 0;
     const message = JSON.parse(data);
+    // Only a server that speaks is well again: one that accepts, and dies or says what is wrong, must not be hammered.
+    if (message.type !== "error") this.attempt = 0;
     this.lastError = message.type === "error" ? message.message : null;
     this.#tell("message", message);
   }

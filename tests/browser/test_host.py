@@ -188,10 +188,17 @@ class TestCut:
         expect(host.get_by_role("button", name="Start captions")).to_be_disabled()
         expect(host.get_by_role("button", name="Take over here")).to_be_visible()
 
-    def test_a_page_keeps_its_name_through_a_reload(self, host: Page, server: ScriptedIngest) -> None:
-        first = server.wait_for_socket(1)["session"]
+    def test_a_tab_keeps_its_name_through_a_reload(self, host: Page, server: ScriptedIngest) -> None:
+        first = server.wait_for_socket(1)
+        server.close(1012)
+        back = server.wait_for_socket(2)
+        assert (back["session"], back["page"]) == (first["session"], first["page"])
         host.reload()
-        assert server.wait_for_socket(2)["session"] == first
+        reloaded = server.wait_for_socket(3)
+        assert reloaded["session"] == first["session"]
+        assert reloaded["page"] != first["page"], (
+            "a duplicated tab has the session too, so a page has a name of its own"
+        )
 
 
 class TestAlarm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, WebSocketRoute
 
 BACKOFF = """async ([attempt, luck]) => {
     const { backoff } = await import("/static/js/socket.js");
@@ -13,6 +13,22 @@ BACKOFF = """async ([attempt, luck]) => {
 URL = """async ([protocol, host]) => {
     const { socketUrl } = await import("/static/js/socket.js");
     return socketUrl("/ws/captions/m/", { token: "a&b", after: 7 }, { protocol, host });
+}"""
+
+
+ATTEMPTS = """async () => {
+    const { ReturningSocket, socketUrl } = await import("/static/js/socket.js");
+    const socket = new ReturningSocket(() => socketUrl("/ws/captions/m/", {}));
+    const attempts = [];
+    return new Promise((resolve) => {
+        socket.addEventListener("waiting", () => {
+            attempts.push(socket.attempt);
+            if (attempts.length < 3) return;
+            socket.stop();
+            resolve(attempts);
+        });
+        socket.connect();
+    });
 }"""
 
 
@@ -35,3 +51,16 @@ def test_spreads_evenly(page: Page) -> None:
 )
 def test_socket_lies_beside_the_page(page: Page, protocol: str, url: str) -> None:
     assert page.evaluate(URL, [protocol, "host:8000"]) == url
+
+
+@pytest.mark.parametrize(
+    ("word", "attempts"),
+    [('{"type":"error","code":"captions_unavailable","message":"Away."}', [1, 2, 3]), ('{"type":"hello"}', [1, 1, 1])],
+)
+def test_a_server_that_only_complains_is_not_hammered(page: Page, word: str, attempts: list[int]) -> None:
+    def answer(socket: WebSocketRoute) -> None:
+        socket.send(word)
+        socket.close(code=4503)
+
+    page.route_web_socket("**/ws/**", answer)
+    assert page.evaluate(ATTEMPTS) == attempts

@@ -1,10 +1,10 @@
-"""The equation: who watched live, who reloaded and who joined late have the same transcript, whatever was lost."""
+"""The equation: who watched live, who reloaded and who joined late have the same transcript, whatever is away."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -16,20 +16,33 @@ from hypothesis import strategies as st
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, PartialCaption, Word
+from meetings.accounts.admission import Admission
 from meetings.models import Meeting, Speaker
 from meetings.rows import transcript
 from meetings.rows.speakers import label_captions, rename
 from meetings.rows.transcript import Batch, Lease, commit, take_lease
 from meetings.rows.translations import store_translations, untranslated
-from meetings.sockets import broadcast, events
-from meetings.sockets.broadcast import Broadcaster, Feed, Viewer
+from meetings.sockets import broadcast, events, outages, viewers
+from meetings.sockets.broadcast import Broadcaster, Feed, FeedNotReady
 from meetings.sockets.readership import Readership
+from meetings.sockets.viewers import Viewer
+from tests.meetings.outage import database_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 Content = tuple[str | None, ...]
 
 PARTIAL = events.Passing(events.partial(PartialCaption("9", 9.0, "and so")))
+
+
+@pytest.fixture
+async def broadcaster(broker: redis.asyncio.Redis) -> AsyncIterator[Broadcaster]:
+    """The process's fan-out. Whoever is left in it leaves."""
+    made = Broadcaster(lambda: broker)
+    yield made
+    for subscription in list(made._subscriptions.values()):
+        for viewer in tuple(subscription.feed.viewers):
+            made.leave(viewer)
 
 
 class Screen:
@@ -40,11 +53,17 @@ class Screen:
         """What was said and what is read of it, by segment; names by speaker."""
         self.seqs: list[int] = []
         self.kinds: list[str] = []
+        self.states: list[str] = []
+        """Of the notices."""
+        self._changed = asyncio.Event()
         self.viewer = Viewer(meeting_id, self.take, after=0, language=language)
 
     async def take(self, text: str) -> None:
         message: dict[str, Any] = json.loads(text)
         self.kinds.append(message["type"])
+        self._changed.set()
+        if message["type"] == "notice":
+            self.states.append(message["state"])
         if message["type"] == "resync":
             self.seqs = [seq for seq in self.seqs if seq <= message["after"]]
         elif "seq" in message:
@@ -53,6 +72,13 @@ class Screen:
 
     async def confirm(self) -> None:
         await self.viewer.confirm(self.viewer.sent_seq)
+
+    async def shows(self, has_come: Callable[[Screen], bool]) -> None:
+        """Waits until it does."""
+        async with asyncio.timeout(30):
+            while not has_come(self):
+                self._changed.clear()
+                await self._changed.wait()
 
 
 def content(message: Any) -> dict[str, Content]:
@@ -117,9 +143,8 @@ STEPS = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]) -> None:
     """Bells are dropped, doubled, late (`bell` rings an old number); viewers join, confirm and switch at any time."""
-    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
-    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
-    monkeypatch.setattr(broadcast, "PAGE", 2)
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 4)
+    monkeypatch.setattr(viewers, "PAGE", 2)
     lease = new_lease()
 
     changes: dict[str, Callable[[int, int], int]] = {
@@ -163,7 +188,7 @@ def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps
 
 
 async def test_a_silent_viewer_is_held_back_then_resynced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 3)
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 3)
     lease = await asyncio.to_thread(new_lease)
     feed, screen = Feed(lease.meeting_id), Screen(lease.meeting_id)
     feed.viewers.add(screen.viewer)
@@ -178,7 +203,7 @@ async def test_a_silent_viewer_is_held_back_then_resynced(monkeypatch: pytest.Mo
 
 
 async def test_a_lagging_viewer_gets_finals_but_no_partials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED_PARTIAL", 2)
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 4)
     lease = await asyncio.to_thread(new_lease)
     feed, screen = Feed(lease.meeting_id), Screen(lease.meeting_id)
     feed.viewers.add(screen.viewer)
@@ -225,7 +250,7 @@ async def test_a_language_is_changed_without_a_new_connection(broker: redis.asyn
 async def test_who_switches_languages_without_reading_gets_no_more_than_the_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcast, "MAX_UNCONFIRMED", 4)
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 4)
     lease = await asyncio.to_thread(new_lease)
     for segment in range(3):
         await asyncio.to_thread(store, lease, segment, "text")
@@ -236,6 +261,33 @@ async def test_who_switches_languages_without_reading_gets_no_more_than_the_boun
     assert screen.kinds.count("caption") == 4
     await screen.confirm()
     assert screen.kinds.count("caption") == 7, "and goes on when it reads"
+
+
+async def test_what_was_never_sent_buys_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 2)
+    lease = await asyncio.to_thread(new_lease)
+    for segment in range(4):
+        await asyncio.to_thread(store, lease, segment, "text")
+    screen = Screen(lease.meeting_id)
+    await screen.viewer.catch_up()
+    for seq in (3, 4, 2**52):
+        assert not await screen.viewer.confirm(seq)
+    assert screen.seqs == [1, 2]
+    assert await screen.viewer.confirm(2)
+    assert screen.seqs == [1, 2, 3, 4]
+
+
+async def test_long_captions_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes of the wire: a letter may be three of them."""
+    monkeypatch.setattr(viewers, "MAX_UNCONFIRMED_BYTES", 5_000)
+    lease = await asyncio.to_thread(new_lease)
+    for segment in range(4):
+        await asyncio.to_thread(store, lease, segment, "語" * 1_000)
+    screen = Screen(lease.meeting_id)
+    await screen.viewer.catch_up()
+    assert screen.seqs == [1, 2]
+    await screen.confirm()
+    assert screen.seqs == [1, 2, 3, 4]
 
 
 async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
@@ -252,3 +304,106 @@ async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
         await viewer.catch_up()
     await feed.handle([events.Passing(events.notice("ended"))])
     assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}
+
+
+async def ring(broker: redis.asyncio.Redis, lease: Lease) -> None:
+    """As a worker does for what it has stored."""
+    packed = events.pack([events.Bell(await asyncio.to_thread(transcript.last_seq, lease.meeting_id))])
+    await broker.publish(events.events_channel(lease.meeting_id), packed)
+
+
+class TestOutages:
+    """A moment without the database or the broker silences nobody for good, and is told."""
+
+    @pytest.fixture(autouse=True)
+    def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outages, "DEGRADED_AFTER_S", 0.2)
+        monkeypatch.setattr(outages, "LOOK_S", 0.05)
+        monkeypatch.setattr(outages, "PING_S", 0.05)
+
+    async def test_a_moment_without_the_database_silences_nobody(
+        self, broadcaster: Broadcaster, broker: redis.asyncio.Redis
+    ) -> None:
+        lease = await asyncio.to_thread(new_lease)
+        early = Screen(lease.meeting_id)
+        await broadcaster.join(early.viewer)
+        seq = await asyncio.to_thread(store, lease, 1, "said before it went")
+        with database_away():
+            await broker.publish(events.events_channel(lease.meeting_id), events.pack([events.Bell(seq)]))
+            await early.shows(lambda screen: screen.states == ["degraded"])
+            assert early.shown == {}
+        await early.shows(lambda screen: "1" in screen.shown)
+        await early.shows(lambda screen: screen.states == ["degraded", "waiting"])
+        late = Screen(lease.meeting_id)
+        await broadcaster.join(late.viewer)
+        await asyncio.to_thread(store, lease, 2, "said afterwards")
+        await ring(broker, lease)
+        for screen in (early, late):
+            await screen.shows(lambda screen: "2" in screen.shown)
+            assert screen.shown == {
+                "1": ("said before it went", None, None),
+                "2": ("said afterwards", None, None),
+            }
+
+    async def test_who_comes_meanwhile_waits_for_so_long_and_no_longer(
+        self, broadcaster: Broadcaster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(broadcast, "READY_S", 0.2)
+        lease = await asyncio.to_thread(new_lease)
+        screen = Screen(lease.meeting_id)
+        with database_away(), pytest.raises(FeedNotReady):
+            await broadcaster.join(screen.viewer)
+        monkeypatch.setattr(broadcast, "READY_S", 30.0)
+        await broadcaster.join(Screen(lease.meeting_id).viewer)
+
+    async def test_rights_are_asked_for_again_afterwards(
+        self, broadcaster: Broadcaster, broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lease = await asyncio.to_thread(new_lease)
+        dismissed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def dismiss(code: str) -> None:
+            if not dismissed.done():
+                dismissed.set_result(code)
+
+        viewer = Viewer(lease.meeting_id, Screen(lease.meeting_id).take, after=0)
+        await broadcaster.join(viewer)
+        viewer.admission = Admission("join", "no longer valid", dismiss)
+        asked = asyncio.Event()
+        recheck = Feed.recheck
+
+        async def watched(feed: Feed, *viewers: Viewer) -> None:
+            asked.set()
+            await recheck(feed, *viewers)
+
+        monkeypatch.setattr(Feed, "recheck", watched)
+        with database_away():
+            await broker.publish(events.events_channel(lease.meeting_id), events.pack([events.Recheck()]))
+            await asyncio.wait_for(asked.wait(), 30)
+            assert not dismissed.done()
+        assert await asyncio.wait_for(dismissed, 30) == "bad_token"
+
+    async def test_a_broker_that_was_away_is_listened_to_again(
+        self, broadcaster: Broadcaster, broker: redis.asyncio.Redis, broker_sync: redis.Redis
+    ) -> None:
+        lease = await asyncio.to_thread(new_lease)
+        screen = Screen(lease.meeting_id)
+        await broadcaster.join(screen.viewer)
+        for segment in (1, 2):
+            await asyncio.to_thread(broker_sync.client_kill_filter, _type="pubsub")
+            await asyncio.to_thread(store, lease, segment, "text")
+            await screen.shows(lambda screen, segment=segment: str(segment) in screen.shown)  # type: ignore[misc]
+
+    async def test_hints_of_a_newer_version_are_passed_over(
+        self, broadcaster: Broadcaster, broker: redis.asyncio.Redis
+    ) -> None:
+        lease = await asyncio.to_thread(new_lease)
+        screen = Screen(lease.meeting_id)
+        await broadcaster.join(screen.viewer)
+        newer = [{"type": "reaction", "emoji": "wave"}, "reload", {"type": "notice", "state": "on_fire"}]
+        for junk in (json.dumps(newer), "[" * 10_000, "{}", ""):
+            await broker.publish(events.events_channel(lease.meeting_id), junk)
+        await asyncio.to_thread(store, lease, 1, "text")
+        await ring(broker, lease)
+        await screen.shows(lambda screen: "1" in screen.shown)
+        assert screen.kinds == ["caption"]

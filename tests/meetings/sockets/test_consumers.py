@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
 import redis.asyncio
+import structlog
 from channels.testing import WebsocketCommunicator
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,14 +23,20 @@ from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.types import FinalCaption, Word
 from meetings.accounts.tokens import meeting_token
 from meetings.asgi import application
-from meetings.audio.audiolog import AudioLog
+from meetings.audio.audiolog import HOST_TTL_MS, AudioLog, host_key
 from meetings.broker import connect
 from meetings.embedded_broker import EmbeddedBroker
 from meetings.models import Meeting, State
+from meetings.queries import WRITERS
+from meetings.rows import speakers
 from meetings.rows.speakers import label_captions
 from meetings.rows.transcript import Batch, Lease, commit, set_state, take_lease
 from meetings.sockets import consumers, events
 from meetings.sockets.broadcast import Broadcaster
+from meetings.sockets.crowds import LANGUAGES_A_MINUTE
+from meetings.sockets.frames import BURST_S
+from meetings.sockets.host import HostConsumer
+from tests.meetings.outage import database_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,6 +87,12 @@ async def closed(communicator: WebsocketCommunicator) -> int:
             return int(output["code"])
 
 
+def viewers_of(meeting: Meeting) -> int:
+    """How many sockets the process still serves the meeting to."""
+    subscription = consumers.broadcaster._subscriptions.get(meeting.pk)
+    return 0 if subscription is None else len(subscription.feed.viewers)
+
+
 async def refusal(path: str) -> tuple[str, int]:
     async with socket(path) as communicator:
         return (await heard(communicator, "error"))["code"], await closed(communicator)
@@ -94,7 +108,9 @@ async def test_links_that_open_nothing(meeting: Meeting) -> None:
     assert await refusal(f"/ws/captions/{meeting.pk}/?token={meeting_token(meeting, 'host')}") == ("bad_token", 4401)
     assert await refusal(f"/ws/captions/{meeting.pk}/") == ("bad_token", 4401)
     assert await refusal("/ws/captions/nowhere/?token=x") == ("no_such_meeting", 4404)
-    assert await refusal(viewer_path(meeting, "&after=x")) == ("malformed", 4400)
+    assert await refusal("/ws/captions/no%00where/?token=x") == ("no_such_meeting", 4404)
+    for after in ("x", "-1", "1.5", "\u0663", "9" * 5_000, str(2**53)):
+        assert await refusal(viewer_path(meeting, f"&after={after}")) == ("malformed", 4400)
 
 
 async def test_an_ended_meeting_takes_no_host(meeting: Meeting) -> None:
@@ -132,9 +148,17 @@ async def test_a_host_is_told_where_to_begin_and_what_is_durable(meeting: Meetin
         ('{"type":"set_language","language":"klingon"}', "malformed", 4400),
         ('{"type":"missing","seconds":-1}', "malformed", 4400),
         ('{"type":"pause","x":"' + "x" * 5_000 + '"}', "malformed", 4400),
+        ("[" * 4_090, "malformed", 4400),
+        ('{"type":"pause","x":' + "[" * 2_000 + "]" * 2_000 + "}", "malformed", 4400),
+        ('{"type":"seen","seq":' + "9" * 4_000 + "}", "malformed", 4400),
+        ('{"type":"missing","seconds":NaN}', "malformed", 4400),
+        ('{"type":"rename_speaker","speaker":"S1","name":"\\ud800"}', "malformed", 4400),
+        ('{"type":"rename_speaker","speaker":"S1","name":"\\u0000"}', "malformed", 4400),
     ],
 )
-async def test_what_a_host_must_not_send(meeting: Meeting, message: bytes | str, code: str, close_code: int) -> None:
+async def test_what_a_host_must_not_send(
+    meeting: Meeting, broker: redis.asyncio.Redis, message: bytes | str, code: str, close_code: int
+) -> None:
     async with socket(host_path(meeting)) as host:
         if isinstance(message, bytes):
             await host.send_to(bytes_data=message)
@@ -143,6 +167,8 @@ async def test_what_a_host_must_not_send(meeting: Meeting, message: bytes | str,
         error = await heard(host, "error")
         assert (error["code"], await closed(host)) == (code, close_code)
         assert error["message"].endswith(".")
+    assert viewers_of(meeting) == 0, "whatever it was, the socket leaves nothing behind"
+    assert not await broker.exists(host_key(meeting.pk))
 
 
 async def test_what_cannot_be_done_is_said_and_the_socket_goes_on(meeting: Meeting) -> None:
@@ -153,12 +179,31 @@ async def test_what_cannot_be_done_is_said_and_the_socket_goes_on(meeting: Meeti
         assert (await heard(host, "ack"))["frame"] == 0
 
 
-async def test_a_flood_is_closed(meeting: Meeting) -> None:
+async def test_a_flood_is_closed_however_often_it_connects(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    """Half a minute of sound is left after the first: the rest comes with time, and not with connections."""
+    for attempt in range(5):
+        async with socket(host_path(meeting, "&session=page")) as host:
+            begin = (await heard(host, "ready"))["next_frame"]
+            for number in range(begin, begin + 70):
+                await host.send_to(bytes_data=frame(number, b"\0" * 32_000))
+            assert (await heard(host, "error"))["code"] == "too_fast"
+            assert await closed(host) == 4429
+        if attempt == 0:
+            assert begin + (await AudioLog(broker).state(meeting.pk)).next_frame >= BURST_S
+    stored = (await AudioLog(broker).state(meeting.pk)).next_frame
+    assert stored < 2 * BURST_S
+
+
+async def test_a_broker_without_room_takes_no_more_sound(
+    meeting: Meeting, broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with socket(host_path(meeting)) as host:
-        for number in range(70):
-            await host.send_to(bytes_data=frame(number, b"\0" * 32_000))
-        assert (await heard(host, "error"))["code"] == "too_fast"
-        assert await closed(host) == 4429
+        monkeypatch.setattr("meetings.audio.room.MEMORY_SHARE", 0.0)
+        monkeypatch.setattr("meetings.audio.room.MAX_MEMORY", 0)
+        await host.send_to(bytes_data=frame(0))
+        assert (await heard(host, "error"))["code"] == "storage_full"
+        assert await closed(host) == 4503
+    assert (await AudioLog(broker).state(meeting.pk)).next_frame == 0
 
 
 async def test_one_host_at_a_time(meeting: Meeting) -> None:
@@ -173,6 +218,59 @@ async def test_one_host_at_a_time(meeting: Meeting) -> None:
             assert await closed(old) == 4409
             await new.send_to(bytes_data=frame(1))
             assert (await heard(new, "ack"))["frame"] == 1
+
+
+async def test_a_duplicated_tab_is_no_second_host(meeting: Meeting) -> None:
+    """It has the same session, as the browser copies it, and is another page."""
+    async with socket(host_path(meeting, "&session=tab&page=a")) as first:
+        await heard(first, "ready")
+        assert await refusal(host_path(meeting, "&session=tab&page=b")) == ("another_host", 4409)
+        await first.send_to(bytes_data=frame(0))
+        assert (await heard(first, "ack"))["frame"] == 0
+        assert await refusal(host_path(meeting, "&session=tab&page=b")) == ("another_host", 4409)
+        assert await refusal(host_path(meeting, "&session=tab")) == ("another_host", 4409), "who tells no page is one"
+        async with socket(host_path(meeting, "&session=tab&page=b&takeover=1")) as second:
+            assert (await heard(second, "ready"))["next_frame"] == 1
+            await first.send_to(bytes_data=frame(1))
+            assert (await heard(first, "error"))["code"] == "another_host"
+            assert await closed(first) == 4409
+
+
+async def test_a_connection_that_came_back_is_the_host_at_once(meeting: Meeting) -> None:
+    """The server has not noticed the end of the first: nothing is asked, as the page has only one."""
+    async with socket(host_path(meeting, "&session=tab&page=a")) as cut:
+        await cut.send_to(bytes_data=frame(0))
+        await heard(cut, "ack")
+        async with socket(host_path(meeting, "&session=tab&page=a")) as back:
+            assert (await heard(back, "ready"))["next_frame"] == 1
+            await back.send_to(bytes_data=frame(1))
+            assert (await heard(back, "ack"))["frame"] == 1
+            assert (await heard(cut, "error"))["code"] == "another_host"
+            assert await closed(cut) == 4409
+
+
+async def test_a_page_that_was_reloaded_is_the_host_at_once(meeting: Meeting) -> None:
+    for page in ("a", "b", "c"):
+        async with socket(host_path(meeting, f"&session=tab&page={page}")) as host:
+            await heard(host, "ready")
+    async with socket(host_path(meeting, "&session=tab")) as program:
+        await heard(program, "ready")
+
+
+async def test_who_was_silent_hears_where_to_go_on_before_anything_is_lost(
+    meeting: Meeting, broker: redis.asyncio.Redis
+) -> None:
+    """Its numbers are of before another host spoke; acknowledging them would throw away what it says."""
+    async with socket(host_path(meeting, "&session=a")) as silent:
+        assert (await heard(silent, "ready"))["next_frame"] == 0
+        await broker.delete(host_key(meeting.pk))  # as after three seconds
+        async with socket(host_path(meeting, "&session=b")) as other:
+            await other.send_to(bytes_data=frame(0))
+            await heard(other, "ack")
+        await silent.send_to(bytes_data=frame(0))
+        error = await heard(silent, "error")
+        assert (error["code"], await closed(silent)) == ("frame_gap", 4400)
+        assert error["message"].endswith("next_frame is 1.")
 
 
 async def test_control_messages_become_marks_in_the_audio(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
@@ -357,15 +455,152 @@ async def test_a_broker_that_hangs_is_said_within_its_bound(
     await hanging.aclose()
 
 
+@pytest.mark.parametrize("path", [host_path, viewer_path])
+async def test_a_database_that_is_away_is_said_and_leaves_nothing(
+    meeting: Meeting, broker: redis.asyncio.Redis, path: Callable[[Meeting], str]
+) -> None:
+    expected = {host_path: "storage_unavailable", viewer_path: "captions_unavailable"}[path]
+    with database_away():
+        assert await refusal(path(meeting)) == (expected, 4503)
+    async with socket(path(meeting)) as communicator:
+        await heard(communicator, "hello")
+    assert viewers_of(meeting) == 0
+    assert not await broker.exists(host_key(meeting.pk))
+
+
+async def test_a_hosts_ledger_goes_on_after_the_database_was_away(
+    meeting: Meeting, broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And its place is kept meanwhile, though it has paused."""
+    monkeypatch.setattr("meetings.sockets.host.LEDGER_S", 0.05)
+    monkeypatch.setattr("meetings.sockets.host.KEEP_S", 0.05)
+    monkeypatch.setattr("meetings.sockets.outages.DEGRADED_AFTER_S", 0.2)
+    async with socket(host_path(meeting)) as host:
+        await host.send_to(bytes_data=frame(0))
+        await heard(host, "ack")
+        await host.send_to(text_data='{"type":"pause"}')
+        await heard(host, "ledger")
+        with database_away():
+            await broker.publish(events.events_channel(meeting.pk), events.pack([events.Bell(10)]))
+            assert (await heard(host, "notice"))["state"] == "degraded"
+            await broker.pexpire(host_key(meeting.pk), 60_000)
+            while await broker.pttl(host_key(meeting.pk)) > HOST_TTL_MS:
+                pass  # until it is said anew for how long the place is kept
+        assert (await heard(host, "notice"))["state"] == "waiting"
+        await heard(host, "ledger")
+        await Meeting.objects.filter(pk=meeting.pk).aupdate(state=State.ENDED)
+        assert await closed(host) == 1000
+
+
+async def test_an_error_that_nobody_expected_is_said_and_leaves_nothing(
+    meeting: Meeting, broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("what somebody said")
+
+    monkeypatch.setattr(HostConsumer, "on_pause", fail)
+    with structlog.testing.capture_logs() as logs:
+        async with socket(host_path(meeting)) as host:
+            await heard(host, "hello")
+            await host.send_to(text_data='{"type":"pause"}')
+            error = await heard(host, "error")
+            assert (error["code"], await closed(host)) == ("internal", 4500)
+    assert "said" not in error["message"]
+    [entry] = [entry for entry in logs if entry["event"] == "socket_failed"]
+    assert entry["error"] == "builtins.RuntimeError"
+    assert "in fail" in entry["where"]
+    assert viewers_of(meeting) == 0
+    assert not await broker.exists(host_key(meeting.pk))
+
+
+async def test_a_socket_whose_server_ends_leaves_nothing(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    """Daphne cancels what does not end by itself."""
+    communicator = WebsocketCommunicator(application, host_path(meeting), headers=HEADERS)
+    await communicator.connect(timeout=5)
+    await heard(communicator, "hello")
+    communicator.future.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await communicator.future
+    assert viewers_of(meeting) == 0
+    assert not await broker.exists(host_key(meeting.pk))
+
+
+async def test_confirmations_of_nothing_are_counted(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "CONFIRMATIONS_A_MINUTE", 60)
+    async with socket(viewer_path(meeting)) as viewer:
+        await heard(viewer, "hello")
+        for _ in range(62):
+            await viewer.send_to(text_data='{"type":"seen","seq":0}')
+        assert (await heard(viewer, "error"))["code"] == "too_many_messages"
+        assert await closed(viewer) == 4429
+
+
+async def test_confirmations_of_what_was_sent_are_not(
+    meeting: Meeting, broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "CONFIRMATIONS_A_MINUTE", 1)
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting)) as viewer:
+        for kind in ("speaker", "caption"):
+            seq = (await heard(viewer, kind))["seq"]
+            await viewer.send_to(text_data=json.dumps({"type": "seen", "seq": seq}))
+        await viewer.send_to(text_data='{"type":"language","language":"pt"}')
+        assert (await heard(viewer, "resync"))["after"] == 0
+
+
+async def test_a_reader_changes_languages_so_often(meeting: Meeting) -> None:
+    await asyncio.to_thread(label_line, meeting)
+    async with socket(viewer_path(meeting)) as viewer:
+        for number in range(LANGUAGES_A_MINUTE):
+            await viewer.send_to(text_data=json.dumps({"type": "language", "language": ("pt", "")[number % 2]}))
+            await heard(viewer, "resync")
+        await viewer.send_to(text_data='{"type":"language","language":""}')
+        await viewer.send_to(text_data='{"type":"language","language":"pt"}')
+        error = await heard(viewer, "error", "resync")
+        assert error["code"] == "too_many_messages", "the language that it reads already costs nothing"
+        assert await closed(viewer) == 4429
+
+
+async def test_one_slow_correction_keeps_nobody_waiting(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A merge of thousands of lines, or a wait for the lock of the database."""
+    may_end = threading.Event()
+    monkeypatch.setattr(speakers, "merge_speakers", lambda *_: may_end.wait(30))
+    async with AsyncExitStack() as stack:
+        hosts = [
+            await stack.enter_async_context(socket(host_path(meeting, f"&session={number}&takeover=1")))
+            for number in range(WRITERS + 1)
+        ]
+        for host in hosts:
+            await host.send_to(text_data='{"type":"merge_speakers","speaker":"S1","into":"S2"}')
+        async with socket(viewer_path(meeting)) as viewer:
+            await heard(viewer, "hello")
+        async with socket(host_path(meeting, "&session=speaking&takeover=1")) as host:
+            await host.send_to(bytes_data=frame(0))
+            await heard(host, "ack")
+            await heard(host, "ledger")
+        may_end.set()
+
+
+DEEP = st.integers(1, 4_000).flatmap(
+    lambda depth: st.sampled_from(
+        ["[" * depth, '{"a":' * (depth // 5), "[" * (depth // 2) + "]" * (depth // 2), "9" * depth, "-" * depth]
+    )
+)
+"""JSON, or nearly, that is as deep or as long as a message may be."""
+
 MESSAGES = st.one_of(
+    DEEP,
+    DEEP.map(lambda deep: '{"type":"seen","seq":' + deep + "}"),
     st.binary(max_size=200),
     st.text(max_size=200),
     st.dictionaries(
         st.sampled_from(["type", "seq", "language", "seconds", "frame"]),
         st.one_of(
             st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20),
+            st.characters(categories=["Cs", "Cc"]),
             st.lists(st.integers(), max_size=3),
             st.sampled_from(["seen", "language", "pause", "missing", "set_language", "rename_speaker", "__init__"]),
+            st.sampled_from([10**400, 2**63, 2**53, -1]),
         ),
     ).map(json.dumps),
 )  # fmt: skip
@@ -386,6 +621,8 @@ def test_no_message_breaks_a_consumer(meeting: Meeting, broker_sync: redis.Redis
                         await communicator.send_input({"type": "websocket.receive", "bytes": message})
                     else:
                         await communicator.send_input({"type": "websocket.receive", "text": message})
+        assert viewers_of(meeting) == 0
+        assert not await broker.exists(host_key(meeting.pk))
         await broker.aclose()
 
     asyncio.run(play())

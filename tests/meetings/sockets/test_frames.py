@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meetings.sockets.errors import SocketFault
-from meetings.sockets.frames import BURST_S, MAX_PCM_BYTES, Allowance, parse_frame
+from meetings.sockets.frames import MAX_PCM_BYTES, parse_frame
 
 
 @given(number=st.integers(0, 2**32 - 1), samples=st.integers(1, MAX_PCM_BYTES // 2))
@@ -30,27 +30,3 @@ def test_odd_frames_are_refused(data: bytes, code: str, close_code: int) -> None
     with pytest.raises(SocketFault) as caught:
         parse_frame(data)
     assert (caught.value.code, caught.value.close_code) == (code, close_code)
-
-
-def test_four_times_real_time_goes_on_for_ever() -> None:
-    allowance = Allowance(0.0, absent_s=0.0)
-    for second in range(1, 3600):
-        allowance.spend(4.0, float(second))
-
-
-def test_more_than_four_times_real_time_ends_once_the_burst_is_used() -> None:
-    allowance = Allowance(0.0, absent_s=0.0)
-    lasts = int(BURST_S / 4)
-    for second in range(1, lasts):
-        allowance.spend(8.0, float(second))
-    with pytest.raises(SocketFault) as caught:
-        allowance.spend(8.0, float(lasts))
-    assert caught.value.code == "too_fast"
-
-
-def test_a_host_that_was_away_may_send_what_it_kept() -> None:
-    allowance = Allowance(0.0, absent_s=600.0)
-    allowance.spend(600.0, 0.0)
-    allowance.spend(BURST_S, 0.0)
-    with pytest.raises(SocketFault):
-        allowance.spend(0.1, 0.0)
