@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.registry import CollectorRegistry
 
 from meetings.broker import connect_sync
-from meetings.operators.metrics import BrokerCollector, WorkersCollector, read_reports
+from meetings.operators.metrics import BrokerCollector, WorkersCollector
 from meetings.postgresql.patience import answering_within
 from meetings.workers.leases import count_workers
 
@@ -64,7 +64,4 @@ def _broker() -> str:
 
 
 def _worker() -> str:
-    broker = connect_sync()
-    if count_workers(broker):
-        return OK
-    return "no inference worker makes progress" if read_reports(broker) else "no inference worker is running"
+    return OK if count_workers(connect_sync()) else "no inference worker is running, or none makes progress"
