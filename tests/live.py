@@ -164,10 +164,15 @@ class RunningParlance:
         elif not (self.data / "parlance.sqlite3").exists():
             shutil.copy(_migrated_database(), self.data)
 
+    @property
+    def supervisor(self) -> psutil.Process:
+        """`manage.py live` itself, which starts the others again."""
+        assert self._live is not None
+        return psutil.Process(self._live.pid)
+
     def process(self, name: str) -> psutil.Process:
         """The running child `inference`, `web` or `valkey-server`."""
-        assert self._live is not None
-        for child in psutil.Process(self._live.pid).children(recursive=True):
+        for child in self.supervisor.children(recursive=True):
             if _is_named(child, name):
                 return child
         raise AssertionError(f"{name} is not running")
@@ -310,6 +315,8 @@ class Reader:
     captions: dict[str, Message] = field(default_factory=dict)
     summaries: dict[str, Message] = field(default_factory=dict)
     seq: int = 0
+    connections: int = 0
+    """Those of `watch`, the first one included."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self) -> None:
@@ -317,6 +324,7 @@ class Reader:
         while not self.ended.is_set():
             try:
                 async with connect(self.links.viewer(after=self.seq), max_size=None) as socket:
+                    self.connections += 1
                     async for text in socket:
                         await self._take(socket, json.loads(text))
                         if self.ended.is_set():

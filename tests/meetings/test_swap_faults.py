@@ -6,11 +6,9 @@ Real processes, a real recogniser, real kills: the worker kills itself at a line
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from meetings.operators.orders import Order
@@ -19,6 +17,7 @@ from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
 from tests.meetings.test_faults import assert_same
+from tests.operations import Operator
 from tests.staged import StagedMeeting, play_whole
 
 pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
@@ -189,25 +188,6 @@ def test_models_sleep_when_they_are_told_to_and_captions_come_back(
     assert "captions were there already" in operator.tells(Order.RESTORE)
     begin = round(undisturbed[-3]["start"] * 10)
     assert_same(asyncio.run(play_whole(parlance, frames[:begin])), undisturbed[:-3])
-
-
-class Operator:
-    """Somebody at the operators' page, signed in by a one-time link."""
-
-    def __init__(self, parlance: RunningParlance) -> None:
-        self._pages = httpx.Client(base_url=parlance.url, follow_redirects=True, timeout=60)
-        self._pages.get(parlance.new_sign_in_link()).raise_for_status()
-
-    def tells(self, order: Order) -> str:
-        """The only worker there is, by the page's own form; the page that answers."""
-        page = self._pages.get("/admin/operations/").raise_for_status().text
-        hidden = {name: found[1] for name in ("csrfmiddlewaretoken", "worker") if (found := _value_of(name, page))}
-        answer = self._pages.post("/admin/operations/tell", data={**hidden, "order": order.value})
-        return answer.raise_for_status().text
-
-
-def _value_of(name: str, page: str) -> re.Match[str] | None:
-    return re.search(rf'name="{name}" value="([^"]+)"', page)
 
 
 async def assert_newcomer_agrees(meeting: StagedMeeting) -> None:
