@@ -1,0 +1,62 @@
+"""The product's settings with what a later version might bring: one more field in checkpoints, one more kind of hint
+to web processes, and one more mark in the audio log.
+
+A process runs with them whose environment has NEWER. With OTHER_CHECKPOINTS as well, its checkpoints mean something
+else, and say so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import AppConfig
+
+import inference.session
+from inference import checkpoint
+from meetings.settings import *  # noqa: F403
+from meetings.settings import INSTALLED_APPS
+
+NEWER = {"DJANGO_SETTINGS_MODULE": __name__}
+OTHER_CHECKPOINTS = {"CHECKPOINTS_OF_THE_TESTS": "2"}
+FIELD = "tempo"
+KIND = "applause"
+"""Of hint, and of mark."""
+
+INSTALLED_APPS = [*INSTALLED_APPS, f"{__name__}.NewerVersion"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewerCheckpoint(checkpoint.Checkpoint):
+    """Knows one thing more."""
+
+    tempo: float = 1.0
+
+
+class NewerVersion(AppConfig):
+    """Puts in what is new when all else is there."""
+
+    name = "tests.faults"
+
+    def ready(self) -> None:
+        from meetings.sockets import events, host
+
+        pack, enter = events.pack, host.HostConsumer.enter
+
+        def pack_one_more(hints: Iterable[events.Hint]) -> bytes:
+            return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(hints))]).encode()
+
+        async def enter_with_applause(self: Any) -> None:
+            await enter(self)
+            await self.audio.mark(self.meeting.pk, KIND, "2")
+
+        events.pack = pack_one_more
+        host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
+
+
+inference.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+checkpoint.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+checkpoint.VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", checkpoint.VERSION))
