@@ -21,6 +21,11 @@ from inference.catalog import UnknownModel
 from inference.device import NoSuchDevice
 from inference.fetching import FetchFailed
 from inference.loading import ModelCorrupt, ModelMissing
+from meetings.backups.append_only import Unsteady
+from meetings.backups.contents import NoBackup
+from meetings.backups.databases import DatabaseNotCopied
+from meetings.backups.restoring import RestoreRefused
+from meetings.backups.saving import TargetTaken
 from meetings.broker import BrokerUnreachable
 from meetings.database_errors import describe
 from meetings.embedded_broker import BrokerStartError
@@ -63,6 +68,11 @@ ANSWERS: dict[type[Exception], Answer] = {
     BrokerStartError: Answer(FAILURE),
     BrokerUnreachable: Answer(FAILURE),
     AlreadyRunning: Answer(BAD_INPUT),
+    TargetTaken: Answer(BAD_INPUT),
+    NoBackup: Answer(BAD_INPUT),
+    RestoreRefused: Answer(BAD_INPUT),
+    DatabaseNotCopied: Answer(FAILURE),
+    Unsteady: Answer(FAILURE),
     PortInUse: Answer(BAD_INPUT),
     ReplayRefused: Answer(FAILURE),
     OperationalError: Answer(FAILURE, _database),

@@ -1,0 +1,140 @@
+"""A backup of an installation that runs: one archive, from which nothing is missing that it had at the beginning.
+
+The order makes it so. Files first, by second names, so that none of them can go away any more. Then the sound that
+waits in the broker. Then the database, which is at most further than that sound: what is captioned by then needs it no
+more, and a database that was behind it would look for sound that the broker has given up. Then the files that are new.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from meetings.backups import append_only, contents, databases, links
+from meetings.environment import Environment
+
+
+class TargetTaken(Exception):
+    """There is a file of this name; backups are not written over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    path: Path
+    size: int
+
+
+def save(environment: Environment, target: Path) -> Saved:
+    """Write the archive, in a folder under a name of its own.
+
+    Raises:
+        DatabaseNotCopied, Unsteady, TargetTaken, OSError.
+    """
+    now = datetime.now(UTC)
+    path = target / f"parlance-{now:%Y%m%d-%H%M%S}.tar" if target.is_dir() else target
+    if path.exists():
+        raise TargetTaken(f"{path} is there already; name another file.")
+    with _staging(environment.data) as staging:
+        _link_files(environment.data, staging)
+        logs = [] if environment.broker_url else append_only.hold(contents.logs_of(environment), staging)
+        database = _copy_database(staging)
+        _link_files(environment.data, staging)
+        manifest = contents.Manifest(
+            made_at=now.isoformat(timespec="seconds"),
+            database="sqlite" if databases.is_sqlite() else "postgresql",
+            broker="external" if environment.broker_url else "embedded",
+        )
+        with _unfinished(path) as file, tarfile.open(fileobj=file, mode="w") as archive:
+            _add_file(archive, database.name, database)
+            for held in logs:
+                _add_file(archive, f"{contents.LOGS}/{held.path.name}", held.path, size=held.size)
+            if (environment.data / contents.SECRET_KEY).exists():
+                _add_file(archive, contents.SECRET_KEY, environment.data / contents.SECRET_KEY)
+            for link in sorted(_files(staging)):
+                _add_file(archive, str(link.relative_to(staging)), link)
+            _add(archive, contents.MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
+    return Saved(path, path.stat().st_size)
+
+
+@contextmanager
+def _staging(data: Path) -> Iterator[Path]:
+    """A folder on the same file system as what it holds. One whose process was killed goes with the next backup."""
+    for left in data.glob(".backup-*"):
+        if not _is_alive(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
+    place = Path(tempfile.mkdtemp(prefix=f".backup-{os.getpid()}-", dir=data))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
+    """For the owner alone; it gets its name when it is whole and on disk."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(name, path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _copy_database(staging: Path) -> Path:
+    if databases.is_sqlite():
+        databases.copy_sqlite(staging / contents.DATABASE)
+        return staging / contents.DATABASE
+    databases.dump_postgresql(staging / contents.DUMP)
+    return staging / contents.DUMP
+
+
+def _link_files(data: Path, staging: Path) -> None:
+    """What is there and was not before. Half written files have names with a dot before, or `.partial` behind."""
+    for path in _files(data):
+        link = staging / path.relative_to(data)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            links.hold(path, link)
+        except (FileExistsError, FileNotFoundError):
+            continue
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder in contents.FOLDERS:
+        for path in (root / folder).rglob("*"):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith(".") and path.suffix != ".partial":
+                yield path
+
+
+def _add_file(archive: tarfile.TarFile, name: str, path: Path, *, size: int | None = None) -> None:
+    """As long as it is now, or was: it may be growing."""
+    with path.open("rb") as file:
+        stat = os.fstat(file.fileno())
+        _add(archive, name, file, stat.st_size if size is None else size, datetime.fromtimestamp(stat.st_mtime, UTC))
+
+
+def _add(archive: tarfile.TarFile, name: str, content: io.BufferedIOBase, size: int, changed_at: datetime) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(changed_at.timestamp())
+    archive.addfile(member, content)
