@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from meetings.files import results
 from meetings.files.exports import FORMATS, render_transcript
 from meetings.files.storages import FolderStorage, open_storage, storage_errors
 from meetings.models import Meeting, State, Tombstone, Upload
+from meetings.workers import archiving
 from meetings.workers.archiving import PATIENCE, Archiving
 from meetings.workers.erasing import Erasing
 from tests.meetings.s3 import BUCKET, S3Server, s3_server
@@ -193,6 +195,33 @@ async def test_a_storage_that_takes_nothing_is_not_asked_for_every_meeting(
     await Archiving(open_results=lambda: storage).turn()
     assert len(storage.asked) == PATIENCE
     assert await Meeting.objects.filter(results_attempts=0).acount() == 2
+
+
+async def test_many_meetings_are_not_looked_through_all_the_time(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def look_long(*, limit: int) -> list[str]:
+        looks.append(clock.now)
+        clock.now += 0.5
+        return []
+
+    class Clock:
+        now = 1_000.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(archiving, "time", clock)
+    monkeypatch.setattr(results, "due", look_long)
+    worker = Archiving()
+    for _ in range(30):
+        await worker.turn()
+        clock.now += archiving.LOOK_S
+    assert len(looks) == 3
+    assert [later - earlier for earlier, later in itertools.pairwise(looks)] == [26.5, 26.5]
 
 
 async def test_one_of_several_workers_stores_a_meeting(configure: Configure, tmp_path: Path) -> None:
