@@ -15,7 +15,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 DUMP = "database.dump"
-SECRET_KEY = "secret_key"  # noqa: S105  (the name of its file)
+KEY_FILE = "secret_key"
 LOGS = "broker/appendonlydir"
 """The embedded broker's append-only file: sound that is not captioned yet."""
 

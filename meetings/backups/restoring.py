@@ -75,7 +75,7 @@ def _unpacked(archive: Path, data: Path) -> Iterator[tuple[Manifest, Path]]:
 def _unpack(packed: tarfile.TarFile, member: tarfile.TarInfo, staging: Path) -> None:
     """Only files with names that a backup has: whoever made the archive may want others."""
     path = PurePosixPath(member.name)
-    known = member.name in (contents.MANIFEST, contents.DATABASE, contents.DUMP, contents.SECRET_KEY) or any(
+    known = member.name in (contents.MANIFEST, contents.DATABASE, contents.DUMP, contents.KEY_FILE) or any(
         member.name.startswith(f"{folder}/") for folder in (*contents.FOLDERS, contents.LOGS)
     )
     content = packed.extractfile(member) if member.isreg() else None
@@ -99,8 +99,8 @@ def _move(environment: Environment, staging: Path) -> None:
             if place.exists():
                 place.rmdir()
             os.rename(staging / name, place)
-    if (staging / contents.SECRET_KEY).exists():
-        os.replace(staging / contents.SECRET_KEY, environment.data / contents.SECRET_KEY)
+    if (staging / contents.KEY_FILE).exists():
+        os.replace(staging / contents.KEY_FILE, environment.data / contents.KEY_FILE)
     if (staging / contents.DATABASE).exists():
         databases.sqlite_path().parent.mkdir(parents=True, exist_ok=True)
         shutil.move(staging / contents.DATABASE, databases.sqlite_path())

@@ -56,8 +56,8 @@ def save(environment: Environment, target: Path) -> Saved:
             _add_file(archive, database.name, database)
             for held in logs:
                 _add_file(archive, f"{contents.LOGS}/{held.path.name}", held.path, size=held.size)
-            if (environment.data / contents.SECRET_KEY).exists():
-                _add_file(archive, contents.SECRET_KEY, environment.data / contents.SECRET_KEY)
+            if (environment.data / contents.KEY_FILE).exists():
+                _add_file(archive, contents.KEY_FILE, environment.data / contents.KEY_FILE)
             for link in sorted(_files(staging)):
                 _add_file(archive, str(link.relative_to(staging)), link)
             _add(archive, contents.MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
