@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from heapq import merge
 from itertools import islice
+from math import isfinite
 from operator import attrgetter
 from typing import Any
 
@@ -254,8 +255,20 @@ def _part(segment: str) -> int:
     return int(segment.partition(".")[2] or 0)
 
 
+def _storable(final: FinalCaption) -> FinalCaption:
+    """No database takes a NUL in a text, nor NaN in JSON: it would refuse the caption at every try."""
+    words = tuple(
+        replace(
+            word, text=word.text.replace("\0", ""), probability=word.probability if isfinite(word.probability) else 0.0
+        )
+        for word in final.words
+    )
+    return replace(final, text=final.text.replace("\0", ""), words=words)
+
+
 def _store(meeting: Meeting, final: FinalCaption) -> None:
     """Stores an utterance; one that is stored already, however it is divided or corrected by now, stays as it is."""
+    final = _storable(final)
     parts = parts_of(meeting, final.segment)
     if are_corrected(parts):
         return

@@ -134,3 +134,15 @@ def test_missing_seconds_add_up(lease: Lease) -> None:
     add_missing(lease.meeting_id, 1.5)
     add_missing(lease.meeting_id, 2.0)
     assert Meeting.objects.get().missing_s == 3.5
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_what_no_database_takes_does_not_stop_a_caption(lease: Lease, odd: float) -> None:
+    """Refused, it would be tried again and again, and everything behind it would wait."""
+    words = (Word(0.0, 0.5, "Good\0", odd), Word(0.5, 1.0, "morning.", 0.9))
+    batch = Batch(lease, [FinalCaption("000000000000", 0.0, 1.0, "Good\0 morning.", "en", words)], None)
+    seq = commit(batch)
+    caption = Caption.objects.get()
+    assert caption.text == "Good morning."
+    assert [(word["text"], word["probability"]) for word in caption.words] == [("Good", 0.0), ("morning.", 0.9)]
+    assert commit(batch) == seq, "storing it twice changes nothing"
