@@ -20,6 +20,9 @@ from tests.live import RunningParlance
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_41s.flac"
 MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
 PATIENCE_MS = 120_000
+UNSURE = "Speaker ?"
+"""On lines too short to tell, and where a busy machine had no time to listen."""
+
 CAPTURED_S = 44
 """The clip, and the silence after it."""
 
@@ -51,8 +54,8 @@ NAMES = """(expected) => {
 }"""
 
 
-def wait_for_names(page: Page, *names: str) -> None:
-    """Until these and no others stand on the lines. Who speaks for the first time is "Speaker ?" for a while."""
+def wait_for_names(page: Page, names: set[str]) -> None:
+    """Until these and no others stand on the lines."""
     page.wait_for_function(NAMES, arg=sorted(names), timeout=PATIENCE_MS)
 
 
@@ -89,13 +92,15 @@ def test_a_reader_sees_who_said_what_in_portuguese(
     end_meeting(host)
     expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
     cues = read_cues(link)
-    assert {cue.voice for cue in cues} == {"Ana", "Speaker 2"}
+    voices = {cue.voice for cue in cues}
+    assert voices - {UNSURE} == {"Ana", "Speaker 2"}
+    assert sum(cue.voice == UNSURE for cue in cues) <= len(cues) / 4
     translated = [cue.text for cue in cues]
     expect(host.locator("[data-captions] .final")).to_have_count(len(translated))
     expect(portuguese_on(viewer)).to_have_text(translated)
-    wait_for_names(viewer, "Ana", "Speaker 2")
+    wait_for_names(viewer, voices)
 
     viewer.reload()
     expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
     expect(portuguese_on(viewer)).to_have_text(translated)
-    wait_for_names(viewer, "Ana", "Speaker 2")
+    wait_for_names(viewer, voices)
