@@ -79,6 +79,11 @@ class Feeder:
     is_over: bool = False
     has_gone_on: bool = False
 
+    def kill(self) -> None:
+        """End the decoder, also while the thread reads."""
+        if self.file is not None:
+            self.file.kill()
+
     def close(self) -> None:
         """Let go of the file."""
         if self.file is not None:
@@ -111,6 +116,13 @@ class Ingesting:
         fed = [await self._contained(key, partial(self._feed, feeder)) for key, feeder in list(self._feeders.items())]
         if not any(fed):
             await asyncio.sleep(IDLE_S)
+
+    def close(self) -> None:
+        """End the decoders of all files: the worker stops. What is being read ends with its decoder."""
+        for feeder in self._feeders.values():
+            feeder.kill()
+            self._thread.submit(feeder.close)
+        self._thread.shutdown()
 
     def _drop_lost(self, streams: Mapping[str, MeetingStream]) -> None:
         for meeting_id, feeder in list(self._feeders.items()):
@@ -285,8 +297,7 @@ class Ingesting:
         try:
             return await self._in_thread(work)
         except asyncio.CancelledError:
-            if feeder.file is not None:
-                feeder.file.kill()
+            feeder.kill()
             raise
 
     async def _in_thread(self, work: Callable[[], T]) -> T:

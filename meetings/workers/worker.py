@@ -133,6 +133,7 @@ class Worker:
             for task in (stopped, *loops):
                 task.cancel()
             results = await asyncio.gather(*loops, return_exceptions=True)
+            self._ingesting.close()
         failed = [result for result in results if isinstance(result, FATAL)]
         if failed:
             await self._holdings.abandon()

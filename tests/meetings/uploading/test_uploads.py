@@ -232,6 +232,12 @@ async def begin(broker: redis.asyncio.Redis, meeting: Meeting) -> None:
         worker.stop()
         transcriber.may_go_on.set()
     assert await asyncio.to_thread(state_of, meeting) != State.ENDED
+    assert decoders() == [], "it leaves none behind"
+
+
+def decoders() -> list[psutil.Process]:
+    """The child processes of this one that decode, or stand in for one that does."""
+    return [child for child in psutil.Process().children() if "inference.media" in " ".join(child.cmdline())]
 
 
 async def test_a_second_worker_goes_on_where_the_first_one_stopped(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
@@ -404,7 +410,7 @@ async def test_a_worker_that_stops_does_not_wait_for_a_decoder_that_hangs(
     async with working(broker):
         await until(openings.exists)
     assert time.monotonic() - began < 30, "the child is ended with the worker"
-    await until(lambda: not [child for child in psutil.Process().children() if "Samples" in str(child.cmdline())])
+    assert decoders() == []
 
 
 async def test_an_error_that_nobody_expected_costs_one_file(
