@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.statistics import percentile
 from benchmarks.valkey import Fsync, MeasuredValkey, measured_valkey
-from meetings.audio.audiolog import AudioLog, audio_key
+from meetings.audio.audiolog import AudioLog, Outcome, audio_key
 
 FRAME = bytes(3_200)
 FRAMES_PER_S_AND_HOST = 10
@@ -41,11 +41,12 @@ Append = Callable[[AudioLog, redis.asyncio.Redis, str, int], Awaitable[None]]
 
 
 async def append(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:
-    await log.append(meeting, "page", frame, FRAME)
+    appended = await log.append(meeting, "page", frame, FRAME)
+    assert appended.outcome is Outcome.STORED, appended
 
 
 async def append_and_wait(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:
-    await log.append(meeting, "page", frame, FRAME)
+    await append(log, client, meeting, frame)
     await client.execute_command("WAITAOF", 1, 0, 0)
 
 
@@ -82,6 +83,7 @@ async def latency(server: MeasuredValkey, step: Append, rate: int) -> dict[str, 
     async def play(host: int) -> None:
         async with server.connect() as client:
             log, meeting = AudioLog(client), f"rate{rate}-{host}"
+            await log.claim(meeting, "page", takeover=False, cursor=0)
             for frame in range(SECONDS * FRAMES_PER_S_AND_HOST):
                 due = started + (frame + host / hosts) / FRAMES_PER_S_AND_HOST
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
@@ -101,6 +103,7 @@ async def kill(fsync: Fsync, step: Append) -> dict[str, int]:
         async def play(meeting: str) -> None:
             async with server.connect() as client:
                 log = AudioLog(client)
+                await log.claim(meeting, "page", takeover=False, cursor=0)
                 for frame in range(KILL_FRAMES // KILL_HOSTS):
                     await step(log, client, meeting, frame)
                     acked[meeting] += 1
@@ -125,6 +128,7 @@ async def count_fsyncs(server: MeasuredValkey, step: Append) -> dict[str, int] |
         return "unmeasured: strace is not installed"
     async with server.connect() as client:
         log = AudioLog(client)
+        await log.claim("traced", "page", takeover=False, cursor=0)
         with traced_fsyncs(server.pid) as calls:
             for frame in range(TRACED_FRAMES):
                 await step(log, client, "traced", frame)
