@@ -13,6 +13,7 @@ import sys
 
 import django
 from django.core.management import call_command
+from django.db import close_old_connections
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
 
     for line in sys.stdin:
         verb, *arguments = json.loads(line)
+        close_old_connections()  # the database may have been started anew
         if verb == "meeting":
             call_command("meeting", "create", "--json", *arguments)
         else:

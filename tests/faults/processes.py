@@ -146,9 +146,17 @@ class Assignment:
     def __init__(self, broker: redis.Redis) -> None:
         self._broker = broker
 
-    def workers(self) -> list[str]:
+    def workers(self) -> set[str]:
         """Those that count as ready."""
-        return [name.decode() for name in self._broker.zrange(WORKERS, 0, -1)]
+        return {name.decode() for name in self._broker.zrange(WORKERS, 0, -1)}
+
+    def new_worker(self, *known: str) -> str:
+        """The one beside those that are known; on a busy machine its sign of life may be late."""
+        deadline = time.monotonic() + START_S
+        while len(found := self.workers() - {*known}) != 1:
+            assert time.monotonic() < deadline, f"{found} beside {known}"
+            time.sleep(LOOK_S)
+        return found.pop()
 
     def worker_of(self, meeting_id: str) -> str:
         """Empty: nobody's."""

@@ -60,10 +60,10 @@ async def test_a_decode_that_hangs_ends_its_worker_and_its_meeting_is_put_aside(
 ) -> None:
     """The bystander is the other worker's, which takes the meeting over, finds it to blame, and dies of it."""
     assignment = Assignment(broker_of(parlance))
-    (first,) = assignment.workers()
+    first = assignment.new_worker()
     pid = parlance.process("inference").pid
     with second_worker(parlance) as second, only_these_die(parlance, "inference"):
-        (other,) = set(assignment.workers()) - {first}
+        other = assignment.new_worker(first)
         links, bystander_links = parlance.create_meeting(), parlance.create_meeting()
         assignment.reserve(links.id, first)
         assignment.reserve(bystander_links.id, other)

@@ -69,13 +69,13 @@ async def test_a_worker_that_is_cut_off_is_replaced_and_fenced_off_when_the_link
         settings = {**captions_alone, "DATABASE_URL": cluster.url, "REDIS_URL": f"redis://{HERE}:{port}"}
         with running_parlance(environment=settings) as parlance:
             assignment = Assignment(broker)
-            (near_name,) = assignment.workers()
+            near_name = assignment.new_worker()
             own_folder = {"PARLANCE_DATA": str(tmp_path / "far")}
             with (
                 second_worker(parlance, environment=own_folder, prefix=far.prefix) as worker,
                 only_these_die(parlance, others=[worker]),
             ):
-                (far_name,) = set(assignment.workers()) - {near_name}
+                far_name = assignment.new_worker(near_name)
                 links, bystander_links = parlance.create_meeting(), parlance.create_meeting()
                 assignment.reserve(links.id, far_name)
                 assignment.reserve(bystander_links.id, near_name)

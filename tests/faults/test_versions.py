@@ -41,7 +41,7 @@ async def test_a_rolling_upgrade_and_a_rollback_lose_nothing(
 ) -> None:
     """One worker and one web process of each version; host and meeting go over to the newer ones, and back."""
     assignment = Assignment(broker_of(parlance))
-    (older_name,) = assignment.workers()
+    older_name = assignment.new_worker()
     links = parlance.create_meeting()
     newer = {**NEWER, **checkpoints}
     with (
@@ -49,7 +49,7 @@ async def test_a_rolling_upgrade_and_a_rollback_lose_nothing(
         second_worker(parlance, environment=newer) as worker,
         second_web(parlance, environment=newer) as (web, port),
     ):
-        (newer_name,) = set(assignment.workers()) - {older_name}
+        newer_name = assignment.new_worker(older_name)
         assignment.reserve(links.id, older_name)
         there = MeetingLinks(links.id, links.host_token, links.join_token, port)
         async with LiveMeeting(links, clip.frames, speed=1.0) as meeting:
