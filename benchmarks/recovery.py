@@ -1,30 +1,53 @@
-"""Recovery: seconds from the kill of a process in mid-sentence until text reaches a viewer again.
+"""Recovery: seconds without text when something fails, for whoever it befalls and for a bystander.
 
-A host plays the clip at real time, a viewer reads. After nine seconds the process is killed; the figure is the time
-from then to the next text (partial or final) on the viewer's screen, once for each process. In the same run: whether
-the transcript is that of an undisturbed one.
+`killed`: a host plays the clip at real time, a viewer reads, and after nine seconds a process is killed; the figure is
+the time from then to the next text (partial or final), once for each process.
+
+`faults`: two meetings at once, the culprit's and a bystander's, each with a viewer. The figure is the longest time
+without a text on each screen from the fault until the end of what is waited for, less the longest time without one
+when nothing is wrong: people pause in both. In the same run: whether each transcript is that of an undisturbed meeting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from benchmarks.start import CLIP
+from tests.faults.causes import locked_database, stopped
+from tests.faults.failing_models import FAILING, Failure, fail_for, failures, mend
+from tests.faults.meeting import MID_SENTENCE, SLOWLY, LiveMeeting
+from tests.faults.processes import Assignment, broker_of, second_worker
+from tests.faults.test_failing_models import is_set_aside, try_again
 from tests.live import Host, Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
 
 VICTIMS = ("inference", "web", "valkey-server")
 KILL_AT = 90
 """Frame: a sentence is being spoken."""
 
+HANG_LIMIT_S = 5
+STOPPED_S = 10.0
+BROKER_STOPPED_S = 8.0
+LOCKED_S = 30.0
+CULPRIT_CLIP = CLIP.with_name("lobster_41s.flac")
+
+Fault = Callable[[RunningParlance, LiveMeeting, LiveMeeting], Awaitable[dict[str, float]]]
+"""Commits one fault, and returns when it is over, with what was measured of it."""
+
 
 def run() -> dict[str, Any]:
-    """One kill of each process against one running product, and the transcript beside an undisturbed one."""
+    """One kill of each process against one running product; then each fault beside a bystander."""
     frames = frames_of(load_pcm(CLIP))
     with running_parlance() as parlance:
         _, expected = asyncio.run(play(parlance, frames, victim=None))
-        return {victim: measure(parlance, frames, victim, expected) for victim in VICTIMS}
+        killed = {victim: measure(parlance, frames, victim, expected) for victim in VICTIMS}
+    return {"killed": killed, "faults": measure_faults()}
 
 
 def measure(parlance: RunningParlance, frames: list[bytes], victim: str, expected: list[str]) -> dict[str, Any]:
@@ -54,5 +77,157 @@ async def play(parlance: RunningParlance, frames: list[bytes], *, victim: str | 
 def first_text_after(moment: float, messages: list[tuple[float, Message]]) -> float:
     """Seconds from `moment` (monotonic; 0: none) to the first text that was not on its way already."""
     on_its_way_s = 0.1
-    times = (at for at, message in messages if message["type"] in ("partial", "caption") and at > moment + on_its_way_s)
-    return next(times) - moment if moment else 0.0
+    return next(at for at in text_times(messages) if at > moment + on_its_way_s) - moment if moment else 0.0
+
+
+def text_times(messages: list[tuple[float, Message]]) -> list[float]:
+    return [at for at, message in messages if message["type"] in ("partial", "caption")]
+
+
+# ---- faults beside a bystander ---------------------------------------------------------------------------------------
+
+
+def measure_faults() -> dict[str, Any]:
+    """By fault; each with a product of its own, whose worker loads Whisper alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {**_whisper_alone(Path(folder)), **FAILING, "PARLANCE_HANG_LIMIT_S": str(HANG_LIMIT_S)}
+        with running_parlance(environment=settings) as parlance:
+            frames = [frames_of(load_pcm(path)) for path in (CULPRIT_CLIP, CLIP)]
+            quiet = asyncio.run(_beside(parlance, frames, _nothing))
+            found = {
+                name: _figures(asyncio.run(_beside(parlance, frames, fault)), quiet) for name, fault in ALONE.items()
+            }
+            assignment = Assignment(broker_of(parlance))
+            first = assignment.new_worker()
+            with second_worker(parlance):
+                workers = (first, assignment.new_worker(first))
+                for name, fault in WITH_A_SECOND_WORKER.items():
+                    found[name] = _figures(asyncio.run(_beside(parlance, frames, fault, workers=workers)), quiet)
+    return found
+
+
+async def _beside(
+    parlance: RunningParlance, frames: list[list[bytes]], fault: Fault, *, workers: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """What two meetings had while the fault was committed; of two workers, each has one of them."""
+    links, other = parlance.create_meeting(), parlance.create_meeting()
+    for meeting, worker in zip((links, other), workers, strict=False):
+        Assignment(broker_of(parlance)).reserve(meeting.id, worker)
+    async with (
+        LiveMeeting(links, frames[0], speed=1.0) as culprit,
+        LiveMeeting(other, frames[1], speed=SLOWLY) as bystander,
+    ):
+        await culprit.sent(MID_SENTENCE)
+        await bystander.read_on()
+        began = time.monotonic()
+        measured = await fault(parlance, culprit, bystander)
+        over = time.monotonic()
+        transcripts = [[caption["text"] for caption in await meeting.end()] for meeting in (culprit, bystander)]
+        gaps = [longest_gap_s(text_times(meeting.reader.messages), began, over) for meeting in (culprit, bystander)]
+    return {"gaps": gaps, "transcripts": transcripts, "measured": measured}
+
+
+def longest_gap_s(times: list[float], began: float, over: float) -> float:
+    """The longest time without a text from `began` on, the one that is going on at `over` included to its end."""
+    inside = [at for at in times if at > began]
+    upto = next((index + 1 for index, at in enumerate(inside) if at >= over), len(inside))
+    points = [began, *inside[:upto]]
+    return max((after - before for before, after in pairwise(points)), default=over - began)
+
+
+def _figures(found: dict[str, Any], quiet: dict[str, Any]) -> dict[str, Any]:
+    names = ("culprit", "bystander")
+    without = {
+        f"{name}_without_s": round(max(0.0, gap - usual), 2)
+        for name, gap, usual in zip(names, found["gaps"], quiet["gaps"], strict=True)
+    }
+    same = {
+        f"{name}_same_transcript": texts == expected
+        for name, texts, expected in zip(names, found["transcripts"], quiet["transcripts"], strict=True)
+    }
+    return {**without, **same, **{name: round(value, 2) for name, value in found["measured"].items()}}
+
+
+def _whisper_alone(folder: Path) -> dict[str, str]:
+    """A folder of models without any other, as the rig's tests have it."""
+    models = Path(os.environ.get("PARLANCE_MODELS_DIR", Path(__file__).parent.parent / "var" / "models"))
+    (folder / "whisper-base").symlink_to(models / "whisper-base")
+    return {"PARLANCE_MODELS_DIR": str(folder)}
+
+
+async def _nothing(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    """Both are watched for as long as a fault would take."""
+    await asyncio.sleep(STOPPED_S)
+    return {}
+
+
+async def _decode_raises(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    return await _set_aside(parlance, culprit, Failure.RAISE)
+
+
+async def _decode_crashes(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    return await _set_aside(parlance, culprit, Failure.CRASH)
+
+
+async def _set_aside(parlance: RunningParlance, culprit: LiveMeeting, failure: Failure) -> dict[str, float]:
+    """Until the meeting is set aside; then the model is mended, and an operator has it tried again."""
+    began = time.monotonic()
+    fail_for(parlance.data, culprit.links.id, failure)
+    await culprit.until(lambda: is_set_aside(parlance, culprit.links.id))
+    set_aside_s = time.monotonic() - began
+    await asyncio.to_thread(try_again, parlance, culprit.links.id)
+    return {"set_aside_after_s": set_aside_s}
+
+
+async def _decode_hangs(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    """Until another worker has the meeting; the model is mended before that one decodes."""
+    assignment = Assignment(broker_of(parlance))
+    holder = assignment.worker_of(culprit.links.id)
+    fail_for(parlance.data, culprit.links.id, Failure.HANG)
+    await culprit.until(lambda: bool(failures(parlance.data)))
+    hung_at = failures(parlance.data)[0].at
+    mend(parlance.data)
+    await culprit.until(lambda: assignment.worker_of(culprit.links.id) not in ("", holder))
+    taken_over_s = time.monotonic() - hung_at
+    await culprit.read_on()
+    return {"hang_limit_s": HANG_LIMIT_S, "taken_over_after_s": taken_over_s}
+
+
+async def _worker_stopped(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    """The worker that has the culprit's meeting gets no processor for ten seconds."""
+    assignment = Assignment(broker_of(parlance))
+    holder = assignment.worker_of(culprit.links.id)
+    began = time.monotonic()
+    async with stopped(parlance.process("inference"), STOPPED_S):
+        if assignment.worker_of(culprit.links.id) == holder:
+            await culprit.until(lambda: assignment.worker_of(culprit.links.id) not in ("", holder), within_s=STOPPED_S)
+    return {"taken_over_after_s": min(time.monotonic() - began, STOPPED_S)}
+
+
+async def _broker_stopped(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    async with stopped(parlance.process("valkey-server"), BROKER_STOPPED_S):
+        pass
+    await culprit.read_on()
+    return {"away_s": BROKER_STOPPED_S}
+
+
+async def _database_locked(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
+    began = time.monotonic()
+    with locked_database(parlance):
+        await culprit.be_told("degraded", since=began)
+        told_s = time.monotonic() - began
+        await asyncio.sleep(LOCKED_S - told_s)
+    await culprit.read_on()
+    return {"away_s": LOCKED_S, "told_after_s": told_s}
+
+
+ALONE: dict[str, Fault] = {
+    "one meeting's decode raises": _decode_raises,
+    "one meeting's decode crashes the only worker": _decode_crashes,
+    "the broker is stopped for 8 s": _broker_stopped,
+    "the database is locked for 30 s": _database_locked,
+}
+WITH_A_SECOND_WORKER: dict[str, Fault] = {
+    "a worker is stopped for 10 s, two workers": _worker_stopped,
+    "one meeting's decode hangs, two workers": _decode_hangs,
+}
