@@ -18,6 +18,9 @@ FRAME = 0.02
 HOTWORD_TOKENS = 100
 """Longest vocabulary that goes into a prompt; the decoder's 448 positions hold the text as well."""
 
+RELATED = {"yue": "zh"}
+"""Languages that only later models have a token for, with the one that earlier models were taught them as."""
+
 
 class Vocabulary:
     """Turns settings into prompts, and tokens into words, for one Whisper model."""
@@ -30,6 +33,8 @@ class Vocabulary:
     def _load(self, language: str) -> Tokenizer:
         from faster_whisper.tokenizer import Tokenizer
 
+        if self._tokenizer.token_to_id(f"<|{language}|>") is None:
+            language = RELATED.get(language, language)
         return Tokenizer(self._tokenizer, self._multilingual, task="transcribe", language=language)
 
     def start(self, language: str) -> list[int]:
@@ -37,11 +42,14 @@ class Vocabulary:
         return list(self._in_language(language).sot_sequence)
 
     def prompt(self, language: str, *, hotwords: Sequence[str], prefix: Sequence[int]) -> list[int]:
-        """What the decoder is given: hotwords as if said before, the opening tokens, the words already decided."""
+        """What the decoder is given: hotwords as if said before, the opening tokens, the words already decided.
+
+        Hotwords that are spelled like special tokens (`<|endoftext|>`) are left out: they would steer the decoder.
+        """
         tokenizer = self._in_language(language)
         before: list[int] = []
         if hotwords:
-            before = [tokenizer.sot_prev, *tokenizer.encode(" " + ", ".join(hotwords))[:HOTWORD_TOKENS]]
+            before = [tokenizer.sot_prev, *self.plain(tokenizer.encode(" " + ", ".join(hotwords)))[:HOTWORD_TOKENS]]
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
 
     def suppressed(self) -> list[int]:
