@@ -23,7 +23,7 @@ from django.dispatch import receiver
 from redis.exceptions import RedisError
 
 from meetings.audio import recordings
-from meetings.audio.audiolog import ACTIVE, audio_key, host_key, state_key
+from meetings.audio.audiolog import ACTIVE, audio_key, host_key, pages_key, state_key
 from meetings.broker import connect_sync
 from meetings.models import Meeting, Speaker, Upload
 from meetings.rows import erasure, tombstones
@@ -94,7 +94,7 @@ def forget(meeting_id: str) -> bool:
     """
     recordings.delete(meeting_id)
     chunks.delete(meeting_id)
-    keys = (audio_key, state_key, host_key, languages_key)
+    keys = (audio_key, state_key, host_key, pages_key, languages_key)
     return bool(connect_sync().delete(*(key(meeting_id) for key in keys)))
 
 

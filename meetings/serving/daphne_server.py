@@ -243,8 +243,10 @@ class PacedServer(Server):
     def _reply_to(self, protocol: Any) -> Any:
         async def send(message: dict[str, Any]) -> None:
             await self.handle_reply(protocol, message)
-            if message["type"] == "http.response.body" and protocol.channel is not None:
-                await protocol.channel.taken()
+            # A request whose client has gone has no channel any more; a WebSocket's messages have their own bound.
+            channel = getattr(protocol, "channel", None)
+            if message["type"] == "http.response.body" and channel is not None:
+                await channel.taken()
 
         return send
 

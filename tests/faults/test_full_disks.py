@@ -42,7 +42,7 @@ def small_disk(path: Path, *, megabytes: int) -> Iterator[SmallDisk]:
     """At that place."""
     require("mounting a small file system", Capability.SYS_ADMIN)
     path.mkdir(parents=True, exist_ok=True)
-    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(path))
+    run("mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "tmpfs", str(path))
     try:
         yield SmallDisk(path)
     finally:

@@ -143,7 +143,7 @@ def test_a_full_disk_loses_nothing(
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 24 MB: what the data folder of a short meeting fills with a little help."""
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(tmp_path)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=700", "tmpfs", str(tmp_path)], capture_output=True, check=False
     )
     if mount.returncode:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("mounting a small file system needs root")
