@@ -65,6 +65,8 @@ def django_db_modify_db_settings() -> None:
     No test cuts the power, and thirteen commits after each of those that commit wait for the disk.
     """
     if TEST_DATABASE_URL:
+        # Each test has a loop, and threads, of its own: what those keep would fill the server.
+        settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
         return
     database = settings.DATABASES["default"]
     database.setdefault("TEST", {})["NAME"] = f"{os.environ['PARLANCE_DATA']}/tests.sqlite3"
