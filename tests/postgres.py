@@ -53,6 +53,15 @@ class Cluster:
         self.stop()
         self.start()
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Nothing answers at the address within the block."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
     def make(self) -> None:
         self._run("initdb", "--auth=trust", f"--username={NAME}", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
         with (self.folder / "data" / "pg_hba.conf").open("a", encoding="ascii") as rules:
