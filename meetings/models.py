@@ -96,13 +96,16 @@ class Meeting(models.Model):
     cursor = models.PositiveBigIntegerField(default=0, editable=False, help_text="Samples captioned for good.")
     checkpoint = models.TextField(blank=True, editable=False, help_text="Where the caption session resumes.")
     recorded_until = models.PositiveBigIntegerField(
-        default=0, editable=False, help_text="Samples that are in the kept recording, without a hole."
+        default=0, db_default=0, editable=False, help_text="Samples that are in the kept recording, without a hole."
     )
     lease_epoch = models.PositiveIntegerField(
         default=0, editable=False, help_text="Fences off a worker that lost its lease."
     )
     is_leased = models.BooleanField(
-        default=False, editable=False, help_text="A worker took it and has not given it back: it works on it, or died."
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A worker took it and has not given it back: it works on it, or died.",
     )
     results_seq = models.PositiveBigIntegerField(
         null=True, editable=False, help_text="Newest change that is in the stored transcript files."

@@ -14,12 +14,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='meeting',
             name='is_leased',
-            field=models.BooleanField(default=False, editable=False, help_text='A worker took it and has not given it back: it works on it, or died.'),
+            field=models.BooleanField(db_default=False, default=False, editable=False, help_text='A worker took it and has not given it back: it works on it, or died.'),
         ),
         migrations.AddField(
             model_name='meeting',
             name='recorded_until',
-            field=models.PositiveBigIntegerField(default=0, editable=False, help_text='Samples that are in the kept recording, without a hole.'),
+            field=models.PositiveBigIntegerField(db_default=0, default=0, editable=False, help_text='Samples that are in the kept recording, without a hole.'),
         ),
         migrations.CreateModel(
             name='StageFailure',
