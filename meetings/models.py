@@ -218,7 +218,10 @@ class Upload(models.Model):
     state = models.CharField(max_length=16, choices=UploadState.choices, default=UploadState.RECEIVING)
     seconds = models.FloatField(null=True, blank=True, help_text="Length of the sound; empty: not known yet.")
     missing_s = models.FloatField(
-        default=0.0, null=True, help_text="Seconds that could not be read; empty: it breaks off, and has no length."
+        default=0.0,
+        db_default=0.0,
+        null=True,
+        help_text="Seconds that could not be read; empty: it breaks off, and has no length.",
     )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
     failure = models.CharField(

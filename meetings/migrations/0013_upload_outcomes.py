@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='upload',
             name='missing_s',
-            field=models.FloatField(default=0.0, help_text='Seconds that could not be read; empty: it breaks off, and has no length.', null=True),
+            field=models.FloatField(db_default=0.0, default=0.0, help_text='Seconds that could not be read; empty: it breaks off, and has no length.', null=True),
         ),
         migrations.AlterField(
             model_name='upload',
