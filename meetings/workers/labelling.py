@@ -163,7 +163,9 @@ class Labelling:
         stream.awaits_translation = True
 
     def _timed(self, stream: MeetingStream) -> bool:
-        """One window. Raises ModelAsleep."""
+        """One window; wakes models that sleep only if there is one. Raises ModelAsleep."""
+        if not stream.voices.has_window():
+            return False
         resting.wake(self._pool)
         with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener, watchdog.model_call("listening"):
             started = time.perf_counter()

@@ -14,7 +14,7 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.tracker import BEHIND, SpeakerTracker
+from inference.diarization.tracker import BEHIND, SpeakerTracker, WindowRequest
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.voices import CELL, Listener
 from meetings.rows.speakers import LabelledCaption
@@ -94,14 +94,15 @@ class VoiceTrack:
 
     def listen(self, listener: Listener) -> bool:
         """Listens to one window, if there is one."""
-        if self._tracker is None:
+        request = self._next_window()
+        if self._tracker is None or request is None:
             return False
-        while (request := self._tracker.request(is_end=self._rests)) is None:
-            self._rests = False
-            if not self._take_in(self._tracker):
-                return False
         self._note(self._tracker.accept(request, listener.listen(request.audio), is_end=self._rests))
         return True
+
+    def has_window(self) -> bool:
+        """Whether there is one to listen to: nobody needs the models otherwise."""
+        return self._next_window() is not None
 
     def conclude(self) -> SpeakerTurns | None:
         """After the last window: who spoke in all that was heard, judged together. Wipes every voice print."""
@@ -123,6 +124,16 @@ class VoiceTrack:
         """There are new captions, maybe of what was labelled before they came."""
         if self._tracker is not None and self._news_from is None:
             self._news_from = self._tracker.labelled_s
+
+    def _next_window(self) -> WindowRequest | None:
+        """The same one until it was listened to. Takes in what came only as far as that needs."""
+        if self._tracker is None:
+            return None
+        while (request := self._tracker.request(is_end=self._rests)) is None:
+            self._rests = False
+            if not self._take_in(self._tracker):
+                return None
+        return request
 
     def _take_in(self, tracker: SpeakerTracker) -> bool:
         """Hands over what came, up to the next rest; says whether there was anything."""

@@ -12,6 +12,7 @@ import redis
 import redis.asyncio
 from django.utils import timezone
 
+from inference.residency.pool import State as PoolState
 from inference.summarization.summary import IsCancelled, Summary, SummaryCancelled, SummaryRequest
 from meetings.audio.audiolog import AudioLog
 from meetings.models import Meeting, State, Translation
@@ -24,9 +25,11 @@ from meetings.sockets.readership import Readership
 from meetings.workers import obeying, summarising
 from meetings.workers.labelling import Labelling
 from meetings.workers.stream import MeetingStream
+from meetings.workers.voices import VoiceTrack
+from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
-from tests.meetings.doubles import ScriptedSummarizer
-from tests.meetings.workers.test_summarising import room, working
+from tests.meetings.doubles import ScriptedSummarizer, scripted_pool
+from tests.meetings.workers.test_summarising import at_work, room, working
 from tests.meetings.workers.test_worker import speak, state_of, texts, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,10 +76,9 @@ def turn_of(broker: redis.Redis) -> str:
 
 
 async def asleep(broker: redis.Redis) -> None:
-    """Once everything that was said is dealt with."""
-    while await tell(broker, Order.SLEEP) is not Answer.ASLEEP:  # noqa: ASYNC110
+    """Once everything that was said is dealt with: what is not yet wakes them again."""
+    while await tell(broker, Order.SLEEP) is not Answer.ASLEEP or turn_of(broker) != "asleep":  # noqa: ASYNC110
         await asyncio.sleep(0.02)
-    assert turn_of(broker) == "asleep"
 
 
 async def test_captions_are_restored_from_a_summary_that_is_being_written(
@@ -144,6 +146,31 @@ async def test_models_sleep_until_the_first_sound(
         await speak(broker, meeting, pcm)
         await until(lambda: len(texts(meeting)) >= 3)
         await until(lambda: turn_of(broker_sync) == "transcription")
+
+
+async def test_models_stay_asleep_in_a_meeting_where_nobody_speaks(
+    broker: redis.asyncio.Redis,
+    broker_sync: redis.Redis,
+    meeting: Meeting,
+    pcm: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[bool] = []
+    has_window = VoiceTrack.has_window
+
+    def looked(track: VoiceTrack) -> bool:
+        looks.append(has_window(track))
+        return looks[-1]
+
+    monkeypatch.setattr(VoiceTrack, "has_window", looked)
+    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
+    await speak(broker, meeting, pcm)
+    async with at_work(broker, pool):
+        await until(lambda: len(texts(meeting)) >= 3 and looks[-1:] == [False])
+        await asleep(broker_sync)
+        before = len(looks)
+        await until(lambda: len(looks) >= before + 3)
+        assert pool.state is PoolState.ASLEEP
 
 
 async def test_an_operator_can_wake_them(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
