@@ -64,21 +64,23 @@ def _begin(request: HttpRequest) -> Meeting:
     if user is None:
         raise Refused(401, "invalid_api_key", "Send a token of yours: Authorization: Bearer …")
     request.upload_handlers = [IncomingHandler(request)]
-    form = TranscriptionForm(request.POST, request.FILES)
-    if not form.is_valid():
-        field, sentence = form.first_error
-        raise Refused(400, "invalid_request", f"{field}: {sentence}", field=field)
-    return _store(form, user.pk)
+    try:
+        form = TranscriptionForm(request.POST, request.FILES)
+        if not form.is_valid():
+            field, sentence = form.first_error
+            raise Refused(400, "invalid_request", f"{field}: {sentence}", field=field)
+        return _store(form, user.pk)
+    except chunks.DiskFull as error:
+        raise Refused(507, "no_room", "There is no room on the server for this file.") from error
 
 
 def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
+    """Raises Refused, chunks.DiskFull."""
     meeting = form.meeting(owner_id)
     try:
         uploads.begin(meeting, form.announced)
     except uploads.TooManyUnfinished as error:
         raise Refused(429, "rate_limit_exceeded", str(error)) from error
-    except chunks.DiskFull as error:
-        raise Refused(507, "no_room", "There is no room on the server for this file.") from error
     form.cleaned_data["file"].move(meeting.pk)
     uploads.finish_receiving(meeting.pk)
     return meeting

@@ -33,6 +33,10 @@ WHOLE = 1e-6
 """Seconds that a caption may reach beyond what is told, for rounding."""
 
 
+MERGED_AT_ONCE = 200
+"""Lines in one statement, so that databases take its length."""
+
+
 class NoSuchSpeaker(LookupError):
     """The meeting has no speaker with that label."""
 
@@ -122,8 +126,11 @@ def merge_speakers(meeting_id: str, label: str, into: str) -> int:
         ):
             meeting.last_seq += 1
             Speaker.objects.filter(pk=speaker.pk).update(merged_into=staying.label, seq=meeting.last_seq)
-        for caption in Caption.objects.filter(meeting=meeting, speaker=leaving.label):
-            put(meeting, caption, speaker=staying.label)
+        lines = list(Caption.objects.filter(meeting=meeting, speaker=leaving.label))
+        for line in lines:
+            meeting.last_seq += 1
+            line.speaker, line.seq, line.revision = staying.label, meeting.last_seq, line.revision + 1
+        Caption.objects.bulk_update(lines, ("speaker", "seq", "revision"), batch_size=MERGED_AT_ONCE)
     return meeting.last_seq
 
 

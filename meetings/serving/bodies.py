@@ -96,6 +96,7 @@ class Refusal:
 
 
 TOO_LONG = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+NO_ROOM = Refusal(HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 async def ask(gate: Gate, authorization: str) -> Visit | Refusal:
@@ -153,7 +154,11 @@ class BoundedRequest(WebRequest):
         if not self.is_refused and self.received > self._limit():
             self._refuse(TOO_LONG)
         if not self.is_refused:
-            super().handleContentChunk(data)
+            try:
+                super().handleContentChunk(data)
+            except OSError as error:
+                log.error("body_not_kept", error=str(error))
+                self._refuse(NO_ROOM)
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         if self._is_asked:

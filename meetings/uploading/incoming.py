@@ -49,8 +49,17 @@ class IncomingHandler(FileUploadHandler):
         self.incoming = Incoming(self.file_name or "", self.content_type or "", self.charset)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        """Raises chunks.DiskFull, and keeps nothing of the file then."""
         assert self.incoming is not None
-        self.incoming.write(raw_data)
+        try:
+            chunks.require_room(len(raw_data))
+            self.incoming.write(raw_data)
+        except OSError as error:
+            self.incoming.close()
+            raise chunks.DiskFull from error
+        except chunks.DiskFull:
+            self.incoming.close()
+            raise
 
     def file_complete(self, file_size: int) -> Incoming | None:
         if self.incoming is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries
 
 from inference.diarization.labelling import Run
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
@@ -140,6 +141,23 @@ def test_merged_speakers_stay_one(lease: Lease, meeting: Meeting) -> None:
     rename(meeting.pk, "S3", "Ana")
     assert Speaker.objects.get(meeting=meeting, label="S1").name == "Ana", "who is named by an old label is meant"
     assert highest_number(meeting) == 3
+
+
+def test_a_speaker_of_many_lines_is_merged_in_a_few_statements(
+    lease: Lease, meeting: Meeting, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    """One by one, they kept every other writer waiting."""
+    say(lease, *(final(f"{number:03}", 10 * number) for number in range(1, 151)))
+    known = [(10.0 * number, 10.0 * number + 6, "S2") for number in range(2, 151)]
+    label_captions(lease, turns((10, 16, "S1"), *known, end=1_510))
+    before = Meeting.objects.get(pk=meeting.pk).last_seq
+    with django_assert_max_num_queries(12):
+        newest = merge_speakers(meeting.pk, "S2", "S1")
+    assert newest == before + 1 + 149, "the speaker, and each line that a screen shows anew"
+    found = Caption.objects.filter(meeting=meeting).order_by("start")
+    assert {caption.speaker for caption in found} == {"S1"}
+    assert [caption.seq for caption in found[1:]] == list(range(before + 2, newest + 1))
+    assert {caption.revision for caption in found[1:]} == {found[0].revision + 1}
 
 
 def test_a_line_that_the_host_gave_away_stays_with_that_speaker(lease: Lease, meeting: Meeting) -> None:

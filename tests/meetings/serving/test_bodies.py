@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from django.conf import settings
 from django.core.exceptions import RequestAborted
@@ -241,6 +242,19 @@ def test_a_recording_is_never_held_in_memory(server: GatedServer) -> None:
         program.send(bytes(MAX_RECORDING_BODY % 100))
         assert program.answer() == (200, str(MAX_RECORDING_BODY).encode())
     assert peak.growth() < 32 << 20
+
+
+def test_a_body_that_the_disk_does_not_take_is_refused() -> None:
+    """Daphne writes it down before anybody asks for it. No file of this process may grow beyond a megabyte."""
+    with gated_server("daphne") as server:
+        before = server.process.rlimit(psutil.RLIMIT_FSIZE)
+        server.process.rlimit(psutil.RLIMIT_FSIZE, (1 << 20, before[1]))
+        with Program(server, token_of(server)) as program:
+            program.announce(MAX_BODY, bytes(MAX_BODY))
+            assert program.answer()[0] == 507
+        server.process.rlimit(psutil.RLIMIT_FSIZE, before)
+        assert post(server, bytes(MAX_BODY)) == (200, str(MAX_BODY))
+        until(lambda: inside(server) == 0)
 
 
 @pytest.fixture(scope="module", params=SERVERS)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 from django.http import HttpRequest
@@ -62,6 +64,29 @@ def test_a_request_that_breaks_off_leaves_nothing() -> None:
     del forgotten
     gc.collect()
     assert left() == []
+
+
+@pytest.mark.parametrize("is_sudden", [False, True])
+def test_a_disk_that_fills_while_it_comes_is_noticed_then(monkeypatch: pytest.MonkeyPatch, is_sudden: bool) -> None:
+    """By asking, or because another one has filled it since."""
+    handler = IncomingHandler(HttpRequest())
+    handler.new_file("file", "talk.wav", "audio/wav", 8)
+    assert handler.incoming is not None
+    handler.receive_data_chunk(b"RIFF", 0)
+    if is_sudden:
+        monkeypatch.setattr(handler.incoming.file, "write", failing(OSError(errno.ENOSPC, "No space left on device")))
+    else:
+        monkeypatch.setattr(chunks, "RESERVE", 2**62)
+    with pytest.raises(chunks.DiskFull):
+        handler.receive_data_chunk(b"of n", 4)
+    assert left() == []
+
+
+def failing(error: OSError) -> Callable[[bytes], int]:
+    def fail(_: bytes) -> int:
+        raise error
+
+    return fail
 
 
 def test_what_a_process_left_that_died_is_deleted_after_a_day() -> None:
