@@ -21,8 +21,9 @@ def captions_alone(whisper_alone: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def clips(captions_alone: dict[str, str], speech: Path) -> dict[str, Clip]:
-    """By length in seconds: "41" and "24"."""
-    frames = {name: frames_of(load_pcm(speech / f"lobster_{name}s.flac")) for name in ("41", "24")}
+    """By length in seconds: "41" and "106"."""
+    longer, shorter = (load_pcm(speech / f"lobster_{name}s.flac") for name in ("41", "24"))
+    frames = {"41": frames_of(longer), "106": frames_of(longer + shorter + longer)}
     with running_parlance(environment=captions_alone) as parlance:
         captions = asyncio.run(_play_all(parlance, frames))
     assert all(len(found) >= 4 for found in captions.values()), "a fault needs something to lose"
@@ -31,13 +32,14 @@ def clips(captions_alone: dict[str, str], speech: Path) -> dict[str, Clip]:
 
 @pytest.fixture(scope="session")
 def clip(clips: dict[str, Clip]) -> Clip:
-    """The longer one, for whom the fault befalls."""
+    """For a meeting whose fault is short or befalls it after its last word as well."""
     return clips["41"]
 
 
 @pytest.fixture(scope="session")
-def bystander_clip(clips: dict[str, Clip]) -> Clip:
-    return clips["24"]
+def long_clip(clips: dict[str, Clip]) -> Clip:
+    """For whoever has to go on speaking until a fault is over, on a busy machine too."""
+    return clips["106"]
 
 
 async def _play_all(parlance: RunningParlance, frames: dict[str, list[bytes]]) -> dict[str, list[Message]]:

@@ -35,12 +35,12 @@ def parlance(captions_alone: dict[str, str]) -> Iterator[RunningParlance]:
 
 
 async def test_a_meeting_whose_decode_raises_is_put_aside_and_no_other_pauses(
-    parlance: RunningParlance, clip: Clip, bystander_clip: Clip
+    parlance: RunningParlance, clip: Clip, long_clip: Clip
 ) -> None:
     with only_these_die(parlance):
         async with (
             LiveMeeting(parlance.create_meeting(), clip.frames) as meeting,
-            LiveMeeting(parlance.create_meeting(), bystander_clip.frames, speed=SLOWLY) as bystander,
+            LiveMeeting(parlance.create_meeting(), long_clip.frames, speed=SLOWLY) as bystander,
         ):
             await meeting.sent(MID_SENTENCE)
             began = time.monotonic()
@@ -48,7 +48,7 @@ async def test_a_meeting_whose_decode_raises_is_put_aside_and_no_other_pauses(
             await meeting.be_told("degraded", since=began)
             await bystander.read_on(READS)
             await meeting.until(lambda: is_set_aside(parlance, meeting.links.id))
-            assert_same(await bystander.end(), bystander_clip.captions)
+            assert_same(await bystander.end(), long_clip.captions)
             assert "degraded" not in bystander.told()
             assert failed_meetings(parlance) == {meeting.links.id: 3}
             try_again(parlance, meeting.links.id)
@@ -56,7 +56,7 @@ async def test_a_meeting_whose_decode_raises_is_put_aside_and_no_other_pauses(
 
 
 async def test_a_decode_that_hangs_ends_its_worker_and_its_meeting_is_put_aside(
-    parlance: RunningParlance, clip: Clip, bystander_clip: Clip
+    parlance: RunningParlance, clip: Clip, long_clip: Clip
 ) -> None:
     """The bystander is the other worker's, which takes the meeting over, finds it to blame, and dies of it."""
     assignment = Assignment(broker_of(parlance))
@@ -69,7 +69,7 @@ async def test_a_decode_that_hangs_ends_its_worker_and_its_meeting_is_put_aside(
         assignment.reserve(bystander_links.id, other)
         async with (
             LiveMeeting(links, clip.frames) as meeting,
-            LiveMeeting(bystander_links, bystander_clip.frames, speed=SLOWLY) as bystander,
+            LiveMeeting(bystander_links, long_clip.frames, speed=SLOWLY) as bystander,
         ):
             await meeting.sent(MID_SENTENCE)
             await bystander.read_on()
@@ -81,7 +81,7 @@ async def test_a_decode_that_hangs_ends_its_worker_and_its_meeting_is_put_aside(
             await meeting.until(lambda: assignment.worker_of(links.id) not in ("", first), within_s=TAKEN_OVER_WITHIN_S)
             await meeting.until(lambda: is_set_aside(parlance, links.id))
             assert not second.is_alive
-            assert_same(await bystander.end(), bystander_clip.captions)
+            assert_same(await bystander.end(), long_clip.captions)
             assert failed_meetings(parlance) == {links.id: 3}
             assert len({failed.pid for failed in failures(parlance.data)}) == 4, "one that had others too, three alone"
             try_again(parlance, meeting.links.id)
@@ -89,19 +89,19 @@ async def test_a_decode_that_hangs_ends_its_worker_and_its_meeting_is_put_aside(
 
 
 async def test_a_decode_that_crashes_its_worker_is_put_aside(
-    parlance: RunningParlance, clip: Clip, bystander_clip: Clip
+    parlance: RunningParlance, clip: Clip, long_clip: Clip
 ) -> None:
     """Both are the only worker's."""
     with only_these_die(parlance, "inference"):
         async with (
             LiveMeeting(parlance.create_meeting(), clip.frames) as meeting,
-            LiveMeeting(parlance.create_meeting(), bystander_clip.frames, speed=SLOWLY) as bystander,
+            LiveMeeting(parlance.create_meeting(), long_clip.frames, speed=SLOWLY) as bystander,
         ):
             await meeting.sent(MID_SENTENCE)
             await bystander.read_on()
             fail_for(parlance.data, meeting.links.id, Failure.CRASH)
             await meeting.until(lambda: is_set_aside(parlance, meeting.links.id))
-            assert_same(await bystander.end(), bystander_clip.captions)
+            assert_same(await bystander.end(), long_clip.captions)
             assert failed_meetings(parlance) == {meeting.links.id: 3}
             assert len({failed.pid for failed in failures(parlance.data)}) == 4
             try_again(parlance, meeting.links.id)

@@ -60,8 +60,7 @@ async def test_a_worker_that_is_cut_off_is_replaced_and_fenced_off_when_the_link
     far: FarHost,
     captions_alone: dict[str, str],
     tmp_path: Path,
-    clip: Clip,
-    bystander_clip: Clip,
+    long_clip: Clip,
 ) -> None:
     """Broker, database and web process are on this side, as is the worker that takes over."""
     port = free_port()
@@ -80,8 +79,8 @@ async def test_a_worker_that_is_cut_off_is_replaced_and_fenced_off_when_the_link
                 assignment.reserve(links.id, far_name)
                 assignment.reserve(bystander_links.id, near_name)
                 async with (
-                    LiveMeeting(links, clip.frames) as meeting,
-                    LiveMeeting(bystander_links, bystander_clip.frames, speed=SLOWLY) as bystander,
+                    LiveMeeting(links, long_clip.frames) as meeting,
+                    LiveMeeting(bystander_links, long_clip.frames, speed=SLOWLY) as bystander,
                 ):
                     await meeting.sent(MID_SENTENCE)
                     await meeting.read_on()
@@ -99,6 +98,6 @@ async def test_a_worker_that_is_cut_off_is_replaced_and_fenced_off_when_the_link
                     await meeting.until(lambda: '"meeting_dropped"' in worker.output)
                     await meeting.until(lambda: far_name in assignment.workers())
                     assert assignment.worker_of(links.id) == near_name
-                    assert_same(await meeting.end(), clip.captions)
-                    assert_same(await bystander.end(), bystander_clip.captions)
+                    assert_same(await meeting.end(), long_clip.captions)
+                    assert_same(await bystander.end(), long_clip.captions)
                     assert "degraded" not in bystander.told()

@@ -65,17 +65,14 @@ async def test_a_stopped_workers_meetings_are_taken_over_and_it_is_fenced_off_wh
     first_name: str,
     second: Process,
     second_name: str,
-    clip: Clip,
-    bystander_clip: Clip,
+    long_clip: Clip,
 ) -> None:
     """Its lease runs out by itself: nobody gives it back."""
     first = parlance.process("inference")
     with only_these_die(parlance, others=[second]):
         async with (
-            LiveMeeting(new_meeting(parlance, assignment, first_name), clip.frames) as meeting,
-            LiveMeeting(
-                new_meeting(parlance, assignment, second_name), bystander_clip.frames, speed=SLOWLY
-            ) as bystander,
+            LiveMeeting(new_meeting(parlance, assignment, first_name), long_clip.frames) as meeting,
+            LiveMeeting(new_meeting(parlance, assignment, second_name), long_clip.frames, speed=SLOWLY) as bystander,
         ):
             await meeting.sent(MID_SENTENCE)
             await bystander.read_on()
@@ -89,8 +86,8 @@ async def test_a_stopped_workers_meetings_are_taken_over_and_it_is_fenced_off_wh
                 await meeting.read_on()
             await meeting.until(lambda: parlance.output.count('"lease_expired"') == dropped + 1)
             assert assignment.worker_of(meeting.links.id) == second_name
-            assert_same(await meeting.end(), clip.captions)
-            assert_same(await bystander.end(), bystander_clip.captions)
+            assert_same(await meeting.end(), long_clip.captions)
+            assert_same(await bystander.end(), long_clip.captions)
             assert "degraded" not in bystander.told()
 
 
@@ -107,7 +104,7 @@ async def test_all_workers_stopped_lose_nothing(parlance: RunningParlance, secon
 
 
 async def test_a_stopped_web_process_loses_nothing_and_is_no_others_matter(
-    parlance: RunningParlance, second: Process, clip: Clip, bystander_clip: Clip
+    parlance: RunningParlance, second: Process, clip: Clip, long_clip: Clip
 ) -> None:
     """The bystander is at another one."""
     web = parlance.process("web")
@@ -115,14 +112,14 @@ async def test_a_stopped_web_process_loses_nothing_and_is_no_others_matter(
         elsewhere = MeetingLinks(*_links(parlance), port)
         async with (
             LiveMeeting(parlance.create_meeting(), clip.frames) as meeting,
-            LiveMeeting(elsewhere, bystander_clip.frames, speed=SLOWLY) as bystander,
+            LiveMeeting(elsewhere, long_clip.frames, speed=SLOWLY) as bystander,
         ):
             await meeting.sent(MID_SENTENCE)
             await bystander.read_on()
             async with stopped(web, STOPPED_S):
                 await bystander.read_on(READS)
             assert_same(await meeting.end(), clip.captions)
-            assert_same(await bystander.end(), bystander_clip.captions)
+            assert_same(await bystander.end(), long_clip.captions)
             assert "degraded" not in bystander.told()
             assert bystander.reader.connections == 1
 
@@ -133,15 +130,15 @@ def _links(parlance: RunningParlance) -> tuple[str, str, str]:
 
 
 async def test_a_stopped_broker_is_told_of_and_loses_nothing(
-    parlance: RunningParlance, second: Process, clip: Clip
+    parlance: RunningParlance, second: Process, long_clip: Clip
 ) -> None:
     broker = parlance.process("valkey-server")
     with only_these_die(parlance, others=[second]):
-        async with LiveMeeting(parlance.create_meeting(), clip.frames) as meeting:
+        async with LiveMeeting(parlance.create_meeting(), long_clip.frames) as meeting:
             await meeting.sent(MID_SENTENCE)
             began = time.monotonic()
             async with stopped(broker, BROKER_STOPPED_S):
                 await meeting.be_told("degraded", since=began)
             await meeting.read_on()
-            assert_same(await meeting.end(), clip.captions)
+            assert_same(await meeting.end(), long_clip.captions)
             assert meeting.reader.connections == 1

@@ -104,18 +104,18 @@ def marks_of(parlance: RunningParlance, meeting_id: str) -> set[str]:
     return {fields[b"m"].decode() for _, fields in entries if b"m" in fields}
 
 
-async def test_a_meeting_that_an_older_version_left_goes_on(parlance: RunningParlance, bystander_clip: Clip) -> None:
+async def test_a_meeting_that_an_older_version_left_goes_on(parlance: RunningParlance, long_clip: Clip) -> None:
     """Its checkpoint, captions and log as they were recorded then; its web processes' viewers hear its messages."""
     links = parlance.create_meeting()
     command = [sys.executable, "-m", "tests.faults.older_version", links.id]
     await asyncio.to_thread(subprocess.run, command, cwd=REPOSITORY, env=parlance.environment, check=True, timeout=120)
     record, broker = recorded(), broker_of(parlance)
     with only_these_die(parlance):
-        async with LiveMeeting(links, bystander_clip.frames) as meeting:
+        async with LiveMeeting(links, long_clip.frames) as meeting:
             await meeting.until(lambda: len(meeting.reader.captions) >= len(record["captions"]))
             for message in record["messages"]:
                 assert broker.publish(f"parlance:{{{links.id}}}:events", message) >= 1
-            assert_same(await meeting.end(), bystander_clip.captions)
+            assert_same(await meeting.end(), long_clip.captions)
             assert meeting.reader.connections == 1
     stored = {row["segment"]: row["seq"] for row in record["captions"]}
     kept = {
