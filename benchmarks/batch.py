@@ -16,10 +16,10 @@ from django.conf import settings
 from benchmarks.report import REPOSITORY
 from inference.audio import decode_file
 from inference.session import SessionConfig
+from meetings.batch.transcription import Models, Transcription, Wishes, transcribe_recording
+from meetings.device.diarization import load_listener
 from meetings.device.engines import load_engine
-from meetings.device.listening import load_listener
-from meetings.device.translating import load_translator
-from meetings.files.transcription import Models, Transcription, Wishes, transcribe_recording
+from meetings.device.translation import load_translator
 
 TIMES = 2
 RUNS = 2

@@ -25,8 +25,8 @@ from benchmarks.pauses import first_finals
 from benchmarks.report import REPOSITORY
 from benchmarks.statistics import percentile
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
-from meetings.workers.leases import lease_key
+from meetings.broker.audio_log import state_key
+from meetings.broker.leases import lease_key
 from tests.live import Host, MeetingLinks, Reader, frames_of, load_pcm
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_41s.flac"

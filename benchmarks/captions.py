@@ -22,7 +22,7 @@ from benchmarks.report import REPOSITORY
 from benchmarks.scoring import Score, Screen, score, word_errors, words_of
 from benchmarks.statistics import percentile
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 from tests.live import Host, Message, Reader, RunningParlance, frames_of, running_parlance, to_pcm
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.statistics import percentile
 from benchmarks.valkey import Fsync, MeasuredValkey, measured_valkey
-from meetings.audio.audiolog import AudioLog, Outcome, audio_key
+from meetings.broker.audio_log import AudioLog, Outcome, audio_key
 
 FRAME = bytes(3_200)
 FRAMES_PER_S_AND_HOST = 10

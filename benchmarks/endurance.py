@@ -31,7 +31,7 @@ from benchmarks.captions import AUDIO
 from benchmarks.growth import growth
 from benchmarks.vitals import Monitor, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.files.replay import Replay, file_frames
+from meetings.batch.replay import Replay, file_frames
 from tests.live import MeetingLinks, RunningParlance, running_parlance
 
 FOLDERS = ("long", "sim", "ami", "conv")

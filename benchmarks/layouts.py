@@ -17,8 +17,8 @@ import redis
 from benchmarks.fanout import cpu_s
 from benchmarks.report import REPOSITORY
 from benchmarks.vitals import MIB
+from meetings.broker.leases import count_workers
 from meetings.environment import read_environment
-from meetings.workers.leases import count_workers
 from tests.live import START_TIMEOUT_S, MeetingLinks, RunningParlance, free_port, running_parlance
 
 LOOK_S = 0.2

@@ -26,7 +26,7 @@ from inference.engine import Engine
 from inference.hypothesis import LivePolicy
 from inference.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 
 FRAME = SAMPLE_RATE // 10
 """Samples that a browser sends at once."""

@@ -24,7 +24,7 @@ from benchmarks.fanout import cpu_s
 from benchmarks.references import Recording, load_recording
 from benchmarks.scoring import Score, score
 from benchmarks.statistics import percentile
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 from tests.live import Host, Message, Reader, RunningParlance, frames_of, running_parlance, to_pcm
 
 RECORDINGS = ("sim/sim_2spk.flac", "ami/ami_grp_EN2001_120s.flac")

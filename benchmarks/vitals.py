@@ -9,9 +9,9 @@ import psutil
 import redis
 
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
+from meetings.broker.audio_log import state_key
+from meetings.broker.incidents import read_incidents
 from meetings.environment import read_environment
-from meetings.operators.incidents import read_incidents
 from tests.live import RunningParlance
 
 MIB = 2**20

@@ -26,10 +26,10 @@ from meetings.backups.contents import NoBackup
 from meetings.backups.databases import DatabaseNotCopied
 from meetings.backups.restoring import RestoreRefused
 from meetings.backups.saving import TargetTaken
-from meetings.broker import BrokerUnreachable
+from meetings.batch.replay import ReplayRefused
+from meetings.broker.client import BrokerUnreachable
+from meetings.broker.embedded import BrokerStartError
 from meetings.database_errors import describe
-from meetings.embedded_broker import BrokerStartError
-from meetings.files.replay import ReplayRefused
 from meetings.supervisor import AlreadyRunning, PortInUse
 
 FAILURE = 1

@@ -20,8 +20,8 @@ from inference.catalog import MODELS
 from inference.media.sandbox import Limits
 from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
 from inference.residency.plan import Choice
-from meetings.accounts.openid_client import OpenIdClient, read_openid
 from meetings.file_modes import private_folder
+from meetings.openid_config import OpenIdClient, read_openid
 
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]

@@ -16,8 +16,8 @@ from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext as _
 
-from meetings.accounts.addresses import client_address, is_proxy
-from meetings.accounts.hashing import TooManyHashes
+from meetings.accounts.client_address import client_address, is_proxy
+from meetings.accounts.password_hashing import TooManyHashes
 
 PERMISSIONS_POLICY = "microphone=(self), display-capture=(self), screen-wake-lock=(self), camera=(), geolocation=()"
 

@@ -72,7 +72,10 @@ class Meeting(models.Model):
         null=True, blank=True, editable=False, help_text="The host said: not now; or an attempt failed."
     )
     summary_trouble = models.CharField(
-        max_length=16, blank=True, editable=False, help_text="Why it is put off: a `meetings.rows.troubles.Trouble`."
+        max_length=16,
+        blank=True,
+        editable=False,
+        help_text="Why it is put off: a `meetings.store.summary_status.Trouble`.",
     )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     allow_transcript = models.BooleanField(
@@ -153,7 +156,7 @@ class Stage(models.TextChoices):
 class StageFailure(models.Model):
     """Failed attempts at one stage of one meeting; the row goes when the stage gets past the place.
 
-    `meetings.rows.stage_failures` has the verbs and the limit.
+    `meetings.store.stage_failures` has the verbs and the limit.
     """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="stage_failures")
@@ -184,7 +187,7 @@ class UploadState(models.TextChoices):
 
 
 class UploadFailure(models.TextChoices):
-    """Why a recording is not captioned to its end; `meetings.uploading.uploads.sentence` says it to people.
+    """Why a recording is not captioned to its end; `meetings.store.uploads.sentence` says it to people.
 
     Each `inference.media.protocol.Reason` is among them.
     """
@@ -240,7 +243,7 @@ class Tombstone(models.Model):
     """A deleted meeting, of which something may be left outside the database.
 
     The row is written in the transaction that deletes the meeting, and goes when nothing can come after it any more.
-    `meetings.rows.tombstones` has the verbs.
+    `meetings.store.tombstones` has the verbs.
     """
 
     meeting_id = models.CharField(primary_key=True, max_length=32)

@@ -98,7 +98,7 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # FULL: the audio log is trimmed behind the committed cursor, so a commit must outlive a power cut.
-        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.rows.deletion`).
+        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.store.deletion`).
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
         ),
@@ -109,10 +109,10 @@ SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", SIGN_IN_BACKEND]
 if ENVIRONMENT.openid is not None:
     AUTHENTICATION_BACKENDS.append("meetings.accounts.openid.OpenIdBackend")
-PASSWORD_HASHERS = ["meetings.accounts.hashing.PasswordHasher"]
+PASSWORD_HASHERS = ["meetings.accounts.password_hashing.PasswordHasher"]
 # Five wrong passwords for a name from an address, and the two wait a quarter of an hour (`accounts.attempts`).
-AXES_HANDLER = "meetings.accounts.attempts.AttemptHandler"
-AXES_FAILURE_LIMIT = "meetings.accounts.attempts.tries"
+AXES_HANDLER = "meetings.accounts.login_attempts.AttemptHandler"
+AXES_FAILURE_LIMIT = "meetings.accounts.login_attempts.tries"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 # Who is locked and tries on leaves no row, and is not locked any longer for it.
@@ -120,7 +120,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "meetings.accounts.addresses.request_block"
+AXES_CLIENT_IP_CALLABLE = "meetings.accounts.client_address.request_block"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import structlog
 
-from meetings.broker import connect_sync
-from meetings.embedded_broker import BrokerStartError, EmbeddedBroker, Health
+from meetings.broker.client import connect_sync
+from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
+from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, DIED, file_incident
 from meetings.environment import BASE_DIR, Environment
-from meetings.operators.incidents import BROKER_DIED, BROKER_SILENT, DIED, file_incident
 
 log = structlog.get_logger(__name__)
 

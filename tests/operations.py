@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from meetings.operators.orders import Order
+from meetings.broker.commands import Order
 from tests.live import RunningParlance
 
 PAGE = "/admin/operations/"

@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_control
 
-from meetings.accounts.passes import SOCKET_DEEDS, are_links_expired, host_pass, opens_for_readers, reader_pass
+from meetings.accounts.link_tokens import Role, is_meeting_token, meeting_token
+from meetings.accounts.page_tokens import SOCKET_DEEDS, are_links_expired, host_pass, opens_for_readers, reader_pass
 from meetings.accounts.rights import BY_LINK, Deed, may
-from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
 from meetings.models import Meeting
 
 DEAD_LINK = gettext_lazy(

@@ -20,8 +20,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from meetings.accounts.openid_client import OpenIdClient
 from meetings.accounts.openid_provider import TIMEOUT_S, ProviderAway, find_provider
+from meetings.openid_config import OpenIdClient
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from meetings.accounts.models import EndedSignIn
-from meetings.accounts.passes import SESSION_NAME
+from meetings.accounts.page_tokens import SESSION_NAME
+from meetings.broker.notify import ask_again
 from meetings.models import Meeting, State
-from meetings.sockets.bell import ask_again
 
 LAST_LOGIN = frozenset({"last_login"})
 """What every sign-in stores: nobody's rights are other ones after it."""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from meetings.models import Meeting
-from meetings.rows.retries import corrected_translations, summarise_now, translate_again
+from meetings.store.reprocess import corrected_translations, summarise_now, translate_again
 
 
 def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None:

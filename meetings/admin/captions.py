@@ -15,8 +15,8 @@ from meetings.admin.history import CaptionCorrections
 from meetings.admin.rows import Rows
 from meetings.admin.translations import Translations, save_translation
 from meetings.models import Caption
-from meetings.rows.corrections import ChangedMeanwhile, correct_text, corrected_languages
 from meetings.search.finding import saying
+from meetings.store.corrections import ChangedMeanwhile, correct_text, corrected_languages
 
 INLINE_CAPTIONS = 50
 """An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""
@@ -106,7 +106,7 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Caption, form: Any, change: bool) -> None:
-        """Captions change through `meetings.rows.corrections` alone, which numbers every change for the viewers."""
+        """Captions change through `meetings.store.corrections` alone, which numbers every change for the viewers."""
         save_correction(request, form)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings.languages import language_name
-from meetings.rows.corrections import ChangedMeanwhile, UnfitText, fit_text
-from meetings.rows.waking import wake
+from meetings.store.corrections import ChangedMeanwhile, UnfitText, fit_text
+from meetings.store.requeue import wake
 
 AREA = {"rows": 2, "cols": 60, "dir": "auto"}
 

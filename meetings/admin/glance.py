@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from meetings.models import Caption, Meeting, Speaker
-from meetings.operators.lag import lags
+from meetings.store.lag import lags
 
 
 class MeetingList(ChangeList):

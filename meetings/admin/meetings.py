@@ -20,9 +20,9 @@ from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.correcting import corrected_rows
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.admin.widgets import LabelledSplitDateTime
-from meetings.files.bulk_export import stream_zip
+from meetings.export.zip_archive import stream_zip
 from meetings.models import Caption, Meeting, Speaker, Summary
-from meetings.operators.meeting_charts import charts_of
+from meetings.ops.meeting_charts import charts_of
 from meetings.search.finding import about
 from meetings.templatetags.clock import clock
 

@@ -14,9 +14,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from meetings.broker.notify import ring
 from meetings.models import Speaker
-from meetings.rows.speakers import UnfitName, fit_name, merge_speakers, rename
-from meetings.sockets.bell import ring
+from meetings.store.speakers import UnfitName, fit_name, merge_speakers, rename
 
 
 class SpeakerForm(forms.ModelForm[Speaker]):

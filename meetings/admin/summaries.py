@@ -16,9 +16,9 @@ from meetings.admin.correcting import announce, say_what_went
 from meetings.admin.history import SummaryCorrections
 from meetings.admin.summary_form import SummaryForm, fieldsets_of, form_of
 from meetings.models import Meeting, Summary
-from meetings.rows.corrections import ChangedMeanwhile
-from meetings.rows.summary_corrections import correct_summary, corrected_languages
 from meetings.search.finding import summing_up
+from meetings.store.corrections import ChangedMeanwhile
+from meetings.store.summary_corrections import correct_summary, corrected_languages
 
 
 @admin.register(Summary)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from meetings.admin.correcting import AREA, SeenForm
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import Summary
-from meetings.rows.summary_corrections import AS_WRITTEN, Rewording, wordings
+from meetings.store.summary_corrections import AS_WRITTEN, Rewording, wordings
 
 KINDS = {
     "topic": gettext_noop("Topic"),

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from meetings.admin.correcting import TextForm, announce
 from meetings.admin.rows import Rows
 from meetings.models import Meeting, Translation
-from meetings.rows.corrections import ChangedMeanwhile, correct_translation
 from meetings.search.finding import translating
+from meetings.store.corrections import ChangedMeanwhile, correct_translation
 
 
 class TranslationForm(TextForm):
@@ -84,7 +84,7 @@ class TranslationAdmin(admin.ModelAdmin[Translation]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Translation, form: Any, change: bool) -> None:
-        """Translations change through `meetings.rows.corrections` alone, which numbers every change for the viewers."""
+        """Translations change through `store.corrections` alone, which numbers every change for the viewers."""
         save_translation(request, obj, form.cleaned_data["text"], seen=form.seen("text"))
 
     def delete_model(self, request: HttpRequest, obj: Translation) -> None:

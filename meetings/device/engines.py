@@ -11,8 +11,8 @@ from inference.device import CPU, choose_device
 from inference.engine import Engine
 from inference.loading import model_folder
 from inference.residency.pool import ModelPool
-from meetings.device.recognizing import load_warm_recognizer
-from meetings.device.stack import build_pool
+from meetings.device.asr import load_warm_recognizer
+from meetings.device.pool import build_pool
 from meetings.environment import Environment
 
 
@@ -21,7 +21,7 @@ class Loaders:
     """How a worker comes by its models; each is called in the thread that will use them."""
 
     pool: Callable[[], ModelPool]
-    """Not started; what may be in it besides the transcriber is named by `meetings.device.stack`."""
+    """Not started; what may be in it besides the transcriber is named by `meetings.device.pool`."""
     bridge: Callable[[], Transcriber] | None = None
     """None: what is said while the models are away is shown afterwards."""
     is_warm: bool = False

@@ -25,8 +25,8 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 
 from meetings import supervise
-from meetings.programs.bearer import is_well_made, token_in
-from meetings.programs.refusals import Refused
+from meetings.accounts.api_errors import Refused
+from meetings.accounts.bearer import is_well_made, token_in
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +65,7 @@ class Visit(Protocol):
 
 
 class Gate(Protocol):
-    """Who asks for tokens (`meetings.programs.gate`)."""
+    """Who asks for tokens (`meetings.accounts.api_gate`)."""
 
     def guards(self, path: bytes) -> bool:
         """Whether it has to be asked about requests for `path` that bring a body."""

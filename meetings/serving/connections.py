@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meetings import descriptors
-from meetings.accounts.addresses import is_proxy
-from meetings.sockets.crowds import crowd_of, is_this_machine
+from meetings.accounts.client_address import is_proxy
+from meetings.live.limits import crowd_of, is_this_machine
 
 MOST = 10_000
 MOST_OF_ONE = 1_500

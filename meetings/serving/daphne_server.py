@@ -20,14 +20,14 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.protocol import Protocol
 from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 
+from meetings.live.errors import SocketFault
+from meetings.live.limits import PINGS_A_MINUTE, MessageBudget
+from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
 from meetings.serving.connections import BUSY, Connections, Place
 from meetings.serving.deadlines import RequestClock
 from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
-from meetings.sockets.crowds import PINGS_A_MINUTE, MessageBudget
-from meetings.sockets.errors import SocketFault
-from meetings.sockets.presence import LINK, Probes
 
 log = structlog.get_logger(__name__)
 

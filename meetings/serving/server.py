@@ -15,9 +15,9 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from meetings.environment import WebServer
+from meetings.live.errors import SocketFault
 from meetings.serving.bodies import Gate
 from meetings.serving.connections import Connections
-from meetings.sockets.errors import SocketFault
 
 MAX_MESSAGE_BYTES = 65_536
 """Twice the largest audio frame."""
@@ -69,8 +69,8 @@ def make_server(
 
 def serve(host: str, port: int) -> None:
     """Runs the web process until it is told to stop."""
+    from meetings.accounts.api_gate import TokenGate
     from meetings.asgi import application
-    from meetings.programs.gate import TokenGate
 
     environment = settings.ENVIRONMENT
     connections = Connections(proxies=environment.proxies)

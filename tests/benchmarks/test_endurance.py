@@ -17,7 +17,7 @@ from benchmarks.growth import KEPT, growth
 from benchmarks.statistics import slope
 from benchmarks.vitals import Monitor, ProcessVitals, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.operators.incidents import SENTENCES
+from meetings.broker.incidents import SENTENCES
 from tests.live import REPOSITORY, running_parlance
 
 pytestmark = pytest.mark.xdist_group("processes")

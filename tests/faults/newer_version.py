@@ -42,18 +42,18 @@ class NewerVersion(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from meetings.sockets import events, host
+        from meetings.live import host, wire
 
-        pack, enter = events.pack, host.HostConsumer.enter
+        pack, enter = wire.pack, host.HostConsumer.enter
 
-        def pack_one_more(hints: Iterable[events.Hint]) -> bytes:
+        def pack_one_more(hints: Iterable[wire.Hint]) -> bytes:
             return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(hints))]).encode()
 
         async def enter_with_applause(self: Any) -> None:
             await enter(self)
             await self.audio.mark(self.meeting.pk, KIND, "2")
 
-        events.pack = pack_one_more
+        wire.pack = pack_one_more
         host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
 
 

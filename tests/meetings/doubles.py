@@ -14,11 +14,11 @@ from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
 from inference.residency.pool import ModelPool
 from inference.residency.resident import HostOnlyResident
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
-from meetings.device.listening import SPEAKERS
-from meetings.device.recognizing import ASR
-from meetings.device.translating import TRANSLATION
-from meetings.device.writing import SUMMARY
-from meetings.workers import watchdog
+from meetings.device import watchdog
+from meetings.device.asr import ASR
+from meetings.device.diarization import SPEAKERS
+from meetings.device.summarization import SUMMARY
+from meetings.device.translation import TRANSLATION
 from tests.inference.diarization.doubles import SilentListener
 from tests.inference.doubles import ScriptedTranslator
 
@@ -46,7 +46,7 @@ def scripted_pool(
 
 
 def summary_member(summarizer: Callable[[], Any]) -> Member:
-    """A summariser as `meetings.device.writing` puts it into the pool."""
+    """A summariser as `meetings.device.summarization` puts it into the pool."""
     return _member(SUMMARY, Group.SUMMARIZATION, summarizer)
 
 

@@ -29,7 +29,7 @@ CALLS = """
 import asyncio, django
 django.setup()
 from channels.db import database_sync_to_async
-from meetings.rows.transcript import last_seq
+from meetings.store.transcript import last_seq
 
 async def call():
     for thread_sensitive in (True, False):

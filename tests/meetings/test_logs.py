@@ -16,7 +16,7 @@ from django.test import Client
 from structlog.stdlib import ProcessorFormatter
 
 from meetings.accounts.signin import one_time_link
-from meetings.pages import views
+from meetings.web import meeting_views
 
 
 @pytest.mark.django_db
@@ -85,7 +85,7 @@ def written() -> Iterator[io.StringIO]:
 def test_a_sign_in_link_that_fails_is_not_logged(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its token is good as long as nobody has used it."""
     link = one_time_link("http://testserver").removeprefix("http://testserver")
-    monkeypatch.setattr(views, "user_of_link", Mock(side_effect=OperationalError("database is locked")))
+    monkeypatch.setattr(meeting_views, "user_of_link", Mock(side_effect=OperationalError("database is locked")))
     assert Client(raise_request_exception=False).get(link).status_code == 500
     [line] = [json.loads(line) for line in written.getvalue().splitlines() if "Internal Server Error" in line]
     uid, token = link.strip("/").split("/")[1:]

@@ -14,8 +14,8 @@ import redis.retry
 from redis.backoff import NoBackoff
 
 from meetings import supervisor
-from meetings.embedded_broker import BrokerStartError, EmbeddedBroker
-from meetings.operators.incidents import BROKER_DIED, BROKER_SILENT
+from meetings.broker.embedded import BrokerStartError, EmbeddedBroker
+from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT
 from meetings.supervisor import RESTART_PAUSE_S, STALLED_S, BrokerMinder
 from tests.meetings.brokers import SlowlyLoading, stopped, write_log
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from meetings.operators.orders import Order
-from meetings.rows.troubles import SENTENCES, Trouble
+from meetings.broker.commands import Order
+from meetings.store.summary_status import SENTENCES, Trouble
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance

@@ -13,12 +13,12 @@ from typing import Any
 from django.conf import settings
 
 from meetings import descriptors
-from meetings.broker import check_broker, connect, connect_blocking
+from meetings.broker.client import check_broker, connect, connect_blocking
+from meetings.broker.incidents import IncidentFile
 from meetings.cli import ParlanceCommand
+from meetings.device.asr import speech_model
 from meetings.device.engines import loaders
-from meetings.device.recognizing import speech_model
-from meetings.operators.incidents import IncidentFile
-from meetings.workers.worker import Worker
+from meetings.worker.worker import Worker
 
 
 class Command(ParlanceCommand):

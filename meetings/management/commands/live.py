@@ -14,12 +14,12 @@ from redis.exceptions import RedisError
 
 from meetings import descriptors
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link
-from meetings.broker import connect_sync
+from meetings.broker.client import connect_sync
+from meetings.broker.leases import count_workers
 from meetings.cli import ParlanceCommand
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 from meetings.environment import Environment
 from meetings.supervisor import Supervisor, check_port, data_folder_lock
-from meetings.workers.leases import count_workers
 
 READY_EXPECTED_S = 60.0
 """A machine that takes longer is told about, and waited for."""

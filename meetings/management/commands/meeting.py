@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
-from meetings.accounts.tokens import meeting_token
+from meetings.accounts.link_tokens import meeting_token
 from meetings.cli import BAD_INPUT, ParlanceCommand
 from meetings.languages import AUTO, LANGUAGES
 from meetings.models import Meeting

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings.cli import ParlanceCommand
-from meetings.rows.retention import forget_machinery, purge
+from meetings.store.retention import forget_machinery, purge
 
 
 class Command(ParlanceCommand):

@@ -22,18 +22,10 @@ from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
 from inference.session import SessionConfig
 from inference.summarization.starting import chat_model_source
-from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
-from meetings.device.engines import load_engine
-from meetings.device.listening import load_listener
-from meetings.device.translating import load_translator
-from meetings.device.writing import load_summarizer, summary_model
-from meetings.environment import AsrBackend, Environment
-from meetings.files.batch import Job, SameName, is_done, is_place, plan
-from meetings.files.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
-from meetings.files.hearing import Hearing
-from meetings.files.recapitulation import recap_digest, sum_up, translate_recap
-from meetings.files.storages import open_storage, storage_errors
-from meetings.files.transcription import (
+from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
+from meetings.batch.recording import Hearing
+from meetings.batch.summary import recap_digest, sum_up, translate_recap
+from meetings.batch.transcription import (
     Advance,
     Models,
     Transcription,
@@ -41,6 +33,14 @@ from meetings.files.transcription import (
     transcribe_recording,
     transcription_object,
 )
+from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
+from meetings.device.diarization import load_listener
+from meetings.device.engines import load_engine
+from meetings.device.summarization import load_summarizer, summary_model
+from meetings.device.translation import load_translator
+from meetings.environment import AsrBackend, Environment
+from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
+from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_name
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal

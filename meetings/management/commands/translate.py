@@ -13,7 +13,7 @@ from django.core.management import CommandError
 
 from inference.translation.translator import TranslationRequest, Translator
 from meetings.cli import BAD_INPUT, ParlanceCommand
-from meetings.device.translating import load_translator
+from meetings.device.translation import load_translator
 from meetings.languages import language_name
 from meetings.offers import offered_targets, refusal
 

@@ -51,8 +51,8 @@ NO_FORWARD_PASS = {
     "inference/whisper_weights.py": "reads weights, and looks at one answer of theirs",
     "inference/summarization/chat_weights.py": "the same",
     "inference/translation/m2m100_weights.py": "the same",
-    "meetings/device/listening.py": "sets the number of threads",
-    "meetings/device/writing.py": "sets the number of threads",
+    "meetings/device/diarization.py": "sets the number of threads",
+    "meetings/device/summarization.py": "sets the number of threads",
     "inference/diarization/wespeaker.py": "driven with random weights by tests/inference/diarization/test_community.py",
 }
 """Modules with torch that no drive below passes through, and why."""

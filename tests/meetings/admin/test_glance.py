@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
+from meetings.broker.audio_log import state_key
 from meetings.models import Meeting, Speaker, State, Summary, Translation, Upload
 from tests.meetings.admin.test_admin import make_meeting
 

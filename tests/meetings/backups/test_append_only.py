@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from meetings.backups.append_only import MANIFEST, TRIES, Unsteady, hold
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.embedded import EmbeddedBroker
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from meetings.backups.contents import Manifest, NoBackup
 from meetings.backups.databases import DatabaseNotCopied
 from meetings.backups.restoring import RestoreRefused, restore
 from meetings.backups.saving import TargetTaken, save
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.embedded import EmbeddedBroker
 from meetings.environment import Environment
 from meetings.supervisor import AlreadyRunning, data_folder_lock
 from tests.meetings.backups.test_append_only import client

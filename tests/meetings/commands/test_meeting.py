@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from meetings.accounts.tokens import is_meeting_token
+from meetings.accounts.link_tokens import is_meeting_token
 from meetings.models import Meeting
 
 pytestmark = pytest.mark.django_db

@@ -25,9 +25,9 @@ from inference.loading import ModelMissing
 from inference.media import process
 from inference.session import SessionConfig
 from inference.translation.translator import TranslationRequest
-from meetings.device.translating import load_translator
+from meetings.batch.transcription import Wishes
+from meetings.device.translation import load_translator
 from meetings.environment import Environment
-from meetings.files.transcription import Wishes
 from meetings.management.commands.transcribe import read_wishes
 from tests import recordings
 from tests.hearing import SENTENCE, is_heard, plain

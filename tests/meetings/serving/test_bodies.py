@@ -19,8 +19,8 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 
-from meetings.programs.bearer import new_token
-from meetings.programs.gate import MAX_AT_ONCE
+from meetings.accounts.api_gate import MAX_AT_ONCE
+from meetings.accounts.bearer import new_token
 from meetings.serving.bodies import (
     MAX_BODY,
     MAX_RECORDING_BODY,

@@ -21,9 +21,9 @@ from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
 from meetings.environment import WebServer
+from meetings.live.limits import PINGS_A_MINUTE
 from meetings.serving.daphne_server import MAX_WAITING
 from meetings.serving.server import MAX_MESSAGE_BYTES, text_frame
-from meetings.sockets.crowds import PINGS_A_MINUTE
 from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
 from tests.rawsocket import BINARY, CONTINUATION, PING, PONG, TEXT, RawWebSocket, client_frame, client_header

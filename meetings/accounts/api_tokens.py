@@ -1,0 +1,40 @@
+"""Tokens for programs: made once, shown once, stored as a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from meetings.accounts.bearer import is_well_made, new_token
+from meetings.accounts.models import ApiToken
+
+USED_EVERY = timedelta(minutes=1)
+"""How exactly it is noted when a token was last used."""
+
+
+def create_token(user: User, name: str) -> str:
+    """A new token of the user; nobody can show it again."""
+    token = new_token()
+    ApiToken.objects.create(user=user, name=name, digest=_digest(token))
+    return token
+
+
+def user_of_token(token: str) -> User | None:
+    """Whose token it is; None for one that is forged, revoked, or of somebody who may not sign in."""
+    if not is_well_made(token):
+        return None
+    row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
+    if row is None:
+        return None
+    now = timezone.now()
+    if row.last_used_at is None or now - row.last_used_at > USED_EVERY:
+        ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
+    return row.user
+
+
+def _digest(token: str) -> str:
+    """Without salt: what is hashed has 192 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()

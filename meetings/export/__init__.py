@@ -1,0 +1,1 @@
+"""Transcripts as files: what an entry is, every format, and where results are stored."""

@@ -1,0 +1,96 @@
+"""A meeting's transcript as files in the results storage: one folder a meeting, one file a format.
+
+That files are due is asked of the rows: whatever changes after a meeting has ended (a name, a summary) is stored again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+from django.db.models import F, Q
+from django.utils import timezone
+
+from meetings.export.formats import FORMATS, render_transcript
+from meetings.export.storages import S3, open_storage
+from meetings.models import Meeting, State, Upload
+from meetings.store import tombstones
+
+NAME = "transcript"
+CLAIMED = timedelta(minutes=10)
+"""Longer than a storage may take."""
+
+SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(hours=1)
+
+
+def results_storage() -> Storage:
+    """The storage that the settings name."""
+    place = settings.ENVIRONMENT.results
+    return open_storage(place if place.startswith(S3) else str(settings.ENVIRONMENT.data / "results"))
+
+
+def file_name(meeting_id: str, format_name: str) -> str:
+    """Within the storage."""
+    return f"{meeting_id}/{NAME}.{format_name}"
+
+
+def due(*, limit: int) -> list[str]:
+    """Return meetings that are over and whose files are not there, or are older than their transcript.
+
+    Those that could not be stored wait for their time.
+    """
+    which = settings.ENVIRONMENT.results_of
+    if which == "none":
+        return []
+    meetings = Meeting.objects.filter(state=State.ENDED, is_ephemeral=False).exclude(results_seq=F("last_seq"))
+    meetings = meetings.filter(Q(results_not_before=None) | Q(results_not_before__lte=timezone.now()))
+    if which == "uploads":
+        meetings = meetings.filter(pk__in=Upload.objects.values("pk"))
+    return list(meetings.order_by("ended_at").values_list("pk", flat=True)[:limit])
+
+
+def claim(meeting_id: str) -> int | None:
+    """Take the storing of one; return the number of the attempt, or None where another worker has it.
+
+    The attempt is counted before it is made. A worker that dies of it leaves it due again after CLAIMED.
+    """
+    found = Meeting.objects.filter(pk=meeting_id).values_list("results_attempts", "results_not_before").first()
+    if found is None:
+        return None
+    attempts, not_before = found
+    mine = Meeting.objects.filter(pk=meeting_id, results_not_before=not_before, results_attempts=attempts)
+    is_mine = mine.update(results_attempts=attempts + 1, results_not_before=timezone.now() + CLAIMED)
+    return attempts + 1 if is_mine else None
+
+
+def put_off(meeting_id: str, attempt: int) -> timedelta:
+    """It could not be stored: it is tried again after a pause, which is returned, and those after it at once."""
+    pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 20))
+    Meeting.objects.filter(pk=meeting_id).update(results_not_before=timezone.now() + pause)
+    return pause
+
+
+def store(meeting_id: str, storage: Storage) -> bool:
+    """Store every format anew, each file whole or not at all; False when the meeting is gone.
+
+    Raises what the storage raises (`storages.storage_errors`).
+    """
+    meeting = Meeting.objects.filter(pk=meeting_id).first()
+    if meeting is None:
+        return False
+    for format_name in FORMATS:
+        content = render_transcript(meeting, format_name).content
+        storage.save(file_name(meeting_id, format_name), ContentFile(content))
+    stored = {"results_seq": meeting.last_seq, "results_attempts": 0, "results_not_before": None}
+    if not Meeting.objects.filter(pk=meeting_id).update(**stored):
+        tombstones.put_if_gone(meeting_id, has_results=True)  # deleted meanwhile
+    return True
+
+
+def delete(meeting_id: str, storage: Storage) -> None:
+    """Delete the files of a deleted meeting. Raises what the storage raises."""
+    for format_name in FORMATS:
+        storage.delete(file_name(meeting_id, format_name))
+    storage.delete(meeting_id)

@@ -1,0 +1,32 @@
+"""By what a socket came in: asked when it opens, again while it is open, and what happens when it no longer holds."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from meetings.accounts.link_tokens import Role
+from meetings.accounts.page_tokens import still_admits
+from meetings.live.errors import Code
+from meetings.models import Meeting
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What one socket holds."""
+
+    role: Role
+    token: str
+    dismiss: Callable[[Code], Awaitable[None]]
+    """Says why, and closes the socket."""
+
+
+async def dismiss_uninvited(meeting: Meeting | None, admissions: list[Admission]) -> None:
+    """Closes the sockets whose links, passes or meeting are gone; each token is asked about once."""
+    holds: dict[tuple[Role, str], bool] = {}
+    for admission in admissions:
+        key = (admission.role, admission.token)
+        if meeting is not None and key not in holds:
+            holds[key] = await still_admits(meeting, *key)
+        if not holds.get(key):
+            await admission.dismiss("no_such_meeting" if meeting is None else "bad_token")

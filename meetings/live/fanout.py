@@ -1,0 +1,258 @@
+"""Fan-out: one broker subscription per process and meeting, each message encoded once a language.
+
+A hint from the broker may be lost; the database is the truth. A feed that hears a bell, or nothing for a while, reads
+what is stored after the last `seq` it knows. Outages of either end nothing here: a feed goes on where it was, and
+whoever reads has everything after them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+import redis.asyncio
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from meetings import supervise
+from meetings.broker.audio_capacity import Room
+from meetings.broker.reader_languages import TELL_S, Readership
+from meetings.live import wire
+from meetings.live.admission import dismiss_uninvited
+from meetings.live.outages import Contact, OutageWatch, find_meeting
+from meetings.live.presence import Presence
+from meetings.live.subscription import Channel
+from meetings.live.viewers import PAGE, EncodedChange, EncodedPassing, Viewer, changes_after
+from meetings.ops import metrics
+from meetings.queries import reading
+from meetings.store import transcript
+
+READY_S = 5.0
+"""How long a viewer may wait for its feed to listen; its page then tries again."""
+
+ADMISSION_S = 60.0
+"""How long a link that expired, or whose revocation nobody heard, keeps its sockets open at most."""
+
+last_seq = reading(transcript.last_seq)
+
+
+class FeedNotReady(Exception):
+    """Nobody can be let in: the database or the broker does not answer."""
+
+
+class Feed:
+    """One meeting in this process: what is known of it, and the viewers that read it here."""
+
+    def __init__(self, meeting_id: str) -> None:
+        self.meeting_id = meeting_id
+        self.viewers: set[Viewer] = set()
+        self.database = Contact()
+        self.is_degraded = False
+        """Whether its viewers were told so."""
+        self._seq = 0
+        self._reading = asyncio.Lock()
+
+    async def handle(self, hints: Sequence[wire.Hint]) -> None:
+        """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
+        for hint in hints:
+            if isinstance(hint, wire.Bell):
+                if hint.seq > self._seq:
+                    await self.read_stored()
+            elif isinstance(hint, wire.Recheck):
+                await self.recheck()
+            else:
+                await self.pass_on(hint.message)
+
+    async def pass_on(self, message: wire.PartialMessage | wire.Notice) -> None:
+        """Offers something that is not stored to everyone."""
+        passing = EncodedPassing(message)
+        for viewer in tuple(self.viewers):
+            await viewer.offer_passing(passing)
+
+    async def recheck(self, *viewers: Viewer) -> None:
+        """Sends out whom links, passwords and sign-ins no longer let in: of `viewers`, or of all.
+
+        Who joins is asked once more when nothing can be missed any longer: the door was open a moment before.
+        """
+        asked = viewers or tuple(self.viewers)
+        admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
+        await dismiss_uninvited(await find_meeting(self.meeting_id), admissions)
+
+    async def read_stored(self) -> None:
+        """Reads once for everyone what was stored since the last reading."""
+        async with self._reading:
+            with self.database.asking():
+                while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
+                    for change in map(EncodedChange, rows):
+                        for viewer in tuple(self.viewers):
+                            await viewer.offer_stored(change)
+                        self._seq = change.seq
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """What is read here beside what was said."""
+        return frozenset(viewer.language for viewer in self.viewers if viewer.language)
+
+    async def skip_stored(self) -> None:
+        """Begins at what is stored now: viewers read what was before for themselves."""
+        with self.database.asking():
+            self._seq = await last_seq(self.meeting_id)
+
+
+class Subscription:
+    """Keeps one feed listening to the broker, through every outage of it and of the database."""
+
+    def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
+        self.feed = feed
+        self._readership = Readership(broker)
+        self._channel = Channel(broker, wire.events_channel(feed.meeting_id))
+        self._owes_reading = False
+        self._owes_recheck = False
+        self._listening = asyncio.Event()
+        self._tasks = (
+            asyncio.create_task(self._run(), name="feed"),
+            supervise.start("readership", self._tell_readership, pause_s=TELL_S),
+            supervise.start("admission", self._recheck),
+        )
+
+    async def ready(self) -> None:
+        """Waits until nothing that is stored from now on can be missed. Raises FeedNotReady."""
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._listening.wait()
+        except TimeoutError as error:
+            raise FeedNotReady from error
+
+    async def tell_languages(self) -> None:
+        """Lets the workers know at once what is read here; they hear of it later where the broker is away."""
+        with suppress(RedisError, ConnectionError):
+            await self._tell_readership()
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _tell_readership(self) -> None:
+        await self._readership.tell(self.feed.meeting_id, self.feed.languages)
+
+    async def _recheck(self) -> None:
+        await asyncio.sleep(ADMISSION_S)
+        await self.feed.recheck()
+
+    async def _run(self) -> None:
+        try:
+            await supervise.run_forever("feed", self._follow)
+        finally:
+            await self._channel.close()
+
+    async def _follow(self) -> None:
+        """One message of the broker. Whatever could not be done with the last one is done first."""
+        if not self._channel.is_open:
+            await self._open()
+        if not self._listening.is_set():
+            await self.feed.skip_stored()
+            self._listening.set()
+        if self._owes_reading:
+            await self.feed.read_stored()
+            self._owes_reading = False
+        if self._owes_recheck:
+            await self.feed.recheck()
+            self._owes_recheck = False
+        message = await self._channel.next()
+        if message is None:
+            self._owes_reading = True  # a bell may have been lost
+        else:
+            await self._take(wire.unpack(message))
+
+    async def _open(self) -> None:
+        """Without a broker the database is read all the same, at the pace of the tries."""
+        self._owes_reading = True  # whatever was rung for meanwhile was not heard
+        try:
+            await self._channel.open()
+        except (RedisError, ConnectionError):
+            if self._listening.is_set():
+                await self.feed.read_stored()
+            raise
+
+    async def _take(self, hints: list[wire.Hint]) -> None:
+        self._owes_reading = True
+        self._owes_recheck = any(isinstance(hint, wire.Recheck) for hint in hints)
+        await self.feed.handle(hints)
+        self._owes_reading = self._owes_recheck = False
+
+
+class Broadcaster:
+    """The feeds of this process, one for each meeting that somebody here reads."""
+
+    def __init__(self, connect: Callable[[], redis.asyncio.Redis]) -> None:
+        self._connect = connect
+        self._broker: redis.asyncio.Redis | None = None
+        self._subscriptions: dict[str, Subscription] = {}
+        self._watch: OutageWatch | None = None
+        self._presence: Presence | None = None
+        self._room: Room | None = None
+
+    @property
+    def broker(self) -> redis.asyncio.Redis:
+        """The process's client, made inside the running loop."""
+        if self._broker is None:
+            self._broker = self._connect()
+        return self._broker
+
+    async def join(self, viewer: Viewer) -> None:
+        """Subscribes the viewer, then sends what is stored: nothing falls between the two.
+
+        Raises FeedNotReady where the database or the broker does not answer; the viewer is to leave then.
+        """
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        if subscription is None:
+            subscription = Subscription(Feed(viewer.meeting_id), self.broker)
+            self._subscriptions[viewer.meeting_id] = subscription
+        if self._watch is None:
+            self._watch = OutageWatch(self.broker, self._feeds)
+        subscription.feed.viewers.add(viewer)
+        metrics.viewers.inc()
+        await subscription.ready()
+        await subscription.tell_languages()
+        await viewer.catch_up()
+        await subscription.feed.recheck(viewer)
+
+    async def change_language(self, viewer: Viewer, language: str) -> None:
+        """Goes on in another language, without a new connection."""
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        await viewer.read_in(language)
+        if subscription is not None:
+            await subscription.tell_languages()
+
+    def leave(self, viewer: Viewer) -> None:
+        """Ends the subscription with the meeting's last viewer here."""
+        subscription = self._subscriptions.get(viewer.meeting_id)
+        if subscription is None or viewer not in subscription.feed.viewers:
+            return
+        subscription.feed.viewers.remove(viewer)
+        metrics.viewers.dec()
+        if not subscription.feed.viewers:
+            subscription.close()
+            del self._subscriptions[viewer.meeting_id]
+        if not self._subscriptions and self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+    @property
+    def presence(self) -> Presence:
+        """Of the process's hosts."""
+        if self._presence is None:
+            self._presence = Presence(self.broker)
+        return self._presence
+
+    @property
+    def room(self) -> Room:
+        """The broker's, for more sound."""
+        if self._room is None:
+            environment = settings.ENVIRONMENT
+            self._room = Room(self.broker, None if environment.broker_url else environment.data / "broker")
+        return self._room
+
+    def _feeds(self) -> list[Feed]:
+        return [subscription.feed for subscription in self._subscriptions.values()]

@@ -1,0 +1,110 @@
+"""Readers are told when this web process cannot reach the database or the broker, and when it can again.
+
+Workers tell of their own outages; nobody else can tell of those of a web process, and a page could take them for
+silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+import redis.asyncio
+import structlog
+
+from inference.audio import SAMPLE_RATE
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog, LogState
+from meetings.live import wire
+from meetings.models import Meeting, State
+from meetings.queries import reading
+
+if TYPE_CHECKING:
+    from meetings.live.fanout import Feed
+
+log = structlog.get_logger(__name__)
+
+DEGRADED_AFTER_S = 2.0
+"""Without an answer from the database or the broker."""
+
+LOOK_S = 0.5
+PING_S = 1.0
+
+
+@reading
+def find_meeting(meeting_id: str) -> Meeting | None:
+    return Meeting.objects.filter(pk=meeting_id).first()
+
+
+class Contact:
+    """Since when something that is asked has not answered."""
+
+    def __init__(self) -> None:
+        self.lost_at: float | None = None
+        """Monotonic seconds; None: it answered last time."""
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """Count the block as a question: until one of them ends well there was no answer since the first."""
+        if self.lost_at is None:
+            self.lost_at = time.monotonic()
+        yield
+        self.lost_at = None
+
+    def is_lost(self) -> bool:
+        return self.lost_at is not None and time.monotonic() - self.lost_at > DEGRADED_AFTER_S
+
+
+class OutageWatch:
+    """Looks after the feeds of one process while there are any."""
+
+    def __init__(self, broker: redis.asyncio.Redis, feeds: Callable[[], Collection[Feed]]) -> None:
+        self._broker = broker
+        self._feeds = feeds
+        self._contact = Contact()
+        self._tasks = (
+            supervise.start("broker_ping", self._ping, pause_s=PING_S),
+            supervise.start("outage_watch", self._look, pause_s=LOOK_S),
+        )
+
+    def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _ping(self) -> None:
+        with self._contact.asking():
+            await self._broker.ping()
+
+    async def _look(self) -> None:
+        """A feed that cannot be told how things are now stays degraded, and the others are looked after."""
+        changed = [feed for feed in self._feeds() if self._is_cut_off(feed) != feed.is_degraded]
+        results = await asyncio.gather(*map(self._tell, changed), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    def _is_cut_off(self, feed: Feed) -> bool:
+        return self._contact.is_lost() or feed.database.is_lost()
+
+    async def _tell(self, feed: Feed) -> None:
+        if not feed.is_degraded:
+            log.warning("feed_degraded", meeting=feed.meeting_id)
+            feed.is_degraded = True
+            await feed.pass_on(wire.notice("degraded"))
+            return
+        meeting = await find_meeting(feed.meeting_id)
+        if meeting is not None:
+            await feed.pass_on(standing(meeting, await AudioLog(self._broker).state(meeting.pk)))
+        feed.is_degraded = False
+        log.info("feed_recovered", meeting=feed.meeting_id)
+
+
+def standing(meeting: Meeting, state: LogState) -> wire.Notice:
+    """Return how the meeting stands, for who comes in the middle of it."""
+    if meeting.state != State.LIVE or not state.phase:
+        return wire.notice(cast(wire.NoticeState, meeting.state))
+    behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE
+    return wire.phase_notice(cast(wire.NoticeState, state.phase), until=state.until, behind_s=behind_s)

@@ -1,0 +1,1 @@
+"""What operators see: metrics, charts, and the state of workers."""

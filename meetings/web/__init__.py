@@ -1,0 +1,1 @@
+"""Every page, form and HTTP endpoint."""

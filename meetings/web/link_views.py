@@ -1,0 +1,83 @@
+"""Who may come in by a meeting's links: the host's page for that, and the page that asks readers for the password."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.hashers import check_password
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from meetings.accounts.access import find_meeting, private, remember_reader
+from meetings.accounts.client_address import block, request_address
+from meetings.accounts.page_tokens import are_links_expired
+from meetings.accounts.rights import Deed, may
+from meetings.broker.notify import ask_again
+from meetings.broker.rate_limit import TooManyTries, note_try, noted_tries
+from meetings.models import Meeting
+from meetings.web.link_forms import AS_IT_IS, LinkForm
+
+TRIES = 10
+"""Wrong passwords of a meeting that one address may give."""
+
+TRIES_WHEN_ATTACKED = 2
+
+ATTACKED = 100
+"""Wrong passwords of a meeting, by all addresses, after which each has fewer: what others do locks nobody out."""
+
+TRIES_WITHIN_S = 300
+
+
+@login_required
+@private
+@require_http_methods(["GET", "POST"])
+def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
+    """Password, end and renewal of the links; for who is signed in alone, for a link must not change itself."""
+    meeting = find_meeting(meeting_id)
+    if not may(request.user, Deed.MANAGE, meeting):
+        raise PermissionDenied(_("Only the owner of a meeting may change its links."))
+    form = LinkForm(request.POST or None, initial={"expiry": AS_IT_IS})
+    if request.method == "POST" and form.is_valid():
+        form.apply(meeting)
+        ask_again(meeting.pk)
+        return redirect("links", meeting.pk)
+    context = {"meeting": meeting, "form": form, "is_expired": are_links_expired(meeting)}
+    return render(request, "meetings/links.html", context, status=422 if form.errors else 200)
+
+
+def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
+    """Asks for the password; a right one leads on to the captions."""
+    if request.method != "POST":
+        return render(request, "meetings/password.html", {"meeting": meeting})
+    caller = f"{meeting.pk}:{block(request_address(request))}"
+    try:
+        _require_tries(meeting, caller)
+        if not check_password(request.POST.get("password", ""), meeting.link_password):
+            for name in (caller, meeting.pk):
+                note_try(name, within_s=TRIES_WITHIN_S)
+            return _asked_again(request, meeting, _("That is not the password."), 403)
+    except TooManyTries as error:
+        sentence = _("Too many tries. Wait %(seconds)d seconds.") % {"seconds": error.seconds}
+        answer = _asked_again(request, meeting, sentence, 429)
+        answer.headers["Retry-After"] = str(error.seconds)
+        return answer
+    entered = redirect(request.get_full_path())
+    remember_reader(entered, meeting)
+    return entered
+
+
+def _require_tries(meeting: Meeting, caller: str) -> None:
+    """Raise TooManyTries for an address with too many wrong passwords; right ones count for nothing.
+
+    A building full of readers may share one address.
+    """
+    of_all, _left_s = noted_tries(meeting.pk, within_s=TRIES_WITHIN_S)
+    count, left_s = noted_tries(caller, within_s=TRIES_WITHIN_S)
+    if count >= (TRIES_WHEN_ATTACKED if of_all >= ATTACKED else TRIES):
+        raise TooManyTries(max(1, left_s))
+
+
+def _asked_again(request: HttpRequest, meeting: Meeting, sentence: str, status: int) -> HttpResponse:
+    return render(request, "meetings/password.html", {"meeting": meeting, "sentence": sentence}, status=status)

@@ -1,0 +1,123 @@
+"""What the page of a transcript shows: every line in the languages that are read, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils.text import capfirst
+
+from meetings.export.entries import Cue, caption_cue, meeting_cues, one_line, require_known
+from meetings.languages import is_right_to_left, language_name
+from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
+
+SPOKEN = "spoken"
+"""Instead of a language: as it was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """In which languages a transcript is read."""
+
+    language: str = SPOKEN
+    beside: str = ""
+    """A second one; empty: none."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The languages, side by side."""
+        return (self.language, self.beside) if self.beside and self.beside != self.language else (self.language,)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The columns that are not as it was said."""
+        return tuple(language for language in self.columns if language != SPOKEN)
+
+    @property
+    def file_language(self) -> str | None:
+        """That of the files to download; None: as spoken."""
+        return None if self.language == SPOKEN else self.language
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a line says in one column."""
+
+    text: str
+    language: str
+    is_pending: bool
+    """It is not there in the language that is read: this is what was said."""
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if is_right_to_left(self.language) else "ltr"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One caption of the page."""
+
+    cue: Cue
+    wordings: tuple[Wording, ...]
+    is_turn: bool
+    """Whether somebody else speaks from here on."""
+
+    @property
+    def color(self) -> int:
+        """As in static/css/captions.css: from 1; 0 where it cannot be said who speaks."""
+        number = self.cue.speaker.number if self.cue.speaker else 0
+        return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
+
+
+def read_choice(language: str, beside: str) -> Choice:
+    """The choice; whether anything is there in a language changes while somebody reads.
+
+    Raises:
+        UnknownLanguage: nobody knows a code; the message is a sentence.
+    """
+    for code in (language, beside):
+        if code not in ("", SPOKEN):
+            require_known(code)
+    return Choice(language or SPOKEN, beside)
+
+
+def requested_choice(request: HttpRequest) -> Choice:
+    """That of the page's address. Raises UnknownLanguage."""
+    return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
+
+
+def offered(meeting: Meeting, choice: Choice) -> list[tuple[str, str]]:
+    """The chosen languages and those that something is translated into, with their names as a list shows them."""
+    rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
+    codes = {*rows.values_list("language", flat=True).distinct(), *choice.columns} - {SPOKEN}
+    return [(code, capfirst(language_name(code))) for code in sorted(codes)]
+
+
+def page_lines(meeting: Meeting, choice: Choice) -> list[Line]:
+    """The lines of the meeting that say something."""
+    return list(_lines([cue for cue in meeting_cues(meeting) if cue.line], choice))
+
+
+def caption_line(caption: Caption, choice: Choice) -> Line:
+    """One line by itself."""
+    cue = caption_cue(caption)
+    return Line(cue, _wordings(cue, choice), is_turn=True)
+
+
+def _lines(cues: Sequence[Cue], choice: Choice) -> Iterator[Line]:
+    before: Cue | None = None
+    for cue in cues:
+        is_turn = cue.speaker is not None and (before is None or cue.speaker != before.speaker)
+        yield Line(cue, _wordings(cue, choice), is_turn)
+        before = cue
+
+
+def _wordings(cue: Cue, choice: Choice) -> tuple[Wording, ...]:
+    return tuple(_wording(cue, language) for language in choice.columns)
+
+
+def _wording(cue: Cue, language: str) -> Wording:
+    read = cue if language == SPOKEN else cue.in_language(language)
+    is_pending = language not in (SPOKEN, read.language)
+    return Wording(one_line(read.text), read.language, is_pending)

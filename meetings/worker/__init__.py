@@ -1,0 +1,1 @@
+"""The inference process: it leases meetings, transcribes, diarizes, translates and summarizes them."""

@@ -1,0 +1,180 @@
+"""The meetings that a worker holds: taken by lease, given back, lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+import redis.asyncio
+import structlog
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+from redis.exceptions import RedisError
+
+from inference.audio import SAMPLE_RATE
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog
+from meetings.broker.leases import Leases
+from meetings.models import Meeting, Stage
+from meetings.store import speakers, stage_failures, summaries, tombstones, transcript, uploads
+from meetings.worker.speaker_track import Memory
+from meetings.worker.stream import REHEAR_S, MeetingStream
+
+log = structlog.get_logger(__name__)
+
+DEFERRED_S = 2.0
+"""Before a meeting that could not be opened is taken up again."""
+
+release_lease = database_sync_to_async(transcript.release_lease, thread_sensitive=False)
+put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
+record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
+
+
+class SetAside(Exception):
+    """The meeting's captions failed too often; no worker takes it until somebody has it tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A meeting that was just taken."""
+
+    stream: MeetingStream
+    was_leased: bool
+    """Whether the worker before never gave it back: it died, or lost its lease."""
+
+
+class Holdings:
+    """Belongs to one worker."""
+
+    def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
+        self._audio = AudioLog(broker)
+        self._leases = Leases(broker, worker)
+        self._not_before: dict[str, float] = {}
+        """By meeting: when this worker may take it again."""
+        self.streams: dict[str, MeetingStream] = {}
+        """By meeting."""
+
+    def holds(self, stream: MeetingStream) -> bool:
+        """Whether the stream is still this worker's."""
+        return self.streams.get(stream.meeting_id) is stream
+
+    async def assign(self, admit: Callable[[Opened], Awaitable[object]]) -> None:
+        """Takes every active meeting that no living worker holds; one that cannot be opened keeps no other out.
+
+        `admit` may raise SetAside.
+        """
+        for meeting_id in await self._audio.active():
+            if self._may_take(meeting_id) and await self._leases.acquire(meeting_id):
+                done = await supervise.contained(partial(self._open, meeting_id, admit))
+                if done.error is not None:
+                    await self._not_opened(meeting_id, done.error)
+
+    async def recheck(self) -> None:
+        """Take meetings anew whose log is not the one that was read: a broker came back short, as after a failover.
+
+        What comes then gets numbers that were read before, behind which the worker would wait for more. Taken anew, the
+        meeting is read from its cursor; the host sends what it still has, and its page counts what it has not.
+        """
+        for stream in list(self.streams.values()):
+            newest = stream.newest
+            if newest is None or newest.mark == "end" or await self._audio.has(stream.meeting_id, newest):
+                continue
+            state = await self._audio.state(stream.meeting_id)
+            if self.holds(stream):
+                short_s = max(0, newest.end - state.next_sample) / SAMPLE_RATE
+                log.warning("audio_log_cut", meeting=stream.meeting_id, short_s=round(short_s, 1))
+                await self.let_go(stream.meeting_id, "audio_log_cut")
+
+    async def renew(self, *, is_making_progress: bool = True) -> None:
+        """Prolong the leases; a worker whose models make no progress does not count as ready meanwhile."""
+        for meeting_id in await self._leases.renew(list(self.streams), is_ready=is_making_progress):
+            self.drop(meeting_id, "lease_expired")
+
+    def drop(self, meeting_id: str, reason: str) -> None:
+        """Forgets a meeting that is, or may be, another worker's by now."""
+        if self.streams.pop(meeting_id, None) is not None:
+            log.info("meeting_dropped", meeting=meeting_id, reason=reason)
+
+    def defer(self, meeting_id: str, seconds: float) -> None:
+        """Leave the meeting to others for a while."""
+        self._not_before[meeting_id] = time.monotonic() + seconds
+
+    async def let_go(self, meeting_id: str, reason: str) -> None:
+        """Gives a meeting back at once, so that nobody waits for its lease to expire."""
+        stream = self.streams.get(meeting_id)
+        self.drop(meeting_id, reason)
+        if stream is not None:
+            await release_lease(stream.lease)
+        await self._leases.release(meeting_id)
+
+    async def give_back(self) -> None:
+        """Lets go of everything at the end of the worker."""
+        try:
+            for meeting_id in list(self.streams):
+                await self.let_go(meeting_id, "worker_stops")
+            await self._leases.sign_off()
+        except (RedisError, OSError, DatabaseError) as error:
+            log.warning("leases_left_to_expire", error=type(error).__name__)
+
+    async def abandon(self) -> None:
+        """The worker has failed: others may take its meetings at once, and know that they were not given back."""
+        try:
+            for meeting_id in list(self.streams):
+                self.drop(meeting_id, "worker_failed")
+                await self._leases.release(meeting_id)
+            await self._leases.sign_off()
+        except (RedisError, OSError) as error:
+            log.warning("leases_left_to_expire", error=type(error).__name__)
+
+    def _may_take(self, meeting_id: str) -> bool:
+        if meeting_id in self.streams:
+            return False
+        if time.monotonic() < self._not_before.get(meeting_id, 0.0):
+            return False
+        self._not_before.pop(meeting_id, None)
+        return True
+
+    async def _open(self, meeting_id: str, admit: Callable[[Opened], Awaitable[object]]) -> None:
+        try:
+            opened = await open_stream(meeting_id)
+        except transcript.NoSuchMeeting:
+            await self._audio.forget(meeting_id)
+            await put_if_gone(meeting_id)
+            await self._leases.release(meeting_id)
+            return
+        stream = opened.stream
+        await admit(opened)
+        if (await self._audio.state(meeting_id)).phase:
+            stream.phase = "catching_up"  # whatever a worker before was at: it is over when the captions are live again
+        self.streams[meeting_id] = stream
+        log.info("meeting_taken", meeting=meeting_id, cursor_s=stream.committed / SAMPLE_RATE, epoch=stream.lease.epoch)
+
+    async def _not_opened(self, meeting_id: str, error: Exception) -> None:
+        """Leave the meeting to the next try, which is the last one for what cannot be opened again and again."""
+        self.defer(meeting_id, DEFERRED_S)
+        if isinstance(error, SetAside):
+            await self._audio.retire(meeting_id)
+        elif supervise.outage_of(error) is not None:
+            raise error
+        else:
+            log.error("meeting_not_opened", meeting=meeting_id, where=supervise.where(error))
+            kind = f"{type(error).__module__}.{type(error).__qualname__}"
+            if await record_failure(meeting_id, Stage.CAPTIONS, position=0, error=kind):
+                await self._audio.retire(meeting_id)
+        await self._leases.release(meeting_id)
+
+
+@database_sync_to_async
+def open_stream(meeting_id: str) -> Opened:
+    """Takes the meeting over. Raises NoSuchMeeting."""
+    meeting = transcript.take_lease(meeting_id)
+    summaries.take_over(meeting_id)
+    stream = MeetingStream(meeting, _memory(meeting), is_upload=uploads.is_upload(meeting_id))
+    return Opened(stream, was_leased=meeting.is_leased)
+
+
+def _memory(meeting: Meeting) -> Memory:
+    heard_again_from = meeting.cursor / SAMPLE_RATE - REHEAR_S
+    return Memory(speakers.highest_number(meeting), tuple(speakers.labelled_since(meeting, heard_again_from)))

@@ -1,0 +1,52 @@
+"""Captions during a swap: what is said while the good models are away is shown at once, and marked as provisional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from inference.asr import Transcriber
+from inference.bridge import Bridge
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.types import CaptionEvent
+from meetings.device import watchdog
+from meetings.worker.stream import MeetingStream
+
+log = structlog.get_logger(__name__)
+
+
+class Bridging:
+    """A worker's bridge, if it has one. `turn` and `end` belong to the thread that owns the streams' sessions."""
+
+    def __init__(self, load: Callable[[], Transcriber] | None) -> None:
+        self._load = load
+        self._bridge: Bridge[str] | None = None
+
+    def prepare(self) -> None:
+        """Loads the small model the first time that it will be needed; without its weights there is no bridge."""
+        if self._load is None or self._bridge is not None:
+            return
+        try:
+            with watchdog.moving():
+                self._bridge = Bridge(self._load())
+        except (ModelMissing, ModelCorrupt) as error:
+            self._load = None
+            log.error("bridge_unavailable", error=str(error))
+
+    @property
+    def is_ready(self) -> bool:
+        return self._bridge is not None
+
+    def turn(self, streams: Mapping[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
+        """One decode for whoever has waited longest; nothing without a bridge."""
+        if self._bridge is None:
+            return {}
+        for meeting_id, stream in streams.items():
+            self._bridge.follow(meeting_id, stream.session, stream.audio_after)
+        return {meeting_id: list(partials) for meeting_id, partials in self._bridge.step().items()}
+
+    def end(self) -> None:
+        """The models are back, and write what was said meanwhile for good."""
+        if self._bridge is not None:
+            self._bridge.end()

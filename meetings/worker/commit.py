@@ -1,0 +1,127 @@
+"""Captions out, the rows' part: what a turn found is stored, then told, and only then its audio is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from channels.db import database_sync_to_async
+
+from inference.audio import SAMPLE_RATE
+from inference.types import Progress
+from meetings.broker.audio_log import AudioLog, Entry
+from meetings.live import wire
+from meetings.models import State
+from meetings.store import recordings, transcript
+from meetings.worker.publisher import Scribe
+from meetings.worker.stream import Findings, MeetingStream
+
+log = structlog.get_logger(__name__)
+
+commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
+set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
+
+
+class Settling:
+    """Belongs to one worker's event loop."""
+
+    def __init__(
+        self,
+        scribe: Scribe,
+        audio: AudioLog,
+        *,
+        on_finals: Callable[[], object],
+        on_end: Callable[[MeetingStream], object],
+    ) -> None:
+        """`on_finals`: there is something to translate; `on_end`: a meeting is captioned to its end."""
+        self._scribe = scribe
+        self._audio = audio
+        self._on_finals = on_finals
+        self._on_end = on_end
+        self.captioned_s = 0.0
+        """Of audio, since the start."""
+
+    async def settle(self, stream: MeetingStream, findings: Findings) -> None:
+        """Store, tell, forget.
+
+        Raises LeaseLost, what the database refuses for good, and what a broker that is away raises: the meeting is read
+        again from its cursor then, by whoever holds it next.
+        """
+        await self._store(stream, findings)
+        ended = any(mark.mark == "end" for mark in findings.marks)
+        if findings.spoken and not ended:
+            await self._scribe.move(stream, State.LIVE)
+        for mark in findings.marks:
+            await self._obey(stream, mark)
+
+    async def _store(self, stream: MeetingStream, findings: Findings) -> None:
+        """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
+        hints: list[wire.Bell | wire.Passing] = []
+        if findings.finals or findings.progress or findings.missing:
+            batch = transcript.Batch(
+                stream.lease,
+                findings.finals,
+                findings.progress,
+                missing_s=findings.missing / SAMPLE_RATE,
+                recorded_until=stream.recorded_until if stream.keep_recording else None,
+            )
+            seq = await self._scribe.retry(stream, lambda: commit(batch))
+            hints.append(wire.Bell(seq))
+        hints += [wire.Passing(wire.partial(partial)) for partial in findings.partials]
+        await self._scribe.tell(stream, hints)
+        if findings.finals:
+            stream.awaits_labels = stream.awaits_translation = True
+            self._on_finals()
+        await self._tell_language(stream, findings)
+        if findings.progress:
+            await self._forget(stream, findings.progress)
+
+    async def _tell_language(self, stream: MeetingStream, findings: Findings) -> None:
+        """Lets the host know when another language is heard than the one that is set."""
+        for heard in findings.languages:
+            stream.doubt.take(heard)
+        detected = stream.doubt.language or ""
+        if detected != stream.told_language:
+            stream.told_language = detected
+            await self._audio.report_language(stream.meeting_id, detected)
+
+    async def _forget(self, stream: MeetingStream, progress: Progress) -> None:
+        """Trims the log behind what is captioned, and keeps the recording if it is wanted.
+
+        The log keeps what the row does not say to be in the recording: it is trimmed up to there at the next commit.
+        """
+        self.captioned_s += max(0, progress.position - stream.committed) / SAMPLE_RATE
+        stream.committed = progress.position
+        before = stream.forgettable(progress)
+        if before is not None:
+            await self._audio.trim(stream.meeting_id, before)
+        await self._audio.report(stream.meeting_id, captioned=progress.position, phase=stream.phase)
+        if stream.keep_recording:
+            await record(stream, progress.position)
+
+    async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
+        match mark.mark:
+            case "pause":
+                await self._scribe.move(stream, State.PAUSED)
+            case "resume":
+                await self._scribe.move(stream, State.LIVE)
+            case "language":
+                await self._scribe.retry(stream, lambda: set_language(stream.lease, mark.value))
+            case "end":
+                self._on_end(stream)
+
+
+async def record(stream: MeetingStream, until: int) -> bool:
+    """Write the audio before `until` (samples) into the recording; return whether all of it is there.
+
+    A disk that refuses costs no caption: the audio stays in the log, and it is tried again with the next captions.
+    """
+    kept = stream.kept(stream.recorded_until, until)
+    try:
+        await asyncio.to_thread(recordings.write, stream.meeting_id, kept)
+    except OSError as error:
+        log.error("recording_not_written", meeting=stream.meeting_id, error=error.strerror or type(error).__name__)
+        return False
+    stream.recorded_until = max(stream.recorded_until, until)
+    return True

@@ -1,0 +1,182 @@
+"""Who said it: a worker's second thread listens to voices while the first one writes. Text never waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import structlog
+from channels.db import database_sync_to_async
+
+from inference.diarization.turns import SpeakerTurns
+from inference.diarization.voices import Listener, LocalVoice
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.residency.gate import ModelAsleep
+from inference.residency.mover import MOVE_ERRORS
+from inference.residency.pool import ModelPool, SwapUnderWay
+from meetings.device import watchdog
+from meetings.device.diarization import SPEAKERS
+from meetings.models import Stage
+from meetings.store import speakers, transcript
+from meetings.supervise import contained_call
+from meetings.worker import model_sleep
+from meetings.worker.isolation import Isolation, ModelFailed
+from meetings.worker.publisher import Scribe
+from meetings.worker.stream import MeetingStream
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+AWAY_S = 0.5
+"""How long to wait for the captions' turn while a summary is written."""
+
+LABELLED_AT_ONCE = 100
+"""Utterances in one transaction: some tens of milliseconds in which no other writer waits."""
+
+IDLE_S = 0.1
+"""How long to wait for sound when no meeting has a window to listen to."""
+
+utterances_of = database_sync_to_async(speakers.utterances_of, thread_sensitive=False)
+
+
+class ForgivingListener:
+    """A listener that hears nobody in sound that its model fails on, so that the meeting goes on behind it."""
+
+    def __init__(self, listener: Listener, meeting_id: str) -> None:
+        self._listener = listener
+        self._meeting_id = meeting_id
+
+    def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
+        """As `Listener.listen`. Raises ModelFailed if the model fails on noise too."""
+        heard = contained_call(lambda: self._listener.listen(audio))
+        if heard.value is not None:
+            return heard.value
+        noise = np.random.default_rng(0).normal(0.0, 0.01, audio.shape).astype(np.float32)
+        if contained_call(lambda: self._listener.listen(noise)).error is not None:
+            raise ModelFailed("The model for speakers fails whatever it is given.") from heard.error
+        log.error("window_not_heard", meeting=self._meeting_id, error=type(heard.error).__name__)
+        return ()
+
+
+class Labelling:
+    """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
+
+    def __init__(self, pool: ModelPool, scribe: Scribe, isolation: Isolation) -> None:
+        self._pool = pool
+        self._scribe = scribe
+        self._isolation = isolation
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._storing = asyncio.Lock()
+        """Labels are stored in the order in which they were found out: what was judged at the end stands."""
+        self._has_tried = not pool.has(SPEAKERS)
+        self._is_ready = False
+        self.seconds = 0.0
+        """Spent listening."""
+
+    async def _load(self) -> None:
+        """Loads the models, or says why nobody will be named; during a swap it is left for later."""
+        try:
+            await self._in_thread(lambda: self._pool.join(SPEAKERS))
+            self._is_ready = True
+        except SwapUnderWay:
+            return
+        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
+            log.error("speakers_unavailable", error=str(error))
+        self._has_tried = True
+
+    async def _load_or_wait(self) -> None:
+        await self._load()
+        if not self._has_tried:
+            await asyncio.sleep(AWAY_S)
+
+    def unheard_s(self, stream: MeetingStream) -> float:
+        """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
+        return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """One window of every meeting that has one; loads the models first."""
+        if not self._has_tried:
+            await self._load()
+        listened = [await self._listen_contained(stream) for stream in list(streams.values())]
+        if not any(listened):
+            await asyncio.sleep(IDLE_S)
+
+    async def _listen_contained(self, stream: MeetingStream) -> bool:
+        """What fails is the meeting's own; while a summary is written, nobody is listened to."""
+        if Stage.SPEAKERS in stream.set_aside:
+            return False
+        with contextlib.suppress(ModelAsleep):
+            return bool(await self._isolation.guard(stream, Stage.SPEAKERS, lambda: self._listen(stream)))
+        return False
+
+    async def finish(self, stream: MeetingStream) -> None:
+        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices.
+
+        A worker that has just started loads its models first.
+        """
+        while not self._has_tried:
+            await self._load_or_wait()
+        if not self._is_ready:
+            return
+        stream.voices.rest()
+        while await self._listen_or_wait(stream):
+            pass
+        async with self._storing, self._isolation.trial(stream, Stage.SPEAKERS):
+            await self._store(stream, await self._in_thread(lambda: self._conclude(stream)))
+
+    async def _listen_or_wait(self, stream: MeetingStream) -> bool:
+        """Waits for the end of another meeting's summary: nothing that was said stays without a label."""
+        while True:
+            with contextlib.suppress(ModelAsleep):
+                return await self._listen(stream)
+
+    async def _listen(self, stream: MeetingStream) -> bool:
+        """Raises ModelAsleep while a summary is written."""
+        if not self._is_ready:
+            return False
+        async with self._storing:
+            async with self._isolation.trial(stream, Stage.SPEAKERS):
+                heard = await self._in_thread(lambda: self._timed(stream))
+            if stream.awaits_labels:
+                stream.awaits_labels = False
+                stream.voices.ask_again()
+            await self._store(stream, stream.voices.take_news())
+        return heard
+
+    async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
+        """Store the labels a few utterances at a time, so that nobody waits long for the database."""
+        if news is None:
+            return
+        try:
+            utterances = await self._scribe.retry(stream, lambda: utterances_of(stream.meeting_id, news))
+            for start in range(0, len(utterances), LABELLED_AT_ONCE):
+                some = utterances[start : start + LABELLED_AT_ONCE]
+                await self._scribe.change(stream, partial(speakers.label_captions, stream.lease, news, some))
+        except transcript.LeaseLost:
+            log.info("labels_come_too_late", meeting=stream.meeting_id)
+        stream.awaits_translation = True
+
+    def _timed(self, stream: MeetingStream) -> bool:
+        """One window; wakes models that sleep only if there is one. Raises ModelAsleep."""
+        if not stream.voices.has_window():
+            return False
+        model_sleep.wake(self._pool)
+        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener, watchdog.model_call("listening"):
+            started = time.perf_counter()
+            heard = stream.voices.listen(ForgivingListener(listener, stream.meeting_id))
+            self.seconds += time.perf_counter() - started
+        return heard
+
+    def _conclude(self, stream: MeetingStream) -> SpeakerTurns | None:
+        with watchdog.writing():
+            return stream.voices.conclude()
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

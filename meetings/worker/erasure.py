@@ -1,0 +1,57 @@
+"""A worker's part in deletions: takes away what a deleted meeting has outside the database, until all of it is gone.
+
+Whoever deletes does most of it at once. Left are transcript files, what stood in the way then, and what somebody wrote
+who had not heard of the deletion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from meetings import supervise
+from meetings.export import results
+from meetings.models import Tombstone
+from meetings.store import deletion, erasure, tombstones
+from meetings.threads import DaemonThreads
+from meetings.worker.results import tell_failure
+
+BATCH = 20
+"""Deleted meetings a turn."""
+
+
+class Erasing:
+    """Belongs to one worker; of several, whoever claims a tombstone looks after it."""
+
+    def __init__(self) -> None:
+        self._threads = DaemonThreads("erasing")
+
+    async def turn(self) -> None:
+        """Look after what is due."""
+        leaving: list[str] = []
+        for tombstone in await self._threads.query(partial(tombstones.due, limit=BATCH)):
+            if await self._threads.query(partial(tombstones.claim, tombstone)) and await self._clear(tombstone):
+                leaving.append(tombstone.pk)
+        if not leaving:
+            await self._threads.query(erasure.go_on)
+        elif await self._threads.query(erasure.erase):
+            await self._threads.query(partial(tombstones.traces_are_erased, leaving))
+
+    async def _clear(self, tombstone: Tombstone) -> bool:
+        """Whether the meeting has left traces that are not erased."""
+        sound = self._threads.query(partial(deletion.forget, tombstone.pk))
+        files = self._threads.query(partial(delete_results, tombstone))
+        outcomes = await asyncio.gather(sound, files, return_exceptions=True)
+        for error in outcomes:
+            if isinstance(error, BaseException):
+                pause = await supervise.retry(lambda: self._threads.query(partial(tombstones.put_off, tombstone)))
+                tell_failure("deletion_unfinished", tombstone.pk, error, again_in_s=pause.total_seconds())
+                return False
+        await supervise.retry(lambda: self._threads.query(partial(tombstones.settle, tombstone)))
+        return bool(outcomes[0]) or not tombstone.are_traces_erased
+
+
+def delete_results(tombstone: Tombstone) -> None:
+    """Delete the transcript files, where there can be any. Raises what the storage raises."""
+    if tombstone.has_results:
+        results.delete(tombstone.pk, results.results_storage())

@@ -1,0 +1,37 @@
+"""What a worker does beside its meetings: stores transcripts as files, sends webhooks, deletes what is too old.
+
+What a deletion leaves outside the database is taken away here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio
+
+from meetings.worker.erasure import Erasing
+from meetings.worker.results import LOOK_S, Archiving
+from meetings.worker.retention import Purging
+from meetings.worker.webhooks import Delivering
+
+Loop = tuple[str, Callable[[], Awaitable[object]], float]
+"""A name for logs, a step, and the seconds between two steps."""
+
+
+class Chores:
+    """Belongs to one worker; sees to it that one of several workers does each piece of work."""
+
+    def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
+        self._archiving = Archiving()
+        self._delivering = Delivering()
+        self._erasing = Erasing()
+        self._purging = Purging(worker, broker)
+
+    def loops(self) -> list[Loop]:
+        """Each chore, to be run in a loop of its own: one that is slow or fails stops no other."""
+        return [
+            ("archiving", self._archiving.turn, LOOK_S),
+            ("delivering", self._delivering.turn, 0.0),
+            ("erasing", self._erasing.turn, LOOK_S),
+            ("purging", self._purging.turn, LOOK_S),
+        ]

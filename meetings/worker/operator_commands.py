@@ -1,0 +1,77 @@
+"""A worker's side of its operators' orders: captions back at once, or models asleep while nobody speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import redis.asyncio
+import structlog
+
+from inference.residency.gate import ModelInUse
+from inference.residency.pool import CannotSleep, ModelPool, State, SwapUnderWay
+from meetings.broker import commands
+from meetings.broker.commands import Answer, Order
+from meetings.worker import model_sleep
+from meetings.worker.stream import MeetingStream
+from meetings.worker.summarize import Summarising
+
+QUIET_S = 5.0
+"""A meeting that nothing was heard of for so long needs no captions now."""
+
+log = structlog.get_logger(__name__)
+
+
+class Obeying:
+    """Belongs to one worker."""
+
+    def __init__(
+        self,
+        worker: str,
+        broker: redis.asyncio.Redis,
+        pool: ModelPool,
+        summarising: Summarising,
+        report: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`report` files where the models are now: whoever reads an answer looks there next."""
+        self._worker = worker
+        self._broker = broker
+        self._pool = pool
+        self._summarising = summarising
+        self._report = report
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Waits a moment for an order, and does it."""
+        told = await commands.take(self._broker, self._worker)
+        if told is None:
+            return
+        said = await (self._restore() if told.order is Order.RESTORE else self._sleep(streams))
+        log.info("order_obeyed", order=told.order.value, answer=said.value)
+        await self._report()
+        await commands.answer(self._broker, told, said)
+
+    async def _restore(self) -> Answer:
+        """Raises CaptionsLost: a new process has a better chance."""
+        if await self._summarising.break_off():
+            return Answer.RESTORED
+        if self._pool.state is not State.ASLEEP:
+            return Answer.CAPTIONING
+        await asyncio.to_thread(model_sleep.wake, self._pool)
+        return Answer.RESTORED
+
+    async def _sleep(self, streams: Mapping[str, MeetingStream]) -> Answer:
+        if any(_is_captioned(stream) for stream in streams.values()):
+            return Answer.IN_USE
+        try:
+            await asyncio.to_thread(model_sleep.sleep, self._pool)
+        except (SwapUnderWay, ModelInUse):
+            return Answer.BUSY
+        except CannotSleep as error:
+            log.error("models_do_not_sleep", error=str(error))
+            return Answer.FAILED
+        return Answer.ASLEEP
+
+
+def _is_captioned(stream: MeetingStream) -> bool:
+    return stream.has_work or time.monotonic() - stream.heard_at < QUIET_S

@@ -1,0 +1,120 @@
+"""What a worker writes and whom it tells: first the database, then a hint through the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import redis.asyncio
+from channels.db import database_sync_to_async
+
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog
+from meetings.live import wire
+from meetings.models import State
+from meetings.store import transcript
+from meetings.supervise import Outage
+from meetings.worker.stream import MeetingStream, Phase
+
+T = TypeVar("T")
+
+set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
+
+
+SLOW_S = 3.0
+"""A write that takes longer is told to people: a locked database answers with an error only after twenty seconds."""
+
+
+class Scribe:
+    """Shared by all that a worker does for its meetings."""
+
+    def __init__(self, broker: redis.asyncio.Redis, *, on_outage: Callable[[Outage], object] = lambda _: None) -> None:
+        """`on_outage` is called at every try that finds the database or the broker away."""
+        self._broker = broker
+        self._audio = AudioLog(broker)
+        self._on_outage = on_outage
+        self._waiting = 0
+
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether a write is slow, or refused and tried again."""
+        return self._waiting > 0
+
+    async def retry(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a database write while the database is away: the audio is safe in the log meanwhile.
+
+        What the database refuses for good is raised, and so is a broker that is away.
+        """
+
+        is_waiting = False
+
+        async def told(outage: Outage) -> None:
+            nonlocal is_waiting
+            self._on_outage(outage)
+            if outage is Outage.DATABASE and not is_waiting:
+                is_waiting = True
+                self._waiting += 1
+                await self.tell_phase(stream, "degraded")
+
+        try:
+            return await supervise.retry(lambda: told_if_slow(write, told), on_outage=told)
+        finally:
+            self._waiting -= is_waiting
+
+    async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
+        """Does a verb that returns the meeting's newest `seq`, and rings for it."""
+        seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
+        await self.tell(stream, [wire.Bell(seq)])
+
+    async def tell(self, stream: MeetingStream, hints: Sequence[wire.Bell | wire.Passing]) -> None:
+        """Hints for everyone who follows the meeting."""
+        if hints:
+            await self._broker.publish(wire.events_channel(stream.meeting_id), wire.pack(hints))
+
+    async def notify(
+        self,
+        stream: MeetingStream,
+        state: wire.NoticeState,
+        *,
+        behind_s: float = 0.0,
+        expected_s: float | None = None,
+    ) -> None:
+        await self.tell(stream, [wire.Passing(wire.notice(state, behind_s=behind_s, expected_s=expected_s))])
+
+    async def move(self, stream: MeetingStream, state: State) -> None:
+        """Changes the meeting's state, if it does change, and says so. Raises LeaseLost."""
+        if stream.state is state:
+            return
+        await self.retry(stream, lambda: set_state(stream.lease, state))
+        stream.state = state
+        await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
+
+    async def tell_phase(
+        self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None
+    ) -> None:
+        """Tells the room and late joiners; while the worker catches up, the lag is told each time."""
+        if phase == stream.phase and phase != "catching_up":
+            return
+        stream.phase = phase
+        await self._audio.report(
+            stream.meeting_id,
+            captioned=stream.committed,
+            phase=phase,
+            until=time.time() + expected_s if expected_s else 0.0,
+        )
+        if stream.phase == phase:  # while the broker answered, somebody may have had something newer to tell
+            await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)
+
+
+async def told_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage], Awaitable[object]]) -> T:
+    """Await the write, and tell of the database when it takes longer than SLOW_S."""
+    task = asyncio.ensure_future(write())
+    try:
+        done, _ = await asyncio.wait({task}, timeout=SLOW_S)
+        if not done:
+            await tell(Outage.DATABASE)
+        return await task
+    finally:
+        task.cancel()

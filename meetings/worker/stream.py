@@ -1,0 +1,255 @@
+"""One meeting as its worker holds it: what was read from the log, the caption session, and what may be forgotten."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import numpy as np
+import structlog
+
+from inference.audio import SAMPLE_RATE, pcm16_to_float
+from inference.checkpoint import Checkpoint, CheckpointError
+from inference.diarization.tracker import BACKLOG, BEHIND
+from inference.doubt import LanguageDoubt
+from inference.session import CaptionSession, SessionConfig
+from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
+from meetings.broker.audio_log import Entry, Mark
+from meetings.languages import AUTO
+from meetings.models import Meeting, Stage, State
+from meetings.store.transcript import Lease
+from meetings.worker.speaker_track import Memory, VoiceTrack
+
+log = structlog.get_logger(__name__)
+
+KNOWN_MARKS = frozenset(get_args(Mark))
+
+MAX_INBOX_S = 60
+"""Audio read ahead of the session; the rest waits in the log."""
+
+MAX_BACKLOG = 24
+"""Closed utterances that may wait in memory for their decode: what is said during a long summary. At most 23 MB."""
+
+ABSENT_S = 2.0
+"""A host that sends nothing for so long is not speaking, whatever was said last."""
+
+REHEAR_S = 60
+"""Captioned audio that stays in the log: a worker that takes the meeting over knows the voices again by it."""
+
+
+Phase = Literal["", "catching_up", "degraded", "summarizing"]
+"""What people should know about a live meeting beyond that it is live."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What one turn brought for one meeting."""
+
+    partials: list[PartialCaption] = field(default_factory=list)
+    finals: list[FinalCaption] = field(default_factory=list)
+    progress: Progress | None = None
+    marks: list[Entry] = field(default_factory=list)
+    """Marks whose place in the audio is captioned up to."""
+    spoken: bool = False
+    """Whether there was audio that nobody had heard before."""
+    languages: list[LanguageHeard] = field(default_factory=list)
+    missing: int = 0
+    """Samples that the log should hold and does not: the broker lost its file."""
+
+    def add(self, events: list[CaptionEvent]) -> None:
+        for event in events:
+            match event:
+                case PartialCaption():
+                    self.partials.append(event)
+                case FinalCaption():
+                    self.finals.append(event)
+                case LanguageHeard():
+                    self.languages.append(event)
+                case Progress():
+                    self.progress = event
+
+    def __bool__(self) -> bool:
+        return bool(self.partials or self.finals or self.progress or self.marks or self.spoken or self.missing)
+
+
+class MeetingStream:
+    """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
+
+    def __init__(self, meeting: Meeting, memory: Memory, *, is_upload: bool = False) -> None:
+        self.meeting_id: str = meeting.pk
+        self.is_upload = is_upload
+        """Whether it is made from a recording: it has no host, who could be late or away."""
+        self.lease = Lease(meeting.pk, meeting.lease_epoch)
+        self.state = State(meeting.state)
+        self.keep_recording = meeting.keep_recording
+        self.vocabulary = meeting.vocabulary_terms
+        self.voices = VoiceTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
+        self.languages_read: frozenset[str] = frozenset()
+        """Those that somebody reads now."""
+        self.awaits_labels = True
+        """Whether there may be captions of sound that the speakers' thread has heard before."""
+        self.awaits_translation = True
+        """Whether there may be captions that are not in every wanted language."""
+        self._languages_asked: frozenset[str] = frozenset()
+        self._config = session_config(meeting, meeting.language)
+        self.session = resumed_session(meeting, self._config)
+        self.last_read = b"0-0"
+        self.newest: Entry | None = None
+        """The entry with that number: the log keeps it, so a log without it is not the one that was read."""
+        self.phase: Phase = ""
+        self.committed = meeting.cursor
+        """Samples whose captions are stored."""
+        self.recorded_until = meeting.recorded_until
+        """Samples that are in the kept recording."""
+        self.set_aside: frozenset[Stage] = frozenset()
+        """Stages that failed too often to be tried any more."""
+        self.failed_at: dict[Stage, int] = {}
+        """Where stages failed before, in samples captioned; a stage that gets further is cleared."""
+        self.failures = 0
+        """Of stages of the meeting, since this worker took it."""
+        self.is_suspect = False
+        """Whether the worker before died with it: its work is done alone until it is where that one may have been."""
+        self.suspect_until = 0
+        """Samples."""
+        self.heard_at = time.monotonic()
+        """When the log last had something new."""
+        self.flushed = 0
+        """Where an absent host's utterance was closed, in samples."""
+        self._meeting = meeting
+        self._resumed_at = self.session.audio_from
+        self.doubt = LanguageDoubt(self._config.language)
+        self.told_language = ""
+        """What the host was told to be heard instead of the language that is set."""
+        self._guard = threading.Lock()
+        """Around the two queues: the event loop fills and reads them, the device's thread empties and fills them."""
+        self._inbox: deque[Entry] = deque()
+        self._kept: deque[Entry] = deque()
+        """Audio that a resumed session would need, or that is not in the recording yet."""
+
+    @property
+    def languages_wanted(self) -> frozenset[str]:
+        """Those that somebody reads, those that the meeting lists, and those in which something is corrected."""
+        return self.languages_read | self._languages_asked | frozenset(self._meeting.languages)
+
+    @property
+    def wants_more(self) -> bool:
+        with self._guard:
+            ahead = self._inbox[-1].end - self._inbox[0].sample if self._inbox else 0
+        return ahead < MAX_INBOX_S * SAMPLE_RATE
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether somebody is in the middle of an utterance, and not away."""
+        return self.session.is_speaking and time.monotonic() - self.heard_at < ABSENT_S
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._inbox) or bool(self.session.backlog)
+
+    def read(self, entries: list[Entry]) -> None:
+        """Takes what the log had after `last_read`."""
+        self.newest = entries[-1]
+        self.last_read = self.newest.id
+        self.heard_at = time.monotonic()
+        with self._guard:
+            self._inbox.extend(entries)
+
+    def take_in(self, findings: Findings) -> None:
+        """Feeds audio up to the next mark; one that changes captions counts once everything before it is captioned."""
+        while self._inbox and self.session.backlog < MAX_BACKLOG:
+            entry = self._inbox[0]
+            if entry.mark and entry.sample < self._resumed_at:
+                pass  # heard again, obeyed before
+            elif entry.mark == "speakers":
+                self.voices.expect(int(entry.value) if entry.value else None)
+            elif entry.mark == "translate":
+                self._languages_asked |= frozenset(entry.value.split())
+                self.awaits_translation = True
+            elif entry.mark and entry.mark not in KNOWN_MARKS:
+                pass  # of a later version
+            elif entry.mark:
+                self.session.flush()
+                if self.session.backlog:
+                    return
+                self._apply(entry)
+                findings.marks.append(entry)
+            else:
+                findings.spoken |= entry.end > self._resumed_at
+                findings.missing += self._feed(entry)
+            with self._guard:
+                self._inbox.popleft()
+
+    def forgettable(self, progress: Progress) -> bytes | None:
+        """After `progress` is committed: the id before which the log is not needed, or None when nothing is new.
+
+        What is not in the recording yet is needed, where one is kept.
+        """
+        needed_from = CaptionSession(self._config, progress.checkpoint).audio_from - REHEAR_S * SAMPLE_RATE
+        if self.keep_recording:
+            needed_from = min(needed_from, self.recorded_until)
+        first = None
+        with self._guard:
+            # The newest entry stays: it tells where the log goes on.
+            while len(self._kept) > 1 and self._kept[0].end <= needed_from:
+                self._kept.popleft()
+                first = self._kept[0].id
+        return first
+
+    def kept(self, start: int, end: int) -> list[Entry]:
+        """The audio at hand that overlaps the samples from `start` to `end`."""
+        with self._guard:
+            return [entry for entry in self._kept if entry.end > start and entry.sample < end]
+
+    def audio_after(self, sample: int) -> np.ndarray:
+        """What the session was fed from `sample` on: float32, shape (session.received - sample,)."""
+        audio = np.zeros(self.session.received - sample, np.float32)
+        for entry in self.kept(sample, self.session.received):
+            first, last = max(entry.sample, sample), min(entry.end, self.session.received)
+            audio[first - sample : last - sample] = pcm16_to_float(entry.pcm)[
+                first - entry.sample : last - entry.sample
+            ]
+        return audio
+
+    def _feed(self, entry: Entry) -> int:
+        """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""
+        with self._guard:
+            self._kept.append(entry)
+        samples = pcm16_to_float(entry.pcm)
+        missing = max(0, entry.sample - self.session.received)
+        if missing:
+            self.session.feed(np.zeros(missing, np.float32))
+        self.voices.hear(samples, entry.sample)
+        if entry.end > self.session.received:
+            self.session.feed(samples[self.session.received - entry.sample :])
+        return missing
+
+    def _apply(self, mark: Entry) -> None:
+        if mark.mark == "language":
+            self._config = session_config(self._meeting, mark.value)
+            self.session.configure(self._config)
+            self.doubt.configure(self._config.language)
+        else:
+            self.voices.rest()
+
+
+def resumed_session(meeting: Meeting, config: SessionConfig) -> CaptionSession:
+    """Return the meeting's session where its checkpoint left it.
+
+    A checkpoint that this version cannot read is ignored: captions go on at the cursor.
+    """
+    try:
+        return CaptionSession(config, meeting.checkpoint or None)
+    except CheckpointError as error:
+        log.warning("checkpoint_ignored", meeting=meeting.pk, cursor_s=meeting.cursor / SAMPLE_RATE, error=str(error))
+        return CaptionSession(config, Checkpoint.at(meeting.cursor).dumps())
+
+
+def session_config(meeting: Meeting, language: str) -> SessionConfig:
+    return SessionConfig(
+        language=None if language == AUTO else language,
+        allowed=meeting.detectable_languages if language == AUTO else (),
+        vocabulary=meeting.vocabulary_terms,
+    )

@@ -1,0 +1,303 @@
+"""Summaries: when one is due the models for captions make room, it is written, and they come back.
+
+Nothing is lost meanwhile: audio goes on into the log, and what was said is captioned afterwards. Whoever reads is told
+before, with the seconds that earlier pauses took. Several meetings that are due together are summed up in one go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+from channels.db import database_sync_to_async
+
+from inference.residency.gate import ModelInUse, SwapCancelled
+from inference.residency.history import SwapRecord
+from inference.residency.mover import MOVE_ERRORS
+from inference.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
+from inference.summarization.summary import (
+    Summarizer,
+    Summary,
+    SummaryCancelled,
+    SummaryRequest,
+)
+from meetings import supervise
+from meetings.device import watchdog
+from meetings.device.summarization import SUMMARY
+from meetings.models import Stage
+from meetings.models import State as MeetingState
+from meetings.store import stage_failures, summaries, summary_status, swaps, transcript
+from meetings.store.summaries import LONGEST_PUT_OFF_S, Due
+from meetings.store.summary_status import Trouble
+from meetings.worker import model_sleep
+from meetings.worker.bridge import Bridging
+from meetings.worker.isolation import FATAL
+from meetings.worker.publisher import Scribe
+from meetings.worker.stream import MeetingStream
+from meetings.worker.summary_request import as_written, summary_request
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+PAUSE_WAIT_S = 8.0
+"""How long a summary waits for the people to breathe."""
+
+LOOK_S = 0.1
+WITHIN_S = 90.0
+"""The longest that one meeting's summary may be written; what does not look at its time meets the watchdog."""
+
+DWELL_S = 20.0
+"""Between two goes, so that swaps never thrash."""
+
+RETRY_S = 30.0
+"""After the first failure; twice as long after each further one, up to LONGEST_PUT_OFF_S. A host need not wait."""
+
+PATIENCE = 3
+"""Failed attempts of a meeting that is over, after which it is closed without its summary."""
+
+REFUSED_S = 60.0
+"""Where there is no summariser, until that is looked at again."""
+
+BROKEN_OFF_S = 300.0
+"""How long a summary waits that an operator has broken off."""
+
+FIRST_EXPECTED_S = 20.0
+"""What people are told before anything is measured."""
+
+
+class WritingFailed(RuntimeError):
+    """The summariser ran out of memory in the middle, or refused its input."""
+
+
+PUT_OFF = (SwapFailed, ModelInUse, SwapUnderWay, WritingFailed)
+"""Captions go on; the summary stays due. CaptionsLost is not among them: a new process has a better chance."""
+
+due = database_sync_to_async(summaries.due, thread_sensitive=False)
+wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
+put_off = database_sync_to_async(summaries.put_off, thread_sensitive=False)
+put_off_no_more = database_sync_to_async(summaries.put_off_no_more, thread_sensitive=False)
+summary_request_of = database_sync_to_async(summary_request, thread_sensitive=False)
+record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
+clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
+attempts_at = database_sync_to_async(stage_failures.attempts_at, thread_sensitive=False)
+file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
+
+
+class Summarising:
+    """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
+
+    def __init__(
+        self, worker: str, pool: ModelPool, scribe: Scribe, bridging: Bridging, *, is_warm: bool = False
+    ) -> None:
+        """`is_warm`: what the first summary needs is loaded before anybody wants one."""
+        self._worker = worker
+        self._pool = pool
+        self._scribe = scribe
+        self._bridging = bridging
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
+        self._stopping = threading.Event()
+        self._broken_off = threading.Event()
+        """By an operator, the present go."""
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
+        self._warms_up = is_warm and self._has_summarizer
+        self._failures = 0
+        self._rests_until = self._not_before = 0.0
+        """When models may be exchanged again, and when that may happen for what no host asks for."""
+
+    async def is_wanted(self, stream: MeetingStream) -> bool:
+        """Whether a meeting that is over waits for its last summary."""
+        if not self._has_summarizer or self._stopping.is_set() or not await wanted_after_end(stream.meeting_id):
+            return False
+        attempts = await attempts_at([stream.meeting_id], Stage.SUMMARY)
+        return attempts.get(stream.meeting_id, 0) < PATIENCE
+
+    def stop(self) -> None:
+        """Ends a summary that is being written; it stays due."""
+        self._stopping.set()
+        self._pool.cancel()
+
+    async def break_off(self) -> bool:
+        """Ends a go that is under way and puts it off; captions are back then. False: there was none."""
+        if self._at_rest.is_set():
+            return False
+        self._broken_off.set()
+        self._pool.cancel()
+        await self._at_rest.wait()
+        return True
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Writes what is due, if anything is. Not before all models are there: those that join would be in the way."""
+        if time.monotonic() < self._rests_until or not self._pool.is_complete or self._stopping.is_set():
+            return
+        if self._warms_up:
+            self._warms_up = False
+            await self._prepare()
+        wanted = await due(list(streams))
+        if not self._has_summarizer:
+            await self._refuse(wanted)
+        elif any(one.asked for one in wanted) or (wanted and time.monotonic() > self._not_before):
+            await self._sum_up(wanted, streams)
+
+    async def _refuse(self, wanted: Sequence[Due]) -> None:
+        """Lets the hosts know that there is no summariser."""
+        trouble = summary_status.of_absence(self._pool.left_out.get(SUMMARY))
+        await put_off([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
+
+    async def _sum_up(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
+        log.info("summary_due", meetings=len(wanted))
+        self._broken_off.clear()
+        self._at_rest.clear()
+        try:
+            await self._go(wanted, streams)
+        finally:
+            self._at_rest.set()
+
+    async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
+        await put_off([one.meeting_id for one in wanted], Trouble.UNDER_WAY, least_s=RETRY_S)
+        await self._prepare()
+        # A load that starves the loop costs leases: a meeting that was taken anew has another stream.
+        held = dict(streams)
+        await self._wait_for_pause(held)
+        await self._announce(held)
+        try:
+            await self._write_all([one for one in wanted if one.meeting_id in held], held)
+        finally:
+            await self._come_back(held)
+
+    # -- the room ----------------------------------------------------------------------------------------------------
+
+    async def _wait_for_pause(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Until nobody is in the middle of a sentence, but not for long."""
+        deadline = time.monotonic() + PAUSE_WAIT_S
+        while any(stream.is_speaking for stream in streams.values()):
+            if time.monotonic() > deadline or self._is_cancelled():
+                return
+            await asyncio.sleep(LOOK_S)
+
+    async def _announce(self, streams: Mapping[str, MeetingStream]) -> None:
+        expected_s = self._pool.expected_s() or FIRST_EXPECTED_S
+        for stream in _live(streams):
+            await self._scribe.tell_phase(stream, "summarizing", expected_s=expected_s)
+
+    async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
+        """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
+        self._rests_until = time.monotonic() + DWELL_S
+        self._not_before = time.monotonic() + _pause_s(self._failures)
+        for stream in _live(streams):
+            await self._scribe.tell_phase(stream, "catching_up")
+
+    async def _prepare(self) -> None:
+        """Loads what stands in and, where there is room, the summariser, while captions go on.
+
+        The swap says what is wrong with the summariser.
+        """
+        await self._in_thread(self._bridging.prepare)
+        await self._in_thread(lambda: model_sleep.wake(self._pool))
+        try:
+            await self._in_thread(self._pool.prepare)
+        except (SwapUnderWay, *MOVE_ERRORS) as error:
+            log.warning("summariser_not_prepared", error=str(error))
+
+    # -- the models --------------------------------------------------------------------------------------------------
+
+    async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
+        left = {one.meeting_id for one in wanted}
+        try:
+            if self._is_cancelled():
+                raise SummaryCancelled
+            await self._swap(self._pool.swap_to_summarization)
+            self._failures = 0
+            for one in wanted:
+                await self._write_or_put_off(one, streams[one.meeting_id])
+                left.discard(one.meeting_id)
+        except (SummaryCancelled, SwapCancelled):
+            await self._leave(sorted(left))
+        except PUT_OFF as error:
+            self._failures += 1
+            log.warning("summary_put_off", error=str(error), failures=self._failures)
+            for meeting_id in sorted(left):
+                await self._put_off(streams[meeting_id], error)
+        finally:
+            if self._pool.state is State.SUMMARIZATION:
+                await self._swap(self._pool.swap_to_transcription)
+
+    async def _write_or_put_off(self, one: Due, stream: MeetingStream) -> None:
+        """One meeting's summary; what fails puts off that one alone."""
+        passing = (SummaryCancelled, SwapCancelled, *FATAL)
+        written = await supervise.contained(lambda: self._write(one, stream), fatal=passing)
+        if written.error is not None:
+            log.warning("summary_put_off", meeting=one.meeting_id, error=str(written.error))
+            await self._put_off(stream, written.error)
+        else:
+            await put_off_no_more([one.meeting_id])
+            await clear_failure(one.meeting_id, Stage.SUMMARY)
+
+    async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
+        """Count a failed attempt in the meeting's row, and wait the longer the more there were."""
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        await record_failure(stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False)
+        attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
+        await put_off([stream.meeting_id], summary_status.of_attempt(error), least_s=_pause_s(attempts))
+
+    async def _leave(self, meeting_ids: Sequence[str]) -> None:
+        """What was cancelled is the next worker's at once; what an operator broke off has time."""
+        if self._broken_off.is_set():
+            await put_off(meeting_ids, Trouble.STOPPED, least_s=BROKEN_OFF_S)
+        else:
+            await put_off_no_more(meeting_ids)
+        log.info("summary_cancelled", by_operator=self._broken_off.is_set())
+
+    def _is_cancelled(self) -> bool:
+        return self._stopping.is_set() or self._broken_off.is_set()
+
+    async def _swap(self, verb: Callable[[], SwapRecord | None]) -> None:
+        """One of the pool's two verbs; what came of it is filed, failed or not."""
+        before = self._pool.history.count
+        try:
+            await self._in_thread(verb)
+        finally:
+            for record in self._pool.history.since(before):
+                await file_swap(self._worker, record)
+
+    async def _write(self, one: Due, stream: MeetingStream) -> None:
+        request = await summary_request_of(one)
+        if request is None:
+            return
+        started = time.perf_counter()
+        written = as_written(await self._in_thread(lambda: self._summarize(request)))
+        try:
+            await self._scribe.change(stream, lambda: summaries.store(stream.lease, written))
+        except transcript.LeaseLost:
+            log.info("summary_comes_too_late", meeting=one.meeting_id)
+        stream.awaits_translation = True
+        log.info("summary_written", meeting=one.meeting_id, seconds=round(time.perf_counter() - started, 2))
+
+    def _summarize(self, request: SummaryRequest) -> Summary:
+        with self._pool.use(SUMMARY) as model, watchdog.writing():
+            summarizer: Summarizer = model
+            try:
+                return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._is_cancelled)
+            except SummaryCancelled:
+                raise
+            except (RuntimeError, MemoryError) as error:
+                raise WritingFailed(str(error)) from error
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _pause_s(failures: int) -> float:
+    return min(RETRY_S * 2**failures, LONGEST_PUT_OFF_S) if failures else 0.0
+
+
+def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:
+    """Those whose people are still there."""
+    return [stream for stream in streams.values() if stream.state is not MeetingState.ENDED]

@@ -1,0 +1,145 @@
+"""Captions out, the models' part: what was read is heard and decoded, for all meetings together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from inference.engine import Decoded, Engine
+from inference.residency.gate import ModelAsleep
+from inference.residency.pool import ModelPool
+from inference.session import CaptionSession
+from inference.types import CaptionEvent
+from meetings.device import watchdog
+from meetings.device.asr import ASR
+from meetings.supervise import contained_call
+from meetings.worker import model_sleep
+from meetings.worker.bridge import Bridging
+from meetings.worker.isolation import DeviceFailed
+from meetings.worker.priority import Precedence, Streams, recorded, spoken
+from meetings.worker.stream import Findings
+
+log = structlog.get_logger(__name__)
+
+AWAY_S = 0.25
+"""How long a turn waits for the models while a summary is written; audio is taken in between."""
+
+BRIDGED_S = 0.05
+"""The same, where provisional captions are written meanwhile."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one turn brought, by meeting."""
+
+    found: dict[str, Findings] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
+    """Meetings whose own work failed. What they found in this turn is void."""
+
+
+class Captioning:
+    """Belongs to the thread that owns the device."""
+
+    def __init__(self, pool: ModelPool, bridging: Bridging) -> None:
+        """Brings the pool's models to the device. Raises what they raise when they cannot be loaded."""
+        self._pool = pool
+        self._bridging = bridging
+        self._precedence = Precedence()
+        pool.start()
+        with pool.use(ASR) as transcriber:
+            self._engine = Engine(transcriber)
+
+    @property
+    def engine(self) -> Engine:
+        """Its timings may be read by others."""
+        return self._engine
+
+    def turn(self, streams: Streams) -> Turn:
+        """Take in what was read and decode once.
+
+        Raises DeviceFailed when nothing at all can be decoded any more.
+        """
+        if any(stream.has_work for stream in streams.values()):
+            model_sleep.wake(self._pool)
+        turn = Turn()
+        with watchdog.model_call("captioning") as call:
+            for meeting_id, stream in streams.items():
+                findings = Findings()
+                taken = contained_call(lambda: stream.take_in(findings))  # noqa: B023 - called at once
+                self._note(turn, meeting_id, findings, taken.error)
+                watchdog.watchdog.restart(call)
+            self._decode({key: stream for key, stream in streams.items() if key not in turn.failed}, turn)
+        for meeting_id, findings in turn.found.items():
+            if findings.progress is None:
+                findings.progress = streams[meeting_id].session.progress()
+        return turn
+
+    def _note(self, turn: Turn, meeting_id: str, findings: Findings, error: Exception | None) -> None:
+        if error is None:
+            turn.found[meeting_id] = findings
+        else:
+            turn.found.pop(meeting_id, None)
+            turn.failed[meeting_id] = error
+
+    def _decode(self, streams: Streams, turn: Turn) -> None:
+        """One step of the engine, or of the bridge while the summariser has its turn."""
+        try:
+            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S) as transcriber:
+                self._engine.transcriber = transcriber
+                self._bridging.end()
+                self._step(streams, turn)
+        except ModelAsleep:
+            bridged = contained_call(lambda: self._bridging.turn(streams))
+            if bridged.error is not None:
+                log.warning("bridge_failed", error=type(bridged.error).__name__)
+            for meeting_id, events in (bridged.value or {}).items():
+                turn.found[meeting_id].add(events)
+
+    def _step(self, streams: Streams, turn: Turn) -> None:
+        """People first; recordings while nothing of theirs is to be decoded, and one utterance at a time."""
+        people = {key: stream.session for key, stream in spoken(streams).items()}
+        heard = self._decode_and_accept(people, turn)
+        waiting = {key: stream.session for key, stream in recorded(streams).items() if stream.session.backlog}
+        if heard or not waiting or not self._precedence.admits_recordings(streams):
+            return
+        self._decode_and_accept(waiting, turn, live=False, limit=1 if people else None)
+
+    def _decode_and_accept(
+        self, sessions: Mapping[str, CaptionSession], turn: Turn, *, live: bool = True, limit: int | None = None
+    ) -> bool:
+        """Decode one batch; return whether there was any."""
+        batch = contained_call(lambda: self._engine.decode(sessions, live=live, limit=limit))
+        decoded = batch.value if batch.value is not None else self._decode_one_by_one(sessions, turn, live=live)
+        for item in decoded:
+            if item.key in turn.failed:
+                continue
+            accepted = contained_call(lambda: self._accept(sessions, item))  # noqa: B023 - called at once
+            if accepted.error is not None:
+                self._note(turn, item.key, Findings(), accepted.error)
+            else:
+                turn.found[item.key].add(accepted.value or [])
+        return bool(decoded) or batch.error is not None
+
+    def _accept(self, sessions: Mapping[str, CaptionSession], item: Decoded[str]) -> list[CaptionEvent]:
+        return sessions[item.key].accept(item.request, item.hypothesis)
+
+    def _decode_one_by_one(
+        self, sessions: Mapping[str, CaptionSession], turn: Turn, *, live: bool
+    ) -> Sequence[Decoded[str]]:
+        """Repeat a batch that failed, a request at a time: only what fails alone is the meeting's own failure."""
+        decoded: list[Decoded[str]] = []
+        for meeting_id, session in sessions.items():
+            alone = contained_call(lambda: self._engine.decode({meeting_id: session}, live=live, limit=1))  # noqa: B023
+            if alone.error is not None:
+                self._probe(alone.error)
+                self._note(turn, meeting_id, Findings(), alone.error)
+            decoded += alone.value or []
+        return decoded
+
+    def _probe(self, error: Exception) -> None:
+        """Raise DeviceFailed if silence cannot be decoded either: no meeting is to blame then."""
+        probed = contained_call(self._engine.probe)
+        if probed.error is not None:
+            raise DeviceFailed(f"Nothing can be decoded any more: {type(error).__name__}.") from error

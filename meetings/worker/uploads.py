@@ -1,0 +1,336 @@
+"""A worker's part in uploads: speaks recordings into the audio log, as a host would, no faster than they are captioned.
+
+From there on all is as in a live meeting: captions, speakers, translations, the end, and what happens when the worker
+dies. Its successor decodes the file again and goes on at the log's next sample. So does this worker when something goes
+wrong with a file; what goes wrong with one is counted in its row, and costs no other anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import redis.asyncio
+import structlog
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from inference.audio import SAMPLE_RATE, DecodedFile, UnreadableAudioError, decode_file, float_to_pcm16
+from inference.media.errors import DecoderFailed
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog, Outcome
+from meetings.models import Meeting, State, Upload, UploadFailure
+from meetings.store import upload_files, uploads
+from meetings.worker.stream import REHEAR_S, MeetingStream, resumed_session, session_config
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+LOOK_S = 1.0
+IDLE_S = 0.05
+AHEAD_S = 60.0
+"""Sound in the log that is not captioned: some utterances for each batch, and little to keep in memory."""
+
+UNHEARD_S = 45.0
+"""Sound that the speakers' thread has not heard. Above a minute it would skip some (`tracker.BACKLOG`)."""
+
+STEP = 5
+"""Blocks of a second that are appended at once."""
+
+GOES_ON_S = 60.0
+"""Seconds of sound after which opening the file counts as a success."""
+
+AGAIN_AFTER_S = (2.0, 15.0)
+"""Before a file that failed is opened again: what is wrong may be the machine."""
+
+next_waiting = database_sync_to_async(uploads.next_waiting, thread_sensitive=False)
+take = database_sync_to_async(uploads.take, thread_sensitive=False)
+abandoned = database_sync_to_async(uploads.abandoned, thread_sensitive=False)
+find = database_sync_to_async(uploads.find, thread_sensitive=False)
+open_again = database_sync_to_async(uploads.open_again, thread_sensitive=False)
+went_on = database_sync_to_async(uploads.went_on, thread_sensitive=False)
+set_length = database_sync_to_async(uploads.set_length, thread_sensitive=False)
+note_failure = database_sync_to_async(uploads.note_failure, thread_sensitive=False)
+finish = database_sync_to_async(uploads.finish, thread_sensitive=False)
+fail = database_sync_to_async(uploads.fail, thread_sensitive=False)
+settle = database_sync_to_async(uploads.settle, thread_sensitive=False)
+
+
+@dataclass(slots=True)
+class Feeder:
+    """One recording on its way into the log of the meeting that this worker holds."""
+
+    stream: MeetingStream
+    file: DecodedFile | None
+    """None: there is nothing to read."""
+    blocks: Iterator[np.ndarray]
+    next_frame: int
+    next_sample: int
+    opened_at: int
+    """Sample."""
+    is_over: bool = False
+    has_gone_on: bool = False
+
+    def kill(self) -> None:
+        """End the decoder, also while the thread reads."""
+        if self.file is not None:
+            self.file.kill()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self.file is not None:
+            self.file.close()
+
+
+class Ingesting:
+    """Belongs to one worker; it feeds the uploads among the meetings that the worker holds."""
+
+    def __init__(
+        self, worker: str, broker: redis.asyncio.Redis, *, unheard_s: Callable[[MeetingStream], float] = lambda _: 0.0
+    ) -> None:
+        """`unheard_s`: how much of a meeting the speakers' thread has not heard."""
+        self._connection = f"upload:{worker}"
+        self._audio = AudioLog(broker)
+        self._unheard_s = unheard_s
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="uploads")
+        self._feeders: dict[str, Feeder] = {}
+        self._interrupted: set[str] = set()
+        """Uploads that were put off because the database or the broker was away: no attempt of theirs."""
+        self._not_before: dict[str, float] = {}
+        self._look_at = 0.0
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Looks after uploads once a second, and feeds those that have room. Raises what is an outage."""
+        self._drop_lost(streams)
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + LOOK_S
+            await self._look(streams)
+        fed = [await self._contained(key, partial(self._feed, feeder)) for key, feeder in list(self._feeders.items())]
+        if not any(fed):
+            await asyncio.sleep(IDLE_S)
+
+    def close(self) -> None:
+        """End the decoders of all files: the worker stops. What is being read ends with its decoder."""
+        for feeder in self._feeders.values():
+            feeder.kill()
+            self._thread.submit(feeder.close)
+        self._thread.shutdown()
+
+    def _drop_lost(self, streams: Mapping[str, MeetingStream]) -> None:
+        for meeting_id, feeder in list(self._feeders.items()):
+            if streams.get(meeting_id) is not feeder.stream:
+                self._forget(meeting_id)
+
+    def _forget(self, meeting_id: str) -> None:
+        feeder = self._feeders.pop(meeting_id, None)
+        if feeder is not None:
+            feeder.close()
+
+    # -- which ones --------------------------------------------------------------------------------------------------
+
+    async def _look(self, streams: Mapping[str, MeetingStream]) -> None:
+        await settle()
+        held = [stream for stream in streams.values() if stream.is_upload and stream.state is not State.ENDED]
+        for stream in held:
+            key = stream.meeting_id
+            if key not in self._feeders and time.monotonic() >= self._not_before.get(key, 0.0):
+                await self._contained(key, partial(self._open, stream))
+        if not held:
+            await self._take_next()
+
+    async def _take_next(self) -> None:
+        """Makes an upload active: whichever worker sees it first holds it like any meeting, and feeds it."""
+        for upload in await abandoned(await self._audio.active()):
+            await self._claim_alone(upload)
+        upload = await next_waiting()
+        if upload is not None and await take(upload):
+            log.info("upload_taken", meeting=upload.pk, bytes=upload.size)
+            await self._claim_alone(upload)
+
+    async def _claim_alone(self, upload: Upload) -> None:
+        """Claims it; one that cannot be claimed again and again is given up, so that the next one's turn comes."""
+        claimed = await supervise.contained(partial(self._claim, upload.meeting))
+        if claimed.error is None:
+            return
+        self._put_off(upload.pk, claimed.error)
+        again = await open_again(upload.pk)
+        if again is not None and again.attempts > uploads.MAX_ATTEMPTS:
+            await fail(upload.pk, UploadFailure.CRASHED)
+
+    async def _claim(self, meeting: Meeting) -> None:
+        """Becomes the host. Where the broker has lost its file, the log begins where the captions need it to."""
+        begin = await self._in_thread(lambda: needed_from(meeting))
+        await self._audio.claim(meeting.pk, self._connection, takeover=True, cursor=begin)
+
+    # -- what goes wrong with one ------------------------------------------------------------------------------------
+
+    async def _contained(self, meeting_id: str, work: Callable[[], Awaitable[bool]]) -> bool:
+        """Does one upload's work; an error of it puts this upload off, and none else."""
+        done = await supervise.contained(work)
+        if done.error is not None:
+            self._put_off(meeting_id, done.error)
+        return bool(done.value)
+
+    def _put_off(self, meeting_id: str, error: Exception) -> None:
+        """The file is opened again, where the log goes on. Raises what is an outage: all wait for that."""
+        self._forget(meeting_id)
+        if supervise.outage_of(error) is not None:
+            self._interrupted.add(meeting_id)
+            raise error
+        self._not_before[meeting_id] = time.monotonic() + AGAIN_AFTER_S[0]
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        log.error("upload_failed", meeting=meeting_id, error=kind, where=supervise.where(error))
+
+    # -- one file ----------------------------------------------------------------------------------------------------
+
+    async def _open(self, stream: MeetingStream) -> bool:
+        """Begins to feed, or gives up. What ends the process here is counted too: the row is written first."""
+        was_interrupted = stream.meeting_id in self._interrupted
+        upload = await (find if was_interrupted else open_again)(stream.meeting_id)
+        self._interrupted.discard(stream.meeting_id)
+        if upload is None:
+            return False
+        await self._claim(upload.meeting)
+        if not upload_files.path(upload.pk).exists():
+            await self._give_up(stream, upload, UploadFailure.MISSING)
+        elif upload.attempts > uploads.MAX_ATTEMPTS:
+            await self._give_up(stream, upload, UploadFailure(upload.failure or UploadFailure.CRASHED))
+        else:
+            await self._begin(stream, upload)
+        return True
+
+    async def _begin(self, stream: MeetingStream, upload: Upload) -> None:
+        state = await self._audio.state(upload.pk)
+        file = decode_file(upload_files.path(upload.pk), limits=settings.ENVIRONMENT.media_limits)
+        blocks = skipping(file, state.next_sample)
+        feeder = Feeder(stream, file, blocks, state.next_frame, state.next_sample, state.next_sample)
+        self._feeders[upload.pk] = feeder
+        if upload.seconds is None:
+            await set_length(upload.pk, await self._ask(feeder, lambda: stated_length(file)))
+
+    async def _feed(self, feeder: Feeder) -> bool:
+        """Appends the next seconds, if there is room for them; says whether it did."""
+        if feeder.is_over or not self._has_room(feeder):
+            return False
+        blocks, error = await self._ask(feeder, lambda: read(feeder.blocks))
+        for block in blocks:
+            if not await self._append(feeder, block):
+                return False
+        await self._note_going_on(feeder)
+        if isinstance(error, DecoderFailed):
+            await self._try_again_later(feeder, error)
+        elif error is not None:
+            log.warning("upload_unreadable", meeting=feeder.stream.meeting_id, reason=error.reason.value)
+            await self._finish(feeder, UploadFailure(error.reason))
+        elif len(blocks) < STEP:
+            await self._finish(feeder)
+        return True
+
+    def _has_room(self, feeder: Feeder) -> bool:
+        ahead_s = (feeder.next_sample - feeder.stream.committed) / SAMPLE_RATE
+        unread_s = max(0, feeder.next_sample - feeder.stream.session.received) / SAMPLE_RATE
+        return ahead_s < AHEAD_S and unread_s + self._unheard_s(feeder.stream) < UNHEARD_S
+
+    async def _append(self, feeder: Feeder, block: np.ndarray) -> bool:
+        """False: another worker feeds the meeting by now, and this one forgets it."""
+        appended = await self._audio.append(
+            feeder.stream.meeting_id, self._connection, feeder.next_frame, float_to_pcm16(block)
+        )
+        if appended.outcome is not Outcome.STORED:
+            log.info("upload_fed_elsewhere", meeting=feeder.stream.meeting_id)
+            self._forget(feeder.stream.meeting_id)
+            return False
+        feeder.next_frame = appended.next_frame
+        feeder.next_sample += len(block)
+        return True
+
+    async def _note_going_on(self, feeder: Feeder) -> None:
+        if not feeder.has_gone_on and feeder.next_sample - feeder.opened_at >= GOES_ON_S * SAMPLE_RATE:
+            feeder.has_gone_on = True
+            await went_on(feeder.stream.meeting_id)
+
+    async def _try_again_later(self, feeder: Feeder, error: DecoderFailed) -> None:
+        """The decoder may have failed for want of memory, or because somebody ended it."""
+        meeting_id = feeder.stream.meeting_id
+        log.warning("decoder_failed", meeting=meeting_id, reason=error.reason.value)
+        await note_failure(meeting_id, UploadFailure(error.reason))
+        self._forget(meeting_id)
+        upload = await find(meeting_id)
+        attempts = 0 if upload is None else upload.attempts
+        pause_s = AGAIN_AFTER_S[0] if attempts <= 1 else AGAIN_AFTER_S[-1]
+        self._not_before[meeting_id] = time.monotonic() + pause_s
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def _finish(self, feeder: Feeder, failure: UploadFailure | None = None) -> None:
+        """The file is read to its end, or as far as it can be: what was heard is captioned."""
+        feeder.is_over = True
+        await self._end(feeder, feeder.file.missing_s if feeder.file is not None else None, failure)
+
+    async def _give_up(self, stream: MeetingStream, upload: Upload, failure: UploadFailure) -> None:
+        """The file is not opened any more: what was heard of it before is captioned."""
+        log.warning("upload_given_up", meeting=stream.meeting_id, failure=failure)
+        state = await self._audio.state(stream.meeting_id)
+        feeder = Feeder(stream, None, iter(()), state.next_frame, state.next_sample, state.next_sample, is_over=True)
+        self._feeders[stream.meeting_id] = feeder
+        stated_s = upload.seconds
+        left_s = None if stated_s is None else max(0.0, stated_s - feeder.next_sample / SAMPLE_RATE)
+        await self._end(feeder, left_s, failure)
+
+    async def _end(self, feeder: Feeder, missing_s: float | None, failure: UploadFailure | None) -> None:
+        """The row first: whatever dies in between, the next worker comes to the same end."""
+        meeting_id, seconds = feeder.stream.meeting_id, feeder.next_sample / SAMPLE_RATE
+        await finish(meeting_id, seconds=seconds, missing_s=missing_s, failure=failure)
+        await self._audio.mark(meeting_id, "end")
+        log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
+
+    async def _ask(self, feeder: Feeder, work: Callable[[], T]) -> T:
+        """What reading the file says. A worker that stops does not wait for a decoder that hangs."""
+        try:
+            return await self._in_thread(work)
+        except asyncio.CancelledError:
+            feeder.kill()
+            raise
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def needed_from(meeting: Meeting) -> int:
+    """The sample from which a worker that takes the meeting over hears it (`MeetingStream.forgettable`)."""
+    session = resumed_session(meeting, session_config(meeting, meeting.language))
+    return max(0, session.audio_from - REHEAR_S * SAMPLE_RATE)
+
+
+def stated_length(file: DecodedFile) -> float | None:
+    """Seconds as the file says; None when it does not, or cannot be read, which reading it will tell."""
+    try:
+        return file.duration_s
+    except UnreadableAudioError:
+        return None
+
+
+def read(blocks: Iterator[np.ndarray]) -> tuple[list[np.ndarray], UnreadableAudioError | None]:
+    """STEP blocks, fewer at the end; and what broke the file off, if it did."""
+    found: list[np.ndarray] = []
+    try:
+        found.extend(islice(blocks, STEP))
+    except UnreadableAudioError as error:
+        return found, error
+    return found, None
+
+
+def skipping(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """Float32 blocks without the first `samples`."""
+    for block in blocks:
+        if samples < len(block):
+            yield block[samples:]
+        samples = max(0, samples - len(block))

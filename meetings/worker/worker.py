@@ -1,0 +1,306 @@
+"""An inference worker: takes meetings, reads their audio logs, has them captioned, stores, tells.
+
+The event loop does the reading, storing and telling; one thread owns the models that write (`captioning`), one those
+that tell speakers apart (`labelling`), one those that translate (`interpreting`). Durable first, live second: finals
+and cursor are committed in one transaction before anybody is told, and the log is trimmed after that (`settling`).
+Whatever dies in between, the next worker resumes at the cursor and finds the same captions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from typing import TypeVar
+
+import redis.asyncio
+import structlog
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog
+from meetings.broker.leases import RENEW_S
+from meetings.broker.pool_report import residency_of
+from meetings.device import watchdog
+from meetings.device.engines import Loaders
+from meetings.models import Stage
+from meetings.ops.metrics import WorkerReport, file_report
+from meetings.worker.assignment import Holdings
+from meetings.worker.bridge import Bridging
+from meetings.worker.commit import Settling
+from meetings.worker.diarize import Labelling
+from meetings.worker.finalize import Closing
+from meetings.worker.isolation import FATAL, Isolation
+from meetings.worker.jobs import Chores
+from meetings.worker.monitor import Watching
+from meetings.worker.operator_commands import Obeying
+from meetings.worker.priority import Precedence, spoken
+from meetings.worker.publisher import Scribe
+from meetings.worker.stream import MeetingStream
+from meetings.worker.summarize import Summarising
+from meetings.worker.transcribe import Captioning
+from meetings.worker.translate import Interpreting
+from meetings.worker.uploads import Ingesting
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+ASSIGN_S = 0.5
+READ_BLOCK_MS = 250
+READ_COUNT = 600
+"""Entries a reading: a minute of audio."""
+
+YIELD_S = 0.05
+"""How long recordings wait before it is asked again whether it is their turn."""
+
+WATCH_S = 1.0
+DRAIN_S = 8.0
+"""How long a worker that was told to stop may go on captioning what it has read."""
+
+
+class Worker:
+    """Captions any number of meetings with one engine."""
+
+    def __init__(
+        self,
+        name: str,
+        loaders: Loaders,
+        broker: redis.asyncio.Redis,
+        *,
+        blocking: redis.asyncio.Redis | None = None,
+    ) -> None:
+        """`blocking` is the client of what waits at the broker; `broker` where none is given."""
+        self._name = name
+        self._broker = broker
+        self._blocking = blocking or broker
+        self._audio = AudioLog(broker, blocking=self._blocking)
+        self._holdings = Holdings(name, broker)
+        self._streams = self._holdings.streams
+        self._is_another_broker = False
+        """Whether the next one that answers may know less than the one that was read from."""
+        self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self._scribe = Scribe(broker, on_outage=self._note_outage)
+        self._isolation = Isolation(self._holdings, self._scribe, broker)
+        self._watching = Watching(broker, self._scribe, self._holdings)
+        self._loaders = loaders
+        self._work = asyncio.Event()
+        self._voices_precedence = Precedence()
+        self._fresh = asyncio.Event()
+        """There are finals to translate."""
+        self._idle = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Asks for a clean end: no new meetings, caption what was read, give the meetings back."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Works until `stop`; raises what the models raise when they cannot be loaded.
+
+        Captions begin before the models for speakers and translations are there.
+        """
+        await self._load()
+        log.info("worker_ready", models=self._pool.plan.sentence)
+        loops = [
+            supervise.start(name, step, pause_s=pause, fatal=FATAL, on_error=self._note_error)
+            for name, step, pause in (
+                ("renew", self._renew, RENEW_S),
+                ("assign", self._assign, ASSIGN_S),
+                ("read", self._read, 0.0),
+                ("caption", self._caption, 0.0),
+                ("label", self._label, 0.0),
+                ("translate", self._translate, 0.0),
+                ("summarise", self._summarise, WATCH_S),
+                ("close", self._closing.turn, 0.0),
+                ("ingest", self._ingest, 0.0),
+                *self._chores.loops(),
+                ("watch", self._watch, WATCH_S),
+                ("obey", self._obey_operators, 0.0),
+            )
+        ]
+        stopped = asyncio.create_task(self._stopping.wait())
+        with watchdog.watched("event loop", settings.ENVIRONMENT.hang_limit_s) as beat:
+            loops.append(asyncio.create_task(_beat(beat)))
+            await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            self._summarising.stop()
+            if stopped.done():
+                await self._drain()
+            for task in (stopped, *loops):
+                task.cancel()
+            results = await asyncio.gather(*loops, return_exceptions=True)
+            self._ingesting.close()
+        failed = [result for result in results if isinstance(result, FATAL)]
+        if failed:
+            await self._holdings.abandon()
+            raise failed[0]
+        await self._holdings.give_back()
+
+    async def _load(self) -> None:
+        """The models, and everything that works with them."""
+        holdings, scribe, audio = self._holdings, self._scribe, self._audio
+        self._pool = pool = await self._on_device(self._loaders.pool)
+        bridging = Bridging(self._loaders.bridge)
+        self._captioning = await self._on_device(lambda: Captioning(pool, bridging))
+        isolation = self._isolation
+        self._labelling = Labelling(pool, scribe, isolation)
+        self._interpreting = Interpreting(pool, scribe, isolation, self._broker)
+        self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
+        self._chores = Chores(self._name, self._broker)
+        self._summarising = Summarising(self._name, pool, scribe, bridging, is_warm=self._loaders.is_warm)
+        self._closing = Closing(
+            holdings, scribe, audio, isolation, self._labelling, self._interpreting, self._summarising
+        )
+        self._settling = Settling(scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
+        self._obeying = Obeying(self._name, self._blocking, pool, self._summarising, self._report)
+        # Work that another version could not do; a database that is away now has it done at the next start.
+        await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
+
+    async def _renew(self) -> None:
+        await self._holdings.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.STALLED_S)
+
+    async def _assign(self) -> None:
+        if not self._stopping.is_set():
+            await self._holdings.assign(self._isolation.admit)
+
+    # -- audio in, captions out --------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        if self._is_another_broker:
+            await self._holdings.recheck()
+            self._is_another_broker = False
+        after = {stream.meeting_id: stream.last_read for stream in self._streams.values() if stream.wants_more}
+        if not after:
+            await asyncio.sleep(READ_BLOCK_MS / 1000)
+            return
+        try:
+            found = await self._audio.read(after, block_ms=READ_BLOCK_MS, count=READ_COUNT)
+        except RedisError:
+            self._is_another_broker = True
+            raise
+        for meeting_id, entries in found.items():
+            stream = self._streams.get(meeting_id)
+            if stream is not None and stream.last_read == after[meeting_id]:
+                stream.read(entries)
+                self._work.set()
+
+    async def _caption(self) -> None:
+        """One turn: what was read is heard and decoded in the device's thread, then stored, then told."""
+        await self._work.wait()
+        self._work.clear()
+        streams = dict(self._streams)
+        trusted = {key: stream for key, stream in streams.items() if not stream.is_suspect}
+        found_any = await self._turn(trusted)
+        for key, stream in streams.items():
+            if stream.is_suspect and stream.has_work:
+                async with self._isolation.trial(stream, Stage.CAPTIONS):
+                    found_any |= await self._turn({key: stream})
+        if found_any or any(stream.has_work for stream in spoken(streams).values()):
+            self._work.set()
+            return
+        self._idle.set()
+        if any(stream.has_work for stream in streams.values()):  # recordings, whose turn it is not
+            asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
+
+    async def _turn(self, streams: dict[str, MeetingStream]) -> bool:
+        """Caption for these meetings; return whether anything came of it. What fails is a meeting's own."""
+        done = await supervise.contained(lambda: self._on_device(lambda: self._captioning.turn(streams)), fatal=FATAL)
+        if done.value is None:
+            # What was taken in is lost with the turn: all are read again from their cursors.
+            for meeting_id in streams:
+                self._holdings.drop(meeting_id, "turn_failed")
+            raise done.error or AssertionError
+        for meeting_id, error in done.value.failed.items():
+            await self._isolation.failed(streams[meeting_id], Stage.CAPTIONS, error)
+        for meeting_id, findings in done.value.found.items():
+            stream = streams[meeting_id]
+            if findings and self._holdings.holds(stream):
+                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._settling.settle, stream, findings))
+                await self._isolation.progressed(stream)
+        return any(done.value.found.values()) or bool(done.value.failed)
+
+    # -- speakers, languages, summaries, recordings ------------------------------------------------------------------
+
+    async def _label(self) -> None:
+        await self._labelling.turn(self._voices_precedence.admitted(self._streams))
+
+    async def _translate(self) -> None:
+        """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
+        if not await self._interpreting.turn(self._streams):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._fresh.wait(), WATCH_S)
+            self._fresh.clear()
+
+    async def _summarise(self) -> None:
+        await self._summarising.turn(self._streams)
+
+    async def _ingest(self) -> None:
+        """Not while it drains: what is fed would have to be captioned first."""
+        if self._stopping.is_set():
+            await asyncio.sleep(ASSIGN_S)
+        else:
+            await self._ingesting.turn(self._streams)
+
+    # -- watching ----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        await self._holdings.recheck()
+        await self._interpreting.look(self._streams)
+        await self._watching.turn(spoken(self._streams))
+        await self._report()
+
+    async def _obey_operators(self) -> None:
+        await self._obeying.turn(self._streams)
+
+    async def _report(self) -> None:
+        engine = self._captioning.engine
+        report = WorkerReport(
+            meetings=len(self._streams),
+            behind_s=self._watching.behind_s,
+            captioned_s=self._settling.captioned_s,
+            compute_s=engine.timings.compute_s + self._labelling.seconds + self._interpreting.seconds,
+            stage_s={
+                **{stage: s for stage, s in asdict(engine.stages).items() if stage != "audio"},
+                "speakers": self._labelling.seconds,
+                "translation": self._interpreting.seconds,
+            },
+            residency=residency_of(self._pool),
+        )
+        await file_report(self._broker, self._name, report)
+
+    # -- plumbing ----------------------------------------------------------------------------------------------------
+
+    async def _on_device(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._device, work)
+
+    def _note_error(self, error: BaseException) -> None:
+        outage = supervise.outage_of(error)
+        if outage is not None:
+            self._note_outage(outage)
+        self._work.set()  # whatever failed, there may be something to caption
+
+    def _note_outage(self, outage: supervise.Outage) -> None:
+        if outage is supervise.Outage.DATABASE:
+            self._watching.is_database_away = True
+
+    async def _drain(self) -> None:
+        """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
+        self._idle.clear()
+        self._work.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled(), DRAIN_S)
+
+    async def _settled(self) -> None:
+        await self._idle.wait()
+        await self._closing.all_done()
+
+
+async def _beat(block: int) -> None:
+    """Show the watchdog that the event loop turns."""
+    while True:
+        watchdog.watchdog.restart(block)
+        await asyncio.sleep(RENEW_S)

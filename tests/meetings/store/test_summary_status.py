@@ -1,0 +1,38 @@
+"""The table from what went wrong with a summary to what its host reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.loading import ModelCorrupt, ModelMissing
+from inference.residency.gate import DrainTimeout
+from inference.residency.plan import DoesNotFit
+from inference.residency.pool import SwapFailed, SwapUnderWay
+from meetings.store import summary_status
+from meetings.store.summary_status import SENTENCES, Trouble
+
+
+@pytest.mark.parametrize(
+    ("cause", "trouble"),
+    [
+        (ModelMissing("x"), Trouble.MISSING),
+        (ModelCorrupt("x"), Trouble.MISSING),
+        (DoesNotFit("x"), Trouble.NO_ROOM),
+        (MemoryError("x"), Trouble.NO_ROOM),
+        (RuntimeError("x"), Trouble.FAILED),
+    ],
+)
+def test_a_swap_that_failed_is_told_by_its_cause(cause: Exception, trouble: Trouble) -> None:
+    error = SwapFailed("captions are back")
+    error.__cause__ = cause
+    assert summary_status.of_attempt(error) is trouble
+
+
+@pytest.mark.parametrize("error", [DrainTimeout("x"), SwapUnderWay("x")])
+def test_models_in_use_are_told_as_such(error: Exception) -> None:
+    assert summary_status.of_attempt(error) is Trouble.BUSY
+
+
+def test_everything_but_an_attempt_under_way_has_its_sentence() -> None:
+    assert set(Trouble) - set(SENTENCES) == {Trouble.UNDER_WAY}
+    assert len(set(SENTENCES.values())) == len(SENTENCES)
