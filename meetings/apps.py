@@ -8,7 +8,6 @@ class MeetingsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the signal receivers."""
-        from meetings.accounts import models as account_models  # noqa: F401
         from meetings.accounts import signout  # noqa: F401
         from meetings.postgresql.patience import never_hurry
         from meetings.search.finding import ensure_index

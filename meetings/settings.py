@@ -39,11 +39,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "meetings.middleware.trusted_proxies",
+    "meetings.web.middleware.trusted_proxies",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
-    "meetings.middleware.permissions_policy",
+    "meetings.web.middleware.permissions_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -52,7 +52,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "meetings.middleware.busy_hashing",
+    "meetings.web.middleware.busy_hashing",
 ]
 
 ROOT_URLCONF = "meetings.urls"

@@ -7,8 +7,8 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from meetings.admin import search_view
 from meetings.ops import operations
-from meetings.search import view as search_view
 from meetings.web import correction_views, health, meeting_views, sample_views, transcript_views, upload_views
 
 urlpatterns = [

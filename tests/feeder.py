@@ -22,8 +22,7 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
     """Stores and announces `count` captions of `size` characters, `batch` to a transaction, `rate` a second (0: as
     fast as they can be stored)."""
     from inference.types import FinalCaption
-    from meetings.broker import client
-    from meetings.live import wire
+    from meetings.broker import client, hints
     from meetings.store import transcript
 
     lease = transcript.Lease(meeting_id, transcript.take_lease(meeting_id).lease_epoch)
@@ -34,7 +33,7 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
         finals = [FinalCaption(f"{number:09d}", number, number + 1.0, text, "en", ()) for number in numbers]
         seq = transcript.commit(transcript.Batch(lease, finals, None))
         at = time.monotonic()
-        bells.publish(wire.events_channel(meeting_id), wire.pack([wire.Bell(seq)]))
+        bells.publish(hints.events_channel(meeting_id), hints.pack([hints.Bell(seq)]))
         rung.update(dict.fromkeys(range(seq - len(finals) + 1, seq + 1), at))
     return rung
 

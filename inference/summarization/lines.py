@@ -10,7 +10,8 @@ from itertools import accumulate
 
 from inference.summarization.summary import SpokenLine
 from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
-from inference.translation.sentences import SPACELESS, split_sentences
+from inference.text import UNSPACED
+from inference.translation.sentences import split_sentences
 
 LONGEST = 300
 """Characters of a sentence; speech without full stops is cut behind a clause."""
@@ -125,7 +126,7 @@ def _goes_on(turn: Sequence[SpokenLine], line: SpokenLine) -> bool:
 
 
 def _split(turn: Sequence[SpokenLine]) -> Iterator[tuple[str, tuple[str, ...], SpokenLine]]:
-    space = "" if turn[0].language in SPACELESS else " "
+    space = "" if turn[0].language in UNSPACED else " "
     texts = [" ".join(line.text.split()) for line in turn]
     ends = list(accumulate(len(text) + len(space) for text in texts))
     whole, start = space.join(texts), 0

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from inference.text import join_texts
 from inference.translation.guard import has_words, rejection, without_invented_brackets
-from inference.translation.sentences import join_sentences, split_sentences
+from inference.translation.sentences import split_sentences
 from inference.translation.translator import Translation, TranslationRequest
 from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
 
@@ -45,7 +46,7 @@ def translate_captions(model: SentenceModel, requests: Sequence[TranslationReque
     for request, sentences in zip(requests, split, strict=True):
         texts = [next(rendered) for _ in sentences]
         said = [sentence.text if text is None else text for sentence, text in zip(sentences, texts, strict=True)]
-        translations.append(Translation(join_sentences(said, request.target), None not in texts))
+        translations.append(Translation(join_texts(said, request.target), None not in texts))
     return translations
 
 

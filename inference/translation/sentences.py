@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-
-SPACELESS = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})
-"""Languages whose sentences follow each other without a space."""
+from collections.abc import Iterator
 
 _SENTENCE_END = re.compile(r"[.!?…؟।][\"'”’»)\]]*\s+|[。！？][」』”’）]*\s*")
 _CLAUSE_END = re.compile(r"[,;:،–—]\s+|[，、；：]\s*")
@@ -23,11 +20,6 @@ def split_sentences(text: str, *, longest: int) -> list[str]:
     A sentence longer than that is cut behind a clause, else between words, else anywhere.
     """
     return [piece for sentence in _sentences(text) for piece in _pieces(sentence, longest)]
-
-
-def join_sentences(sentences: Sequence[str], language: str) -> str:
-    """The sentences as one line, spaced as `language` is written."""
-    return ("" if language in SPACELESS else " ").join(sentence for sentence in sentences if sentence)
 
 
 def halves(sentence: str) -> tuple[str, str]:

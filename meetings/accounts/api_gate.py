@@ -11,11 +11,11 @@ from collections import Counter
 from channels.db import database_sync_to_async
 from django.db import InterfaceError, OperationalError
 
+from meetings import metrics
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.api_tokens import user_of_token
 from meetings.accounts.bearer import token_in
 from meetings.broker.rate_limit import TooManyTries, count_try
-from meetings.ops import metrics
 
 PATHS = b"/v1/"
 REQUESTS_A_MINUTE = 60

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from meetings.accounts.bearer import is_well_made, new_token
-from meetings.accounts.models import ApiToken
+from meetings.models import ApiToken
 
 USED_EVERY = timedelta(minutes=1)
 """How exactly it is noted when a token was last used."""

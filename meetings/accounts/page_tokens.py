@@ -19,9 +19,8 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from meetings.accounts.link_tokens import Role, is_meeting_token, meeting_token
-from meetings.accounts.models import EndedSignIn
 from meetings.accounts.rights import Deed, may
-from meetings.models import Meeting
+from meetings.models import EndedSignIn, Meeting
 from meetings.queries import reading
 
 SESSION_NAME = "sign_in"

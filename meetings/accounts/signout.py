@@ -12,10 +12,9 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from meetings.accounts.models import EndedSignIn
 from meetings.accounts.page_tokens import SESSION_NAME
 from meetings.broker.notify import ask_again
-from meetings.models import Meeting, State
+from meetings.models import EndedSignIn, Meeting, State
 
 LAST_LOGIN = frozenset({"last_login"})
 """What every sign-in stores: nobody's rights are other ones after it."""

@@ -9,9 +9,10 @@ from inference.summarization.summary import Item, SpokenLine, Summarizer, Summar
 from inference.summarization.translated import translate_summary
 from inference.translation.translator import TranslationRequest, Translator, offers
 from meetings.batch.transcription import Transcription
+from meetings.broker.hints import ROUND_S
 from meetings.export.entries import Cue, CueSpeaker
 from meetings.export.summary import Digest, DigestItem
-from meetings.live.wire import ROUND_S, SummaryItem, SummaryMessage
+from meetings.store.serializers import SummaryItem, SummaryMessage
 
 WITHIN_S = 900.0
 """The longest that a recording's summary may be written; what is not written by then is quoted."""

@@ -6,7 +6,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from meetings.broker.client import connect_sync
-from meetings.live.wire import Bell, Recheck, events_channel, pack
+from meetings.broker.hints import Bell, Recheck, events_channel, pack
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,9 +10,7 @@ from django.utils.translation import gettext as _
 from inference.types import Word
 from meetings.languages import is_language, language_name
 from meetings.models import UNSURE, Caption, Meeting, Speaker, Translation
-
-BIDI_CONTROLS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-"""Embeddings, overrides and isolates: nobody speaks them, and they can make a line read as another one."""
+from meetings.text import one_line
 
 SHORTEST_CUE_MS = 1
 """WebVTT wants a cue to end after it starts."""
@@ -133,19 +130,6 @@ def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
         if cue.speaker and cue.speaker.id:
             seconds[cue.speaker] = seconds.get(cue.speaker, 0.0) + cue.end - cue.start
     return dict(sorted(seconds.items(), key=lambda item: item[0].number))
-
-
-def one_line(text: str) -> str:
-    """`text` with every run of white space and line ends as one space, and no invisible controls."""
-    if text.isprintable():  # as nearly all of it is: nothing to be taken out
-        return " ".join(text.split())
-    visible = (character for character in text.translate(BIDI_CONTROLS) if not _is_control(character))
-    return " ".join("".join(visible).split())
-
-
-def _is_control(character: str) -> bool:
-    """Line ends and tabs are controls too, but they part words."""
-    return unicodedata.category(character) in ("Cc", "Cs") and not character.isspace()
 
 
 def speakers_by_label(meeting: Meeting) -> dict[str, CueSpeaker]:

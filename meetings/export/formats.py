@@ -21,9 +21,10 @@ from webvtt.models import Timestamp
 
 from meetings.export import word_document
 from meetings.export.document import Document
-from meetings.export.entries import Cue, meeting_cues, one_line, require_language, spoken_seconds
+from meetings.export.entries import Cue, meeting_cues, require_language, spoken_seconds
 from meetings.export.summary import Digest, DigestItem, newest_digest
 from meetings.models import Meeting
+from meetings.text import one_line
 
 SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
 """SubRip has tags and no escape for them; so also no caption holds its `-->`."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from meetings.export.entries import speakers_by_label
-from meetings.live.wire import SummaryItem, SummaryMessage, summary
 from meetings.models import Meeting
+from meetings.store.serializers import SummaryItem, SummaryMessage, summary
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from meetings.export.document import Document
-from meetings.export.entries import Cue, one_line
+from meetings.export.entries import Cue
 from meetings.export.summary import DigestItem
 from meetings.languages import is_right_to_left
+from meetings.text import one_line
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument

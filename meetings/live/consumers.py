@@ -20,7 +20,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils.translation import get_supported_language_variant, override
 
-from meetings import supervise
+from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
 from meetings.accounts.page_tokens import still_admits
 from meetings.broker import client
@@ -35,7 +35,6 @@ from meetings.live.outages import find_meeting, standing
 from meetings.live.viewers import Viewer
 from meetings.models import Meeting, State
 from meetings.offers import meeting_languages, refusal
-from meetings.ops import metrics
 from meetings.queries import reading
 from meetings.store import speakers
 

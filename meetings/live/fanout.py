@@ -15,16 +15,15 @@ import redis.asyncio
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from meetings import supervise
+from meetings import metrics, supervise
 from meetings.broker.audio_capacity import Room
+from meetings.broker.hints import Bell, Hint, Notice, PartialMessage, Recheck, events_channel, unpack
 from meetings.broker.reader_languages import TELL_S, Readership
-from meetings.live import wire
 from meetings.live.admission import dismiss_uninvited
 from meetings.live.outages import Contact, OutageWatch, find_meeting
 from meetings.live.presence import Presence
 from meetings.live.subscription import Channel
 from meetings.live.viewers import PAGE, EncodedChange, EncodedPassing, Viewer, changes_after
-from meetings.ops import metrics
 from meetings.queries import reading
 from meetings.store import transcript
 
@@ -53,18 +52,18 @@ class Feed:
         self._seq = 0
         self._reading = asyncio.Lock()
 
-    async def handle(self, hints: Sequence[wire.Hint]) -> None:
+    async def handle(self, hints: Sequence[Hint]) -> None:
         """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
         for hint in hints:
-            if isinstance(hint, wire.Bell):
+            if isinstance(hint, Bell):
                 if hint.seq > self._seq:
                     await self.read_stored()
-            elif isinstance(hint, wire.Recheck):
+            elif isinstance(hint, Recheck):
                 await self.recheck()
             else:
                 await self.pass_on(hint.message)
 
-    async def pass_on(self, message: wire.PartialMessage | wire.Notice) -> None:
+    async def pass_on(self, message: PartialMessage | Notice) -> None:
         """Offers something that is not stored to everyone."""
         passing = EncodedPassing(message)
         for viewer in tuple(self.viewers):
@@ -106,7 +105,7 @@ class Subscription:
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
         self._readership = Readership(broker)
-        self._channel = Channel(broker, wire.events_channel(feed.meeting_id))
+        self._channel = Channel(broker, events_channel(feed.meeting_id))
         self._owes_reading = False
         self._owes_recheck = False
         self._listening = asyncio.Event()
@@ -163,7 +162,7 @@ class Subscription:
         if message is None:
             self._owes_reading = True  # a bell may have been lost
         else:
-            await self._take(wire.unpack(message))
+            await self._take(unpack(message))
 
     async def _open(self) -> None:
         """Without a broker the database is read all the same, at the pace of the tries."""
@@ -175,9 +174,9 @@ class Subscription:
                 await self.feed.read_stored()
             raise
 
-    async def _take(self, hints: list[wire.Hint]) -> None:
+    async def _take(self, hints: list[Hint]) -> None:
         self._owes_reading = True
-        self._owes_recheck = any(isinstance(hint, wire.Recheck) for hint in hints)
+        self._owes_recheck = any(isinstance(hint, Recheck) for hint in hints)
         await self.feed.handle(hints)
         self._owes_reading = self._owes_recheck = False
 

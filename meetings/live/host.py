@@ -12,12 +12,12 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from inference.audio import SAMPLE_RATE
-from meetings import supervise
+from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, Claimant, Outcome, Verdict
 from meetings.broker.host_arrivals import Arrivals
 from meetings.languages import AUTO, LANGUAGES
-from meetings.live import wire
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
 from meetings.live.errors import Code, SocketFault
 from meetings.live.frames import FRAME_MS, PACE, parse_frame
@@ -26,7 +26,6 @@ from meetings.live.limits import crowd_of, is_this_machine, socket_address
 from meetings.live.outages import find_meeting
 from meetings.live.presence import LINK, PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
-from meetings.ops import metrics
 from meetings.queries import reading, writing
 from meetings.store import speakers, summaries, transcript, uploads
 from meetings.store.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
@@ -190,8 +189,8 @@ class HostConsumer(MeetingConsumer):
             raise SocketFault("unfit_correction", str(error)) from error
         except transcript.NoSuchMeeting as error:
             raise SocketFault("no_such_meeting") from error
-        hint = wire.pack([wire.Bell(seq)])
-        await self.broadcaster.broker.publish(wire.events_channel(self.meeting.pk), hint)
+        hint = hints.pack([hints.Bell(seq)])
+        await self.broadcaster.broker.publish(hints.events_channel(self.meeting.pk), hint)
 
     async def _count_arrival(self) -> None:
         """A host may come back as often as its link breaks, and no address without end."""

@@ -17,6 +17,7 @@ import structlog
 
 from inference.audio import SAMPLE_RATE
 from meetings import supervise
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, LogState
 from meetings.live import wire
 from meetings.models import Meeting, State
@@ -93,7 +94,7 @@ class OutageWatch:
         if not feed.is_degraded:
             log.warning("feed_degraded", meeting=feed.meeting_id)
             feed.is_degraded = True
-            await feed.pass_on(wire.notice("degraded"))
+            await feed.pass_on(hints.notice("degraded"))
             return
         meeting = await find_meeting(feed.meeting_id)
         if meeting is not None:
@@ -102,9 +103,9 @@ class OutageWatch:
         log.info("feed_recovered", meeting=feed.meeting_id)
 
 
-def standing(meeting: Meeting, state: LogState) -> wire.Notice:
+def standing(meeting: Meeting, state: LogState) -> hints.Notice:
     """Return how the meeting stands, for who comes in the middle of it."""
     if meeting.state != State.LIVE or not state.phase:
-        return wire.notice(cast(wire.NoticeState, meeting.state))
+        return hints.notice(cast(hints.NoticeState, meeting.state))
     behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE
-    return wire.phase_notice(cast(wire.NoticeState, state.phase), until=state.until, behind_s=behind_s)
+    return wire.phase_notice(cast(hints.NoticeState, state.phase), until=state.until, behind_s=behind_s)

@@ -10,11 +10,12 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from meetings import metrics
+from meetings.broker import hints
 from meetings.live import wire
 from meetings.live.admission import Admission
-from meetings.ops import metrics
 from meetings.queries import reading
-from meetings.store import transcript
+from meetings.store import serializers, transcript
 from meetings.store.transcript import Change
 
 MAX_UNCONFIRMED = 500
@@ -44,14 +45,14 @@ class EncodedChange:
 
     def text(self, language: str) -> str:
         if language not in self._texts:
-            self._texts[language] = wire.encode(wire.change(self._row, language))
+            self._texts[language] = wire.encode(serializers.change(self._row, language))
         return self._texts[language]
 
 
 class EncodedPassing:
     """A partial or a notice as the wire carries it, encoded once for each interface language."""
 
-    def __init__(self, message: wire.PartialMessage | wire.Notice) -> None:
+    def __init__(self, message: hints.PartialMessage | hints.Notice) -> None:
         self._message = message
         self._texts: dict[str, str] = {}
 
@@ -184,7 +185,7 @@ class Viewer:
         for row in rows:
             if not self.has_credit:
                 return
-            await self._deliver(row.seq, wire.encode(wire.change(row, self.language)))
+            await self._deliver(row.seq, wire.encode(serializers.change(row, self.language)))
 
     async def _deliver(self, seq: int, text: str) -> None:
         self.sent_seq = seq

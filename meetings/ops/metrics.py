@@ -1,61 +1,17 @@
-"""What Prometheus reads. Never a caption, a name or a token.
-
-The web process counts for itself; workers file a report with the broker, which the web process exports for them.
-"""
+"""Collectors for Prometheus over what workers report to the broker, and over the broker itself."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from typing import cast
 
 import redis
 import redis.asyncio
-from prometheus_client import Counter, Gauge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from meetings.broker.audio_log import ACTIVE, audio_key
-from meetings.broker.pool_report import Residency, residency_from
-from meetings.version import from_message
-
-viewers = Gauge("parlance_viewers", "Sockets that read captions in this process, hosts included")
-viewers_held_back = Counter("parlance_viewers_held_back", "Times a viewer stopped confirming and was held back")
-hosts = Gauge("parlance_hosts", "Host sockets in this process")
-frames = Counter("parlance_frames", "Audio frames by what the log did with them", ["outcome"])
-errors = Counter("parlance_errors", "Errors told to a person or a program, by code", ["code"])
-loop_errors = Counter(
-    "parlance_loop_errors", "Errors of supervised loops: database or broker away, or a failure", ["loop", "kind"]
-)
-
-REPORT_TTL_S = 10
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerReport:
-    """One worker since its start."""
-
-    meetings: int
-    """Meetings it captions now."""
-    behind_s: float
-    """Durable audio that is not captioned yet, the worst meeting."""
-    captioned_s: float
-    """Seconds of audio captioned for good, silence included."""
-    compute_s: float
-    """Seconds the models worked; divided by `captioned_s`: RTF."""
-    stage_s: dict[str, float]
-    """The same by stage."""
-    residency: Residency | None = None
-    """None: a worker of an older version."""
-
-
-def report_key(worker: str) -> str:
-    return f"parlance:report:{worker}"
-
-
-async def file_report(broker: redis.asyncio.Redis, worker: str, report: WorkerReport) -> None:
-    await broker.set(report_key(worker), json.dumps(asdict(report)), ex=REPORT_TTL_S)
+from meetings.broker.worker_reports import WorkerReport, read_reports
 
 
 class WorkersCollector(Collector):
@@ -125,24 +81,3 @@ def residency_metrics(reports: dict[str, WorkerReport]) -> Iterator[Metric]:
         for newest in report.residency.swaps:
             swap.add_metric([worker, newest.direction, newest.outcome], newest.seconds)
     yield from (size, budget, swap)
-
-
-def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
-    """What the living workers filed, by worker."""
-    found = {}
-    for key in sorted(broker.scan_iter(match=report_key("*"))):
-        text = broker.get(key)
-        report = None if text is None else _report_from(text)
-        if report is not None:
-            found[key.decode().removeprefix(report_key(""))] = report
-    return found
-
-
-def _report_from(text: bytes | str) -> WorkerReport | None:
-    """None: of another version, and not to be read by this one."""
-    try:
-        fields = json.loads(text)
-        residency = fields.get("residency")
-        return from_message(WorkerReport, {**fields, "residency": residency_from(residency) if residency else None})
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None

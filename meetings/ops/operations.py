@@ -28,9 +28,9 @@ from meetings.broker.client import connect_sync
 from meetings.broker.commands import Answer, Order, give
 from meetings.broker.incidents import Incident, read_incidents
 from meetings.broker.leases import lease_key
+from meetings.broker.worker_reports import WorkerReport, read_reports
 from meetings.models import Meeting, Swap
 from meetings.ops.backlog_chart import backlog_chart
-from meetings.ops.metrics import WorkerReport, read_reports
 from meetings.ops.swap_charts import swap_timeline, window
 from meetings.store import stage_failures
 

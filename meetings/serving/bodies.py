@@ -27,14 +27,9 @@ from django.core.handlers.asgi import ASGIHandler
 from meetings import supervise
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.bearer import is_well_made, token_in
+from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
 
 log = structlog.get_logger(__name__)
-
-MAX_BODY = 2 << 20
-"""Bytes of a form, or of a chunk of an upload with its headers."""
-
-MAX_RECORDING_BODY = 100 << 20
-"""Bytes of a recording for the transcriptions endpoint; larger ones are uploaded in chunks."""
 
 RECORDINGS = b"/v1/audio/transcriptions"
 

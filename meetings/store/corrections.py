@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from meetings.export.entries import one_line
 from meetings.models import Caption, Correction, Meeting, Translation
 from meetings.store.speakers import NoSuchCaption
 from meetings.store.transcript import changing, put, touch
+from meetings.text import one_line
 
 MAX_TEXT = 2_000
 """Characters; the longest utterance, said very fast, has half as many."""

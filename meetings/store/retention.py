@@ -16,8 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from meetings import supervise
-from meetings.accounts.models import EndedSignIn
-from meetings.models import Caption, LagSample, Meeting, State, UploadState
+from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, UploadState
 from meetings.store import incoming_files, recordings, upload_files, uploads, webhooks
 from meetings.store.deletion import one_erasure
 

@@ -15,19 +15,10 @@ from django.db.models import Q
 
 from inference.diarization.labelling import Run, label_words
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.text import UNSPACED, join_texts
 from inference.types import Word
 from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker
-from meetings.store.transcript import (
-    UNSPACED,
-    Lease,
-    changing,
-    corrected_captions,
-    joined_text,
-    parts_of_all,
-    put,
-    words_as_stored,
-    words_of,
-)
+from meetings.store.transcript import Lease, changing, corrected_captions, parts_of_all, put, words_as_stored, words_of
 
 WHOLE = 1e-6
 """Seconds that a caption may reach beyond what is told, for rounding."""
@@ -237,7 +228,7 @@ def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[Run]) -> N
     before they leave the old one.
     """
     first = parts[0]
-    texts = divided_text(joined_text([part.text for part in parts], first.language), runs, first.language)
+    texts = divided_text(join_texts([part.text for part in parts], first.language), runs, first.language)
     speakers = [labels.stored(run.speaker) for run in runs]  # numbered as they speak
     for index in reversed(range(len(runs))):
         run = runs[index]

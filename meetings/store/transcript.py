@@ -22,9 +22,6 @@ from inference.types import FinalCaption, Progress, Word
 from meetings.models import Caption, Meeting, Speaker, State, Summary, Translation
 from meetings.store.webhooks import announce
 
-UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km", "bo"})
-"""Languages written without spaces between words."""
-
 
 class LeaseLost(Exception):
     """Another worker has taken the meeting over; what this one decoded must not be stored."""
@@ -243,11 +240,6 @@ def words_of(captions: Sequence[Caption]) -> tuple[Word, ...]:
 
 def words_as_stored(words: Sequence[Word]) -> list[dict[str, Any]]:
     return [asdict(word) for word in words]
-
-
-def joined_text(texts: Sequence[str], language: str) -> str:
-    """Texts that follow each other, as one."""
-    return ("" if language in UNSPACED else " ").join(text for text in texts if text)
 
 
 def _part(segment: str) -> int:

@@ -1,29 +1,22 @@
-"""Webhooks: what is told to whom, signed, and tried again until it is taken or given up.
+"""Webhook deliveries as rows: written with what they announce, claimed by a worker, retried until taken or given up.
 
-Signatures are those of Standard Webhooks 1.0 (https://www.standardwebhooks.com): HMAC-SHA256 over id, time and body.
 A message says what is ready and where, never what was said.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import structlog
-from django.conf import settings
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from meetings.accounts.models import Delivery, Webhook
-from meetings.models import Meeting
-from meetings.safe_http import ForbiddenAddress, NotReached, post
+from meetings.models import Delivery, Meeting, Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -107,20 +100,6 @@ def claim(delivery: Delivery) -> bool:
     return bool(mine.update(next_at=timezone.now() + CLAIMED, attempts=F("attempts") + 1))
 
 
-async def send(delivery: Delivery) -> str:
-    """Send a claimed delivery once; return why it was not taken, or an empty text."""
-    if delivery.attempts >= MAX_ATTEMPTS:
-        return delivery.failure or "The server ended during the last attempt."
-    now = timezone.now()
-    hook, is_private_allowed = delivery.webhook, settings.ENVIRONMENT.private_webhooks
-    try:
-        headers = _headers(delivery, now)
-        status = await post(hook.url, delivery.body.encode(), headers, is_private_allowed=is_private_allowed)
-    except (ForbiddenAddress, NotReached) as error:
-        return str(error)
-    return "" if 200 <= status < 300 else f"The answer was {status}."
-
-
 def settle(delivery: Delivery, failure: str) -> None:
     """Store what came of a claimed delivery; the next attempt is due after a pause, if there is one."""
     attempts, now = delivery.attempts + 1, timezone.now()
@@ -141,21 +120,3 @@ def forget_old(*, limit: int) -> int:
     old = Delivery.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("pk").values_list("pk", flat=True)
     deleted, _ = Delivery.objects.filter(pk__in=list(old[:limit])).delete()
     return deleted
-
-
-def signature(secret: str, delivery_id: str, seconds: int, body: str) -> str:
-    """Return `v1,` and the base64 of the HMAC over `<id>.<seconds since 1970>.<body>`."""
-    key = base64.urlsafe_b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.new(key, f"{delivery_id}.{seconds}.{body}".encode(), hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode('ascii')}"
-
-
-def _headers(delivery: Delivery, now: datetime) -> dict[str, str]:
-    name, seconds = f"msg_{delivery.pk}", int(now.timestamp())
-    return {
-        "Content-Type": "application/json",
-        "User-Agent": "Parlance",
-        "webhook-id": name,
-        "webhook-timestamp": str(seconds),
-        "webhook-signature": signature(delivery.webhook.secret, name, seconds, delivery.body),
-    }

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from meetings.accounts.models import ApiToken, Webhook
+from meetings.models import ApiToken, Webhook
 from meetings.safe_http import ForbiddenAddress, check_address
 from meetings.store.webhooks import MAX_WEBHOOKS
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from meetings.accounts.access import private
 from meetings.accounts.api_tokens import create_token
-from meetings.accounts.models import ApiToken, Delivery, Webhook
+from meetings.models import ApiToken, Delivery, Webhook
 from meetings.store.webhooks import MAX_WAITING, waiting
 from meetings.web.account_forms import TokenForm, WebhookForm
 

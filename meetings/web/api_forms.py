@@ -9,7 +9,7 @@ from django.conf import settings
 
 from meetings.languages import AUTO, LANGUAGES
 from meetings.models import MAX_FILE_NAME, MAX_VOCABULARY, Meeting
-from meetings.serving.bodies import MAX_RECORDING_BODY
+from meetings.request_limits import MAX_RECORDING_BODY
 from meetings.store.uploads import Announced
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")

@@ -14,13 +14,14 @@ from django.views.decorators.http import require_POST
 
 from meetings.accounts.access import find_meeting, private, require
 from meetings.accounts.rights import Deed
-from meetings.export.entries import UnknownLanguage, one_line
+from meetings.export.entries import UnknownLanguage
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting
 from meetings.store import summary_corrections
 from meetings.store.corrections import ChangedMeanwhile, UnfitText, correct_text, correct_translation
 from meetings.store.requeue import wake
 from meetings.store.speakers import NoSuchCaption, NoSuchSpeaker, UnfitName, assign, merge_speakers, rename
 from meetings.store.summary_corrections import NoSuchSummary, Rewording
+from meetings.text import one_line
 from meetings.web.transcript import Choice, caption_line, requested_choice
 
 ITEM_TEXT = re.compile(r"text-(\d{1,3})")

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from meetings.export.entries import Cue, caption_cue, meeting_cues, one_line, require_known
+from meetings.export.entries import Cue, caption_cue, meeting_cues, require_known
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
+from meetings.text import one_line
 
 SPOKEN = "spoken"
 """Instead of a language: as it was said."""

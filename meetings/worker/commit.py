@@ -11,7 +11,7 @@ from channels.db import database_sync_to_async
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
 from meetings.broker.audio_log import AudioLog, Entry
-from meetings.live import wire
+from meetings.broker.hints import Bell, Passing, partial
 from meetings.models import State
 from meetings.store import recordings, transcript
 from meetings.worker.publisher import Scribe
@@ -57,7 +57,7 @@ class Settling:
 
     async def _store(self, stream: MeetingStream, findings: Findings) -> None:
         """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
-        hints: list[wire.Bell | wire.Passing] = []
+        hints: list[Bell | Passing] = []
         if findings.finals or findings.progress or findings.missing:
             batch = transcript.Batch(
                 stream.lease,
@@ -67,8 +67,8 @@ class Settling:
                 recorded_until=stream.recorded_until if stream.keep_recording else None,
             )
             seq = await self._scribe.retry(stream, lambda: commit(batch))
-            hints.append(wire.Bell(seq))
-        hints += [wire.Passing(wire.partial(partial)) for partial in findings.partials]
+            hints.append(Bell(seq))
+        hints += [Passing(partial(event)) for event in findings.partials]
         await self._scribe.tell(stream, hints)
         if findings.finals:
             stream.awaits_labels = stream.awaits_translation = True

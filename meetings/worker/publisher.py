@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
-from meetings.live import wire
+from meetings.broker.hints import Bell, NoticeState, Passing, events_channel, notice, pack
 from meetings.models import State
 from meetings.store import transcript
 from meetings.supervise import Outage
@@ -66,22 +66,22 @@ class Scribe:
     async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
         """Does a verb that returns the meeting's newest `seq`, and rings for it."""
         seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
-        await self.tell(stream, [wire.Bell(seq)])
+        await self.tell(stream, [Bell(seq)])
 
-    async def tell(self, stream: MeetingStream, hints: Sequence[wire.Bell | wire.Passing]) -> None:
+    async def tell(self, stream: MeetingStream, hints: Sequence[Bell | Passing]) -> None:
         """Hints for everyone who follows the meeting."""
         if hints:
-            await self._broker.publish(wire.events_channel(stream.meeting_id), wire.pack(hints))
+            await self._broker.publish(events_channel(stream.meeting_id), pack(hints))
 
     async def notify(
         self,
         stream: MeetingStream,
-        state: wire.NoticeState,
+        state: NoticeState,
         *,
         behind_s: float = 0.0,
         expected_s: float | None = None,
     ) -> None:
-        await self.tell(stream, [wire.Passing(wire.notice(state, behind_s=behind_s, expected_s=expected_s))])
+        await self.tell(stream, [Passing(notice(state, behind_s=behind_s, expected_s=expected_s))])
 
     async def move(self, stream: MeetingStream, state: State) -> None:
         """Changes the meeting's state, if it does change, and says so. Raises LeaseLost."""

@@ -12,9 +12,10 @@ from functools import partial
 import structlog
 
 from meetings import supervise
-from meetings.accounts.models import Delivery
+from meetings.models import Delivery
 from meetings.store import webhooks
 from meetings.threads import DaemonThreads
+from meetings.worker import webhook_client
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +56,7 @@ class Delivering:
             task.result()
 
     async def _deliver(self, delivery: Delivery) -> None:
-        [failure] = await asyncio.gather(webhooks.send(delivery), return_exceptions=True)
+        [failure] = await asyncio.gather(webhook_client.send(delivery), return_exceptions=True)
         if isinstance(failure, BaseException):
             what = type(failure).__qualname__
             log.error("webhook_failed", delivery=delivery.pk, error=what, where=supervise.where(failure))

@@ -25,10 +25,10 @@ from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import RENEW_S
 from meetings.broker.pool_report import residency_of
+from meetings.broker.worker_reports import WorkerReport, file_report
 from meetings.device import watchdog
 from meetings.device.engines import Loaders
 from meetings.models import Stage
-from meetings.ops.metrics import WorkerReport, file_report
 from meetings.worker.assignment import Holdings
 from meetings.worker.bridge import Bridging
 from meetings.worker.commit import Settling

@@ -42,18 +42,19 @@ class NewerVersion(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from meetings.live import host, wire
+        from meetings.broker import hints
+        from meetings.live import host
 
-        pack, enter = wire.pack, host.HostConsumer.enter
+        pack, enter = hints.pack, host.HostConsumer.enter
 
-        def pack_one_more(hints: Iterable[wire.Hint]) -> bytes:
+        def pack_one_more(hints: Iterable[hints.Hint]) -> bytes:
             return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(hints))]).encode()
 
         async def enter_with_applause(self: Any) -> None:
             await enter(self)
             await self.audio.mark(self.meeting.pk, KIND, "2")
 
-        wire.pack = pack_one_more
+        hints.pack = pack_one_more
         host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
 
 

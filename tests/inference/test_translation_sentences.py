@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.translation.sentences import halves, join_sentences, split_sentences
+from inference.text import join_texts
+from inference.translation.sentences import halves, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -51,5 +52,5 @@ def test_halves_meet_behind_the_clause_in_the_middle() -> None:
 
 
 def test_sentences_follow_each_other_as_the_language_is_written() -> None:
-    assert join_sentences(["Sim.", "", "Não."], "pt") == "Sim. Não."
-    assert join_sentences(["はい。", "いいえ。"], "ja") == "はい。いいえ。"
+    assert join_texts(["Sim.", "", "Não."], "pt") == "Sim. Não."
+    assert join_texts(["はい。", "いいえ。"], "ja") == "はい。いいえ。"

@@ -20,7 +20,8 @@ from inference.types import FinalCaption, Word
 from meetings.accounts.api_tokens import create_token
 from meetings.accounts.link_tokens import meeting_token
 from meetings.accounts.signin import one_time_link
-from meetings.live import consumers, wire
+from meetings.broker import hints
+from meetings.live import consumers
 from meetings.live.fanout import Broadcaster
 from meetings.models import Meeting
 from meetings.store.transcript import Batch, Lease, commit, take_lease
@@ -74,7 +75,7 @@ async def test_canaries_are_not_seen_again(
         await speaker.send_to(bytes_data=frame(0))
         await speaker.send_to(text_data=json.dumps({"type": "rename_speaker", "speaker": "S9", "name": CANARY}))
         seq = await database_sync_to_async(say)(meeting)
-        await broker.publish(wire.events_channel(meeting.pk), wire.pack([wire.Bell(seq)]))
+        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.Bell(seq)]))
         assert CANARY in (await heard(viewer, "caption"))["text"]
         await viewer.send_to(text_data=json.dumps({"type": CANARY}))
         await closed(viewer)

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from meetings.backups.saving import save
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 
 
 class Command(ParlanceCommand):

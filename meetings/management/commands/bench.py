@@ -16,7 +16,7 @@ from django.core.management import CommandError
 
 import benchmarks
 from benchmarks.report import report, write
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import BAD_INPUT, ParlanceCommand
 
 CHOICES = ("audio", "hours", "minutes", "model", "quick")
 """Options that go to the benchmark, if it takes them."""

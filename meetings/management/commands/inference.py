@@ -15,9 +15,9 @@ from django.conf import settings
 from meetings import descriptors
 from meetings.broker.client import check_broker, connect, connect_blocking
 from meetings.broker.incidents import IncidentFile
-from meetings.cli import ParlanceCommand
 from meetings.device.asr import speech_model
 from meetings.device.engines import loaders
+from meetings.management.cli import ParlanceCommand
 from meetings.worker.worker import Worker
 
 

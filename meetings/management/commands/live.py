@@ -16,9 +16,9 @@ from meetings import descriptors
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link
 from meetings.broker.client import connect_sync
 from meetings.broker.leases import count_workers
-from meetings.cli import ParlanceCommand
 from meetings.device.asr import speech_model
 from meetings.environment import Environment
+from meetings.management.cli import ParlanceCommand
 from meetings.supervisor import Supervisor, check_port, data_folder_lock
 
 READY_EXPECTED_S = 60.0

@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
 from meetings.accounts.link_tokens import meeting_token
-from meetings.cli import BAD_INPUT, ParlanceCommand
 from meetings.languages import AUTO, LANGUAGES
+from meetings.management.cli import BAD_INPUT, ParlanceCommand
 from meetings.models import Meeting
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"

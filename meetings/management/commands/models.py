@@ -25,7 +25,7 @@ from inference.loading.strategy import STRATEGIES, Strategy, load
 from inference.optimization.flags import DeviceKind
 from inference.summarization.chat_weights import gguf_of
 from inference.summarization.unpacking import find_unpacked, unpacked
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 
 MEBIBYTE = 1 << 20
 KIBIBYTES = 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 from meetings.store.retention import forget_machinery, purge
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError
 
 from meetings.accounts.signin import one_time_link
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import BAD_INPUT, ParlanceCommand
 from meetings.management.commands.live import entrance
 from meetings.management.commands.meeting import base_url
 

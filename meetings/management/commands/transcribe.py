@@ -33,7 +33,6 @@ from meetings.batch.transcription import (
     transcribe_recording,
     transcription_object,
 )
-from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
 from meetings.device.diarization import load_listener
 from meetings.device.engines import load_engine
 from meetings.device.summarization import load_summarizer, summary_model
@@ -42,6 +41,7 @@ from meetings.environment import AsrBackend, Environment
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
 

@@ -12,9 +12,9 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from inference.translation.translator import TranslationRequest, Translator
-from meetings.cli import BAD_INPUT, ParlanceCommand
 from meetings.device.translation import load_translator
 from meetings.languages import language_name
+from meetings.management.cli import BAD_INPUT, ParlanceCommand
 from meetings.offers import offered_targets, refusal
 
 BATCH = 16

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings import descriptors
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 from meetings.supervisor import check_port
 
 

@@ -15,7 +15,7 @@ from meetings.accounts.api_errors import Refused
 from meetings.accounts.api_gate import TokenGate
 from meetings.accounts.api_tokens import create_token
 from meetings.accounts.bearer import new_token
-from meetings.accounts.models import ApiToken
+from meetings.models import ApiToken
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker_sync")]
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from meetings.accounts.client_address import block, client_address
-from meetings.middleware import trusted_proxies
+from meetings.web.middleware import trusted_proxies
 
 OURS = ["127.0.0.1", "10.0.0.0/8", "::1"]
 

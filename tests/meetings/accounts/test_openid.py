@@ -23,9 +23,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from meetings.accounts.api_tokens import user_of_token
-from meetings.accounts.models import ApiToken
 from meetings.accounts.page_tokens import admits
-from meetings.models import Meeting
+from meetings.models import ApiToken, Meeting
 from meetings.openid_config import OpenIdClient, read_openid
 
 pytestmark = pytest.mark.django_db

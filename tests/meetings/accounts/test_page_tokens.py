@@ -19,12 +19,11 @@ from django.test import Client
 from django.utils import timezone
 
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
-from meetings.accounts.models import EndedSignIn
 from meetings.accounts.page_tokens import admits, reader_pass
 from meetings.accounts.rights import READING
 from meetings.live import consumers
 from meetings.live.fanout import Broadcaster
-from meetings.models import Caption, Meeting, Speaker, State
+from meetings.models import Caption, EndedSignIn, Meeting, Speaker, State
 from meetings.store import recordings
 from meetings.web import link_views
 from tests.meetings.live import test_consumers

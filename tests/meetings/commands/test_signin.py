@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from meetings.cli import BAD_INPUT
+from meetings.management.cli import BAD_INPUT
 from meetings.management.commands.live import welcome
 
 pytestmark = pytest.mark.django_db

@@ -12,10 +12,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference.types import Word
-from meetings.export.entries import Cue, CueSpeaker, NotTranslated, UnknownLanguage, one_line
+from meetings.export.entries import Cue, CueSpeaker, NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, UnknownFormat, render_cues, render_transcript
 from meetings.models import Meeting
 from meetings.store.speakers import assign, merge_speakers, rename
+from meetings.text import one_line
 from tests.meetings.weekly import weekly_meeting
 
 HOSTILE = (

@@ -10,11 +10,11 @@ import pytest
 import webvtt
 from hypothesis import example, given
 
-from meetings.export.entries import one_line
 from meetings.export.formats import render_cues, render_transcript
 from meetings.export.summary import Digest, DigestItem
-from meetings.live.wire import SummaryMessage
 from meetings.models import Meeting, Summary
+from meetings.store.serializers import SummaryMessage
+from meetings.text import one_line
 from tests.meetings.export.test_formats import texts
 from tests.meetings.weekly import weekly_meeting
 

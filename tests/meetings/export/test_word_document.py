@@ -15,10 +15,11 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from hypothesis import given, settings
 
-from meetings.export.entries import Cue, CueSpeaker, one_line
+from meetings.export.entries import Cue, CueSpeaker
 from meetings.export.formats import render_cues, render_transcript
 from meetings.export.summary import Digest, DigestItem
 from meetings.models import Meeting
+from meetings.text import one_line
 from tests.meetings.export.test_formats import CUE, every_hostile_text, languages, read_text, texts, transcripts
 from tests.meetings.weekly import weekly_meeting
 

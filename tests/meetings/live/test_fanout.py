@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, PartialCaption, Word
+from meetings.broker import hints
 from meetings.broker.reader_languages import Readership
-from meetings.live import fanout, outages, viewers, wire
+from meetings.live import fanout, outages, viewers
 from meetings.live.admission import Admission
 from meetings.live.fanout import Broadcaster, Feed, FeedNotReady
 from meetings.live.viewers import Viewer
 from meetings.models import Meeting, Speaker
-from meetings.store import transcript
+from meetings.store import serializers, transcript
 from meetings.store.speakers import label_captions, rename
 from meetings.store.transcript import Batch, Lease, commit, take_lease
 from meetings.store.translations import store_translations, untranslated
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Content = tuple[str | None, ...]
 
-PARTIAL = wire.Passing(wire.partial(PartialCaption("9", 9.0, "and so")))
+PARTIAL = hints.Passing(hints.partial(PartialCaption("9", 9.0, "and so")))
 
 
 @pytest.fixture
@@ -119,7 +120,7 @@ def translate(lease: Lease) -> int:
 def present(lease: Lease, language: str) -> dict[str, Content]:
     shown: dict[str, Content] = {}
     for row in transcript.changes_after(lease.meeting_id, 0, limit=1000):
-        shown.update(content(wire.change(row, language)))
+        shown.update(content(serializers.change(row, language)))
     return shown
 
 
@@ -160,7 +161,7 @@ def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps
             if step in changes:
                 seqs.append(await asyncio.to_thread(changes[step], argument, number))
             elif step == "bell":
-                await feed.handle([wire.Bell(seqs[-1 - argument % len(seqs)])])
+                await feed.handle([hints.Bell(seqs[-1 - argument % len(seqs)])])
             elif step == "partial":
                 await feed.handle([PARTIAL])
             elif step == "join":
@@ -227,7 +228,7 @@ async def test_messages_come_through_the_broker(broker: redis.asyncio.Redis) -> 
     screen.viewer = Viewer(lease.meeting_id, take, after=0)
     await broadcaster.join(screen.viewer)
     seq = await asyncio.to_thread(store, lease, 1, "hello")
-    await broker.publish(wire.events_channel(lease.meeting_id), wire.pack([PARTIAL, wire.Bell(seq)]))
+    await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([PARTIAL, hints.Bell(seq)]))
     await asyncio.wait_for(arrived.wait(), 5)
     broadcaster.leave(screen.viewer)
     assert (screen.kinds, screen.shown) == (["partial", "caption"], {"1": ("hello", None, None)})
@@ -302,14 +303,14 @@ async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
         viewer = Viewer(lease.meeting_id, take, after=0, interface=interface)
         feed.viewers.add(viewer)
         await viewer.catch_up()
-    await feed.handle([wire.Passing(wire.notice("ended"))])
+    await feed.handle([hints.Passing(hints.notice("ended"))])
     assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}
 
 
 async def ring(broker: redis.asyncio.Redis, lease: Lease) -> None:
     """As a worker does for what it has stored."""
-    packed = wire.pack([wire.Bell(await asyncio.to_thread(transcript.last_seq, lease.meeting_id))])
-    await broker.publish(wire.events_channel(lease.meeting_id), packed)
+    packed = hints.pack([hints.Bell(await asyncio.to_thread(transcript.last_seq, lease.meeting_id))])
+    await broker.publish(hints.events_channel(lease.meeting_id), packed)
 
 
 class TestOutages:
@@ -329,7 +330,7 @@ class TestOutages:
         await broadcaster.join(early.viewer)
         seq = await asyncio.to_thread(store, lease, 1, "said before it went")
         with database_away():
-            await broker.publish(wire.events_channel(lease.meeting_id), wire.pack([wire.Bell(seq)]))
+            await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([hints.Bell(seq)]))
             await early.shows(lambda screen: screen.states == ["degraded"])
             assert early.shown == {}
         await early.shows(lambda screen: "1" in screen.shown)
@@ -378,7 +379,7 @@ class TestOutages:
 
         monkeypatch.setattr(Feed, "recheck", watched)
         with database_away():
-            await broker.publish(wire.events_channel(lease.meeting_id), wire.pack([wire.Recheck()]))
+            await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([hints.Recheck()]))
             await asyncio.wait_for(asked.wait(), 30)
             assert not dismissed.done()
         assert await asyncio.wait_for(dismissed, 30) == "bad_token"
@@ -402,7 +403,7 @@ class TestOutages:
         await broadcaster.join(screen.viewer)
         newer = [{"type": "reaction", "emoji": "wave"}, "reload", {"type": "notice", "state": "on_fire"}]
         for junk in (json.dumps(newer), "[" * 10_000, "{}", ""):
-            await broker.publish(wire.events_channel(lease.meeting_id), junk)
+            await broker.publish(hints.events_channel(lease.meeting_id), junk)
         await asyncio.to_thread(store, lease, 1, "text")
         await ring(broker, lease)
         await screen.shows(lambda screen: "1" in screen.shown)

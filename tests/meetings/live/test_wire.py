@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.types import PartialCaption
-from meetings.live import wire
-from meetings.live.wire import Bell, Passing, Recheck, pack, unpack
+from meetings.broker import hints
+from meetings.broker.hints import Bell, Passing, Recheck, pack, unpack
 
-PARTIAL = Passing(wire.partial(PartialCaption("9", 9.0, "and so")))
-NOTICE = Passing(wire.notice("degraded"))
+PARTIAL = Passing(hints.partial(PartialCaption("9", 9.0, "and so")))
+NOTICE = Passing(hints.notice("degraded"))
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
@@ -36,7 +36,7 @@ def test_the_form_of_before_is_read() -> None:
         b' "behind_s": 0.0}, {"type": "partial", "segment": "9", "start": 9.0, "speaker": null, "text": "and so",'
         b' "provisional": false}]'
     )
-    assert unpack(recorded) == [Bell(4), Recheck(), Passing(wire.notice("live")), PARTIAL]
+    assert unpack(recorded) == [Bell(4), Recheck(), Passing(hints.notice("live")), PARTIAL]
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from meetings.broker.audio_log import ACTIVE, state_key
 from meetings.broker.incidents import INCIDENTS, IncidentFile, read_incidents
 from meetings.broker.leases import lease_key
 from meetings.broker.pool_report import ModelPlace, Residency, SwapSeconds, residency_of
+from meetings.broker.worker_reports import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
 from meetings.models import LagSample, Meeting, Stage, StageFailure, State, Swap
 from meetings.ops import operations
-from meetings.ops.metrics import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
 from meetings.store import stage_failures
 from tests.inference.doubles import ScriptedTranscriber
 from tests.meetings.doubles import SIZE, ScriptedSummarizer, scripted_pool

@@ -25,11 +25,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from meetings.accounts.models import EndedSignIn
 from meetings.broker.audio_log import Entry
 from meetings.broker.client import connect
 from meetings.export import results
-from meetings.models import Caption, LagSample, Meeting, State, Tombstone, Upload, UploadFailure
+from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, Tombstone, Upload, UploadFailure
 from meetings.store import recordings, upload_files, uploads
 from meetings.store.retention import UNFINISHED, Purge, forget_machinery, purge
 from meetings.worker import retention

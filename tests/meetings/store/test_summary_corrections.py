@@ -7,10 +7,9 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from meetings.export.summary import newest_digest
-from meetings.live import wire
 from meetings.models import Correction, Meeting, Summary
 from meetings.search.finding import find
-from meetings.store import summaries
+from meetings.store import serializers, summaries
 from meetings.store.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText
 from meetings.store.reprocess import corrected_translations, translate_again
 from meetings.store.summary_corrections import NoSuchSummary, Rewording, correct_summary, corrected_languages
@@ -47,7 +46,7 @@ def correct(summary: Summary, *rewordings: Rewording, language: str = "") -> int
 def read(summary: Summary, language: str = "") -> list[str]:
     """As a screen that reads in `language` is told."""
     [row] = [row for row in changes_after(summary.meeting_id, 0, limit=9) if isinstance(row, Summary)]
-    message = wire.summary(row, language)
+    message = serializers.summary(row, language)
     return [message["text"], *(item["text"] for item in message["items"])]
 
 

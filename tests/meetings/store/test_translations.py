@@ -6,8 +6,8 @@ import pytest
 
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, Word
-from meetings.live import wire
 from meetings.models import Caption, Meeting, Translation
+from meetings.store import serializers
 from meetings.store.transcript import Batch, Lease, LeaseLost, changes_after, commit, take_lease
 from meetings.store.translations import Untranslated, store_translations, untranslated
 
@@ -56,7 +56,7 @@ def test_all_languages_of_a_batch_are_one_revision(lease: Lease) -> None:
     caption = Caption.objects.get()
     assert (caption.seq, caption.revision, seq) == (2, 1, 2)
     [row] = changes_after(lease.meeting_id, 1, limit=9)
-    assert [wire.change(row, language).get("translation") for language in ("", "en", "pt", "es", "fr")] == [
+    assert [serializers.change(row, language).get("translation") for language in ("", "en", "pt", "es", "fr")] == [
         None,
         None,
         {"language": "pt", "text": "pt: one"},

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from meetings.accounts.api_tokens import user_of_token
-from meetings.accounts.models import ApiToken, Delivery, Webhook
+from meetings.models import ApiToken, Delivery, Webhook
 
 pytestmark = pytest.mark.django_db
 

@@ -19,8 +19,7 @@ from django.test import AsyncClient
 
 from meetings.accounts.api_tokens import create_token, user_of_token
 from meetings.accounts.bearer import is_well_made, new_token
-from meetings.accounts.models import ApiToken
-from meetings.models import Meeting, State, Upload, UploadFailure, UploadState
+from meetings.models import ApiToken, Meeting, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files, uploads
 
 T = TypeVar("T")

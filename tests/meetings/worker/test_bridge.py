@@ -14,10 +14,10 @@ from django.conf import settings
 from inference.asr import DecodeRequest, Transcriber
 from inference.audio import SAMPLE_RATE
 from inference.loading import ModelMissing
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog
 from meetings.device.engines import is_bridged, load_bridge
 from meetings.environment import read_environment
-from meetings.live import wire
 from meetings.models import Caption, Meeting, State
 from meetings.store import summaries
 from meetings.worker import summarize
@@ -45,7 +45,7 @@ async def test_what_is_said_meanwhile_is_shown_under_the_ids_of_its_captions(
     summarizer.may_end.clear()
     half = len(pcm) // 2 // 3200 * 3200
     following = await speak(broker, meeting, pcm[:half])
-    shown: dict[str, wire.PartialMessage] = {}
+    shown: dict[str, hints.PartialMessage] = {}
     async with working(broker, summarizer=lambda: summarizer, bridge=ScriptedTranscriber):
         await until(lambda: len(texts(meeting)) >= 1)
         listening = asyncio.create_task(collect(broker, meeting, shown))
@@ -62,13 +62,13 @@ async def test_what_is_said_meanwhile_is_shown_under_the_ids_of_its_captions(
     assert set(shown) <= written
 
 
-async def collect(broker: redis.asyncio.Redis, meeting: Meeting, shown: dict[str, wire.PartialMessage]) -> None:
+async def collect(broker: redis.asyncio.Redis, meeting: Meeting, shown: dict[str, hints.PartialMessage]) -> None:
     """The provisional texts that the room is shown, by segment."""
     async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
-        await subscription.subscribe(wire.events_channel(meeting.pk))
+        await subscription.subscribe(hints.events_channel(meeting.pk))
         async for told in subscription.listen():
-            for hint in wire.unpack(told["data"]):
-                message = hint.message if isinstance(hint, wire.Passing) else None
+            for hint in hints.unpack(told["data"]):
+                message = hint.message if isinstance(hint, hints.Passing) else None
                 if message and message["type"] == "partial" and message["provisional"]:
                     shown[message["segment"]] = message
 

@@ -20,7 +20,6 @@ from inference.translation.translator import Translation as Translated
 from inference.translation.translator import TranslationRequest
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device.engines import Loaders
-from meetings.live import wire
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Translation
 from meetings.store import recordings, speakers, stage_failures
 from meetings.store.transcript import Batch, Lease, commit, take_lease
@@ -125,7 +124,7 @@ async def test_a_meeting_that_cannot_be_decoded_is_put_aside_and_nobody_else_not
 ) -> None:
     expected = await undisturbed(broker, pcm)
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(wire.events_channel(meeting.pk))
+        await hints.subscribe(hints.events_channel(meeting.pk))
         await say_all(broker, culprit, pcm)
         await say_all(broker, meeting, pcm)
         async with working(broker, transcriber=PoisonedTranscriber):
@@ -277,7 +276,7 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 async def told(hints: Any, state: str, *meetings: Meeting) -> None:
     """Returns when each of the meetings has had the notice."""
-    awaited = {wire.events_channel(meeting.pk).encode() for meeting in meetings}
+    awaited = {hints.events_channel(meeting.pk).encode() for meeting in meetings}
     async with asyncio.timeout(30):
         while awaited:
             message = await hints.get_message(timeout=5)
@@ -293,7 +292,7 @@ async def test_every_step_waits_for_a_database_that_is_away_and_everybody_is_tol
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")
     await speak(broker, quiet, pcm[:32_000])
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(*(wire.events_channel(one.pk) for one in (meeting, quiet)))
+        await hints.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
         async with working(broker, listener=SteadyListener) as running:
             half = len(pcm) // 2 // 3200 * 3200
             following = await speak(broker, meeting, pcm[:half])
@@ -497,7 +496,7 @@ async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")
     await AudioLog(broker).claim(quiet.pk, "page", takeover=False, cursor=0)
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(*(wire.events_channel(one.pk) for one in (meeting, quiet)))
+        await hints.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
         await say_all(broker, meeting, pcm)
         async with working(broker):
             await told(hints, "degraded", meeting, quiet)

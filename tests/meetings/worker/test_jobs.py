@@ -11,8 +11,7 @@ import redis.asyncio
 from django.contrib.auth.models import User
 
 from meetings import supervise
-from meetings.accounts.models import Delivery, Webhook
-from meetings.models import Meeting
+from meetings.models import Delivery, Meeting, Webhook
 from meetings.store import webhooks
 from meetings.worker import results, retention
 from meetings.worker import webhooks as worker_webhooks

@@ -18,9 +18,9 @@ from meetings.broker import commands
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.commands import Answer, Order
 from meetings.broker.reader_languages import Readership
+from meetings.broker.worker_reports import read_reports
 from meetings.models import Meeting, State, Translation
 from meetings.models import Summary as StoredSummary
-from meetings.ops.metrics import read_reports
 from meetings.store import summaries
 from meetings.worker import operator_commands
 from meetings.worker import summarize as worker_summarize

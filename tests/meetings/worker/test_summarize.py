@@ -20,11 +20,11 @@ from inference.residency.plan import DoesNotFit
 from inference.residency.pool import ModelPool
 from inference.summarization.summary import SummaryRequest
 from inference.types import FinalCaption, Word
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device import watchdog
 from meetings.device.engines import Loaders
 from meetings.device.summarization import SUMMARY
-from meetings.live import wire
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Summary, Swap
 from meetings.store import summaries
 from meetings.store.summary_status import Trouble
@@ -87,15 +87,15 @@ class Room:
 
     def __init__(self, broker: redis.asyncio.Redis, meeting: Meeting) -> None:
         self._broker = broker
-        self._channel = wire.events_channel(meeting.pk)
+        self._channel = hints.events_channel(meeting.pk)
         self.notices: list[Any] = []
 
     async def listen(self) -> None:
         async with self._broker.pubsub(ignore_subscribe_messages=True) as subscription:
             await subscription.subscribe(self._channel)
             async for message in subscription.listen():
-                hints = wire.unpack(message["data"])
-                told = [hint.message for hint in hints if isinstance(hint, wire.Passing)]
+                found = hints.unpack(message["data"])
+                told = [hint.message for hint in found if isinstance(hint, hints.Passing)]
                 self.notices += [notice for notice in told if notice["type"] == "notice"]
 
     @property

@@ -13,8 +13,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from meetings import supervise
-from meetings.accounts.models import Delivery, Webhook
+from meetings.models import Delivery, Webhook
 from meetings.store import webhooks
+from meetings.worker import webhook_client
 from meetings.worker import webhooks as worker_webhooks
 from meetings.worker.webhooks import PER_USER, Delivering
 
@@ -118,7 +119,7 @@ async def test_an_error_of_our_own_is_one_deliverys(
     await asyncio.to_thread(deliveries, "ana", "https://odd.example/")
     await Webhook.objects.aupdate(secret="whsec_x")
     with pytest.raises(binascii.Error):
-        webhooks.signature("whsec_x", "", 0, "")
+        webhook_client.signature("whsec_x", "", 0, "")
     await asyncio.to_thread(deliveries, "bea", "https://quick.example/", 3)
     async with running():
         await until_taken("bea", 3)

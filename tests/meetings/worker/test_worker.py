@@ -23,10 +23,9 @@ from inference.loading import ModelMissing
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.broker.leases import lease_key
 from meetings.broker.reader_languages import Readership
+from meetings.broker.worker_reports import report_key
 from meetings.device.engines import Loaders
-from meetings.live import wire
 from meetings.models import Caption, Meeting, State, Translation
-from meetings.ops.metrics import report_key
 from meetings.store import recordings
 from meetings.store.transcript import take_lease
 from meetings.worker import commit, monitor, stream, worker
@@ -273,7 +272,7 @@ async def test_pause_resume_and_language_take_effect_in_their_place(
 ) -> None:
     log = AudioLog(broker)
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(wire.events_channel(meeting.pk))
+        await hints.subscribe(hints.events_channel(meeting.pk))
         following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
         await log.mark(meeting.pk, "language", "pt")
         await log.mark(meeting.pk, "pause")
@@ -315,7 +314,7 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
 
     monkeypatch.setattr(commit, "commit", full_disk_once)
     async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(wire.events_channel(meeting.pk))
+        await hints.subscribe(hints.events_channel(meeting.pk))
         captions = await caption_all(broker, meeting, pcm)
         notices = await notices_until_the_end(hints)
     assert len(captions) >= 4

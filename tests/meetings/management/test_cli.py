@@ -12,7 +12,7 @@ from django.db import OperationalError
 
 from inference.audio import UnreadableAudioError
 from inference.loading import ModelMissing
-from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand, command_error
+from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand, command_error
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

@@ -1,0 +1,132 @@
+"""What processes tell each other through the broker: hints that may be lost, for the database is the truth.
+
+Partials and notices are among them: they reach every viewer and are stored nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
+
+from django.utils.translation import gettext_noop
+
+from inference.types import PartialCaption
+
+NoticeState = Literal["live", "paused", "catching_up", "summarizing", "ended", "degraded", "waiting"]
+
+ROUND_S = 3
+"""Decimals of seconds on the wire: a millisecond."""
+
+
+class PartialMessage(TypedDict):
+    type: Literal["partial"]
+    segment: str
+    start: float
+    speaker: str | None
+    text: str
+    provisional: bool
+
+
+class Notice(TypedDict):
+    type: Literal["notice"]
+    state: NoticeState
+    message: str
+    expected_s: float | None
+    behind_s: float
+
+
+NOTICES: dict[NoticeState, str] = {
+    "live": gettext_noop("Captions are live."),
+    "paused": gettext_noop("The host has paused. Captions continue when the host does."),
+    "catching_up": gettext_noop("Catching up: everything said is kept and is being captioned now."),
+    "summarizing": gettext_noop("A summary is being written. What is said meanwhile is kept and captioned afterwards."),
+    "ended": gettext_noop("The meeting has ended."),
+    "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
+    "waiting": gettext_noop("Waiting for the host to start."),
+}
+"""What people read, by state."""
+
+
+def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | None = None) -> Notice:
+    return Notice(
+        type="notice", state=state, message=NOTICES[state], expected_s=expected_s, behind_s=round(behind_s, 1)
+    )
+
+
+def partial(event: PartialCaption) -> PartialMessage:
+    return PartialMessage(
+        type="partial",
+        segment=event.segment,
+        start=round(event.start, ROUND_S),
+        speaker=None,
+        text=event.text,
+        provisional=event.provisional,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """Something up to `seq` is stored: read it."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A message for everyone that is not stored: a partial or a notice."""
+
+    message: PartialMessage | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Links, a password or a sign-in have changed: ask who may stay."""
+
+
+Hint = Bell | Passing | Recheck
+RECHECK = "recheck"
+
+
+def events_channel(meeting_id: str) -> str:
+    return f"parlance:{{{meeting_id}}}:events"
+
+
+def pack(hints: Iterable[Hint]) -> bytes:
+    """Hints of one step as one broker message, in order.
+
+    A new kind of hint is packed as an object with a `type` of its own: processes of other versions pass it over.
+    """
+    return json.dumps([_packed(hint) for hint in hints]).encode()
+
+
+def unpack(data: bytes) -> list[Hint]:
+    """Return the hints of a broker message that this version knows; others, and what is no hint, are passed over."""
+    try:
+        items = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    known = map(_unpacked, items if isinstance(items, list) else ())
+    return [hint for hint in known if hint is not None]
+
+
+def _packed(hint: Hint) -> object:
+    if isinstance(hint, Recheck):
+        return RECHECK
+    return hint.seq if isinstance(hint, Bell) else hint.message
+
+
+def _unpacked(item: Any) -> Hint | None:
+    match item:
+        case bool():
+            return None
+        case int():
+            return Bell(item)
+        case str() if item == RECHECK:
+            return Recheck()
+        case {"type": "partial", "segment": str(), "text": str()}:
+            return Passing(item)
+        case {"type": "notice", "state": str(state)} if state in NOTICES:
+            return Passing(item)
+    return None

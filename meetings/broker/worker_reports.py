@@ -1,0 +1,61 @@
+"""The report that every worker files with the broker: what it has done since its start, and where its models are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import redis
+import redis.asyncio
+
+from meetings.broker.pool_report import Residency, residency_from
+from meetings.version import from_message
+
+REPORT_TTL_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """One worker since its start."""
+
+    meetings: int
+    """Meetings it captions now."""
+    behind_s: float
+    """Durable audio that is not captioned yet, the worst meeting."""
+    captioned_s: float
+    """Seconds of audio captioned for good, silence included."""
+    compute_s: float
+    """Seconds the models worked; divided by `captioned_s`: RTF."""
+    stage_s: dict[str, float]
+    """The same by stage."""
+    residency: Residency | None = None
+    """None: a worker of an older version."""
+
+
+def report_key(worker: str) -> str:
+    return f"parlance:report:{worker}"
+
+
+async def file_report(broker: redis.asyncio.Redis, worker: str, report: WorkerReport) -> None:
+    await broker.set(report_key(worker), json.dumps(asdict(report)), ex=REPORT_TTL_S)
+
+
+def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
+    """What the living workers filed, by worker."""
+    found = {}
+    for key in sorted(broker.scan_iter(match=report_key("*"))):
+        text = broker.get(key)
+        report = None if text is None else _report_from(text)
+        if report is not None:
+            found[key.decode().removeprefix(report_key(""))] = report
+    return found
+
+
+def _report_from(text: bytes | str) -> WorkerReport | None:
+    """None: of another version, and not to be read by this one."""
+    try:
+        fields = json.loads(text)
+        residency = fields.get("residency")
+        return from_message(WorkerReport, {**fields, "residency": residency_from(residency) if residency else None})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -1,0 +1,14 @@
+"""What each process counts for Prometheus. Never a caption, a name or a token."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge
+
+viewers = Gauge("parlance_viewers", "Sockets that read captions in this process, hosts included")
+viewers_held_back = Counter("parlance_viewers_held_back", "Times a viewer stopped confirming and was held back")
+hosts = Gauge("parlance_hosts", "Host sockets in this process")
+frames = Counter("parlance_frames", "Audio frames by what the log did with them", ["outcome"])
+errors = Counter("parlance_errors", "Errors told to a person or a program, by code", ["code"])
+loop_errors = Counter(
+    "parlance_loop_errors", "Errors of supervised loops: database or broker away, or a failure", ["loop", "kind"]
+)
