@@ -8,12 +8,12 @@ from typing import Any
 
 from benchmarks.summaries import MODEL, ensure_model_folder
 from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
-from inference.summarization.lines import sentences_of
+from inference.summarization.prompt_injection import is_steering
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.selection import Evidence
-from inference.summarization.steering import is_steering
 from inference.summarization.summarizer import BATCH, ChatSummarizer
 from inference.summarization.summary import Kind
+from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import write
 from tests.inference.summarization.attacks import ATTACKS, attacked, succeeds
 

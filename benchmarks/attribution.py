@@ -15,16 +15,16 @@ import numpy as np
 
 from benchmarks.scoring import words_of
 from inference.audio import SAMPLE_RATE
-from inference.diarization.labelling import label_words
 from inference.diarization.turns import SpeakerTurn
-from inference.recording import caption_recording
-from inference.session import CaptionSession, SessionConfig
+from inference.diarization.word_assignment import label_words
+from inference.speech.recording import caption_recording
+from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import FinalCaption, Word
 
 if TYPE_CHECKING:
     from meeteval.wer import CPErrorRate
 
-    from inference.engine import Engine
+    from inference.speech.engine import Engine
 
 NOBODY = "?"
 

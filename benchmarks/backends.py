@@ -16,7 +16,7 @@ from benchmarks.captions import AUDIO
 from benchmarks.children import Taken
 from benchmarks.children import run as run_child
 from benchmarks.scoring import word_errors, words_of
-from inference.recognition import Backend
+from inference.speech.backends import Backend
 
 RECORDINGS = ("ami/ami_EN2003a_0000s.flac", "ami/ami_EN2009b_0000s.flac", "ami/ami_grp_EN2006_60s.flac")
 """Two minutes of meetings."""

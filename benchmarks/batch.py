@@ -15,7 +15,7 @@ from django.conf import settings
 
 from benchmarks.report import REPOSITORY
 from inference.audio import decode_file
-from inference.session import SessionConfig
+from inference.speech.session import SessionConfig
 from meetings.batch.transcription import Models, Transcription, Wishes, transcribe_recording
 from meetings.device.diarization import load_listener
 from meetings.device.engines import load_engine

@@ -19,12 +19,12 @@ from django.conf import settings
 from benchmarks.captions import AUDIO, LIMIT_S, QUICK, RECORDINGS, latencies, total_words
 from benchmarks.references import Recording, load_recording
 from benchmarks.scoring import Score, Screen, score
-from inference.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
 from inference.audio import SAMPLE_RATE
-from inference.endpointing import EndpointPolicy
-from inference.engine import Engine
-from inference.hypothesis import LivePolicy
-from inference.session import CaptionSession, SessionConfig
+from inference.speech.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
+from inference.speech.endpointing import EndpointPolicy
+from inference.speech.engine import Engine
+from inference.speech.hypothesis import LivePolicy
+from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
 from meetings.device.asr import speech_model
 
@@ -85,7 +85,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
     """The shipped policy over the recordings of the folder `audio`, each and all; `quick`: one clip of 30 s."""
     from faster_whisper import WhisperModel
 
-    from inference.whisper import CTranslate2Transcriber
+    from inference.speech.whisper import CTranslate2Transcriber
 
     folder = speech_model(settings.ENVIRONMENT)
     aligner = WhisperModel(str(folder), device="cpu", compute_type="int8")

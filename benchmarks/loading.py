@@ -20,17 +20,17 @@ from typing import Any
 from django.conf import settings
 
 from benchmarks.report import REPOSITORY
-from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
-from inference.components import model_components
-from inference.device import CPU
-from inference.loading import check_sizes
-from inference.loading.component import Component, Form
-from inference.loading.snapshot import snapshot_folder, write_snapshot
-from inference.loading.strategy import STRATEGIES, Strategy, load
-from inference.recognition import Recognizer
-from inference.residency.memory import release_memory
+from inference.models.catalog import find_model
+from inference.models.components import model_components
+from inference.models.device import CPU
+from inference.models.loading import check_sizes
+from inference.models.loading.component import Component, Form
+from inference.models.loading.snapshot import snapshot_folder, write_snapshot
+from inference.models.loading.strategy import STRATEGIES, Strategy, load
+from inference.models.residency.memory import release_memory
+from inference.speech.asr import DecodeRequest
+from inference.speech.backends import Recognizer
 
 RUNS = {"qwen2.5-coder-0.5b": 1, "whisper-base": 2, "segmentation-campplus": 2}
 """Processes a way, by model; the first one's network is two and a half gigabytes."""
@@ -122,10 +122,10 @@ def measure_caption(folder: Path, way: str, started: float) -> dict[str, float]:
 
 def _recognizer(folder: Path, way: str) -> Recognizer:
     if way == "ctranslate2":
-        from inference.whisper import CTranslate2Transcriber
+        from inference.speech.whisper import CTranslate2Transcriber
 
         return CTranslate2Transcriber(folder)
-    from inference.whisper_transformers import TransformersTranscriber
+    from inference.speech.whisper_transformers import TransformersTranscriber
 
     return TransformersTranscriber(folder, strategies=[one for one in STRATEGIES if one == way])
 

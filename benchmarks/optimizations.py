@@ -17,9 +17,9 @@ from django.conf import settings
 
 from benchmarks.subjects import Subject, subjects, unsqueezed, whisper_convolutions
 from benchmarks.whole_pipeline import compare_pipelines
-from inference.catalog import default_model, find_model
-from inference.fetching import ensure_model
-from inference.optimization.flags import (
+from inference.models.catalog import default_model, find_model
+from inference.models.fetching import ensure_model
+from inference.models.optimization.flags import (
     AUTOCAST,
     CHANNELS_LAST,
     COMPILE,
@@ -29,7 +29,7 @@ from inference.optimization.flags import (
     Component,
     Flag,
 )
-from inference.optimization.validation import FLOAT32, HALF, ROUNDS, Agreement, Run, Verdict, validate
+from inference.models.optimization.validation import FLOAT32, HALF, ROUNDS, Agreement, Run, Verdict, validate
 from inference.summarization.chat import ChatModel
 from inference.translation.m2m100 import import_transformers
 

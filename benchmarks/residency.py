@@ -21,27 +21,27 @@ from django.conf import settings
 
 from benchmarks.report import REPOSITORY
 from benchmarks.swapping import spread, time_cycles
-from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
-from inference.device import CPU
-from inference.diarization.voices import load_listener
-from inference.fetching import ensure_model
-from inference.residency.ctranslate2_model import CTranslate2Resident
-from inference.residency.memory import DeviceMemory, release_memory
-from inference.residency.mover import Member
-from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.resident import HostOnlyResident
-from inference.residency.sizes import planned_bytes
-from inference.residency.torch_module import TorchResident
+from inference.diarization.local_speakers import load_listener
+from inference.models.catalog import find_model
+from inference.models.device import CPU
+from inference.models.fetching import ensure_model
+from inference.models.residency.ctranslate2_model import CTranslate2Resident
+from inference.models.residency.memory import DeviceMemory, release_memory
+from inference.models.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.sizes import planned_bytes
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.speech.asr import DecodeRequest
+from inference.speech.whisper import CTranslate2Transcriber
 from inference.translation.bergamot import BergamotTranslator, installed_folders
 from inference.translation.m2m100 import import_transformers
 from inference.translation.translator import TranslationRequest
-from inference.whisper import CTranslate2Transcriber
 
 if TYPE_CHECKING:
-    from inference.diarization.voices import VoiceListener
+    from inference.diarization.local_speakers import VoiceListener
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 CYCLES = 50

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import report
 from benchmarks.swapping import spread, time_cycles
-from inference.device import Device, NoSuchDevice
-from inference.residency.copies import HostCopy
-from inference.residency.layout import plan_layout
-from inference.residency.memory import DeviceMemory, release_memory
-from inference.residency.mover import Member
-from inference.residency.plan import GIB, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.torch_module import TorchResident
+from inference.models.device import Device, NoSuchDevice
+from inference.models.residency.host_copies import HostCopy
+from inference.models.residency.layout import plan_layout
+from inference.models.residency.memory import DeviceMemory, release_memory
+from inference.models.residency.plan import GIB, Group, ModelNeed, ModelSize
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
 from inference.translation.m2m100 import import_transformers
 
 if TYPE_CHECKING:

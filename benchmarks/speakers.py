@@ -23,13 +23,13 @@ from django.conf import settings
 from benchmarks.attribution import attributed_words, captioned_words, count_errors, spoken_words
 from benchmarks.report import REPOSITORY
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
+from inference.diarization.local_speakers import VoiceListener, load_listener
 from inference.diarization.recording import diarize_recording
 from inference.diarization.tracker import SpeakerTracker, cut_turns
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import VoiceListener, load_listener
-from inference.engine import Engine
-from inference.fetching import ensure_model
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
+from inference.speech.engine import Engine
 from meetings.device.engines import load_engine
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.local_speakers import load_listener
 from inference.diarization.segmentation import WINDOW
-from inference.diarization.voices import load_listener
-from inference.loading.component import Form
-from inference.optimization.execution import Execution
-from inference.optimization.flags import EVERYTHING_OFF, Component, Wishes
-from inference.torchaudio_compat import import_torchaudio
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution
+from inference.models.optimization.flags import EVERYTHING_OFF, Component, Wishes
+from inference.models.torchaudio_compat import import_torchaudio
+from inference.speech.whisper_weights import whisper_component
 from inference.translation.m2m100 import import_transformers
-from inference.whisper_weights import whisper_component
 
 if TYPE_CHECKING:
-    from inference.optimization.validation import Run
+    from inference.models.optimization.validation import Run
     from inference.summarization.chat import ChatModel
 
 PRINT_FRAMES = 298

@@ -11,15 +11,15 @@ from typing import Any
 
 from benchmarks.answers import KeptAnswers, RecitingChatModel
 from benchmarks.report import REPOSITORY
-from inference.fetching import ensure_model
+from inference.models.fetching import ensure_model
 from inference.summarization.centrality import centralities, weigh
 from inference.summarization.chat import Answer, ChatModel
-from inference.summarization.lines import Sentence, sentences_of, tidy
 from inference.summarization.prompts import ask
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summarizer import ChatSummarizer, ExtractiveSummarizer
 from inference.summarization.summary import Kind, SpokenLine, Summary, SummaryRequest
 from inference.summarization.support import number_runs
+from inference.summarization.utterances import Sentence, sentences_of, tidy
 from inference.summarization.words import FUNCTION_WORDS, words_of
 from inference.summarization.writing import checked
 
@@ -68,7 +68,7 @@ def ensure_model_folder() -> Path:
     """The starter model's folder, fetched where it is not here."""
     from django.conf import settings
 
-    from inference.catalog import find_model
+    from inference.models.catalog import find_model
 
     return ensure_model(find_model(MODEL), settings.ENVIRONMENT.models)
 

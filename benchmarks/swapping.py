@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.residency.history import StepKind, SwapRecord
-from inference.residency.pool import ModelPool
+from inference.models.residency.history import StepKind, SwapRecord
+from inference.models.residency.pool import ModelPool
 
 MIB = 2**20
 SETTLED = 3

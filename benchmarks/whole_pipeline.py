@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.children import run
 from benchmarks.report import REPOSITORY
-from inference.optimization.flags import FLAGS
+from inference.models.optimization.flags import FLAGS
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 RUNS = 2

@@ -58,7 +58,7 @@ class Progress:
     position: int
     """Samples."""
     checkpoint: str
-    """Opaque text of `inference.session.Checkpoint`, stored with the captions it belongs to."""
+    """Opaque text of `inference.speech.session.Checkpoint`, stored with the captions it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)

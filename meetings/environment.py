@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from inference.catalog import MODELS
 from inference.media.sandbox import Limits
-from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
-from inference.residency.plan import Choice
+from inference.models.catalog import MODELS
+from inference.models.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
+from inference.models.residency.plan import Choice
 from meetings.file_modes import private_folder
 from meetings.openid_config import OpenIdClient, read_openid
 
@@ -81,7 +81,7 @@ class Environment:
     longest_media_s: float
     """Seconds of the longest recording that is decoded."""
     optimizations: Wishes
-    """What was set of `inference.optimization.flags`, by name."""
+    """What was set of `inference.models.optimization.flags`, by name."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     broker_memory: int | None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from inference.catalog import default_model
+from inference.models.catalog import default_model
 from inference.translation.pairs import m2m100_targets, starter_targets
 from meetings.environment import STARTER_TRANSLATION, Environment
 from meetings.languages import AUTO, COMMON, LANGUAGES, language_name

@@ -11,9 +11,9 @@ from types import TracebackType
 import numpy as np
 
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.local_speakers import Listener
 from inference.diarization.recording import diarize_recording
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import Listener
 
 AHEAD = 120
 """Blocks that recognition may be ahead of the speakers; with blocks of a second 7.7 MB."""

@@ -16,8 +16,8 @@ from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
+from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.turns import UNSURE
-from inference.diarization.voices import LocalVoice
 
 SAME = 0.45
 """Similarity from which on a print is of a known voice."""

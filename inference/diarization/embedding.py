@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
-from inference.loading import ModelCorrupt
-from inference.loading.component import Form
-from inference.loading.single_file import SingleFile
-from inference.loading.strategy import load
-from inference.loading.weights import assign, without_initialisation
-from inference.optimization.execution import Execution
-from inference.optimization.flags import Component, Wishes
-from inference.torchaudio_compat import import_torchaudio
+from inference.models.loading import ModelCorrupt
+from inference.models.loading.component import Form
+from inference.models.loading.single_file import SingleFile
+from inference.models.loading.strategy import load
+from inference.models.loading.weights import assign, without_initialisation
+from inference.models.optimization.execution import Execution
+from inference.models.optimization.flags import Component, Wishes
+from inference.models.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def load_network(path: Path) -> CamPlusPlus:
 
 @dataclass(frozen=True)
 class CamPlusPlusNetwork(SingleFile):
-    """`inference.loading.component.Component`; its snapshot has the normalisation folded in already."""
+    """`inference.models.loading.component.Component`; its snapshot has the normalisation folded in already."""
 
     path: Path
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.diarization.timeline import HeardWindow
-from inference.diarization.voices import WINDOW_CELLS, LocalVoice
+from inference.diarization.aggregation import HeardWindow
+from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
 
 
 class VoiceHistory:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
+from inference.diarization.aggregation import HeardWindow, vote
 from inference.diarization.clustering import SpeakerHint, cluster_windows
 from inference.diarization.history import VoiceHistory
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener
 from inference.diarization.segmentation import WINDOW
-from inference.diarization.timeline import HeardWindow, vote
 from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener
 
 STEP = 3 * SAMPLE_RATE
 """Samples from one window to the next: three windows hear each moment, so that one that errs is outvoted."""

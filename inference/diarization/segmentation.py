@@ -14,11 +14,11 @@ from typing import Protocol
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
-from inference.device import CPU, Device
-from inference.diarization.checkpoint import load_network
-from inference.loading import ModelCorrupt
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
+from inference.diarization.pyannote_loader import load_network
+from inference.models.device import CPU, Device
+from inference.models.loading import ModelCorrupt
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, Wishes
 
 WINDOW_S = 10
 """Seconds judged at once; the model knows no other length."""
@@ -50,7 +50,7 @@ class PyannoteSegmenter:
     def __init__(
         self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
     ) -> None:
-        """Loads onto `device`; `runs_on` is where somebody else moves it to. `wishes`: `inference.optimization.flags`.
+        """Loads onto `device`; `runs_on` is where somebody else moves it to. `wishes`: see `optimization.flags`.
 
         Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint.
         """

@@ -1,6 +1,6 @@
 """One meeting's speakers: samples in, windows to listen to out, voices in, turns out.
 
-Without I/O, clocks or models, as `inference.session` is: whoever runs it feeds audio, has the windows listened to
+Without I/O, clocks or models, as `speech.session` is: whoever runs it feeds audio, has the windows listened to
 whenever there is time, and hands the voices back. As long as it keeps up, turns are a pure function of the audio since
 `start`, however that was cut into `feed` calls. Text never waits for them.
 """
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
+from inference.diarization.aggregation import HeardWindow, vote
 from inference.diarization.clustering import Gallery, SpeakerHint
 from inference.diarization.history import VoiceHistory
+from inference.diarization.id_mapping import keep_ids
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, LocalVoice
 from inference.diarization.recording import place_turns
-from inference.diarization.relabelling import keep_ids
 from inference.diarization.segmentation import WINDOW
-from inference.diarization.timeline import HeardWindow, vote
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns, turns_of
-from inference.diarization.voices import CELL, WINDOW_CELLS, LocalVoice
 
 STEP = 5 * SAMPLE_RATE // 2
 """Samples from one window to the next: 2.5 s. Every second costs more than twice as much and errs no less."""

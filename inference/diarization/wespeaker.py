@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.device import CPU, Device
-from inference.diarization.checkpoint import load_network
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
+from inference.diarization.pyannote_loader import load_network
+from inference.models.device import CPU, Device
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, Wishes
 
 
 class WeSpeakerEmbedder:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from inference.summarization.lines import Sentence
+from inference.summarization.utterances import Sentence
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.device import CPU, Device
-from inference.loading.component import Form
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
+from inference.models.device import CPU, Device
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, Wishes
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import Bits, Source, load_chat, load_quantized
 from inference.summarization.prompts import Chat
-from inference.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ class ChatModel:
     ) -> None:
         """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.
 
-        `dtype` is a torch type's name; by default what `wishes` say (`inference.optimization.flags`). With `bits`,
+        `dtype` is a torch type's name; by default what `wishes` say (`optimization.flags`). With `bits`,
         linear layers stay in that many bits on a GPU.
 
         Raises:

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.loading.component import Component, Form, NotMappable
-from inference.loading.hub import HubNetwork
-from inference.loading.strategy import load
-from inference.residency.sizes import FOUR_BIT_BLOCK, broken_rows
-from inference.summarization.unpacking import find_unpacked, unpacked
-from inference.torchaudio_compat import import_transformers
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.loading.component import Component, Form, NotMappable
+from inference.models.loading.hub import HubNetwork
+from inference.models.loading.strategy import load
+from inference.models.residency.sizes import FOUR_BIT_BLOCK, broken_rows
+from inference.models.torchaudio_compat import import_transformers
+from inference.summarization.gguf_conversion import find_unpacked, unpacked
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from inference.summarization.lines import Sentence, clean
+from inference.summarization.utterances import Sentence, clean
 from inference.summarization.words import words_of
 
 Chat = tuple[Mapping[str, str], ...]

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference.summarization.agreement import REACH
 from inference.summarization.centrality import centralities, stretches, weigh
-from inference.summarization.cues import kind_of
-from inference.summarization.lines import Sentence
-from inference.summarization.replies import REACH
-from inference.summarization.steering import without_steering
+from inference.summarization.decision_patterns import kind_of
+from inference.summarization.prompt_injection import without_steering
 from inference.summarization.summary import Kind
+from inference.summarization.utterances import Sentence
 
 WORDS_A_STRETCH = 350
 """About two and a half minutes of talk."""

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from inference.summarization.assignees import owner_of
 from inference.summarization.chat import Answer, ChatModel, Speed
-from inference.summarization.lines import sentences_of
-from inference.summarization.owners import owner_of
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.rolling import join
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import quote, write
 
 BATCH = 4

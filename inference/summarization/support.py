@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from inference.summarization.lines import Sentence
+from inference.summarization.utterances import Sentence
 from inference.summarization.words import (
     FUNCTION_WORDS,
     all_stems,

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.summarization.chat import Answer
-from inference.summarization.lines import Sentence
 from inference.summarization.prompts import is_quotation, read
 from inference.summarization.selection import Evidence
 from inference.summarization.summary import Item
 from inference.summarization.support import Fault, find_fault, supporting
+from inference.summarization.utterances import Sentence
 
 LONGEST_QUOTATION = 30
 """Words; a longer one is cut, which marks show."""

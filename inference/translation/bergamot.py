@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from inference.loading import ModelMissing
+from inference.models.loading import ModelMissing
 from inference.translation.captions import Sentence, translate_captions
 from inference.translation.sentences import halves
 from inference.translation.translator import Translation, TranslationRequest, require_pairs

@@ -11,11 +11,11 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.device import CPU, Device
-from inference.loading.component import Form
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
-from inference.torchaudio_compat import import_transformers
+from inference.models.device import CPU, Device
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, Wishes
+from inference.models.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence, translate_captions
 from inference.translation.m2m100_weights import Source, load_m2m100
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
@@ -72,7 +72,7 @@ class M2M100Translator:
     ) -> None:
         """Loads a folder or a repository of the hub onto `device`; `runs_on` is where somebody else moves it to.
 
-        `wishes`: see `inference.optimization.flags`.
+        `wishes`: see `inference.models.optimization.flags`.
 
         Raises:
             ModelMissing: the weights are neither here nor to be had.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.loading import ModelMissing
-from inference.loading.component import Component, Form
-from inference.loading.hub import HubNetwork
-from inference.loading.strategy import load
-from inference.torchaudio_compat import import_transformers
+from inference.models.loading import ModelMissing
+from inference.models.loading.component import Component, Form
+from inference.models.loading.hub import HubNetwork
+from inference.models.loading.strategy import load
+from inference.models.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch

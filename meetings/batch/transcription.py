@@ -18,12 +18,12 @@ import numpy as np
 from inference.audio import SAMPLE_RATE
 from inference.diarization.background import BackgroundDiarization
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.labelling import label_words
+from inference.diarization.local_speakers import Listener
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import Listener
-from inference.engine import Engine
-from inference.recording import caption_recording
-from inference.session import CaptionSession, SessionConfig
+from inference.diarization.word_assignment import label_words
+from inference.speech.engine import Engine
+from inference.speech.recording import caption_recording
+from inference.speech.session import CaptionSession, SessionConfig
 from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
 from inference.translation.translator import Translator

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from inference.residency.history import SwapRecord
-from inference.residency.plan import gib
-from inference.residency.pool import ModelPool
+from inference.models.residency.history import SwapRecord
+from inference.models.residency.plan import gib
+from inference.models.residency.pool import ModelPool
 from meetings.version import from_message
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference.catalog import default_model
-from inference.device import Device, choose_device
-from inference.recognition import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
-from inference.residency.ctranslate2_model import CTranslate2Resident
-from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
-from inference.residency.torch_module import TorchResident
+from inference.models.catalog import default_model
+from inference.models.device import Device, choose_device
+from inference.models.residency.ctranslate2_model import CTranslate2Resident
+from inference.models.residency.plan import Group, ModelNeed, ModelSize
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.speech.backends import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
 from meetings.environment import Environment
 
 ASR = "asr"
@@ -26,7 +26,7 @@ def speech_backend(environment: Environment) -> Backend:
 
 
 def speech_model(environment: Environment) -> Path:
-    """The folder of the chosen Whisper; raises what `inference.recognition.speech_folder` raises."""
+    """The folder of the chosen Whisper; raises what `inference.speech.backends.speech_folder` raises."""
     name = environment.asr_model or default_model(environment.profile, "asr").name
     return speech_folder(name, environment.models, speech_backend(environment))
 

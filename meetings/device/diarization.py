@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
-from inference.catalog import default_model
-from inference.device import CPU, Device, choose_device
+from inference.diarization.local_speakers import Listener, VoiceListener, has_community, voice_files
 from inference.diarization.segmentation import WINDOW
-from inference.diarization.voices import Listener, VoiceListener, has_community, voice_files
-from inference.loading import check_sizes
-from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
-from inference.residency.resident import HostOnlyResident
-from inference.residency.torch_module import TorchResident
+from inference.models.catalog import default_model
+from inference.models.device import CPU, Device, choose_device
+from inference.models.loading import check_sizes
+from inference.models.residency.plan import Group, ModelNeed, ModelSize
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
 from meetings.environment import Environment
 
 SPEAKERS = "speakers"
@@ -72,7 +72,7 @@ def _load(environment: Environment, folder: Path, *, device: Device, runs_on: De
     """
     import torch
 
-    from inference.diarization.voices import load_listener as load
+    from inference.diarization.local_speakers import load_listener as load
 
     torch.set_num_threads(1)
     return load(folder, device=device, runs_on=runs_on, wishes=environment.optimizations)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.asr import Transcriber
-from inference.catalog import BRIDGE
-from inference.device import CPU, choose_device
-from inference.engine import Engine
-from inference.loading import model_folder
-from inference.residency.pool import ModelPool
+from inference.models.catalog import BRIDGE
+from inference.models.device import CPU, choose_device
+from inference.models.loading import model_folder
+from inference.models.residency.pool import ModelPool
+from inference.speech.asr import Transcriber
+from inference.speech.engine import Engine
 from meetings.device.asr import load_warm_recognizer
 from meetings.device.pool import build_pool
 from meetings.environment import Environment
@@ -62,7 +62,7 @@ def load_bridge(environment: Environment) -> Transcriber:
 
     Raises ModelMissing or ModelCorrupt: its weights are not here; the message says how to get them.
     """
-    from inference.whisper import CTranslate2Transcriber
+    from inference.speech.whisper import CTranslate2Transcriber
 
     bridge = CTranslate2Transcriber(model_folder(BRIDGE, environment.models), device=CPU, workers=1)
     bridge.warm_up()

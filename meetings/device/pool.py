@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import structlog
 
-from inference.device import Device, choose_device
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.residency.history import Step
-from inference.residency.memory import DeviceMemory, default_budget
-from inference.residency.mover import Member
-from inference.residency.plan import DoesNotFit, make_plan
-from inference.residency.pool import ModelPool, State
+from inference.models.device import Device, choose_device
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.history import Step
+from inference.models.residency.memory import DeviceMemory, default_budget
+from inference.models.residency.plan import DoesNotFit, make_plan
+from inference.models.residency.pool import ModelPool, State
+from inference.models.residency.transfers import Member
 from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
 from meetings.device import watchdog
 from meetings.device.asr import speech_member

@@ -6,15 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.catalog import default_model
-from inference.device import CPU, Device, choose_device
-from inference.optimization.flags import Component, tune
-from inference.residency.gguf import gguf_bytes
-from inference.residency.memory import default_budget
-from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
-from inference.residency.sizes import Bits, file_bytes, planned_bytes
-from inference.residency.torch_module import TorchResident
+from inference.models.catalog import default_model
+from inference.models.device import CPU, Device, choose_device
+from inference.models.optimization.flags import Component, tune
+from inference.models.residency.gguf import gguf_bytes
+from inference.models.residency.memory import default_budget
+from inference.models.residency.plan import Group, ModelNeed, ModelSize
+from inference.models.residency.sizes import Bits, file_bytes, planned_bytes
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import Bits as FewBits
 from inference.summarization.chat_weights import (
     Source,
@@ -23,9 +24,8 @@ from inference.summarization.chat_weights import (
     require_quantization,
     require_whole_blocks,
 )
-from inference.summarization.starting import chat_model_source
-from inference.summarization.unpacking import find_unpacked
-from inference.torchaudio_compat import import_transformers
+from inference.summarization.gguf_conversion import find_unpacked
+from inference.summarization.loader import chat_model_source
 from meetings.environment import Environment
 
 if TYPE_CHECKING:

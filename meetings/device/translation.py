@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inference.catalog import find_model
-from inference.device import CPU, Device, choose_device
-from inference.loading import ModelMissing, check_sizes
-from inference.optimization.flags import Component, tune
-from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
-from inference.residency.resident import HostOnlyResident
-from inference.residency.sizes import Bits, file_bytes, planned_bytes
-from inference.residency.torch_module import TorchResident
-from inference.torchaudio_compat import import_transformers
+from inference.models.catalog import find_model
+from inference.models.device import CPU, Device, choose_device
+from inference.models.loading import ModelMissing, check_sizes
+from inference.models.optimization.flags import Component, tune
+from inference.models.residency.plan import Group, ModelNeed, ModelSize
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.sizes import Bits, file_bytes, planned_bytes
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.models.torchaudio_compat import import_transformers
 from inference.translation.translator import TranslationRequest, Translator
 from meetings.environment import Environment
 from meetings.offers import translation_family, translation_model, translator_label

@@ -17,10 +17,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError
 
 from inference.audio import UnreadableAudioError
-from inference.catalog import UnknownModel
-from inference.device import NoSuchDevice
-from inference.fetching import FetchFailed
-from inference.loading import ModelCorrupt, ModelMissing
+from inference.models.catalog import UnknownModel
+from inference.models.device import NoSuchDevice
+from inference.models.fetching import FetchFailed
+from inference.models.loading import ModelCorrupt, ModelMissing
 from meetings.backups.append_only import Unsteady
 from meetings.backups.contents import NoBackup
 from meetings.backups.databases import DatabaseNotCopied

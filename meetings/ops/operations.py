@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from inference.audio import SAMPLE_RATE
-from inference.residency.history import Outcome
+from inference.models.residency.history import Outcome
 from meetings.broker.audio_log import ACTIVE, STATE_FIELDS, log_state, state_key
 from meetings.broker.client import connect_sync
 from meetings.broker.commands import Answer, Order, give

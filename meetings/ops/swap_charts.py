@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from inference.residency.history import Direction, Outcome
+from inference.models.residency.history import Direction, Outcome
 from meetings.models import Swap
 
 WIDTH, HALF = 720, 70

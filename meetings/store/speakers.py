@@ -13,8 +13,8 @@ from itertools import accumulate
 
 from django.db.models import Q
 
-from inference.diarization.labelling import Run, label_words
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.diarization.word_assignment import Run, label_words
 from inference.text import UNSPACED, join_texts
 from inference.types import Word
 from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from django.utils.translation import gettext, gettext_noop
 
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.residency.gate import ModelInUse
-from inference.residency.plan import DoesNotFit
-from inference.residency.pool import SwapUnderWay
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.drain_lock import ModelInUse
+from inference.models.residency.plan import DoesNotFit
+from inference.models.residency.pool import SwapUnderWay
 
 
 class Trouble(StrEnum):

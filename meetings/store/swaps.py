@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from inference.residency.history import Direction, Outcome, StepKind, SwapRecord
+from inference.models.residency.history import Direction, Outcome, StepKind, SwapRecord
 from meetings.models import Swap
 
 KEPT = 1_000

@@ -20,7 +20,7 @@ WORDS = {
     "cancelled": gettext_noop("cancelled"),
     "busy": gettext_noop("busy"),
 }
-"""Of `inference.residency`: `State`, `Group`, `Direction` and `Outcome`."""
+"""Of `inference.models.residency`: `State`, `Group`, `Direction` and `Outcome`."""
 
 register = template.Library()
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from inference.asr import Transcriber
-from inference.bridge import Bridge
-from inference.loading import ModelCorrupt, ModelMissing
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.speech.asr import Transcriber
+from inference.speech.bridge import Bridge
 from inference.types import CaptionEvent
 from meetings.device import watchdog
 from meetings.worker.stream import MeetingStream

@@ -14,12 +14,12 @@ import numpy as np
 import structlog
 from channels.db import database_sync_to_async
 
+from inference.diarization.local_speakers import Listener, LocalVoice
 from inference.diarization.turns import SpeakerTurns
-from inference.diarization.voices import Listener, LocalVoice
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.residency.gate import ModelAsleep
-from inference.residency.mover import MOVE_ERRORS
-from inference.residency.pool import ModelPool, SwapUnderWay
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.drain_lock import ModelAsleep
+from inference.models.residency.pool import ModelPool, SwapUnderWay
+from inference.models.residency.transfers import MOVE_ERRORS
 from meetings.device import watchdog
 from meetings.device.diarization import SPEAKERS
 from meetings.models import Stage

@@ -17,8 +17,8 @@ import redis.asyncio
 import structlog
 from channels.db import database_sync_to_async
 
-from inference.residency.gate import ModelAsleep
-from inference.residency.pool import CaptionsLost
+from inference.models.residency.drain_lock import ModelAsleep
+from inference.models.residency.pool import CaptionsLost
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage

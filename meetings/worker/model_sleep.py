@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.residency.pool import ModelPool, State
+from inference.models.residency.pool import ModelPool, State
 from meetings.device import watchdog
 
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import redis.asyncio
 import structlog
 
-from inference.residency.gate import ModelInUse
-from inference.residency.pool import CannotSleep, ModelPool, State, SwapUnderWay
+from inference.models.residency.drain_lock import ModelInUse
+from inference.models.residency.pool import CannotSleep, ModelPool, State, SwapUnderWay
 from meetings.broker import commands
 from meetings.broker.commands import Answer, Order
 from meetings.worker import model_sleep

@@ -14,9 +14,9 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.local_speakers import CELL, Listener
 from inference.diarization.tracker import BEHIND, SpeakerTracker, WindowRequest
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import CELL, Listener
 from meetings.store.speakers import LabelledCaption
 
 KNOWN_AGAIN_S = 1.0

@@ -12,10 +12,10 @@ import numpy as np
 import structlog
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
-from inference.checkpoint import Checkpoint, CheckpointError
 from inference.diarization.tracker import BACKLOG, BEHIND
-from inference.doubt import LanguageDoubt
-from inference.session import CaptionSession, SessionConfig
+from inference.speech.language_mismatch import LanguageDoubt
+from inference.speech.resume_state import Checkpoint, CheckpointError
+from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
 from meetings.broker.audio_log import Entry, Mark
 from meetings.languages import AUTO

@@ -16,10 +16,10 @@ from typing import TypeVar
 import structlog
 from channels.db import database_sync_to_async
 
-from inference.residency.gate import ModelInUse, SwapCancelled
-from inference.residency.history import SwapRecord
-from inference.residency.mover import MOVE_ERRORS
-from inference.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
+from inference.models.residency.drain_lock import ModelInUse, SwapCancelled
+from inference.models.residency.history import SwapRecord
+from inference.models.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
+from inference.models.residency.transfers import MOVE_ERRORS
 from inference.summarization.summary import (
     Summarizer,
     Summary,

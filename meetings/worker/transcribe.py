@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from inference.engine import Decoded, Engine
-from inference.residency.gate import ModelAsleep
-from inference.residency.pool import ModelPool
-from inference.session import CaptionSession
+from inference.models.residency.drain_lock import ModelAsleep
+from inference.models.residency.pool import ModelPool
+from inference.speech.engine import Decoded, Engine
+from inference.speech.session import CaptionSession
 from inference.types import CaptionEvent
 from meetings.device import watchdog
 from meetings.device.asr import ASR

@@ -19,10 +19,10 @@ import redis.asyncio
 import structlog
 from channels.db import database_sync_to_async
 
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.residency.gate import ModelAsleep
-from inference.residency.mover import MOVE_ERRORS
-from inference.residency.pool import ModelPool, SwapUnderWay
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.drain_lock import ModelAsleep
+from inference.models.residency.pool import ModelPool, SwapUnderWay
+from inference.models.residency.transfers import MOVE_ERRORS
 from inference.translation.translator import Translation, TranslationRequest, Translator
 from meetings.broker.reader_languages import Readership
 from meetings.device import watchdog

@@ -15,8 +15,8 @@ from typing import Any
 
 from django.apps import AppConfig
 
-import inference.session
-from inference import checkpoint
+import inference.speech.session
+from inference.speech import resume_state
 from meetings.settings import *  # noqa: F403
 from meetings.settings import INSTALLED_APPS
 
@@ -30,7 +30,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, f"{__name__}.NewerVersion"]
 
 
 @dataclass(frozen=True, slots=True)
-class NewerCheckpoint(checkpoint.Checkpoint):
+class NewerCheckpoint(resume_state.Checkpoint):
     """Knows one thing more."""
 
     tempo: float = 1.0
@@ -58,6 +58,6 @@ class NewerVersion(AppConfig):
         host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
 
 
-inference.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
-checkpoint.Checkpoint = NewerCheckpoint  # type: ignore[misc]
-checkpoint.VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", checkpoint.VERSION))
+inference.speech.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+resume_state.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+resume_state.VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", resume_state.VERSION))

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
 from inference.audio import SAMPLE_RATE
+from inference.speech.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
+from inference.speech.vad import WINDOW, DetectorState
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
-from inference.vad import WINDOW, DetectorState
 
 WORD_S = 0.25
 

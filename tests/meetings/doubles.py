@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from inference.device import CPU
-from inference.residency.memory import DeviceMemory
-from inference.residency.mover import Member
-from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.resident import HostOnlyResident
+from inference.models.device import CPU
+from inference.models.residency.memory import DeviceMemory
+from inference.models.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.transfers import Member
 from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
 from meetings.device import watchdog
 from meetings.device.asr import ASR

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from inference.catalog import MODELS
+from inference.models.catalog import MODELS
 from inference.translation.bergamot import FOLDERS
 from inference.translation.pairs import M2M100_CODES, M2M100_LANGUAGES, STARTER_PAIRS
 from meetings.environment import Environment

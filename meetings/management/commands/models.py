@@ -14,17 +14,17 @@ from django.conf import settings
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.catalog import MODELS, Model, fetched_models, find_model
-from inference.device import choose_device
-from inference.fetching import ensure_model, fetch_model
-from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
-from inference.loading.component import Component, Form, NotMappable
-from inference.loading.manifest import SnapshotUnusable
-from inference.loading.snapshot import SnapshotDiffers, write_snapshot
-from inference.loading.strategy import STRATEGIES, Strategy, load
-from inference.optimization.flags import DeviceKind
+from inference.models.catalog import MODELS, Model, fetched_models, find_model
+from inference.models.device import choose_device
+from inference.models.fetching import ensure_model, fetch_model
+from inference.models.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
+from inference.models.loading.component import Component, Form, NotMappable
+from inference.models.loading.manifest import SnapshotUnusable
+from inference.models.loading.snapshot import SnapshotDiffers, write_snapshot
+from inference.models.loading.strategy import STRATEGIES, Strategy, load
+from inference.models.optimization.flags import DeviceKind
 from inference.summarization.chat_weights import gguf_of
-from inference.summarization.unpacking import find_unpacked, unpacked
+from inference.summarization.gguf_conversion import find_unpacked, unpacked
 from meetings.management.cli import ParlanceCommand
 
 MEBIBYTE = 1 << 20
@@ -105,7 +105,7 @@ class Command(ParlanceCommand):
     ) -> None:
         """Raises CommandError for a way that cannot be gone."""
         # Torch takes a second to import; the other actions do without.
-        from inference.components import model_components, model_form
+        from inference.models.components import model_components, model_form
 
         environment = settings.ENVIRONMENT
         form = model_form(model, kind or choose_device(environment.device).kind, environment.optimizations)

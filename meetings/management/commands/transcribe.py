@@ -20,8 +20,8 @@ from tqdm import tqdm
 
 from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
-from inference.session import SessionConfig
-from inference.summarization.starting import chat_model_source
+from inference.speech.session import SessionConfig
+from inference.summarization.loader import chat_model_source
 from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
 from meetings.batch.recording import Hearing
 from meetings.batch.summary import recap_digest, sum_up, translate_recap

@@ -9,9 +9,9 @@ import pytest
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.background import AHEAD, BackgroundDiarization
+from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.recording import STEP, diarize_recording
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
 
 SCRIPT = (SpeakerTurn(1.0, 6.0, "S1"), SpeakerTurn(7.5, 12.0, "S2"), SpeakerTurn(15.0, 21.0, "S1"))

@@ -13,8 +13,8 @@ from inference.diarization.clustering import (
     cluster_windows,
     match_voices,
 )
+from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.turns import UNSURE
-from inference.diarization.voices import LocalVoice
 from tests.inference.diarization.doubles import print_of, voice
 
 WINDOWS = st.lists(st.lists(st.integers(0, 5), max_size=3, unique=True), max_size=30)

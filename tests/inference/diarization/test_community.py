@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.local_speakers import SHORTEST_PRINT, load_listener
 from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, WINDOW, PyannoteSegmenter
-from inference.diarization.voices import SHORTEST_PRINT, load_listener
 from inference.diarization.wespeaker import WeSpeakerEmbedder
-from inference.loading import ModelCorrupt
-from inference.torchaudio_compat import import_torchaudio
+from inference.models.loading import ModelCorrupt
+from inference.models.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
     from pyannote.audio import Model

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.aggregation import HeardWindow
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener, LocalVoice
 from inference.diarization.recording import STEP, diarize_recording, place_turns
-from inference.diarization.timeline import HeardWindow
 from inference.diarization.turns import UNSURE, SpeakerTurn
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
 from tests.inference.diarization.meetings import Meeting, confusion
 

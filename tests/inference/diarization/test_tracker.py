@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener, LocalVoice
 from inference.diarization.tracker import LATENCY_S, LONGEST, STEP, SpeakerTracker, cut_turns
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock, print_of
 from tests.inference.diarization.meetings import Meeting, confusion
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from inference.summarization.lines import Sentence
 from inference.summarization.summary import SpokenLine, SummaryRequest
+from inference.summarization.utterances import Sentence
 
 SECONDS_A_LINE = 4.0
 

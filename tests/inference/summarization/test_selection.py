@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from inference.summarization.lines import sentences_of
 from inference.summarization.selection import (
     MOST_ITEMS,
     MOST_STRETCHES,
@@ -10,6 +9,7 @@ from inference.summarization.selection import (
     select,
 )
 from inference.summarization.summary import Kind
+from inference.summarization.utterances import sentences_of
 from tests.inference.summarization.talk import BUDGET, spoken
 
 

@@ -26,7 +26,7 @@ COMMAND = "meetings.management.commands.transcribe"
 @pytest.fixture(autouse=True)
 def scripted_models(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Loaded how often."""
-    from inference.engine import Engine
+    from inference.speech.engine import Engine
 
     loaded: list[str] = []
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.turns import SpeakerTurn
-from inference.engine import Engine
-from inference.session import SessionConfig
+from inference.speech.engine import Engine
+from inference.speech.session import SessionConfig
 from inference.types import FinalCaption, Word
 from meetings.batch.transcription import Models, Wishes, spoken_cues, transcribe_recording
 from meetings.export.entries import CueSpeaker

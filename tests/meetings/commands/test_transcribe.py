@@ -17,13 +17,13 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
 from inference.diarization.clustering import SpeakerHint
 from inference.diarization.turns import SpeakerTurn
-from inference.fetching import ensure_model
-from inference.loading import ModelMissing
 from inference.media import process
-from inference.session import SessionConfig
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
+from inference.models.loading import ModelMissing
+from inference.speech.session import SessionConfig
 from inference.translation.translator import TranslationRequest
 from meetings.batch.transcription import Wishes
 from meetings.device.translation import load_translator

@@ -12,15 +12,15 @@ import pytest
 import redis.asyncio
 from django.conf import settings
 
-from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.device import CPU
-from inference.recognition import speech_bytes
-from inference.residency.memory import DeviceMemory
-from inference.residency.mover import Member
-from inference.residency.plan import Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.resident import HostOnlyResident
+from inference.models.device import CPU
+from inference.models.residency.memory import DeviceMemory
+from inference.models.residency.plan import Group, ModelNeed, ModelSize
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.transfers import Member
+from inference.speech.asr import DecodeRequest
+from inference.speech.backends import speech_bytes
 from meetings.broker.audio_log import AudioLog
 from meetings.device.asr import ASR, speech_backend, speech_member
 from meetings.device.diarization import SPEAKERS

@@ -7,12 +7,12 @@ import pytest
 from django.conf import settings
 
 from inference.audio import decode_file
-from inference.catalog import find_model
-from inference.device import CPU, Device
 from inference.diarization.segmentation import WINDOW
-from inference.fetching import ensure_model
-from inference.loading import ModelMissing
-from inference.residency.plan import Group
+from inference.models.catalog import find_model
+from inference.models.device import CPU, Device
+from inference.models.fetching import ensure_model
+from inference.models.loading import ModelMissing
+from inference.models.residency.plan import Group
 from meetings.device.diarization import load_listener, speakers_member
 from meetings.environment import Environment
 

@@ -10,10 +10,10 @@ import pytest
 from django.conf import settings
 from structlog.testing import capture_logs
 
-from inference.catalog import find_model
-from inference.fetching import ensure_model
-from inference.residency.plan import DoesNotFit
-from inference.torchaudio_compat import import_transformers
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
+from inference.models.residency.plan import DoesNotFit
+from inference.models.torchaudio_compat import import_transformers
 from meetings.device.asr import ASR
 from meetings.device.diarization import SPEAKERS
 from meetings.device.pool import build_pool

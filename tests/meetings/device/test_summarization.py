@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from inference.device import CPU, Device
-from inference.residency.plan import Group
+from inference.models.device import CPU, Device
+from inference.models.residency.plan import Group
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
-from inference.torchaudio_compat import import_transformers
 from meetings.device import summarization
 from meetings.device.summarization import WORKING, summary_member
 from meetings.environment import Environment

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from inference.device import CPU, Device
-from inference.loading import ModelMissing
-from inference.residency.plan import Group
+from inference.models.device import CPU, Device
+from inference.models.loading import ModelMissing
+from inference.models.residency.plan import Group
 from inference.translation.bergamot import BergamotTranslator
 from inference.translation.translator import Translation, TranslationRequest
 from meetings.device.translation import load_translator, translation_member
 from meetings.environment import Environment
 from meetings.offers import offered_targets
-from tests.inference import tiny_m2m100
+from tests.inference.translation import tiny_m2m100
 
 GREETING = TranslationRequest("Good morning.", "en", "pt")
 

@@ -11,10 +11,10 @@ from django.core.management import CommandError
 from django.db import OperationalError
 
 from inference.audio import UnreadableAudioError
-from inference.loading import ModelMissing
+from inference.models.loading import ModelMissing
 from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand, command_error
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class Failing(ParlanceCommand):

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from inference.diarization.labelling import Run
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
+from inference.diarization.word_assignment import Run
 from inference.translation.translator import Translation, TranslationRequest
 from inference.types import FinalCaption, Word
 from meetings.models import MAX_SPEAKER_NAME, SPEAKER_COLORS, UNSURE, Caption, Meeting, Speaker

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.residency.gate import DrainTimeout
-from inference.residency.plan import DoesNotFit
-from inference.residency.pool import SwapFailed, SwapUnderWay
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.drain_lock import DrainTimeout
+from inference.models.residency.plan import DoesNotFit
+from inference.models.residency.pool import SwapFailed, SwapUnderWay
 from meetings.store import summary_status
 from meetings.store.summary_status import SENTENCES, Trouble
 

@@ -22,11 +22,11 @@ import soundfile
 from django.contrib.auth.models import User
 from django.db import connection
 
-from inference.asr import DecodeRequest, Hypothesis
 from inference.audio import SAMPLE_RATE, DecodedFile, decode_file, float_to_pcm16
 from inference.media import process
 from inference.media.protocol import Reason
 from inference.media.sandbox import Limits
+from inference.speech.asr import DecodeRequest, Hypothesis
 from meetings.broker.audio_log import Appended, AudioLog, audio_key
 from meetings.environment import Environment
 from meetings.models import Caption, Meeting, Stage, State, Upload, UploadFailure, UploadState

@@ -11,9 +11,9 @@ import pytest
 import redis.asyncio
 from django.conf import settings
 
-from inference.asr import DecodeRequest, Transcriber
 from inference.audio import SAMPLE_RATE
-from inference.loading import ModelMissing
+from inference.models.loading import ModelMissing
+from inference.speech.asr import DecodeRequest, Transcriber
 from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog
 from meetings.device.engines import is_bridged, load_bridge

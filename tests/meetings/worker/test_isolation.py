@@ -13,9 +13,9 @@ import redis.asyncio
 from django.db import DataError, IntegrityError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
-from inference.asr import DecodeRequest, Hypothesis
 from inference.audio import SAMPLE_RATE
-from inference.diarization.voices import LocalVoice
+from inference.diarization.local_speakers import LocalVoice
+from inference.speech.asr import DecodeRequest, Hypothesis
 from inference.translation.translator import Translation as Translated
 from inference.translation.translator import TranslationRequest
 from meetings.broker.audio_log import AudioLog, audio_key

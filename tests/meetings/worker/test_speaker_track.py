@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.local_speakers import CELL
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import CELL
 from meetings.store.speakers import LabelledCaption
 from meetings.worker.speaker_track import Memory, VoiceTrack, known_again
 from tests.inference.diarization.doubles import ScriptedListener, clock

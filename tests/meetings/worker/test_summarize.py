@@ -15,9 +15,9 @@ import pytest
 import redis.asyncio
 
 from inference.audio import SAMPLE_RATE
-from inference.residency.history import REMEMBERED, Direction, Outcome, SwapRecord
-from inference.residency.plan import DoesNotFit
-from inference.residency.pool import ModelPool
+from inference.models.residency.history import REMEMBERED, Direction, Outcome, SwapRecord
+from inference.models.residency.plan import DoesNotFit
+from inference.models.residency.pool import ModelPool
 from inference.summarization.summary import SummaryRequest
 from inference.types import FinalCaption, Word
 from meetings.broker import hints

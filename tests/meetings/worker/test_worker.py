@@ -19,7 +19,7 @@ import soundfile
 from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
-from inference.loading import ModelMissing
+from inference.models.loading import ModelMissing
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.broker.leases import lease_key
 from meetings.broker.reader_languages import Readership

@@ -1,0 +1,128 @@
+"""Networks of transformers in the hub's own layout: `config.json`, weights as safetensors or a pickled state."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inference.models.loading.component import Form, NotMappable
+from inference.models.loading.weights import assign, convert, map_tensors, untie, without_initialisation
+from inference.models.torchaudio_compat import import_transformers
+
+if TYPE_CHECKING:
+    import torch
+
+Probe = Callable[[Any], "torch.Tensor"]
+WriteProcessor = Callable[[Path], object]
+PICKLED = "pytorch_model*.bin"
+
+
+@dataclass(frozen=True)
+class HubNetwork:
+    """`Component` of a class of transformers, from a folder or from a repository of the hub."""
+
+    name: str
+    origin: str | Path
+    """A folder, or the repository's name."""
+    architecture: str
+    """A class of transformers, such as AutoModelForCausalLM."""
+    write_processor: WriteProcessor
+    """Writes tokenizer and processor into a folder."""
+    ask: Probe
+    """See `Component.probe`."""
+
+    @property
+    def folder(self) -> Path | None:
+        """See `Component.folder`."""
+        return Path(self.origin) if Path(self.origin).is_dir() else None
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Weights and configuration; the processor's files are copied, and are their own sources."""
+        return (*self._weights(), *self._settings())
+
+    def read(self, form: Form) -> Any:
+        """By `from_pretrained`; raises OSError where the model is neither here nor to be had."""
+        import torch
+
+        import_transformers().utils.logging.disable_progress_bar()
+        return self._class().from_pretrained(self.origin, dtype=getattr(torch, form.dtype)).eval()
+
+    def map(self, form: Form) -> Any:
+        """See `Component.map`."""
+        import torch
+
+        if self.folder is None:
+            raise NotMappable(f"{self.name} lies in the hub's cache, which is not looked into")
+        dtype = getattr(torch, form.dtype)
+        network = self._built(self.folder, dtype)
+        tensors = {name: tensor for path in self._weights() for name, tensor in _mapped(path, dtype).items()}
+        _, tied = untie(network)
+        for alias, name in tied.items():
+            # Files hold one of them, seldom the one that the network names first.
+            tensors.setdefault(name, tensors.get(alias, tensors.get(name)))
+            tensors.pop(alias, None)
+        try:
+            assign(network, tensors, tied)
+        except (RuntimeError, KeyError, AttributeError) as error:
+            raise NotMappable(f"the weights have other names than the network: {error}") from error
+        network.config.dtype = dtype
+        return network.eval()
+
+    def write_settings(self, network: Any, folder: Path) -> None:
+        """See `Component.write_settings`."""
+        network.config.save_pretrained(folder)
+        network.generation_config.save_pretrained(folder)
+        self.write_processor(folder)
+
+    def build(self, folder: Path) -> Any:
+        """See `Component.build`."""
+        return self._built(folder)
+
+    def _built(self, folder: Path, dtype: torch.dtype | None = None) -> Any:
+        """In `dtype`, by default the one that the settings name: constants are computed in it."""
+        transformers = import_transformers()
+        config = transformers.AutoConfig.from_pretrained(folder)
+        config.dtype = config.dtype if dtype is None else dtype
+        make = self._class()
+        network = without_initialisation(lambda: make.from_config(config) if is_auto(make) else make(config))
+        if (folder / "generation_config.json").is_file():
+            network.generation_config = transformers.GenerationConfig.from_pretrained(folder)
+        return network
+
+    def probe(self, network: Any) -> torch.Tensor:
+        """See `Component.probe`."""
+        return self.ask(network)
+
+    def _class(self) -> Any:
+        return getattr(import_transformers(), self.architecture)
+
+    def _weights(self) -> tuple[Path, ...]:
+        """The first kind that the folder has."""
+        if self.folder is None:
+            return ()
+        return tuple(sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob(PICKLED)))
+
+    def _settings(self) -> tuple[Path, ...]:
+        names = ("config.json", "generation_config.json")
+        return tuple(self.folder / name for name in names if (self.folder / name).is_file()) if self.folder else ()
+
+
+def is_auto(make: Any) -> bool:
+    """Whether a class of transformers only finds the right one."""
+    return hasattr(make, "from_config")
+
+
+def _mapped(path: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        if path.suffix == ".safetensors":
+            return map_tensors(path, dtype=dtype)
+        return convert(torch.load(path, map_location="cpu", weights_only=True, mmap=True), dtype)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise NotMappable(f"{path.name} cannot be mapped: {error}") from error

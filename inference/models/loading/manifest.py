@@ -1,0 +1,167 @@
+"""What a snapshot says of itself: of which files it was made, in which form, and what each of its bytes must be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from inference.models.loading.component import Form
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+LIBRARIES = ("torch", "transformers")
+
+
+class SnapshotUnusable(ValueError):
+    """The snapshot is not to be loaded; the message says why."""
+
+
+class SnapshotMissing(SnapshotUnusable):
+    """There is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """One file as it was."""
+
+    size: int
+    """Bytes."""
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file that the snapshot was made of."""
+
+    digest: FileDigest
+    modified_ns: int
+    """While size and time of change are the same, the file is taken to be: reading it would cost what is to be
+    saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    component: str
+    form: Form
+    sources: dict[str, Source]
+    """By name in the model's folder."""
+    files: dict[str, FileDigest]
+    """By name in the snapshot."""
+    tied: dict[str, str]
+    """Weights that are another one's, by that one's name."""
+    versions: dict[str, str]
+    """Of LIBRARIES, at the time."""
+
+    def text(self) -> str:
+        """As written to MANIFEST; the digest in it is that of all else."""
+        fields = {"format": FORMAT, **asdict(self)}
+        return json.dumps({**fields, "digest": _digest(fields)}, indent=1, sort_keys=True) + "\n"
+
+
+def describe_file(path: Path) -> FileDigest:
+    """Reads every byte of `path`."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileDigest(path.stat().st_size, digest)
+
+
+def describe_source(path: Path) -> Source:
+    """Reads every byte of `path`."""
+    return Source(describe_file(path), path.stat().st_mtime_ns)
+
+
+def library_versions() -> dict[str, str]:
+    """Of LIBRARIES, as installed."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of the snapshot in `folder`.
+
+    Raises:
+        SnapshotMissing: there is none.
+        SnapshotUnusable: a byte of it is not as written.
+    """
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise SnapshotMissing(f"there is no snapshot in {folder}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SnapshotUnusable(f"{folder / MANIFEST} cannot be read: {error}") from error
+    try:
+        manifest = _parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SnapshotUnusable(f"{folder / MANIFEST} is no manifest of format {FORMAT}") from error
+    if manifest.text() != text:
+        raise SnapshotUnusable(f"{folder / MANIFEST} is not as it was written")
+    return manifest
+
+
+def check_form(manifest: Manifest, component: str, form: Form) -> None:
+    """Raises SnapshotUnusable for one of another network, form, or generation of the libraries."""
+    if manifest.component != component:
+        raise SnapshotUnusable(f"it holds {manifest.component}, not {component}")
+    if manifest.form != form:
+        raise SnapshotUnusable(
+            f"it is {manifest.form.dtype} for {manifest.form.device}, not {form.dtype} for {form.device}"
+        )
+    for name, installed in library_versions().items():
+        written = manifest.versions.get(name, "")
+        if written.partition(".")[0] != installed.partition(".")[0]:
+            raise SnapshotUnusable(f"it was written with {name} {written}, and {installed} is installed")
+
+
+def check_files(manifest: Manifest, folder: Path) -> None:
+    """Reads every byte of the snapshot. Raises SnapshotUnusable for a file that is not there or not as written."""
+    for name, written in manifest.files.items():
+        _compare(folder / name, written)
+
+
+def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> None:
+    """Raises SnapshotUnusable where the model's own files are not those that the snapshot was made of.
+
+    A file with another time of change is read whole.
+    """
+    present = {source.relative_to(folder).as_posix(): source for source in sources}
+    if present.keys() != manifest.sources.keys():
+        raise SnapshotUnusable(f"it was made of {sorted(manifest.sources)}, not of {sorted(present)}")
+    for name, path in present.items():
+        check_source(path, manifest.sources[name])
+
+
+def check_source(path: Path, written: Source) -> None:
+    """Raises SnapshotUnusable where `path` is not the file that was described; read whole if its time has changed."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise SnapshotUnusable(f"{path} cannot be read: {error.strerror}") from error
+    if (state.st_size, state.st_mtime_ns) != (written.digest.size, written.modified_ns):
+        _compare(path, written.digest)
+
+
+def _compare(path: Path, written: FileDigest) -> None:
+    try:
+        size = path.stat().st_size
+        if size != written.size:
+            raise SnapshotUnusable(f"{path} has {size:,} bytes instead of {written.size:,}")
+        if describe_file(path) != written:
+            raise SnapshotUnusable(f"{path} is not what the snapshot was written with: its sha256 is another")
+    except OSError as error:
+        raise SnapshotUnusable(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _digest(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def _parse(fields: dict[str, Any]) -> Manifest:
+    sources = {name: Source(FileDigest(**one["digest"]), one["modified_ns"]) for name, one in fields["sources"].items()}
+    files = {name: FileDigest(**one) for name, one in fields["files"].items()}
+    return Manifest(
+        fields["component"], Form(**fields["form"]), sources, files, dict(fields["tied"]), dict(fields["versions"])
+    )

@@ -1,0 +1,81 @@
+"""How a component's network runs: the one place that applies the flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from inference.models.device import CPU, Device
+from inference.models.optimization.compiling import Compiled
+from inference.models.optimization.flags import Component, Tuning, Wishes, tune
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Execution:
+    """Belongs to one component. Every forward pass of the product is inside of a `step`."""
+
+    def __init__(self, component: Component, device: Device = CPU, *, wishes: Wishes | None = None) -> None:
+        """Raises UnknownChoice."""
+        self.tuning: Tuning = tune(component, device.kind, wishes or {})
+        self._device = device
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where the network is to be."""
+        return torch_device(self._device)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the weights."""
+        import torch
+
+        dtype: torch.dtype = getattr(torch, self.tuning.precision)
+        return dtype
+
+    def prepare(self, network: torch.nn.Module) -> Callable[..., Any]:
+        """`network`, ready to judge and laid out as the flags say; compiled networks cannot be moved afterwards."""
+        import torch
+
+        if self._device.kind == "cuda":
+            _set_backends(self.tuning)
+        network.eval().requires_grad_(False)
+        if self.tuning.channels_last:
+            # Tensors of four dimensions only; later layers of fewer get what `flatten` makes, which is contiguous.
+            network.to(memory_format=torch.channels_last)
+        return Compiled(network) if self.tuning.compile else network
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """For the thread that is in it: inference mode and autocast, as the flags say."""
+        import torch
+
+        dtype = getattr(torch, self.tuning.autocast or "bfloat16")
+        with (
+            torch.inference_mode(mode=self.tuning.inference_mode),
+            torch.autocast(device_type=self._device.kind, dtype=dtype, enabled=bool(self.tuning.autocast)),
+        ):
+            yield
+        if self.tuning.debug_empty_cache:
+            torch.cuda.empty_cache()
+
+
+def torch_device(device: Device) -> torch.device:
+    """`device` as torch names it."""
+    import torch
+
+    return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
+
+
+def _set_backends(tuning: Tuning) -> None:
+    """Of the whole process: torch has these settings once."""
+    import torch
+
+    precision = "tf32" if tuning.tf32 else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision
+    torch.backends.cudnn.rnn.fp32_precision = precision
+    if tuning.cudnn_benchmark:
+        torch.backends.cudnn.benchmark = True

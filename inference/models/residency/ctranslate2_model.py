@@ -1,0 +1,119 @@
+"""Models of CTranslate2 as residents.
+
+On a GPU `unload_model(to_cpu=True)` keeps a copy on the host, and with `load_model(keep_cache=True)` that copy stays,
+so every later unload only frees. On a CPU the library does nothing for `to_cpu=True`; there a model is dropped and
+read again from its file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from inference.models.device import CPU, Device
+from inference.models.object_graph import reachable
+from inference.models.residency.resident import NotLoaded, Probe
+
+M = TypeVar("M")
+
+UNLOAD_S = 5.0
+"""How long the library may take to notice that its last batch has ended."""
+LOOK_S = 0.002
+
+
+class StillLoaded(RuntimeError):
+    """The library would not let go of a model: a batch of it must be running."""
+
+
+class Handle(Protocol):
+    """What CTranslate2's Whisper, Translator, Generator and Encoder have in common."""
+
+    @property
+    def model_is_loaded(self) -> bool: ...
+
+    def unload_model(self, to_cpu: bool = False) -> None: ...
+
+    def load_model(self, keep_cache: bool = False) -> None: ...
+
+
+class CTranslate2Resident(Generic[M]):
+    """Moves all CTranslate2 models inside of one object."""
+
+    weights: int | None = None
+    loads_on_device = True
+
+    def __init__(
+        self,
+        load: Callable[[], M],
+        *,
+        device: Device = CPU,
+        warm_up: Callable[[M], object] = lambda model: None,
+        unload_s: float = UNLOAD_S,
+    ) -> None:
+        """The weights cannot be read from outside: an answer of `warm_up` stands in for a checksum.
+
+        It must be the same after every wake, so let it be a decode of fixed audio.
+        """
+        self._load = load
+        self._on_gpu = device.kind != "cpu"
+        self._probe = Probe(warm_up)
+        self._unload_s = unload_s
+        self._model: M | None = None
+        self._handles: list[Handle] = []
+
+    @property
+    def model(self) -> M:
+        if self._model is None:
+            raise NotLoaded("The model was not loaded, or its load failed.")
+        return self._model
+
+    def load(self) -> None:
+        """See `Resident.load`. Raises what CTranslate2 raises for a folder without a model."""
+        if self._model is None:
+            self._model = self._load()
+            self._handles = reachable([self._model], lambda item: hasattr(type(item), "unload_model"))
+            self._probe.reset()
+
+    def keep_copy(self) -> None:
+        """Makes the host's copy by a first unload; nothing on a CPU."""
+        if self._on_gpu:
+            self.sleep()
+
+    def sleep(self) -> None:
+        """See `Resident.sleep`.
+
+        Raises:
+            StillLoaded: a batch still runs.
+        """
+        assert self.model is not None
+        deadline = time.monotonic() + self._unload_s
+        for handle in self._handles:
+            while handle.model_is_loaded:
+                # Without a word it does nothing while a batch runs, and for a moment after the answer came.
+                handle.unload_model(to_cpu=self._on_gpu)
+                if handle.model_is_loaded:
+                    _wait_until(deadline)
+
+    def wake(self) -> None:
+        """Raises RuntimeError where the file is gone or the device has no room."""
+        assert self.model is not None
+        for handle in self._handles:
+            handle.load_model(keep_cache=self._on_gpu)
+            if not handle.model_is_loaded:
+                raise NotLoaded("CTranslate2 did not load the model again.")
+
+    def warm_up(self) -> None:
+        """See `Resident.warm_up`."""
+        self._probe(self.model)
+
+    def forget(self) -> None:
+        """See `Resident.forget`."""
+        self._model = None
+        self._handles = []
+
+
+def _wait_until(deadline: float) -> None:
+    if time.monotonic() >= deadline:
+        raise StillLoaded("CTranslate2 still holds its model: a batch must be running.")
+    time.sleep(LOOK_S)

@@ -1,0 +1,41 @@
+"""When live text is worth another decode."""
+
+from __future__ import annotations
+
+from inference.audio import SAMPLE_RATE
+from inference.speech.endpointing import Endpointer
+from inference.speech.hypothesis import LivePolicy
+from inference.speech.vad import WINDOW
+
+
+class LivePace:
+    """Of one session: a step of new speech, or the breath after it; slower where decodes are slow."""
+
+    def __init__(self, policy: LivePolicy) -> None:
+        self._policy = policy
+        self._until = 0
+        """Samples heard at the last live decode of the open utterance; 0 before the first."""
+        self._cost = 0.0
+        """Compute seconds of the last live decode."""
+
+    def is_due(self, endpointer: Endpointer) -> bool:
+        """Whether the open utterance has enough that was not decoded yet."""
+        start, heard = endpointer.start, endpointer.window * WINDOW
+        if start is None or heard - start < self._policy.first * SAMPLE_RATE:
+            return False
+        if endpointer.pause >= self._policy.breath * SAMPLE_RATE:
+            return heard - endpointer.pause > max(start, self._until)
+        step = max(self._policy.step, self._policy.step_cost * self._cost)
+        return not self._until or heard - self._until >= step * SAMPLE_RATE
+
+    def asked(self, endpointer: Endpointer) -> None:
+        """A live decode of all that was heard has been asked for."""
+        self._until = endpointer.window * WINDOW
+
+    def took(self, seconds: float) -> None:
+        """That decode cost so much compute time."""
+        self._cost = seconds
+
+    def begin(self) -> None:
+        """Another utterance; what decodes cost is remembered."""
+        self._until = 0

@@ -1,0 +1,185 @@
+"""Where utterances start and end, from speech probabilities alone.
+
+Nothing here knows of time, load or decoded text: the same probabilities always give the same utterances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from inference.audio import SAMPLE_RATE
+from inference.speech.vad import WINDOW
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of audio to be decoded as one: speech with a little of the silence around it."""
+
+    start: int
+    """Samples."""
+    end: int
+    """Samples."""
+    onset: int
+    """Samples: where the first window judged as speech begins."""
+    speech: int
+    """Samples in windows judged as speech."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPolicy:
+    """Seconds unless said otherwise. The figures behind the defaults are in docs/live-policy.md."""
+
+    onset: float = 0.5
+    """Speech probability that opens an utterance."""
+    offset: float = 0.35
+    """Speech probability below which a window inside an utterance counts as pause."""
+    pre_roll: float = 0.3
+    """Audio kept before the onset: the first consonant comes before the detector is sure."""
+    pauses: tuple[tuple[float, float], ...] = ((1.0, 0.4), (3.0, 0.2))
+    """(length of the utterance so far, pause that closes it), interpolated: the longer it is, the shorter the pause."""
+    cap: float = 8.0
+    """No utterance is longer."""
+    cap_search: float = 2.5
+    """At the cap the cut goes to the least speech-like place in this much audio before it."""
+    overlap: float = 0.1
+    """Audio of the closing pause that the next utterance may start with."""
+
+    def pause(self, length: float) -> float:
+        """The pause that closes an utterance of this length."""
+        (low, longest), (high, shortest) = self.pauses[0], self.pauses[-1]
+        if length <= low:
+            return longest
+        if length >= high:
+            return shortest
+        return longest + (shortest - longest) * (length - low) / (high - low)
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Between two utterances, all that an endpointer needs to go on.
+
+    Window `n` covers the samples [n * WINDOW, (n + 1) * WINDOW).
+    """
+
+    window: int = 0
+    """The next one expected."""
+    floor: int = 0
+    """Samples: the next utterance begins here at the earliest."""
+    carried: tuple[float, ...] = ()
+    """Probabilities of the windows from `floor` to `window`, where the next utterance is already open: after a cut."""
+
+    @property
+    def position(self) -> int:
+        """Samples: everything before it belongs to utterances that are closed, or to none."""
+        return self.floor if self.carried else max(self.floor, self.window * WINDOW)
+
+
+class Endpointer:
+    """Cuts a stream of window probabilities into utterances."""
+
+    def __init__(self, policy: EndpointPolicy, boundary: Boundary | None = None) -> None:
+        boundary = boundary or Boundary()
+        self.policy = policy
+        self.window = boundary.window
+        self.start: int | None = boundary.floor if boundary.carried else None
+        """First sample of the open utterance."""
+        self._floor = boundary.floor
+        self._probabilities = list(boundary.carried)
+        self._pause = self._trailing_pause(boundary.carried)
+
+    @property
+    def boundary(self) -> Boundary:
+        """Where to go on after a restart; only of use where no utterance is open, or a cut has just opened one."""
+        return Boundary(self.window, self._floor, tuple(self._probabilities))
+
+    @property
+    def earliest(self) -> int:
+        """First sample that the open utterance, or else the next one, can hold."""
+        if self.start is not None:
+            return self.start
+        return max(self._floor, self.window * WINDOW - _samples(self.policy.pre_roll))
+
+    @property
+    def pause(self) -> int:
+        """Samples of silence at the end of the open utterance."""
+        return self._pause
+
+    def push(self, probability: float) -> Utterance | None:
+        """Takes the next window; returns the utterance that it closes."""
+        self.window += 1
+        if self.start is None:
+            if probability >= self.policy.onset:
+                self._open(probability)
+            return None
+        self._probabilities.append(probability)
+        self._pause = self._pause_after(self._pause, probability)
+        if self._pause >= _samples(self.policy.pause(self._speech_length() / SAMPLE_RATE)):
+            return self._close(self.window * WINDOW, floor=self.window * WINDOW - _samples(self.policy.overlap))
+        if self.window * WINDOW - self.start >= _samples(self.policy.cap):
+            return self._cut()
+        return None
+
+    def flush(self, position: int) -> Utterance | None:
+        """Nothing follows `position` for now: closes the open utterance there."""
+        if self.start is not None:
+            return self._close(position, floor=position)
+        self._floor = max(self._floor, position)
+        return None
+
+    def _pause_after(self, pause: int, probability: float) -> int:
+        # Hysteresis: what is between the two levels goes on as whatever it was.
+        level = self.policy.onset if pause else self.policy.offset
+        return pause + WINDOW if probability < level else 0
+
+    def _trailing_pause(self, probabilities: Sequence[float]) -> int:
+        pause = 0
+        for probability in probabilities:
+            pause = self._pause_after(pause, probability)
+        return pause
+
+    def _speech_length(self) -> int:
+        return len(self._probabilities) * WINDOW - self._pause
+
+    def _open(self, probability: float) -> None:
+        self.start = max(self._floor, (self.window - 1) * WINDOW - _samples(self.policy.pre_roll))
+        self._probabilities = [probability]
+        self._pause = 0
+
+    def _close(self, end: int, *, floor: int) -> Utterance:
+        assert self.start is not None
+        utterance = self._utterance(end, self._probabilities)
+        self._floor = floor
+        self.start = None
+        self._probabilities = []
+        self._pause = 0
+        return utterance
+
+    def _cut(self) -> Utterance:
+        """Ends the utterance at its least speech-like place near the cap; what follows opens the next one."""
+        assert self.start is not None
+        first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / WINDOW))
+        place = min(range(first, len(self._probabilities)), key=self._speechlikeness)
+        rest = self._probabilities[place:]
+        cut = self.window * WINDOW - len(rest) * WINDOW
+        utterance = self._utterance(cut, self._probabilities[:place])
+        self.start = self._floor = cut
+        self._probabilities = rest
+        self._pause = self._trailing_pause(rest)
+        return utterance
+
+    def _speechlikeness(self, place: int) -> tuple[float, float]:
+        """Of a window with its neighbours, then of itself."""
+        around = self._probabilities[max(0, place - 1) : place + 2]
+        return sum(around) / len(around), self._probabilities[place]
+
+    def _utterance(self, end: int, probabilities: Sequence[float]) -> Utterance:
+        assert self.start is not None
+        first = (self.window - len(self._probabilities)) * WINDOW
+        speech = [place for place, probability in enumerate(probabilities) if probability >= self.policy.onset]
+        onset = first + speech[0] * WINDOW if speech else self.start
+        return Utterance(self.start, end, onset, WINDOW * len(speech))
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE)

@@ -1,0 +1,34 @@
+"""Who is to do what an action says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from inference.summarization.agreement import accepted_by
+from inference.summarization.utterances import Sentence
+
+_FIRST_PERSON = re.compile(
+    r"\bI(?:'ll| will|'m going to| am going to|'m gonna| am gonna| need to| have to)\b(?! (?:need|want|like) you)"
+    r"|\b(?:eu )?(?:vou|irei|fico|preciso(?! que))\b|\beu (?:me encarrego|cuido|trato)\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:you (?:guys|all|both|two)|individual\w*|each|everybody|everyone|vocês|cada um|todos)\b", re.IGNORECASE
+)
+_ASKED = re.compile(r"\b(?:you|your|você|tu|te)\b", re.IGNORECASE)
+
+
+def owner_of(sentence: Sentence, speakers: Mapping[str, str], following: Sequence[Sentence] = ()) -> str | None:
+    """The speaker who says "I", else the one speaker whose name (id → name) is said, else whoever is asked and accepts.
+
+    None where none or several are meant: no owner is better than a wrong one.
+    """
+    if _FIRST_PERSON.search(sentence.text):
+        return sentence.speaker
+    said = {word.lower() for word in re.findall(r"\w+", sentence.text)}
+    named = [who for who, name in speakers.items() if name and all(part in said for part in name.lower().split())]
+    if named:
+        return named[0] if len(named) == 1 else None
+    is_asked = _ASKED.search(sentence.text) and not _SEVERAL.search(sentence.text)
+    return accepted_by(sentence, following) if is_asked else None

@@ -1,0 +1,97 @@
+"""A GGUF unpacked once into the hub's own form: reading its vocabulary and weights takes a minute, every time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from inference.models.loading.manifest import FileDigest, SnapshotUnusable, Source, check_source, describe_source
+from inference.models.readable import let_read
+from inference.models.torchaudio_compat import import_transformers
+
+FOLDER = "unpacked"
+"""Beside the GGUF: tokenizer, configuration, and the weights as safetensors in 16 bits, whatever they will run in.
+
+A weight of a 4 or 5 bit form is a product of small integers and a 16 bit scale: rounding it to 16 bits changes it by
+less than a thousandth, where packing it has changed it by several hundredths.
+"""
+SOURCE = "source.json"
+"""In FOLDER: which GGUF it was made of. Folders of earlier versions have none, and are believed."""
+
+
+def find_unpacked(gguf: Path) -> Path | None:
+    """The folder with the unpacked model, if there is one of this very GGUF."""
+    kept = gguf.parent / FOLDER
+    return kept if kept.is_dir() and _is_of(kept, gguf) else None
+
+
+def unpacked(gguf: Path) -> Path | None:
+    """The folder with the unpacked model, made when it is not there yet.
+
+    None where it cannot be kept, because the folder is read-only: then the GGUF is read each time.
+    Raises what transformers raises for a damaged GGUF, and OSError for a full disk.
+    """
+    if (kept := find_unpacked(gguf)) is not None:
+        return kept
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}-", dir=gguf.parent))
+    except OSError:
+        return None
+    try:
+        _unpack(gguf, temporary)
+        (temporary / SOURCE).write_text(json.dumps({gguf.name: asdict(describe_source(gguf))}), encoding="utf-8")
+        let_read(temporary)
+        return _put_in_place(temporary, gguf)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_of(folder: Path, gguf: Path) -> bool:
+    try:
+        source = json.loads((folder / SOURCE).read_text(encoding="utf-8"))[gguf.name]
+        check_source(gguf, Source(FileDigest(**source["digest"]), source["modified_ns"]))
+    except FileNotFoundError:
+        return True
+    except (SnapshotUnusable, ValueError, LookupError, TypeError):
+        return False
+    return True
+
+
+def _unpack(gguf: Path, folder: Path) -> None:
+    import torch
+
+    transformers = import_transformers()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    network = transformers.AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    tokenizer.save_pretrained(folder)
+    _plain(transformers, network).to(torch.float16).save_pretrained(folder)
+
+
+def _plain(transformers: Any, network: Any) -> Any:
+    """The same network without its mark of being a GGUF, which transformers does not save; the weights are unpacked."""
+    config = network.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    plain = transformers.AutoModelForCausalLM.from_config(config)
+    plain.load_state_dict(network.state_dict())
+    plain.generation_config = network.generation_config
+    return plain
+
+
+def _put_in_place(temporary: Path, gguf: Path) -> Path | None:
+    """By a rename, so that no reader finds half of it; another process may have been faster."""
+    kept = gguf.parent / FOLDER
+    replaced = temporary.with_name(f"{temporary.name}-replaced")
+    if kept.exists() and find_unpacked(gguf) is None:
+        kept.rename(replaced)
+    try:
+        temporary.rename(kept)
+    except OSError:
+        return find_unpacked(gguf)
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)
+    return kept
