@@ -33,6 +33,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive inference meetings
 	$(BIN)/python .ci/audit.py
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0

@@ -21,8 +21,8 @@ from django.conf import settings
 
 from benchmarks.report import REPOSITORY
 from inference.audio import SAMPLE_RATE, decode_file
+from inference.components import model_components
 from inference.models.catalog import find_model
-from inference.models.components import model_components
 from inference.models.device import CPU
 from inference.models.loading import check_sizes
 from inference.models.loading.component import Component, Form

@@ -30,8 +30,8 @@ from inference.models.optimization.flags import (
     Flag,
 )
 from inference.models.optimization.validation import FLOAT32, HALF, ROUNDS, Agreement, Run, Verdict, validate
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat import ChatModel
-from inference.translation.m2m100 import import_transformers
 
 SLOW_S = 0.5
 """Seconds of one run from which on few pairs must do."""

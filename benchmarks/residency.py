@@ -34,10 +34,10 @@ from inference.models.residency.resident import HostOnlyResident
 from inference.models.residency.sizes import planned_bytes
 from inference.models.residency.torch_module import TorchResident
 from inference.models.residency.transfers import Member
+from inference.models.torchaudio_compat import import_transformers
 from inference.speech.asr import DecodeRequest
 from inference.speech.whisper import CTranslate2Transcriber
 from inference.translation.bergamot import BergamotTranslator, installed_folders
-from inference.translation.m2m100 import import_transformers
 from inference.translation.translator import TranslationRequest
 
 if TYPE_CHECKING:

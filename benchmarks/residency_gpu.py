@@ -26,7 +26,7 @@ from inference.models.residency.plan import GIB, Group, ModelNeed, ModelSize
 from inference.models.residency.pool import ModelPool
 from inference.models.residency.torch_module import TorchResident
 from inference.models.residency.transfers import Member
-from inference.translation.m2m100 import import_transformers
+from inference.models.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch

@@ -19,9 +19,8 @@ from inference.diarization.segmentation import WINDOW
 from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution
 from inference.models.optimization.flags import EVERYTHING_OFF, Component, Wishes
-from inference.models.torchaudio_compat import import_torchaudio
+from inference.models.torchaudio_compat import import_torchaudio, import_transformers
 from inference.speech.whisper_weights import whisper_component
-from inference.translation.m2m100 import import_transformers
 
 if TYPE_CHECKING:
     from inference.models.optimization.validation import Run

@@ -8,28 +8,19 @@ reaches a later prompt.
 from __future__ import annotations
 
 import re
-import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from itertools import takewhile
 
+from inference.repetition import COMPRESSION_RATIO, compression_ratio, is_cyclic
 from inference.speech.asr import Hypothesis
 
 NO_SPEECH = 0.6
 UNSURE_LOG_PROBABILITY = -1.0
 HOPELESS_LOG_PROBABILITY = -1.6
 """A text this unlikely is rejected whatever else speaks for it."""
-COMPRESSION_RATIO = 2.4
 LEAST_SPEECH_S = 0.1
 """Seconds of detected speech below which nothing was said."""
-LONGEST_CYCLE = 6
-"""Words in the longest phrase whose repetition is looked for."""
-REPETITIONS = 4
-"""A phrase said this often on end is a loop; "no, no, no" is not."""
-SHORT_CYCLE_REPETITIONS = 7
-"""The same for one or two words, which people do repeat."""
-
 
 STRETCHED = re.compile(r"([^\W\d])\1{3}")
 """A letter four times on end is a cry ("Ahhhhh!"), not a word."""
@@ -69,29 +60,6 @@ def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
     if compression_ratio(hypothesis.text) > COMPRESSION_RATIO or is_cyclic(_words(hypothesis.text)):
         return Rejection.REPETITIVE
     return None
-
-
-def compression_ratio(text: str) -> float:
-    """How much shorter zlib makes the text: loops compress well."""
-    encoded = text.encode()
-    return len(encoded) / len(zlib.compress(encoded))
-
-
-def is_cyclic(words: Sequence[str]) -> bool:
-    """Whether one phrase stands there again and again without anything between."""
-    return any(
-        _longest_run(words, size) >= (SHORT_CYCLE_REPETITIONS if size <= 2 else REPETITIONS)
-        for size in range(1, LONGEST_CYCLE + 1)
-    )
-
-
-def _longest_run(words: Sequence[str], size: int) -> int:
-    """The most times that a phrase of `size` words follows itself, the first time included."""
-    longest = run = 0
-    for place in range(len(words) - size):
-        run = run + 1 if words[place] == words[place + size] else 0
-        longest = max(longest, run)
-    return longest // size + 1
 
 
 def _words(text: str) -> list[str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from inference.sentences import split_sentences
 from inference.summarization.summary import SpokenLine
 from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
 from inference.text import UNSPACED
-from inference.translation.sentences import split_sentences
 
 LONGEST = 300
 """Characters of a sentence; speech without full stops is cut behind a clause."""

@@ -17,8 +17,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from inference.models.loading import ModelMissing
+from inference.sentences import halves
 from inference.translation.captions import Sentence, translate_captions
-from inference.translation.sentences import halves
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
 if TYPE_CHECKING:

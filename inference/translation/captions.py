@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from inference.sentences import split_sentences
 from inference.text import join_texts
 from inference.translation.guard import has_words, rejection, without_invented_brackets
-from inference.translation.sentences import split_sentences
 from inference.translation.translator import Translation, TranslationRequest
 from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from enum import StrEnum
 
-from inference.speech.hallucination_filters import COMPRESSION_RATIO, compression_ratio, is_cyclic
+from inference.repetition import COMPRESSION_RATIO, compression_ratio, is_cyclic
 
 LONGEST_RATIO = 3
 """Times the source's length; a loop runs into the model's own limit, which is far beyond."""

@@ -27,7 +27,7 @@ from meetings.serving import deadlines
 from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
 from meetings.serving.connections import BUSY, Connections, Place
 from meetings.serving.deadlines import RequestClock
-from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
+from meetings.serving.framing import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
 
 log = structlog.get_logger(__name__)
 

@@ -96,7 +96,7 @@ def _described(config: Any, architecture: str) -> Any:
     """The network without memory."""
     import torch
 
-    from inference.translation.m2m100 import import_transformers
+    from inference.models.torchaudio_compat import import_transformers
 
     # Outside the context: constants of a module that is first imported on the meta device stay there for good.
     transformers = import_transformers()

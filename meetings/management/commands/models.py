@@ -105,7 +105,7 @@ class Command(ParlanceCommand):
     ) -> None:
         """Raises CommandError for a way that cannot be gone."""
         # Torch takes a second to import; the other actions do without.
-        from inference.models.components import model_components, model_form
+        from inference.components import model_components, model_form
 
         environment = settings.ENVIRONMENT
         form = model_form(model, kind or choose_device(environment.device).kind, environment.optimizations)

@@ -20,6 +20,7 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)
         descriptors.raise_limit()
+        from meetings.asgi import application
         from meetings.serving.server import serve
 
-        serve(host, port)
+        serve(application, host, port)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.repetition import compression_ratio, is_cyclic
 from inference.speech.asr import Hypothesis
-from inference.speech.hallucination_filters import Rejection, compression_ratio, is_cyclic, rejection, without_tail
+from inference.speech.hallucination_filters import Rejection, rejection, without_tail
 from tests.inference.doubles import hypothesis, word
 
 

@@ -10,8 +10,9 @@ import torch
 
 from inference.models.loading import ModelMissing
 from inference.models.loading.component import Form
+from inference.models.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence
-from inference.translation.m2m100 import M2M100Translator, import_transformers
+from inference.translation.m2m100 import M2M100Translator
 from inference.translation.m2m100_weights import m2m100_component
 from inference.translation.pairs import M2M100_LANGUAGES
 from inference.translation.translator import PairNotOffered, Translation, TranslationRequest

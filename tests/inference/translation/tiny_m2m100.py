@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import sentencepiece
 import torch
 
-from inference.translation.m2m100 import import_transformers
+from inference.models.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer

@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 from meetings.environment import WebServer
 from meetings.live.limits import PINGS_A_MINUTE
 from meetings.serving.daphne_server import MAX_WAITING
-from meetings.serving.server import MAX_MESSAGE_BYTES, text_frame
+from meetings.serving.framing import MAX_MESSAGE_BYTES, text_frame
 from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
 from tests.rawsocket import BINARY, CONTINUATION, PING, PONG, TEXT, RawWebSocket, client_frame, client_header

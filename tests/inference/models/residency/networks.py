@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from inference.translation.m2m100 import import_transformers
+from inference.models.torchaudio_compat import import_transformers
 
 
 def language_model(*, layers: int = 2, width: int = 64, tied: bool = True) -> Any:

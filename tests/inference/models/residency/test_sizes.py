@@ -14,7 +14,7 @@ from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.residency.layout import plan_layout
 from inference.models.residency.plan import GIB
 from inference.models.residency.sizes import broken_rows, file_bytes, key_value_bytes, planned_bytes, safetensors_bytes
-from inference.translation.m2m100 import import_transformers
+from inference.models.torchaudio_compat import import_transformers
 from tests.inference.models.residency.networks import language_model
 
 QWEN_7B = {

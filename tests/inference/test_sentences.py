@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference.sentences import halves, split_sentences
 from inference.text import join_texts
-from inference.translation.sentences import halves, split_sentences
 
 
 @pytest.mark.parametrize(
