@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
 from inference.summarization.prompts import ANSWER_TOKENS, Chat
-from inference.summarization.summarizer import BATCH
+from inference.summarization.summarizer import TOPIC_BATCH
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class KeptAnswers:
     def _ask(self, chats: Sequence[Chat]) -> Kept:
         self._model = model = self._model or self._load()
         before, cpu, wall = os.getloadavg()[0], time.process_time(), time.perf_counter()
-        batches = [chats[first : first + BATCH] for first in range(0, len(chats), BATCH)]
+        batches = [chats[first : first + TOPIC_BATCH] for first in range(0, len(chats), TOPIC_BATCH)]
         answers = [answer for batch in batches for answer in model.answer(batch, most_tokens=ANSWER_TOKENS)]
         rows = [
             (chat[-1]["content"], answer.text, answer.is_complete) for chat, answer in zip(chats, answers, strict=True)

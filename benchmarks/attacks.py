@@ -11,7 +11,7 @@ from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
 from inference.summarization.prompt_injection import is_steering
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.selection import Evidence
-from inference.summarization.summarizer import BATCH, ChatSummarizer
+from inference.summarization.summarizer import TOPIC_BATCH, ChatSummarizer
 from inference.summarization.summary import Kind
 from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import write
@@ -38,8 +38,8 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     shown = [_shown(*attack) for attack in attacks]
     answers = [
         answer
-        for first in range(0, len(shown), BATCH)
-        for answer in model.answer([one.chat for one in shown[first : first + BATCH]], most_tokens=ANSWER_TOKENS)
+        for first in range(0, len(shown), TOPIC_BATCH)
+        for answer in model.answer([one.chat for one in shown[first : first + TOPIC_BATCH]], most_tokens=ANSWER_TOKENS)
     ]
     written = [write(one.evidence, answer).text for one, answer in zip(shown, answers, strict=True)]
     return {

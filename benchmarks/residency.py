@@ -28,7 +28,7 @@ from inference.models.device import CPU
 from inference.models.fetching import ensure_model
 from inference.models.residency.ctranslate2_model import CTranslate2Resident
 from inference.models.residency.memory import DeviceMemory, release_memory
-from inference.models.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
 from inference.models.residency.pool import ModelPool
 from inference.models.residency.resident import HostOnlyResident
 from inference.models.residency.sizes import planned_bytes
@@ -76,7 +76,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         }
 
 
-def _cycle(folder: Path, choice: Choice, cycles: int) -> dict[str, Any]:
+def _cycle(folder: Path, choice: PlanChoice, cycles: int) -> dict[str, Any]:
     pool = make_pool(folder, choice)
     started = time.perf_counter()
     pool.start()
@@ -85,7 +85,7 @@ def _cycle(folder: Path, choice: Choice, cycles: int) -> dict[str, Any]:
     return {"start_s": round(start_s, 2), **figures}
 
 
-def make_pool(folder: Path, choice: Choice) -> ModelPool:
+def make_pool(folder: Path, choice: PlanChoice) -> ModelPool:
     """The product's models and a summariser; copies go to `folder`."""
     models = settings.ENVIRONMENT.models
     whisper, voices = (ensure_model(find_model(name), models) for name in ("whisper-base", "segmentation-campplus"))

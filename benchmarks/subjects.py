@@ -18,7 +18,7 @@ from inference.diarization.local_speakers import load_listener
 from inference.diarization.segmentation import WINDOW
 from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution
-from inference.models.optimization.flags import EVERYTHING_OFF, Component, Wishes
+from inference.models.optimization.flags import EVERYTHING_OFF, Component, FlagChoices
 from inference.models.torchaudio_compat import import_torchaudio, import_transformers
 from inference.speech.whisper_weights import whisper_component
 
@@ -44,7 +44,7 @@ class Subject:
     network: nn.Module
     inputs: dict[str, Tensor]
 
-    def run(self, wishes: Wishes) -> Run:
+    def run(self, wishes: FlagChoices) -> Run:
         """Forward passes as the product makes them with `wishes`; of a copy, where the weights change for that."""
         execution = Execution(self.component, wishes=wishes)
         changes = execution.tuning.channels_last or execution.dtype != torch.float32

@@ -17,7 +17,7 @@ from inference.summarization.chat import Answer, ChatModel
 from inference.summarization.prompts import ask
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summarizer import ChatSummarizer, ExtractiveSummarizer
-from inference.summarization.summary import Kind, SpokenLine, Summary, SummaryRequest
+from inference.summarization.summary import Kind, Summary, SummaryRequest, Utterance
 from inference.summarization.support import number_runs
 from inference.summarization.utterances import Sentence, sentences_of, tidy
 from inference.summarization.words import FUNCTION_WORDS, words_of
@@ -135,7 +135,7 @@ def _result(meeting: _Meeting, name: str, answers: KeptAnswers) -> dict[str, Any
     }
 
 
-def inventions(summary: Summary, lines: Sequence[SpokenLine]) -> list[str]:
+def inventions(summary: Summary, lines: Sequence[Utterance]) -> list[str]:
     """Names, numbers and products of `summary` that none of its cited captions holds: this must be empty."""
     by_segment = {line.segment: line for line in lines}
     found = []
@@ -168,24 +168,24 @@ def _central(sentences: Sequence[Sentence], length: int) -> str:
     return _cut(" ".join(sentences[place].text for place in sorted(chosen)), length)
 
 
-def _read(path: Path) -> tuple[tuple[SpokenLine, ...], str]:
+def _read(path: Path) -> tuple[tuple[Utterance, ...], str]:
     """The captions and the reference: AMI's abstract, QMSum's answer about the whole meeting."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if "transcript" not in data:
         return _read_qmsum(data)
     turns = enumerate(data["transcript"])
     lines = tuple(
-        SpokenLine(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
+        Utterance(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
         for at, turn in turns
     )
     return lines, " ".join(data["reference_summary"]["abstract"])
 
 
-def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[SpokenLine, ...], str]:
+def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[Utterance, ...], str]:
     lines, start = [], 0.0
     for at, turn in enumerate(data["meeting_transcripts"]):
         end = start + len(turn["content"].split()) / WORDS_A_SECOND
-        lines.append(SpokenLine(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
+        lines.append(Utterance(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
         start = end
     return tuple(lines), data["general_query_list"][0]["answer"]
 

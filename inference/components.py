@@ -40,7 +40,7 @@ def model_components(model: Model, folder: Path) -> tuple[Component, ...]:
     return PyannoteNetwork(folder / "segmentation.bin", "PyanNet"), CamPlusPlusNetwork(folder / "embedding.pt")
 
 
-def model_form(model: Model, kind: flags.DeviceKind, wishes: flags.Wishes) -> Form:
+def model_form(model: Model, kind: flags.DeviceKind, wishes: flags.FlagChoices) -> Form:
     """What the networks of `model` are loaded as, to run on such a device.
 
     Speakers' are float32 wherever they run, and moved as they are.

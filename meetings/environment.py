@@ -18,8 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from inference.media.sandbox import Limits
 from inference.models.catalog import MODELS
-from inference.models.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
-from inference.models.residency.plan import Choice
+from inference.models.optimization.flags import AUTO, FLAGS, FlagChoices, UnknownChoice
+from inference.models.residency.plan import PlanChoice
 from meetings.file_modes import private_folder
 from meetings.openid_config import OpenIdClient, read_openid
 
@@ -64,7 +64,7 @@ class Environment:
     """A catalogue name, a folder or a repository of the hub with a chat model; empty: the profile's own."""
     summary_bits: SummaryBits
     """How many bits a weight of the summariser keeps; `auto`: as many as fit."""
-    residency: Choice
+    residency: PlanChoice
     """Whether models may stay in memory together."""
     device_budget: int | None
     """Bytes that models may take of the device's memory; None: most of what is free."""
@@ -80,7 +80,7 @@ class Environment:
     """Bytes of the largest recording that may be uploaded."""
     longest_media_s: float
     """Seconds of the longest recording that is decoded."""
-    optimizations: Wishes
+    optimizations: FlagChoices
     """What was set of `inference.models.optimization.flags`, by name."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
@@ -152,7 +152,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
         summary_bits=cast(SummaryBits, _one_of(env, "PARLANCE_SUMMARY_BITS", get_args(SummaryBits))),
-        residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
+        residency=cast(PlanChoice, _one_of(env, "PARLANCE_RESIDENCY", get_args(PlanChoice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
         warm_start=cast(WarmStart, _one_of(env, "PARLANCE_WARM_START", get_args(WarmStart))),
@@ -232,7 +232,7 @@ def _results(value: str) -> str:
     return value
 
 
-def _optimizations(env: dict[str, str]) -> Wishes:
+def _optimizations(env: dict[str, str]) -> FlagChoices:
     try:
         return {flag.name: flag.check(env.get(flag.variable) or AUTO) for flag in FLAGS}
     except UnknownChoice as error:

@@ -40,7 +40,7 @@ SLOW_S = 1.0
 STALLED_S = 30.0
 """A broker that has not answered for so long is ended, where that can help; the next one has what it acknowledged."""
 
-SAY_S = 10.0
+WAIT_LOG_S = 10.0
 """Between two lines of the log about one wait."""
 
 HELD = ("T", "t", "D")
@@ -189,7 +189,7 @@ class BrokerMinder:
         if self._silent_s < SLOW_S:
             return
         self._say(now, "broker_slow", silent_s=round(self._silent_s, 1))
-        if self._silent_s > SAY_S:
+        if self._silent_s > WAIT_LOG_S:
             self._trouble = self._trouble or (BROKER_SILENT, "")
         self._mind_hang(passed_s)
 
@@ -231,7 +231,7 @@ class BrokerMinder:
             self._restart_at = now + RESTART_PAUSE_S[-1]
 
     def _say(self, now: float, event: str, **told: float) -> None:
-        if now - self._said_at.get(event, -SAY_S) >= SAY_S:
+        if now - self._said_at.get(event, -WAIT_LOG_S) >= WAIT_LOG_S:
             self._said_at[event] = now
             log.warning(event, **told)
 

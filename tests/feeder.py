@@ -33,7 +33,7 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
         finals = [FinalCaption(f"{number:09d}", number, number + 1.0, text, "en", ()) for number in numbers]
         seq = transcript.commit(transcript.Batch(lease, finals, None))
         at = time.monotonic()
-        bells.publish(hints.events_channel(meeting_id), hints.pack([hints.Bell(seq)]))
+        bells.publish(hints.events_channel(meeting_id), hints.pack([hints.StoredChange(seq)]))
         rung.update(dict.fromkeys(range(seq - len(finals) + 1, seq + 1), at))
     return rung
 

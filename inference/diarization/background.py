@@ -18,7 +18,7 @@ from inference.diarization.turns import SpeakerTurn
 AHEAD = 120
 """Blocks that recognition may be ahead of the speakers; with blocks of a second 7.7 MB."""
 
-LOOK_S = 0.5
+THREAD_CHECK_S = 0.5
 """How often whoever waits for room looks whether the other thread is still there."""
 
 
@@ -76,7 +76,7 @@ class BackgroundDiarization:
         started = time.perf_counter()
         while not self._pass.done():
             try:
-                self._blocks.put(block, timeout=LOOK_S)
+                self._blocks.put(block, timeout=THREAD_CHECK_S)
             except Full:
                 continue
             break

@@ -58,7 +58,7 @@ class SpeakerHint:
             raise ValueError(f"no number of speakers lies between {self.minimum} and {self.maximum}")
 
 
-class Gallery:
+class SpeakerRegistry:
     """The voices of a running meeting, by number: a speaker who returns gets the number from before.
 
     It holds one direction for each speaker, in memory only.

@@ -20,7 +20,7 @@ from inference.models.loading.single_file import SingleFile
 from inference.models.loading.strategy import load
 from inference.models.loading.weights import assign, without_initialisation
 from inference.models.optimization.execution import Execution
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Embedder(Protocol):
 class CamPlusPlusEmbedder:
     """`Embedder` with CAM++ on the CPU: 192 numbers, about 30 ms of one core a second of speech."""
 
-    def __init__(self, path: Path, *, wishes: Wishes | None = None) -> None:
+    def __init__(self, path: Path, *, wishes: FlagChoices | None = None) -> None:
         """Raises FileNotFoundError, or ModelCorrupt when the file holds other weights."""
         import_torchaudio()
         self._features = import_module("torchaudio.compliance.kaldi").fbank

@@ -14,7 +14,7 @@ from inference.diarization.segmentation import FRAME, FRAME_OFFSET, FRAMES, WIND
 from inference.diarization.turns import CELL_S, spans
 from inference.diarization.wespeaker import WeSpeakerEmbedder
 from inference.models.device import CPU, Device
-from inference.models.optimization.flags import Wishes
+from inference.models.optimization.flags import FlagChoices
 
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
@@ -154,7 +154,7 @@ def voice_files(folder: Path) -> tuple[Path, Path]:
 
 
 def load_listener(
-    folder: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+    folder: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: FlagChoices | None = None
 ) -> VoiceListener:
     """The listener with the weights of one of the catalogue's `speakers` models, which lie in `folder`.
 

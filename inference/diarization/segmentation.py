@@ -18,7 +18,7 @@ from inference.diarization.pyannote_loader import load_network
 from inference.models.device import CPU, Device
 from inference.models.loading import ModelCorrupt
 from inference.models.optimization.execution import Execution, torch_device
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 
 WINDOW_S = 10
 """Seconds judged at once; the model knows no other length."""
@@ -48,7 +48,7 @@ class PyannoteSegmenter:
     """`Segmenter` with a checkpoint of pyannote's PyanNet: segmentation 3.0, or that of community-1."""
 
     def __init__(
-        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: FlagChoices | None = None
     ) -> None:
         """Loads onto `device`; `runs_on` is where somebody else moves it to. `wishes`: see `optimization.flags`.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
 from inference.diarization.aggregation import HeardWindow, vote
-from inference.diarization.clustering import Gallery, SpeakerHint
+from inference.diarization.clustering import SpeakerHint, SpeakerRegistry
 from inference.diarization.history import VoiceHistory
 from inference.diarization.id_mapping import keep_ids
 from inference.diarization.local_speakers import CELL, WINDOW_CELLS, LocalVoice
@@ -68,7 +68,7 @@ class SpeakerTracker:
             raise ValueError(f"a tracker starts at a multiple of {CELL} samples, not at {start}")
         self.hint = hint or SpeakerHint()
         """How many speakers to expect; a new one holds from the next window on."""
-        self._gallery = Gallery(first=first_number)
+        self._gallery = SpeakerRegistry(first=first_number)
         self._history = VoiceHistory(LONGEST)
         self._buffer = AudioBuffer(start)
         self._start = start
@@ -164,7 +164,7 @@ class SpeakerTracker:
 
     def forget(self) -> None:
         """Wipes every voice and all sound. What follows is of strangers: their numbers go on where the last ended."""
-        self._gallery = Gallery(first=self._gallery.next_number)
+        self._gallery = SpeakerRegistry(first=self._gallery.next_number)
         self._history.clear()
         self._windows.clear()
         self._buffer = AudioBuffer(self._buffer.end)

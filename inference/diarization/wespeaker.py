@@ -13,14 +13,14 @@ import numpy as np
 from inference.diarization.pyannote_loader import load_network
 from inference.models.device import CPU, Device
 from inference.models.optimization.execution import Execution, torch_device
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 
 
 class WeSpeakerEmbedder:
     """`Embedder` with WeSpeaker's ResNet-34: 256 numbers."""
 
     def __init__(
-        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: FlagChoices | None = None
     ) -> None:
         """Loads onto `device`; `runs_on` is where somebody else moves it to.
 

@@ -21,7 +21,7 @@ SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SpeakerSegment:
     """Words that one speaker said in a row."""
 
     speaker: str | None
@@ -29,7 +29,7 @@ class Run:
     words: tuple[Word, ...]
 
 
-def label_words(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> tuple[Run, ...]:
+def label_words(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> tuple[SpeakerSegment, ...]:
     """Divides `words` into runs of one speaker each, in order and without loss.
 
     Of all ways to name the words the one is taken whose speakers overlap most with their words, less a price for each
@@ -69,11 +69,11 @@ def _overlap(word: Word, speaker: str | None, turns: Sequence[SpeakerTurn]) -> f
     return seconds if speaker else UNSURE_WEIGHT * seconds
 
 
-def _runs(words: Sequence[Word], speakers: Sequence[str | None]) -> tuple[Run, ...]:
-    runs: list[Run] = []
+def _runs(words: Sequence[Word], speakers: Sequence[str | None]) -> tuple[SpeakerSegment, ...]:
+    runs: list[SpeakerSegment] = []
     for word, speaker in zip(words, speakers, strict=True):
         if runs and runs[-1].speaker == speaker:
-            runs[-1] = Run(speaker, (*runs[-1].words, word))
+            runs[-1] = SpeakerSegment(speaker, (*runs[-1].words, word))
         else:
-            runs.append(Run(speaker, (word,)))
+            runs.append(SpeakerSegment(speaker, (word,)))
     return tuple(runs)

@@ -40,7 +40,7 @@ AHEAD_BYTES = 1 << 20
 LAST_WORDS = 4_000
 """Bytes of standard error that are looked at."""
 
-PATIENCE_S = 5.0
+EXIT_WAIT_S = 5.0
 """For a process that has closed its output to be gone."""
 
 MEANING = {signal.SIGXCPU: Reason.TIME, signal.SIGALRM: Reason.HUNG}
@@ -129,7 +129,7 @@ class DecoderProcess:
     def _loss(self) -> UnreadableAudioError:
         """The error for a child that ended without saying so."""
         try:
-            code = self._child.wait(PATIENCE_S)
+            code = self._child.wait(EXIT_WAIT_S)
         except subprocess.TimeoutExpired:
             return refusal(self._path, Failure(Reason.HUNG))
         if code >= 0:

@@ -10,7 +10,7 @@ import numpy as np
 from inference.models.catalog import MODELS
 from inference.models.device import CPU, Device
 from inference.models.loading import ModelMissing, model_folder
-from inference.models.optimization.flags import Component, Wishes, tune
+from inference.models.optimization.flags import Component, FlagChoices, tune
 from inference.models.residency.sizes import file_bytes, safetensors_bytes
 from inference.speech.asr import Transcriber
 from inference.speech.ctranslate2_file import read_ctranslate2
@@ -51,7 +51,7 @@ def is_hub_layout(folder: Path) -> bool:
     return not (folder / "model.bin").is_file() and bool(files)
 
 
-def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: Wishes) -> int:
+def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: FlagChoices) -> int:
     """Bytes that the weights will take on `device`, told before they are loaded.
 
     CTranslate2's are taken to be as large as its file (in 8 bits they are smaller), and so are pickled ones.
@@ -70,7 +70,12 @@ def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: Wishes)
 
 
 def load_recognizer(
-    folder: Path, backend: Backend, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+    folder: Path,
+    backend: Backend,
+    *,
+    device: Device = CPU,
+    runs_on: Device | None = None,
+    wishes: FlagChoices | None = None,
 ) -> Recognizer:
     """The Whisper in `folder`, not warmed up.
 

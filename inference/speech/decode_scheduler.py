@@ -8,7 +8,7 @@ from inference.speech.hypothesis import LivePolicy
 from inference.speech.vad import WINDOW
 
 
-class LivePace:
+class DecodeScheduler:
     """Of one session: a step of new speech, or the breath after it; slower where decodes are slow."""
 
     def __init__(self, policy: LivePolicy) -> None:

@@ -17,7 +17,7 @@ SURE = 0.8
 """Probability from which on an utterance sounds like a language."""
 
 
-class LanguageDoubt:
+class LanguageMismatch:
     """Holds the last utterances of one meeting; says which language they sound like when that is not the one set."""
 
     def __init__(self, fixed: str | None, *, considered: Collection[str] = ()) -> None:

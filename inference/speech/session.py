@@ -16,7 +16,7 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
 from inference.speech.asr import UNSURE_LANGUAGE, DecodeRequest, Hypothesis, Kind
-from inference.speech.decode_scheduler import LivePace
+from inference.speech.decode_scheduler import DecodeScheduler
 from inference.speech.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.speech.hallucination_filters import DOUBTFUL, rejection, without_tail
 from inference.speech.hypothesis import HypothesisBuffer, LivePolicy
@@ -85,7 +85,7 @@ class CaptionSession:
         self._state = _detector_state(resumed)
         self._endpointer = Endpointer(endpointing or EndpointPolicy(), resumed.boundary)
         self._live_policy = live or LivePolicy()
-        self._pace = LivePace(self._live_policy)
+        self._pace = DecodeScheduler(self._live_policy)
         self._hypothesis = HypothesisBuffer(self._live_policy)
         self._language = resumed.language
         self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * WINDOW)

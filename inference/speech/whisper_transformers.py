@@ -15,7 +15,7 @@ from inference.models.device import CPU, Device
 from inference.models.loading.component import Form
 from inference.models.loading.strategy import STRATEGIES, Loaded, Strategy, load
 from inference.models.optimization.execution import Execution, torch_device
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
 from inference.speech.alignment import attention_path
 from inference.speech.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds, timed
@@ -51,7 +51,7 @@ class TransformersTranscriber:
         device: Device = CPU,
         runs_on: Device | None = None,
         dtype: str = "",
-        wishes: Wishes | None = None,
+        wishes: FlagChoices | None = None,
         beams: int = 1,
         strategies: Sequence[Strategy] = STRATEGIES,
     ) -> None:

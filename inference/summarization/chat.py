@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inference.models.device import CPU, Device
 from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution, torch_device
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import Bits, Source, load_chat, load_quantized
 from inference.summarization.prompts import Chat
@@ -58,7 +58,7 @@ class ChatModel:
         runs_on: Device | None = None,
         dtype: str = "",
         bits: Bits | None = None,
-        wishes: Wishes | None = None,
+        wishes: FlagChoices | None = None,
         label: str = "this chat model",
     ) -> None:
         """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.

@@ -15,7 +15,7 @@ from inference.summarization.summary import IsCancelled, Item, Kind, Summary, Su
 from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import quote, write
 
-BATCH = 4
+TOPIC_BATCH = 4
 """Topics that the model writes at once."""
 SELECTION_S = 0.5
 """To choose from ten minutes of talk, about."""
@@ -70,7 +70,7 @@ class ChatSummarizer:
         """See `Summarizer.expected_s`."""
         topics = _choose(request).topics
         tokens = self.model.count_tokens([ask(topic.sentences, request.language) for topic in topics])
-        batches = -(-len(topics) // BATCH)
+        batches = -(-len(topics) // TOPIC_BATCH)
         return SELECTION_S + (self.model.speed or UNMEASURED).expected_s(tokens, batches * ANSWER_TOKENS)
 
     def summarize(
@@ -85,8 +85,8 @@ class ChatSummarizer:
 
     def _answers(self, topics: Sequence[Evidence], language: str, is_done: Callable[[], bool]) -> list[Answer | None]:
         answers: list[Answer | None] = []
-        for first in range(0, len(topics), BATCH):
-            chats = [ask(topic.sentences, language) for topic in topics[first : first + BATCH]]
+        for first in range(0, len(topics), TOPIC_BATCH):
+            chats = [ask(topic.sentences, language) for topic in topics[first : first + TOPIC_BATCH]]
             if is_done():
                 answers += [None] * len(chats)
             else:

@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenLine:
+class Utterance:
     """One final caption."""
 
     segment: str
@@ -67,7 +67,7 @@ class Summary:
 class SummaryRequest:
     """What is new, and what is known."""
 
-    lines: tuple[SpokenLine, ...]
+    lines: tuple[Utterance, ...]
     """The captions since `notes`, in their order; only those that `notes` does not cover."""
     language: str
     """ISO 639-1: the language of the meeting. Lines in others are quoted as they were said."""

@@ -24,7 +24,7 @@ from inference.summarization.words import (
 )
 
 
-class Fault(StrEnum):
+class Unsupported(StrEnum):
     """The rule that a line breaks."""
 
     NOTHING = "says nothing"
@@ -142,7 +142,7 @@ class Clause:
     """The name that the line gives for it; None: it names no speaker."""
 
 
-def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     """The first rule that `line` breaks against the sentences it cites; None: they support it."""
     names = tuple({sentence.name for sentence in cited if sentence.name})
     bare = _without_names(line, names)
@@ -196,27 +196,27 @@ def _without_names(text: str, names: Sequence[str]) -> str:
     return text
 
 
-def _numbers(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _numbers(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     said = {run for sentence in cited for run in number_runs(sentence.text, language)}
-    return None if number_runs(line, language) <= said else Fault.NUMBER
+    return None if number_runs(line, language) <= said else Unsupported.NUMBER
 
 
-def _names(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _names(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     first = {match.group(1) for match in _SENTENCE_START.finditer(line)}
     functions = FUNCTION_WORDS.get(language, frozenset())
     for word in words_of(line):
         if word[0].isupper() and word.lower() not in said | functions and word not in first:
-            return Fault.NAME
+            return Unsupported.NAME
     return None
 
 
-def _words(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _words(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     said = {word for sentence in cited for word in sentence.stems} | _REPORTING.get(language, frozenset())
-    return None if set(content_stems(line, language)) <= said else Fault.WORD
+    return None if set(content_stems(line, language)) <= said else Unsupported.WORD
 
 
-def _weights(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _weights(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     stems = {word for sentence in cited for word in sentence.stems}
     weighty = {word.lower() for word in words_of(line)} & _WEIGHTY.get(language, frozenset())
@@ -226,33 +226,33 @@ def _weights(line: str, cited: Sequence[Sentence], language: str) -> Fault | Non
         if said & {"i'll", "we'll", "you'll", "it'll", "they'll", "he'll", "she'll", "gonna", "going"}
         else set()
     )
-    return None if weighty <= said | future and committed <= stems else Fault.WEIGHT
+    return None if weighty <= said | future and committed <= stems else Unsupported.WEIGHT
 
 
-def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: Sequence[str]) -> Fault | None:
+def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: Sequence[str]) -> Unsupported | None:
     clauses = clauses_of(line, language, names)
     if not clauses:
-        return Fault.NOTHING
+        return Unsupported.NOTHING
     return next((fault for clause in clauses if (fault := _clause_fault(clause, line, cited, language))), None)
 
 
-def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
     source = _source(clause, cited)
     if source is None or not any(set(clause.stems) <= part for part in _parts(source, language)):
-        return Fault.MIXED
+        return Unsupported.MIXED
     if clause.speaker and clause.speaker not in (source.name,) and clause.speaker.lower() not in source.text.lower():
-        return Fault.SPEAKER
+        return Unsupported.SPEAKER
     if _is(_NEGATIONS, clause.text, language) != _is(_NEGATIONS, source.text, language):
-        return Fault.NEGATION
+        return Unsupported.NEGATION
     if _modals(clause.text, language) - _modals(source.text, language):
-        return Fault.OBLIGATION
+        return Unsupported.OBLIGATION
     if _is_done(clause.text, source, language):
-        return Fault.TENSE
+        return Unsupported.TENSE
     said = set(all_stems(line, language))
     if _is(_HEDGES, source.text, language) and not said & _SOFT.get(language, frozenset()):
-        return Fault.CERTAINTY
+        return Unsupported.CERTAINTY
     if _is(_FRAMES, source.text, language) and not said & _REPORTS.get(language, frozenset()):
-        return Fault.REPORTED
+        return Unsupported.REPORTED
     return None
 
 

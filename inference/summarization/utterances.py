@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from inference.sentences import split_sentences
-from inference.summarization.summary import SpokenLine
+from inference.summarization.summary import Utterance
 from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
 from inference.text import UNSPACED
 
@@ -73,7 +73,7 @@ class Sentence:
         return len(words_of(self.text))
 
 
-def sentences_of(lines: Sequence[SpokenLine]) -> list[Sentence]:
+def sentences_of(lines: Sequence[Utterance]) -> list[Sentence]:
     """The sentences of `lines` in their order, those that hold no word left out."""
     found = [sentence for turn in _turns(lines) for sentence in _split(turn)]
     return [
@@ -103,9 +103,9 @@ def clean(text: str) -> str:
     return " ".join(_MARKUP.sub(" ", _ASIDE.sub(" ", text)).split())
 
 
-def _turns(lines: Sequence[SpokenLine]) -> Iterator[list[SpokenLine]]:
+def _turns(lines: Sequence[Utterance]) -> Iterator[list[Utterance]]:
     """Captions that may share a sentence."""
-    turn: list[SpokenLine] = []
+    turn: list[Utterance] = []
     for line in lines:
         if turn and not _goes_on(turn, line):
             yield turn
@@ -115,7 +115,7 @@ def _turns(lines: Sequence[SpokenLine]) -> Iterator[list[SpokenLine]]:
         yield turn
 
 
-def _goes_on(turn: Sequence[SpokenLine], line: SpokenLine) -> bool:
+def _goes_on(turn: Sequence[Utterance], line: Utterance) -> bool:
     last = turn[-1]
     return (
         len(turn) < MOST_CAPTIONS
@@ -125,7 +125,7 @@ def _goes_on(turn: Sequence[SpokenLine], line: SpokenLine) -> bool:
     )
 
 
-def _split(turn: Sequence[SpokenLine]) -> Iterator[tuple[str, tuple[str, ...], SpokenLine]]:
+def _split(turn: Sequence[Utterance]) -> Iterator[tuple[str, tuple[str, ...], Utterance]]:
     space = "" if turn[0].language in UNSPACED else " "
     texts = [" ".join(line.text.split()) for line in turn]
     ends = list(accumulate(len(text) + len(space) for text in texts))

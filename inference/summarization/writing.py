@@ -9,7 +9,7 @@ from inference.summarization.chat import Answer
 from inference.summarization.prompts import is_quotation, read
 from inference.summarization.selection import Evidence
 from inference.summarization.summary import Item
-from inference.summarization.support import Fault, find_fault, supporting
+from inference.summarization.support import Unsupported, find_fault, supporting
 from inference.summarization.utterances import Sentence
 
 LONGEST_QUOTATION = 30
@@ -25,7 +25,7 @@ class Check:
     text: str
     cited: tuple[Sentence, ...]
     """What it rests on; empty where nothing does."""
-    fault: Fault | None
+    fault: Unsupported | None
     """The first rule that it breaks; None: the captions support it."""
 
 
@@ -53,8 +53,8 @@ def checked(evidence: Evidence, answer: Answer) -> list[Check]:
 def _check(evidence: Evidence, text: str, names: Sequence[str]) -> Check:
     language = evidence.best.language
     cited = tuple(supporting(text, evidence.sentences, language))
-    fault = find_fault(text, cited, language) if cited else Fault.NOTHING
-    if fault in (Fault.REPORTED, Fault.CERTAINTY) and is_quotation(text, names):
+    fault = find_fault(text, cited, language) if cited else Unsupported.NOTHING
+    if fault in (Unsupported.REPORTED, Unsupported.CERTAINTY) and is_quotation(text, names):
         fault = None
     return Check(text, cited, fault)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from inference.models.device import CPU, Device
 from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution, torch_device
-from inference.models.optimization.flags import Component, Wishes
+from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
 from inference.translation.captions import Sentence, translate_captions
 from inference.translation.m2m100_weights import Source, load_m2m100
@@ -65,7 +65,7 @@ class M2M100Translator:
         *,
         device: Device = CPU,
         runs_on: Device | None = None,
-        wishes: Wishes | None = None,
+        wishes: FlagChoices | None = None,
         beams: int = 1,
         max_batch: int = 0,
         label: str = "this translation model",

@@ -15,7 +15,7 @@ from meetings import metrics
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.api_tokens import user_of_token
 from meetings.accounts.bearer import token_in
-from meetings.broker.rate_limit import TooManyTries, count_try
+from meetings.broker.rate_limit import RateLimited, count_attempt
 
 PATHS = b"/v1/"
 REQUESTS_A_MINUTE = 60
@@ -24,7 +24,7 @@ REQUESTS_A_MINUTE = 60
 MAX_AT_ONCE = 8
 """Requests of one user in one process, from their head to the end of their answer."""
 
-RETRY_S = 5
+RETRY_AFTER_S = 5
 
 
 class TokenGate:
@@ -42,7 +42,7 @@ class TokenGate:
         user_id = await admit(authorization)
         if self._inside[user_id] >= MAX_AT_ONCE:
             sentence = f"{MAX_AT_ONCE} requests of yours are under way, the most at once."
-            raise Refused(429, "rate_limit_exceeded", sentence, again_in_s=RETRY_S)
+            raise Refused(429, "rate_limit_exceeded", sentence, again_in_s=RETRY_AFTER_S)
         self._inside[user_id] += 1
         return Visit(self, user_id)
 
@@ -70,8 +70,8 @@ def _look_up(authorization: str) -> int:
     if user is None:
         raise Refused(401, "invalid_api_key", "Send a token of yours: Authorization: Bearer …")
     try:
-        count_try(f"api:{user.pk}", limit=REQUESTS_A_MINUTE, within_s=60)
-    except TooManyTries as error:
+        count_attempt(f"api:{user.pk}", limit=REQUESTS_A_MINUTE, within_s=60)
+    except RateLimited as error:
         sentence = f"Too many requests; go on in {error.seconds} s."
         raise Refused(429, "rate_limit_exceeded", sentence, again_in_s=error.seconds) from error
     return user.pk
@@ -83,7 +83,7 @@ async def admit(authorization: str) -> int:
         return await database_sync_to_async(_look_up, thread_sensitive=False)(authorization)
     except (OperationalError, InterfaceError) as error:
         sentence = "The server cannot look up tokens now; try again."
-        raise Refused(503, "unavailable", sentence, again_in_s=RETRY_S) from error
+        raise Refused(503, "unavailable", sentence, again_in_s=RETRY_AFTER_S) from error
     except Refused as refused:
         metrics.errors.labels(refused.code).inc()
         raise

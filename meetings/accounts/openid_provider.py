@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 TIMEOUT_S = 10.0
-KEPT_S = 3_600.0
+DISCOVERY_TTL_S = 3_600.0
 ALGORITHMS = ("RS256", "ES256")
 """Of signatures, the most common first. None with a shared secret: the provider alone can make these."""
 
@@ -35,7 +35,7 @@ def find_provider(issuer: str) -> Provider:
     until, provider = _found.get(issuer, (0.0, None))
     if provider is None or time.monotonic() >= until:
         provider = _discover(issuer)
-        _found[issuer] = (time.monotonic() + KEPT_S, provider)
+        _found[issuer] = (time.monotonic() + DISCOVERY_TTL_S, provider)
     return provider
 
 

@@ -90,7 +90,7 @@ def admits(meeting: Meeting, role: Role, token: str) -> bool:
     return by_link or is_host_pass(meeting, token, SOCKET_DEEDS[role])
 
 
-still_admits = reading(admits)
+is_still_admitted = reading(admits)
 
 
 def _host_signature(meeting: Meeting, user: User, parts: list[str]) -> str:

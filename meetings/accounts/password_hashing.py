@@ -20,7 +20,7 @@ T = TypeVar("T")
 MOST_WAITING = 32
 """Hashes of a process that are under way or waiting: some eight seconds of one core."""
 
-RETRY_S = 10
+RETRY_AFTER_S = 10
 """What who is refused is told to wait."""
 
 NICENESS = 5
@@ -30,7 +30,7 @@ NICENESS = 5
 class TooManyHashes(Exception):
     """So many wait that one more would wait too long; `seconds` says when to try again."""
 
-    seconds = RETRY_S
+    seconds = RETRY_AFTER_S
 
 
 def _be_nice() -> None:

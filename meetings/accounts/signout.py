@@ -13,7 +13,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from meetings.accounts.page_tokens import SESSION_NAME
-from meetings.broker.notify import ask_again
+from meetings.broker.notify import notify_recheck
 from meetings.models import EndedSignIn, Meeting, State
 
 LAST_LOGIN = frozenset({"last_login"})
@@ -54,7 +54,7 @@ def rights_changed(action: str = "post_delete", **_: Any) -> None:
 def end_meeting(instance: Meeting, **_: Any) -> None:
     """Has the sockets of a deleted meeting find out that it is gone."""
     meeting_id = instance.pk
-    transaction.on_commit(lambda: ask_again(meeting_id))
+    transaction.on_commit(lambda: notify_recheck(meeting_id))
 
 
 def running() -> QuerySet[Meeting]:
@@ -62,4 +62,4 @@ def running() -> QuerySet[Meeting]:
 
 
 def ask_in(rows: QuerySet[Meeting]) -> None:
-    ask_again(*rows.values_list("pk", flat=True)[:MOST_MEETINGS])
+    notify_recheck(*rows.values_list("pk", flat=True)[:MOST_MEETINGS])

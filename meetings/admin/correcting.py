@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from meetings.languages import language_name
 from meetings.store.corrections import ChangedMeanwhile, UnfitText, fit_text
-from meetings.store.requeue import wake
+from meetings.store.requeue import requeue
 
 AREA = {"rows": 2, "cols": 60, "dir": "auto"}
 
@@ -63,7 +63,7 @@ def corrected_rows(formset: Any) -> list[Any]:
 
 def announce(meeting_id: str, seq: int) -> None:
     """Tells screens and workers, once what is stored can be read."""
-    transaction.on_commit(partial(wake, meeting_id, seq))
+    transaction.on_commit(partial(requeue, meeting_id, seq))
 
 
 def say_what_went(request: HttpRequest, languages: Collection[str], *, left: Callable[[], Collection[str]]) -> None:

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from meetings.broker.notify import ring
+from meetings.broker.notify import notify_change
 from meetings.models import Speaker
 from meetings.store.speakers import UnfitName, fit_name, merge_speakers, rename
 
@@ -51,7 +51,7 @@ class SpeakerAdmin(admin.ModelAdmin[Speaker]):
             messages.error(request, _("Choose two speakers or more, of one meeting."))
             return
         for other in others:
-            ring(first.meeting_id, merge_speakers(first.meeting_id, other.label, first.label))
+            notify_change(first.meeting_id, merge_speakers(first.meeting_id, other.label, first.label))
         messages.success(request, _("All their lines are now those of %(name)s.") % {"name": first.display_name})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -64,4 +64,4 @@ class SpeakerAdmin(admin.ModelAdmin[Speaker]):
     def save_model(self, request: HttpRequest, obj: Speaker, form: Any, change: bool) -> None:
         """Like the host's word: numbered, stored, told to open screens."""
         seq = rename(obj.meeting_id, obj.label, obj.name)
-        transaction.on_commit(partial(ring, obj.meeting_id, seq))
+        transaction.on_commit(partial(notify_change, obj.meeting_id, seq))

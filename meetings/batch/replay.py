@@ -54,7 +54,7 @@ class ServerUnreachable(ConnectionError):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class ReplayFrame:
     """A tenth of a second of signed 16-bit little-endian samples; the last of a file may be shorter."""
 
     number: int
@@ -65,17 +65,17 @@ class Frame:
         return HEADER.pack(first + self.number) + self.pcm
 
 
-def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[Frame]:
+def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[ReplayFrame]:
     """Float32 blocks at SAMPLE_RATE, cut into frames."""
     rest = np.zeros(0, np.float32)
     number = 0
     for block in blocks:
         rest = np.concatenate([rest, block])
         while len(rest) >= FRAME_SAMPLES:
-            yield Frame(number, float_to_pcm16(rest[:FRAME_SAMPLES]))
+            yield ReplayFrame(number, float_to_pcm16(rest[:FRAME_SAMPLES]))
             rest, number = rest[FRAME_SAMPLES:], number + 1
     if len(rest):
-        yield Frame(number, float_to_pcm16(rest))
+        yield ReplayFrame(number, float_to_pcm16(rest))
 
 
 def jittered_pause(attempt: int) -> float:
@@ -86,9 +86,9 @@ def jittered_pause(attempt: int) -> float:
 class FrameWindow:
     """The frames that the server has not acknowledged, and which of them goes next. No sockets, no clocks."""
 
-    def __init__(self, frames: Iterable[Frame]) -> None:
+    def __init__(self, frames: Iterable[ReplayFrame]) -> None:
         self._frames = iter(frames)
-        self._kept: deque[Frame] = deque()
+        self._kept: deque[ReplayFrame] = deque()
         self._sent = 0
         """How many of `_kept` were sent over the present connection."""
         self._is_read = False
@@ -108,7 +108,7 @@ class FrameWindow:
         if self._kept and self._kept[0].number > next_frame:
             raise ReplayRefused(f"The server wants frame {next_frame} again, which it had acknowledged.")
 
-    def take(self) -> Frame | None:
+    def take(self) -> ReplayFrame | None:
         """The frame to send now; None while too many are on their way, or when the file has no more."""
         if self._sent == MAX_UNACKNOWLEDGED:
             return None
@@ -126,7 +126,7 @@ class FrameWindow:
         self._drop_before(number + 1)
         self._sent = max(0, self._sent - (before - len(self._kept)))
 
-    def _read(self) -> Frame | None:
+    def _read(self) -> ReplayFrame | None:
         frame = next(self._frames, None)
         self._is_read = frame is None
         return frame
@@ -141,7 +141,7 @@ class Replay:
 
     def __init__(
         self,
-        frames: Iterable[Frame],
+        frames: Iterable[ReplayFrame],
         url: str,
         *,
         speed: float = 1.0,
@@ -221,7 +221,7 @@ class Replay:
                 self._on_stored(number)
                 self._acknowledged.set()
 
-    def _until_spoken(self, frame: Frame, now: float) -> float:
+    def _until_spoken(self, frame: ReplayFrame, now: float) -> float:
         """Seconds until the frame's last sample is due. What was held up by a cut is overdue and goes at once."""
         if self._epoch is None:
             self._epoch = now - frame.number * FRAME_S / self._speed

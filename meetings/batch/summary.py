@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from inference.summarization.summary import Item, SpokenLine, Summarizer, SummaryRequest
+from inference.summarization.summary import Item, Summarizer, SummaryRequest, Utterance
 from inference.summarization.translated import translate_summary
 from inference.translation.translator import TranslationRequest, Translator, offers
 from meetings.batch.transcription import Transcription
 from meetings.broker.hints import ROUND_S
-from meetings.export.entries import Cue, CueSpeaker
-from meetings.export.summary import Digest, DigestItem
+from meetings.export.entries import Entry, EntrySpeaker
+from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.store.serializers import SummaryItem, SummaryMessage
 
 WITHIN_S = 900.0
@@ -31,7 +31,7 @@ def sum_up(transcription: Transcription, summarizer: Summarizer) -> Transcriptio
     return replace(transcription, summary=summary, stages=_timed(transcription, "summary", started))
 
 
-def translate_recap(
+def translate_recording_summary(
     transcription: Transcription, translator: Translator, *, target: str, vocabulary: tuple[str, ...] = ()
 ) -> Transcription:
     """With its summary in `target`, whose seconds count as translation; as it was where it cannot be had in that."""
@@ -49,7 +49,7 @@ def translate_recap(
     return replace(transcription, summary=summary, stages=_timed(transcription, "translation", started))
 
 
-def recap_digest(transcription: Transcription) -> Digest | None:
+def recording_summary(transcription: Transcription) -> SummaryDocument | None:
     """The summary for a file: it cites captions by their `seq`, and comes after them."""
     summary = transcription.summary
     if summary is None:
@@ -67,16 +67,16 @@ def recap_digest(transcription: Transcription) -> Digest | None:
             for item in summary.items
         ],
     )
-    return Digest(message, tuple(_digest_item(item) for item in summary.items))
+    return SummaryDocument(message, tuple(_digest_item(item) for item in summary.items))
 
 
-def _line(cue: Cue) -> SpokenLine:
+def _line(cue: Entry) -> Utterance:
     speaker = cue.speaker.id if cue.speaker else None
-    return SpokenLine(str(cue.seq), cue.start, cue.end, cue.text, cue.language, speaker)
+    return Utterance(str(cue.seq), cue.start, cue.end, cue.text, cue.language, speaker)
 
 
-def _digest_item(item: Item) -> DigestItem:
-    return DigestItem(item.kind.value, item.text, CueSpeaker(item.owner).label if item.owner else "")
+def _digest_item(item: Item) -> SummaryLine:
+    return SummaryLine(item.kind.value, item.text, EntrySpeaker(item.owner).label if item.owner else "")
 
 
 def _timed(transcription: Transcription, stage: str, started: float) -> dict[str, float]:

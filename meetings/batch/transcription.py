@@ -28,9 +28,9 @@ from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
 from inference.translation.translator import Translator
 from inference.types import FinalCaption
-from meetings.export.entries import Cue, CueSpeaker
+from meetings.export.entries import Entry, EntrySpeaker
 from meetings.export.formats import cue_object, speaker_objects
-from meetings.export.summary import Digest
+from meetings.export.summary import SummaryDocument
 from meetings.store.speakers import divided_text
 
 Advance = Callable[[float], object]
@@ -49,7 +49,7 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class TranscriptionOptions:
     """What is to come of a recording."""
 
     session: SessionConfig
@@ -62,7 +62,7 @@ class Wishes:
 class Transcription:
     """What was said in one recording, and what it took to find out."""
 
-    cues: list[Cue]
+    cues: list[Entry]
     language: str | None
     """As given, else what was spoken most; None when nothing was said."""
     audio_s: float
@@ -84,7 +84,7 @@ class Transcription:
 
 
 def transcribe_recording(
-    blocks: Iterable[np.ndarray], models: Models, wishes: Wishes, *, advance: Advance = lambda _: None
+    blocks: Iterable[np.ndarray], models: Models, wishes: TranscriptionOptions, *, advance: Advance = lambda _: None
 ) -> Transcription:
     """Captions float32 blocks at SAMPLE_RATE; raises what the models raise. Two minutes of audio are held at most."""
     clock = _AudioClock(blocks, advance)
@@ -99,7 +99,7 @@ def transcribe_recording(
         return _Work(clock, models.engine, wishes.session, diarization, translation).transcription()
 
 
-def transcription_object(transcription: Transcription, *, digest: Digest | None = None) -> dict[str, Any]:
+def transcription_object(transcription: Transcription, *, digest: SummaryDocument | None = None) -> dict[str, Any]:
     """The JSON form, with the summary as `digest` has it."""
     return {
         "audio_s": round(transcription.audio_s, 3),
@@ -113,7 +113,7 @@ def transcription_object(transcription: Transcription, *, digest: Digest | None 
     }
 
 
-def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Cue]:
+def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Entry]:
     """The captions, numbered, and divided where the speaker changes; without `turns` nobody is told apart."""
     if turns is None:
         parts = [_cue(final) for final in finals]
@@ -122,7 +122,7 @@ def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | N
     return [replace(cue, seq=seq) for seq, cue in enumerate(parts, start=1)]
 
 
-def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Cue]:
+def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Entry]:
     near = [turn for turn in turns if turn.end > final.start and turn.start < final.end]
     runs = label_words(final.words, near)
     texts = divided_text(final.text, runs, final.language)
@@ -133,14 +133,14 @@ def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Cue]:
             end=run.words[-1].end,
             text=text,
             words=run.words,
-            speaker=CueSpeaker(run.speaker),
+            speaker=EntrySpeaker(run.speaker),
         )
         for run, text in zip(runs, texts, strict=True)
     ]
 
 
-def _cue(final: FinalCaption) -> Cue:
-    return Cue(0, final.start, final.end, final.text, final.language, words=final.words)
+def _cue(final: FinalCaption) -> Entry:
+    return Entry(0, final.start, final.end, final.text, final.language, words=final.words)
 
 
 @dataclass(slots=True)
@@ -184,7 +184,7 @@ class _Work:
         stages["audio"] -= self.diarization.held_up_s
         return turns
 
-    def _translated(self, cues: list[Cue], stages: dict[str, float]) -> list[Cue]:
+    def _translated(self, cues: list[Entry], stages: dict[str, float]) -> list[Entry]:
         """A caption that was divided is translated again, part by part; all others were begun long ago."""
         if self.translation is None:
             return cues

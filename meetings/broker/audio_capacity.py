@@ -14,7 +14,7 @@ from typing import Any
 
 import redis.asyncio
 
-LOOK_S = 2.0
+CAPACITY_TTL_S = 2.0
 """How old an answer may be. At four times real time a host sends 0.26 MB meanwhile."""
 
 MEMORY_SHARE = 0.9
@@ -23,11 +23,11 @@ MEMORY_SHARE = 0.9
 MAX_MEMORY = 8 << 30
 """Bytes that the logs of all meetings may bring a broker to that has no bound of its own."""
 
-RESERVE = 256 << 20
+DISK_RESERVE = 256 << 20
 """Bytes of the embedded broker's disk that are left free; a twentieth of a small one."""
 
 
-class Room:
+class AudioCapacity:
     """The broker's, as one process sees it."""
 
     def __init__(self, broker: redis.asyncio.Redis, folder: Path | None) -> None:
@@ -41,7 +41,7 @@ class Room:
     async def is_left(self) -> bool:
         """Return whether more sound may be taken in."""
         async with self._looking:
-            if time.monotonic() - self._looked_at > LOOK_S:
+            if time.monotonic() - self._looked_at > CAPACITY_TTL_S:
                 self._is_left = await self._has_memory() and await asyncio.to_thread(self._has_disk)
                 self._looked_at = time.monotonic()
         return self._is_left
@@ -58,4 +58,4 @@ class Room:
             disk = shutil.disk_usage(self._folder)
         except FileNotFoundError:  # a broker that was not started here yet
             return True
-        return disk.free > min(RESERVE, disk.total // 20)
+        return disk.free > min(DISK_RESERVE, disk.total // 20)

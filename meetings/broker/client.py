@@ -28,8 +28,8 @@ CONNECTIONS = 10_000
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
 """First line of the scripts that a broker at its bound of memory takes too: those by which it is emptied again."""
 
-LOOK_S = 0.2
-SAY_S = 10.0
+LOADING_POLL_S = 0.2
+LOADING_LOG_S = 10.0
 """Between two lines of the log about a broker that loads."""
 
 SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
@@ -46,15 +46,15 @@ def check_broker() -> None:
     Raises:
         BrokerUnreachable: nothing answers.
     """
-    said_at = -SAY_S
+    said_at = -LOADING_LOG_S
     while True:
         try:
             connect_sync().ping()
         except redis.BusyLoadingError:
-            if time.monotonic() - said_at > SAY_S:
+            if time.monotonic() - said_at > LOADING_LOG_S:
                 log.info("broker_loads", broker=_address())
                 said_at = time.monotonic()
-            time.sleep(LOOK_S)
+            time.sleep(LOADING_POLL_S)
         except (redis.RedisError, OSError) as error:
             raise BrokerUnreachable(f"The broker at {_address()} does not answer: {error}") from error
         else:

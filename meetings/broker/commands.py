@@ -14,12 +14,12 @@ import redis.asyncio
 ANSWER_S = 15.0
 """How long an operator waits: models come back within seconds."""
 
-LOOK_S = 1.0
-KEPT_S = 60
+COMMAND_POLL_S = 1.0
+COMMAND_TTL_S = 60
 """After which the broker forgets an order or an answer that nobody takes."""
 
 
-class Order(StrEnum):
+class Command(StrEnum):
     """What can be told to a worker."""
 
     RESTORE = "restore"
@@ -28,7 +28,7 @@ class Order(StrEnum):
     """Models leave the device of a worker that nobody speaks to; the first sound wakes them."""
 
 
-class Answer(StrEnum):
+class CommandResult(StrEnum):
     """What came of it."""
 
     RESTORED = "restored"
@@ -46,46 +46,48 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PendingCommand:
     """An order on its way."""
 
     number: str
-    order: Order
+    order: Command
 
     def packed(self) -> str:
         return json.dumps([self.number, self.order])
 
 
-def give(broker: redis.Redis, worker: str, order: Order, *, within_s: float = ANSWER_S) -> Answer | None:
+def send(broker: redis.Redis, worker: str, order: Command, *, within_s: float = ANSWER_S) -> CommandResult | None:
     """Tells a worker, and waits for its answer. None: it did not take the order in time, which is void then.
 
     Raises what an unreachable broker raises.
     """
-    told = Told(secrets.token_hex(8), order)
+    told = PendingCommand(secrets.token_hex(8), order)
     broker.rpush(_orders_key(worker), told.packed())
-    broker.expire(_orders_key(worker), KEPT_S)
+    broker.expire(_orders_key(worker), COMMAND_TTL_S)
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
-        found = broker.blpop([_answer_key(told.number)], timeout=min(LOOK_S, within_s))
+        found = broker.blpop([_answer_key(told.number)], timeout=min(COMMAND_POLL_S, within_s))
         if found is not None:
-            return Answer(_text(found[1]))
+            return CommandResult(_text(found[1]))
     was_left = broker.lrem(_orders_key(worker), 1, told.packed())
-    return None if was_left else Answer.UNDER_WAY
+    return None if was_left else CommandResult.UNDER_WAY
 
 
-async def take(broker: redis.asyncio.Redis, worker: str, *, wait_s: float = LOOK_S) -> Told | None:
+async def receive(broker: redis.asyncio.Redis, worker: str, *, wait_s: float = COMMAND_POLL_S) -> PendingCommand | None:
     """The next order to `worker`; None: there was none within `wait_s` seconds."""
     found = await broker.blpop([_orders_key(worker)], timeout=wait_s)
     if found is None:
         return None
     number, order, *_ = json.loads(found[1])
-    return Told(number, Order(order)) if order in set(Order) else None  # of a later version: nobody answers
+    return (
+        PendingCommand(number, Command(order)) if order in set(Command) else None
+    )  # of a later version: nobody answers
 
 
-async def answer(broker: redis.asyncio.Redis, told: Told, said: Answer) -> None:
+async def answer(broker: redis.asyncio.Redis, told: PendingCommand, said: CommandResult) -> None:
     """Whoever gave the order is told what came of it."""
     await broker.rpush(_answer_key(told.number), said)
-    await broker.expire(_answer_key(told.number), KEPT_S)
+    await broker.expire(_answer_key(told.number), COMMAND_TTL_S)
 
 
 def _text(value: bytes | str) -> str:

@@ -26,8 +26,8 @@ from redis.backoff import NoBackoff
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 0.1
-SAY_S = 10.0
+START_POLL_S = 0.1
+WAIT_LOG_S = 10.0
 """Between two lines of the log about one wait."""
 
 SHUTDOWN_S = 5.0
@@ -154,13 +154,13 @@ class EmbeddedBroker:
                 raise BrokerStartError(f"The embedded Valkey did not start: {self.ending}")
             if health is Health.LOADING:
                 heard_at = now
-                if now - said_at > SAY_S:
+                if now - said_at > WAIT_LOG_S:
                     log.info("broker_loads", folder=str(self._folder))
                     said_at = now
             if now - heard_at > SILENCE_S:
                 self.stop()
                 raise BrokerStartError(f"The embedded Valkey did not start: it said nothing for {SILENCE_S:.0f} s")
-            time.sleep(LOOK_S)
+            time.sleep(START_POLL_S)
 
     def launch(self) -> None:
         """Start the process and return at once. What another supervisor left running in the folder is ended first.
@@ -315,7 +315,7 @@ def _holds(condition: Callable[[], bool], *, within_s: float) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(LOOK_S)
+        time.sleep(START_POLL_S)
     return True
 
 

@@ -67,14 +67,14 @@ def partial(event: PartialCaption) -> PartialMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
+class StoredChange:
     """Something up to `seq` is stored: read it."""
 
     seq: int
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
+class Broadcast:
     """A message for everyone that is not stored: a partial or a notice."""
 
     message: PartialMessage | Notice
@@ -85,7 +85,7 @@ class Recheck:
     """Links, a password or a sign-in have changed: ask who may stay."""
 
 
-Hint = Bell | Passing | Recheck
+Hint = StoredChange | Broadcast | Recheck
 RECHECK = "recheck"
 
 
@@ -114,7 +114,7 @@ def unpack(data: bytes) -> list[Hint]:
 def _packed(hint: Hint) -> object:
     if isinstance(hint, Recheck):
         return RECHECK
-    return hint.seq if isinstance(hint, Bell) else hint.message
+    return hint.seq if isinstance(hint, StoredChange) else hint.message
 
 
 def _unpacked(item: Any) -> Hint | None:
@@ -122,11 +122,11 @@ def _unpacked(item: Any) -> Hint | None:
         case bool():
             return None
         case int():
-            return Bell(item)
+            return StoredChange(item)
         case str() if item == RECHECK:
             return Recheck()
         case {"type": "partial", "segment": str(), "text": str()}:
-            return Passing(item)
+            return Broadcast(item)
         case {"type": "notice", "state": str(state)} if state in NOTICES:
-            return Passing(item)
+            return Broadcast(item)
     return None

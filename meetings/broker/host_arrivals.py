@@ -25,7 +25,7 @@ def arrivals_key(crowd: str) -> str:
     return f"parlance:arrivals:{crowd}"
 
 
-class Arrivals:
+class HostArrivals:
     """A token bucket of each address; a full one is kept nowhere."""
 
     def __init__(self, broker: redis.asyncio.Redis) -> None:

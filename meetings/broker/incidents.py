@@ -28,10 +28,10 @@ INCIDENTS = "parlance:incidents"
 """List in the broker, the newest first."""
 
 FILE_S = 1.0
-KEPT = 100
+MAX_INCIDENTS = 100
 """Of all workers together."""
 
-KEPT_S = 86_400
+INCIDENT_TTL_S = 86_400
 DETAIL_CHARACTERS = 300
 BROKER_DIED = "broker_died"
 BROKER_SILENT = "broker_silent"
@@ -125,7 +125,7 @@ class IncidentKeeper(logging.Handler):
         super().__init__(logging.WARNING)
         self._worker = worker
         self._guard = threading.Lock()
-        self._kept: deque[Incident] = deque(maxlen=KEPT)
+        self._kept: deque[Incident] = deque(maxlen=MAX_INCIDENTS)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Ours are dictionaries with an event; of others only errors count."""
@@ -154,7 +154,7 @@ class IncidentKeeper(logging.Handler):
     def put_back(self, incidents: list[Incident]) -> None:
         """They could not be filed."""
         with self._guard:
-            self._kept.extendleft(reversed(incidents[: KEPT - len(self._kept)]))
+            self._kept.extendleft(reversed(incidents[: MAX_INCIDENTS - len(self._kept)]))
 
 
 class IncidentFile:
@@ -204,13 +204,13 @@ def file_incident(broker: redis.Redis, worker: str, event: str, detail: str) -> 
 
 def _push(pipeline: redis.client.Pipeline | redis.asyncio.client.Pipeline, incidents: Sequence[Incident]) -> None:
     pipeline.lpush(INCIDENTS, *(json.dumps(asdict(incident)) for incident in incidents))
-    pipeline.ltrim(INCIDENTS, 0, KEPT - 1)
-    pipeline.expire(INCIDENTS, KEPT_S)
+    pipeline.ltrim(INCIDENTS, 0, MAX_INCIDENTS - 1)
+    pipeline.expire(INCIDENTS, INCIDENT_TTL_S)
 
 
 def read_incidents(broker: redis.Redis) -> list[Incident]:
     """The latest of all workers, those that are gone included; the newest first."""
-    return [from_message(Incident, json.loads(text)) for text in broker.lrange(INCIDENTS, 0, KEPT - 1)]
+    return [from_message(Incident, json.loads(text)) for text in broker.lrange(INCIDENTS, 0, MAX_INCIDENTS - 1)]
 
 
 def _one_line(text: str) -> str:

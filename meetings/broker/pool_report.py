@@ -13,7 +13,7 @@ from meetings.version import from_message
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPlace:
+class ModelReport:
     """One model of a worker's pool."""
 
     label: str
@@ -33,7 +33,7 @@ class ModelPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class SwapSeconds:
+class SwapReport:
     """The newest swap of its direction and outcome since the worker's start."""
 
     direction: str
@@ -42,7 +42,7 @@ class SwapSeconds:
 
 
 @dataclass(frozen=True, slots=True)
-class Residency:
+class PoolReport:
     """A worker's device and what is on it."""
 
     device: str
@@ -53,8 +53,8 @@ class Residency:
     """What was decided at the start, as a sentence."""
     state: str
     """Whose turn it is."""
-    models: tuple[ModelPlace, ...]
-    swaps: tuple[SwapSeconds, ...]
+    models: tuple[ModelReport, ...]
+    swaps: tuple[SwapReport, ...]
 
     @property
     def gibibytes(self) -> str:
@@ -62,30 +62,30 @@ class Residency:
         return gib(self.budget)
 
 
-def residency_of(pool: ModelPool) -> Residency:
+def pool_report(pool: ModelPool) -> PoolReport:
     """As it is now; asks nothing of the device."""
-    return Residency(
+    return PoolReport(
         device=pool.device.kind if pool.device.kind == "cpu" else f"{pool.device.kind}:{pool.device.index}",
         budget=pool.plan.budget,
         plan=pool.plan.sentence,
         state=pool.state.value,
         models=tuple(
-            ModelPlace(model.label, model.group.value, model.where.value, model.size, model.dtypes)
+            ModelReport(model.label, model.group.value, model.where.value, model.size, model.dtypes)
             for model in pool.placements()
         ),
         swaps=_newest(pool.history),
     )
 
 
-def residency_from(fields: dict[str, Any]) -> Residency:
+def pool_report_from(fields: dict[str, Any]) -> PoolReport:
     """The other way of `dataclasses.asdict`."""
     models = tuple(
-        from_message(ModelPlace, {**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"]
+        from_message(ModelReport, {**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"]
     )
-    swaps = tuple(from_message(SwapSeconds, swap) for swap in fields["swaps"])
-    return from_message(Residency, {**fields, "models": models, "swaps": swaps})
+    swaps = tuple(from_message(SwapReport, swap) for swap in fields["swaps"])
+    return from_message(PoolReport, {**fields, "models": models, "swaps": swaps})
 
 
-def _newest(records: Iterable[SwapRecord]) -> tuple[SwapSeconds, ...]:
+def _newest(records: Iterable[SwapRecord]) -> tuple[SwapReport, ...]:
     newest = {(record.direction.value, record.outcome.value): record.seconds for record in records}
-    return tuple(SwapSeconds(*kind, round(seconds, 3)) for kind, seconds in newest.items())
+    return tuple(SwapReport(*kind, round(seconds, 3)) for kind, seconds in newest.items())

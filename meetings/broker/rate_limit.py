@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from meetings.broker.client import connect_sync
 
 
-class TooManyTries(Exception):
+class RateLimited(Exception):
     """Not now; `seconds` says when again."""
 
     def __init__(self, seconds: int) -> None:
@@ -19,18 +19,18 @@ class TooManyTries(Exception):
         self.seconds = seconds
 
 
-def count_try(name: str, *, limit: int, within_s: int) -> None:
+def count_attempt(name: str, *, limit: int, within_s: int) -> None:
     """Counts one try under `name`; the count begins anew `within_s` seconds after its first.
 
     Raises:
         TooManyTries: `limit` was reached, or the broker is away: what cannot be counted is not allowed.
     """
-    count, left_s = note_try(name, within_s=within_s)
+    count, left_s = record_attempt(name, within_s=within_s)
     if count > limit:
-        raise TooManyTries(max(1, left_s))
+        raise RateLimited(max(1, left_s))
 
 
-def note_try(name: str, *, within_s: int) -> tuple[int, int]:
+def record_attempt(name: str, *, within_s: int) -> tuple[int, int]:
     """Count one try under `name`, however many there were; return the count, and the seconds until it begins anew.
 
     Raises:
@@ -44,8 +44,8 @@ def note_try(name: str, *, within_s: int) -> tuple[int, int]:
     return int(count), int(left_s)
 
 
-def noted_tries(name: str, *, within_s: int) -> tuple[int, int]:
-    """Return the count under `name`, and the seconds until it begins anew. Raises as `note_try`."""
+def attempts(name: str, *, within_s: int) -> tuple[int, int]:
+    """Return the count under `name`, and the seconds until it begins anew. Raises as `record_attempt`."""
     with _counting(within_s) as pipeline:
         pipeline.get(_key(name))
         pipeline.ttl(_key(name))
@@ -63,4 +63,4 @@ def _counting(within_s: int) -> Iterator[Pipeline]:
         with connect_sync().pipeline() as pipeline:
             yield pipeline
     except (RedisError, OSError) as error:
-        raise TooManyTries(within_s) from error
+        raise RateLimited(within_s) from error

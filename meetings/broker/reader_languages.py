@@ -37,7 +37,7 @@ def languages_key(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:languages"
 
 
-class Readership:
+class ReaderLanguages:
     """Told by web processes, asked by workers."""
 
     def __init__(self, broker: redis.asyncio.Redis) -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import redis
 import redis.asyncio
 
-from meetings.broker.pool_report import Residency, residency_from
+from meetings.broker.pool_report import PoolReport, pool_report_from
 from meetings.version import from_message
 
 REPORT_TTL_S = 10
@@ -28,7 +28,7 @@ class WorkerReport:
     """Seconds the models worked; divided by `captioned_s`: RTF."""
     stage_s: dict[str, float]
     """The same by stage."""
-    residency: Residency | None = None
+    residency: PoolReport | None = None
     """None: a worker of an older version."""
 
 
@@ -56,6 +56,6 @@ def _report_from(text: bytes | str) -> WorkerReport | None:
     try:
         fields = json.loads(text)
         residency = fields.get("residency")
-        return from_message(WorkerReport, {**fields, "residency": residency_from(residency) if residency else None})
+        return from_message(WorkerReport, {**fields, "residency": pool_report_from(residency) if residency else None})
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -16,7 +16,7 @@ from meetings.environment import Environment
 ASR = "asr"
 """Name in the pool."""
 
-WORKING = 400_000_000
+WORKING_BYTES = 400_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
 
 
@@ -55,7 +55,7 @@ def speech_member(environment: Environment, device: Device) -> Member:
         # On the host, whatever the device, where the pool can move it.
         return load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
 
-    size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING)
+    size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING_BYTES)
     need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_ASR_MODEL")
     resident: CTranslate2Resident[Recognizer] | TorchResident[Recognizer]
     if backend == "transformers":

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 SUMMARY = "summary"
 """Name in the pool."""
 
-WORKING = 600_000_000
+WORKING_BYTES = 600_000_000
 """Bytes besides the weights: activations and key-value caches, generously."""
 
 FEW: dict[str, FewBits] = {"8": 8, "4": 4}
@@ -115,7 +115,7 @@ def _remedy(bits: FewBits | None) -> str:
 def _size(environment: Environment, source: Source, device: Device, bits: FewBits | None) -> ModelSize:
     """Told before anything is loaded."""
     precision = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
-    return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING)
+    return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING_BYTES)
 
 
 def _weight_bytes(source: Source, bits: Bits) -> int:

@@ -21,7 +21,7 @@ from meetings.offers import translation_family, translation_model, translator_la
 TRANSLATION = "translation"
 """Name in the pool."""
 
-WORKING = 500_000_000
+WORKING_BYTES = 500_000_000
 """Bytes besides the weights: key-value caches of a full batch, generously."""
 
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
@@ -59,7 +59,7 @@ def translation_member(environment: Environment, device: Device) -> Member:
         return _load_m2m100(environment, folder, device=CPU, runs_on=device)
 
     precision = tune(Component.TRANSLATION, device.kind, environment.optimizations).precision
-    size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), WORKING)
+    size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), WORKING_BYTES)
     need = ModelNeed(label, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_TRANSLATION_MODEL")
     resident: TorchResident[Translator] = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
     return Member(TRANSLATION, need, resident, is_deferred=True)

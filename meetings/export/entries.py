@@ -25,7 +25,7 @@ class NotTranslated(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class CueSpeaker:
+class EntrySpeaker:
     """Who spoke, as a transcript says it."""
 
     id: str | None
@@ -45,7 +45,7 @@ class CueSpeaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
+class Entry:
     """One caption of a transcript, wherever it came from."""
 
     seq: int
@@ -55,7 +55,7 @@ class Cue:
     text: str
     language: str
     """ISO 639-1 code: as spoken, or of `text` where the transcript is in another language."""
-    speaker: CueSpeaker | None = None
+    speaker: EntrySpeaker | None = None
     """None: it was not told yet, or speakers are not told apart."""
     words: tuple[Word, ...] = ()
     translations: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Cue:
         seconds = self.start_ms // 1000
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
-    def in_language(self, language: str) -> Cue:
+    def in_language(self, language: str) -> Entry:
         """The cue as it is read in `language`: what is not translated stands as it was said."""
         text = self.translations.get(language, "")
         if not one_line(text):
@@ -95,7 +95,7 @@ class Cue:
         return replace(self, text=text, language=language, words=())
 
 
-def meeting_cues(meeting: Meeting) -> list[Cue]:
+def meeting_entries(meeting: Meeting) -> list[Entry]:
     """The stored captions that say something, in the order of speech."""
     speakers = speakers_by_label(meeting)
     rows = meeting.captions.exclude(text="").prefetch_related("translations").order_by("start", "segment")
@@ -123,30 +123,30 @@ def require_known(language: str) -> None:
         raise UnknownLanguage(_("%(code)s is no language code; use one such as en, pt, es.") % {"code": language[:20]})
 
 
-def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
+def spoken_seconds(cues: Iterable[Entry]) -> dict[EntrySpeaker, float]:
     """How long each known speaker's captions last, by the number of the speaker."""
-    seconds: dict[CueSpeaker, float] = {}
+    seconds: dict[EntrySpeaker, float] = {}
     for cue in cues:
         if cue.speaker and cue.speaker.id:
             seconds[cue.speaker] = seconds.get(cue.speaker, 0.0) + cue.end - cue.start
     return dict(sorted(seconds.items(), key=lambda item: item[0].number))
 
 
-def speakers_by_label(meeting: Meeting) -> dict[str, CueSpeaker]:
+def speakers_by_label(meeting: Meeting) -> dict[str, EntrySpeaker]:
     """Those of `meeting`; those that turned out to be somebody else stand for that one."""
     rows = {row.label: row for row in Speaker.objects.filter(meeting=meeting)}
     present = {label: rows.get(row.merged_into, row) for label, row in rows.items()}
-    return {UNSURE: CueSpeaker(None)} | {label: CueSpeaker(row.label, row.name) for label, row in present.items()}
+    return {UNSURE: EntrySpeaker(None)} | {label: EntrySpeaker(row.label, row.name) for label, row in present.items()}
 
 
-def caption_cue(caption: Caption) -> Cue:
+def caption_cue(caption: Caption) -> Entry:
     """One stored caption by itself."""
     return _stored_cue(caption, speakers_by_label(caption.meeting))
 
 
-def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
+def _stored_cue(caption: Caption, speakers: Mapping[str, EntrySpeaker]) -> Entry:
     """Words are those of the sound: a corrected text has others."""
-    return Cue(
+    return Entry(
         caption.seq,
         caption.start,
         caption.end,

@@ -21,8 +21,8 @@ from webvtt.models import Timestamp
 
 from meetings.export import word_document
 from meetings.export.document import Document
-from meetings.export.entries import Cue, meeting_cues, require_language, spoken_seconds
-from meetings.export.summary import Digest, DigestItem, newest_digest
+from meetings.export.entries import Entry, meeting_entries, require_language, spoken_seconds
+from meetings.export.summary import SummaryDocument, SummaryLine, newest_summary
 from meetings.models import Meeting
 from meetings.text import one_line
 
@@ -62,20 +62,20 @@ def render_transcript(meeting: Meeting, format_name: str, language: str | None =
     """
     if language:
         require_language(meeting, language)
-    digest = newest_digest(meeting, language)
-    cues = meeting_cues(meeting)
+    digest = newest_summary(meeting, language)
+    cues = meeting_entries(meeting)
     return render_cues(
         cues, format_name, title=meeting.title, language=language, digest=digest, missing_s=meeting.missing_s
     )
 
 
 def render_cues(
-    cues: Sequence[Cue],
+    cues: Sequence[Entry],
     format_name: str,
     *,
     title: str,
     language: str | None = None,
-    digest: Digest | None = None,
+    digest: SummaryDocument | None = None,
     missing_s: float = 0.0,
 ) -> Transcript:
     """The cues that say something, as a file of one of FORMATS, and the digest where the format has a place for it.
@@ -92,7 +92,7 @@ def render_cues(
     return Transcript(content_type, render(Document(title, said, digest, missing_s)))
 
 
-def cue_object(cue: Cue) -> dict[str, Any]:
+def cue_object(cue: Entry) -> dict[str, Any]:
     """The JSON form of one caption."""
     return {
         "seq": cue.seq,
@@ -106,7 +106,7 @@ def cue_object(cue: Cue) -> dict[str, Any]:
     }
 
 
-def speaker_objects(cues: Sequence[Cue]) -> list[dict[str, Any]]:
+def speaker_objects(cues: Sequence[Entry]) -> list[dict[str, Any]]:
     """The JSON form of those who speak in `cues`, and for how long."""
     return [
         {"id": speaker.id, "name": speaker.name or None, "seconds": round(seconds, 2)}
@@ -132,7 +132,7 @@ def _timestamp(milliseconds: int) -> Timestamp:
     return Timestamp(seconds // 3600, seconds // 60 % 60, seconds % 60, rest)
 
 
-def _voice(cue: Cue) -> str:
+def _voice(cue: Entry) -> str:
     text = html.escape(cue.line, quote=False)
     return f"<v {_voice_name(cue.speaker.label)}>{text}" if cue.speaker else text
 
@@ -162,7 +162,7 @@ def _text(document: Document) -> str:
     return "\n".join([one_line(document.title), "", *summary, *lines]) + "\n"
 
 
-def _summary_lines(digest: Digest) -> list[str]:
+def _summary_lines(digest: SummaryDocument) -> list[str]:
     """Plain text: headings, and under each its items; no line is empty."""
     lines = [_("Summary")]
     for heading, items in digest.by_kind():
@@ -170,7 +170,7 @@ def _summary_lines(digest: Digest) -> list[str]:
     return lines
 
 
-def _plain_item(item: DigestItem) -> str:
+def _plain_item(item: SummaryLine) -> str:
     return f"- {one_line(item.text)} ({one_line(item.owner)})" if item.owner else f"- {one_line(item.text)}"
 
 
@@ -181,7 +181,7 @@ def _markdown(document: Document) -> str:
     return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *paragraphs]) + "\n"
 
 
-def _markdown_summary(digest: Digest) -> list[str]:
+def _markdown_summary(digest: SummaryDocument) -> list[str]:
     """A heading and a list for each kind of item; then the heading of what follows."""
     blocks = [f"## {_('Summary')}"]
     for heading, items in digest.by_kind():
@@ -189,7 +189,7 @@ def _markdown_summary(digest: Digest) -> list[str]:
     return [*blocks, f"## {_('Captions')}"]
 
 
-def _markdown_item(item: DigestItem) -> str:
+def _markdown_item(item: SummaryLine) -> str:
     text = MARKDOWN_BLOCK.sub(r"\1\\\2", _markdown_text(one_line(item.text)))
     return f"- {text} ({_markdown_text(item.owner)})" if item.owner else f"- {text}"
 

@@ -19,7 +19,7 @@ from meetings.models import Meeting, State, Upload
 from meetings.store import tombstones
 
 NAME = "transcript"
-CLAIMED = timedelta(minutes=10)
+CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(hours=1)
@@ -61,7 +61,7 @@ def claim(meeting_id: str) -> int | None:
         return None
     attempts, not_before = found
     mine = Meeting.objects.filter(pk=meeting_id, results_not_before=not_before, results_attempts=attempts)
-    is_mine = mine.update(results_attempts=attempts + 1, results_not_before=timezone.now() + CLAIMED)
+    is_mine = mine.update(results_attempts=attempts + 1, results_not_before=timezone.now() + CLAIM_TTL)
     return attempts + 1 if is_mine else None
 
 

@@ -13,7 +13,7 @@ from meetings.store.serializers import SummaryItem, SummaryMessage, summary
 
 
 @dataclass(frozen=True, slots=True)
-class DigestItem:
+class SummaryLine:
     """One line of a summary."""
 
     kind: str
@@ -28,16 +28,16 @@ class DigestItem:
 
 
 @dataclass(frozen=True, slots=True)
-class Digest:
+class SummaryDocument:
     """A summary for a file."""
 
     message: SummaryMessage
     """As on the wire, with owners as they are now: whoever turned out to be somebody else is that one."""
-    items: tuple[DigestItem, ...]
+    items: tuple[SummaryLine, ...]
     translation: str = ""
     """The language that it is translated into; empty: it is read as it was written."""
 
-    def by_kind(self) -> Iterator[tuple[str, list[DigestItem]]]:
+    def by_kind(self) -> Iterator[tuple[str, list[SummaryLine]]]:
         """What is to be done before what was talked about, each under its heading; empty kinds are left out."""
         headings = {
             "decision": _("Decisions"),
@@ -51,7 +51,7 @@ class Digest:
                 yield heading, items
 
 
-def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:
+def newest_summary(meeting: Meeting, language: str | None) -> SummaryDocument | None:
     """The summary that reaches furthest, translated where it is; None where nothing is summed up."""
     row = meeting.summaries.order_by("-to_s", "-seq").first()
     if row is None:
@@ -64,8 +64,8 @@ def newest_digest(meeting: Meeting, language: str | None) -> Digest | None:
         for item, owner in zip(message["items"], owners, strict=True)
     ]
     lines = tuple(
-        DigestItem(item["kind"], item["text"], owner.label if owner else "", tuple(item["segments"]), place)
+        SummaryLine(item["kind"], item["text"], owner.label if owner else "", tuple(item["segments"]), place)
         for place, (item, owner) in enumerate(zip(items, owners, strict=True), start=1)
     )
     translation = language if language and language in row.translations else ""
-    return Digest({**message, "items": items}, lines, translation)
+    return SummaryDocument({**message, "items": items}, lines, translation)

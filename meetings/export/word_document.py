@@ -17,8 +17,8 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from meetings.export.document import Document
-from meetings.export.entries import Cue
-from meetings.export.summary import DigestItem
+from meetings.export.entries import Entry
+from meetings.export.summary import SummaryLine
 from meetings.languages import is_right_to_left
 from meetings.text import one_line
 
@@ -84,11 +84,11 @@ def _write_summary(word: WordDocument, document: Document) -> None:
     _write(word.add_heading(level=1), _("Captions"), interface)
 
 
-def _item_text(item: DigestItem) -> str:
+def _item_text(item: SummaryLine) -> str:
     return f"{item.text} ({item.owner})" if item.owner else item.text
 
 
-def _write_cue(paragraph: Paragraph, cue: Cue) -> None:
+def _write_cue(paragraph: Paragraph, cue: Entry) -> None:
     _write(paragraph, cue.clock, "", after=" ")
     if cue.speaker:
         _write(paragraph, cue.speaker.label, "", after=": ").bold = True

@@ -22,7 +22,7 @@ from django.utils.translation import get_supported_language_variant, override
 
 from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
-from meetings.accounts.page_tokens import still_admits
+from meetings.accounts.page_tokens import is_still_admitted
 from meetings.broker import client
 from meetings.broker.audio_log import AudioLog, LogState
 from meetings.languages import LANGUAGES
@@ -30,7 +30,7 @@ from meetings.live import wire
 from meetings.live.admission import Admission
 from meetings.live.errors import Code, SocketFault
 from meetings.live.fanout import Broadcaster, FeedNotReady
-from meetings.live.limits import CONFIRMATIONS_A_MINUTE, LANGUAGES_A_MINUTE, MessageBudget
+from meetings.live.limits import CONFIRMATIONS_A_MINUTE, LANGUAGES_A_MINUTE, TokenBucket
 from meetings.live.outages import find_meeting, standing
 from meetings.live.viewers import Viewer
 from meetings.models import Meeting, State
@@ -82,8 +82,8 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         now = time.monotonic()
-        self.budget = MessageBudget(now)
-        self.confirmations = MessageBudget(now, CONFIRMATIONS_A_MINUTE)
+        self.budget = TokenBucket(now)
+        self.confirmations = TokenBucket(now, CONFIRMATIONS_A_MINUTE)
         self.interface = self._interface()
         await self.accept()
         await self._guarded(self._enter())
@@ -177,7 +177,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         meeting = await find_meeting(meeting_id) if _can_be_stored(meeting_id) else None
         if meeting is None:
             raise SocketFault("no_such_meeting")
-        if not await still_admits(meeting, self.role, self.query("token")):
+        if not await is_still_admitted(meeting, self.role, self.query("token")):
             raise SocketFault("bad_token")
         self.meeting = meeting
         await self.enter()
@@ -235,7 +235,7 @@ class ViewerConsumer(MeetingConsumer):
     outage_fault: Code = "captions_unavailable"
 
     async def connect(self) -> None:
-        self.switches = MessageBudget(time.monotonic(), LANGUAGES_A_MINUTE)
+        self.switches = TokenBucket(time.monotonic(), LANGUAGES_A_MINUTE)
         await super().connect()
 
     async def enter(self) -> None:

@@ -22,40 +22,44 @@ Code = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ErrorEntry:
     close_code: int | None
     """None: the socket goes on."""
     sentence: str
 
 
-FAULTS: dict[Code, Fault] = {
-    "bad_token": Fault(4401, gettext_noop("This link is not valid, or no longer. Ask the host for a new one.")),
-    "no_such_meeting": Fault(4404, gettext_noop("There is no such meeting. It may have been deleted.")),
-    "ended": Fault(4404, gettext_noop("This meeting has ended.")),
-    "another_host": Fault(4409, gettext_noop("Another host is live in this meeting. Take over, or close this page.")),
-    "malformed": Fault(4400, gettext_noop("The message could not be understood.")),
-    "frame_gap": Fault(
+FAULTS: dict[Code, ErrorEntry] = {
+    "bad_token": ErrorEntry(4401, gettext_noop("This link is not valid, or no longer. Ask the host for a new one.")),
+    "no_such_meeting": ErrorEntry(4404, gettext_noop("There is no such meeting. It may have been deleted.")),
+    "ended": ErrorEntry(4404, gettext_noop("This meeting has ended.")),
+    "another_host": ErrorEntry(
+        4409, gettext_noop("Another host is live in this meeting. Take over, or close this page.")
+    ),
+    "malformed": ErrorEntry(4400, gettext_noop("The message could not be understood.")),
+    "frame_gap": ErrorEntry(
         4400, gettext_noop("A frame is missing before this one; connect again and continue at next_frame.")
     ),
-    "frame_too_large": Fault(4413, gettext_noop("The audio frame is too large: one second (32,000 bytes) at most.")),
-    "too_fast": Fault(4429, gettext_noop("Audio arrives faster than four times real time.")),
-    "too_many_messages": Fault(4429, gettext_noop("Too many messages at once. Wait a minute.")),
-    "storage_unavailable": Fault(
+    "frame_too_large": ErrorEntry(
+        4413, gettext_noop("The audio frame is too large: one second (32,000 bytes) at most.")
+    ),
+    "too_fast": ErrorEntry(4429, gettext_noop("Audio arrives faster than four times real time.")),
+    "too_many_messages": ErrorEntry(4429, gettext_noop("Too many messages at once. Wait a minute.")),
+    "storage_unavailable": ErrorEntry(
         4503, gettext_noop("The audio cannot be stored just now. It is kept in your browser; trying again.")
     ),
-    "storage_full": Fault(
+    "storage_full": ErrorEntry(
         4503,
         gettext_noop("The server has no room for more sound just now. It is kept in your browser; trying again."),
     ),
-    "captions_unavailable": Fault(4503, gettext_noop("Captions cannot be read just now; trying again.")),
-    "too_many_connections": Fault(4429, gettext_noop("Too many connections from your address. Wait a minute.")),
-    "internal": Fault(4500, gettext_noop("Something went wrong on the server; trying again.")),
-    "language_unavailable": Fault(
+    "captions_unavailable": ErrorEntry(4503, gettext_noop("Captions cannot be read just now; trying again.")),
+    "too_many_connections": ErrorEntry(4429, gettext_noop("Too many connections from your address. Wait a minute.")),
+    "internal": ErrorEntry(4500, gettext_noop("Something went wrong on the server; trying again.")),
+    "language_unavailable": ErrorEntry(
         None, gettext_noop("This language is not offered here; you go on reading what was said.")
     ),
-    "unfit_correction": Fault(None, gettext_noop("The correction was not made.")),
-    "recording": Fault(4404, gettext_noop("This meeting is made from a recording; nobody speaks into it.")),
-    "nothing_new": Fault(None, gettext_noop("Nothing was said since the last summary.")),
+    "unfit_correction": ErrorEntry(None, gettext_noop("The correction was not made.")),
+    "recording": ErrorEntry(4404, gettext_noop("This meeting is made from a recording; nobody speaks into it.")),
+    "nothing_new": ErrorEntry(None, gettext_noop("Nothing was said since the last summary.")),
 }
 
 

@@ -16,14 +16,14 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from meetings import metrics, supervise
-from meetings.broker.audio_capacity import Room
-from meetings.broker.hints import Bell, Hint, Notice, PartialMessage, Recheck, events_channel, unpack
-from meetings.broker.reader_languages import TELL_S, Readership
+from meetings.broker.audio_capacity import AudioCapacity
+from meetings.broker.hints import Hint, Notice, PartialMessage, Recheck, StoredChange, events_channel, unpack
+from meetings.broker.reader_languages import TELL_S, ReaderLanguages
 from meetings.live.admission import dismiss_uninvited
-from meetings.live.outages import Contact, OutageWatch, find_meeting
+from meetings.live.outages import Contact, OutageMonitor, find_meeting
 from meetings.live.presence import Presence
-from meetings.live.subscription import Channel
-from meetings.live.viewers import PAGE, EncodedChange, EncodedPassing, Viewer, changes_after
+from meetings.live.subscription import BrokerSubscription
+from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer, changes_after
 from meetings.queries import reading
 from meetings.store import transcript
 
@@ -55,7 +55,7 @@ class Feed:
     async def handle(self, hints: Sequence[Hint]) -> None:
         """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
         for hint in hints:
-            if isinstance(hint, Bell):
+            if isinstance(hint, StoredChange):
                 if hint.seq > self._seq:
                     await self.read_stored()
             elif isinstance(hint, Recheck):
@@ -65,7 +65,7 @@ class Feed:
 
     async def pass_on(self, message: PartialMessage | Notice) -> None:
         """Offers something that is not stored to everyone."""
-        passing = EncodedPassing(message)
+        passing = EncodedBroadcast(message)
         for viewer in tuple(self.viewers):
             await viewer.offer_passing(passing)
 
@@ -104,8 +104,8 @@ class Subscription:
 
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
-        self._readership = Readership(broker)
-        self._channel = Channel(broker, events_channel(feed.meeting_id))
+        self._readership = ReaderLanguages(broker)
+        self._channel = BrokerSubscription(broker, events_channel(feed.meeting_id))
         self._owes_reading = False
         self._owes_recheck = False
         self._listening = asyncio.Event()
@@ -188,9 +188,9 @@ class Broadcaster:
         self._connect = connect
         self._broker: redis.asyncio.Redis | None = None
         self._subscriptions: dict[str, Subscription] = {}
-        self._watch: OutageWatch | None = None
+        self._watch: OutageMonitor | None = None
         self._presence: Presence | None = None
-        self._room: Room | None = None
+        self._room: AudioCapacity | None = None
 
     @property
     def broker(self) -> redis.asyncio.Redis:
@@ -209,7 +209,7 @@ class Broadcaster:
             subscription = Subscription(Feed(viewer.meeting_id), self.broker)
             self._subscriptions[viewer.meeting_id] = subscription
         if self._watch is None:
-            self._watch = OutageWatch(self.broker, self._feeds)
+            self._watch = OutageMonitor(self.broker, self._feeds)
         subscription.feed.viewers.add(viewer)
         metrics.viewers.inc()
         await subscription.ready()
@@ -246,11 +246,11 @@ class Broadcaster:
         return self._presence
 
     @property
-    def room(self) -> Room:
+    def room(self) -> AudioCapacity:
         """The broker's, for more sound."""
         if self._room is None:
             environment = settings.ENVIRONMENT
-            self._room = Room(self.broker, None if environment.broker_url else environment.data / "broker")
+            self._room = AudioCapacity(self.broker, None if environment.broker_url else environment.data / "broker")
         return self._room
 
     def _feeds(self) -> list[Feed]:

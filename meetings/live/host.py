@@ -16,13 +16,13 @@ from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
 from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, Claimant, Outcome, Verdict
-from meetings.broker.host_arrivals import Arrivals
+from meetings.broker.host_arrivals import HostArrivals
 from meetings.languages import AUTO, LANGUAGES
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
 from meetings.live.errors import Code, SocketFault
 from meetings.live.frames import FRAME_MS, PACE, parse_frame
-from meetings.live.host_status import ledger
-from meetings.live.limits import crowd_of, is_this_machine, socket_address
+from meetings.live.host_status import host_status
+from meetings.live.limits import is_this_machine, network_of, socket_address
 from meetings.live.outages import find_meeting
 from meetings.live.presence import LINK, PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
@@ -50,7 +50,7 @@ ask_summary = writing(summaries.ask)
 put_off_summary = writing(summaries.not_now)
 set_summary_interval = writing(summaries.set_interval)
 expect_speakers = writing(speakers.expect_speakers)
-describe = reading(ledger)
+describe = reading(host_status)
 
 
 class HostConsumer(MeetingConsumer):
@@ -189,13 +189,13 @@ class HostConsumer(MeetingConsumer):
             raise SocketFault("unfit_correction", str(error)) from error
         except transcript.NoSuchMeeting as error:
             raise SocketFault("no_such_meeting") from error
-        hint = hints.pack([hints.Bell(seq)])
+        hint = hints.pack([hints.StoredChange(seq)])
         await self.broadcaster.broker.publish(hints.events_channel(self.meeting.pk), hint)
 
     async def _count_arrival(self) -> None:
         """A host may come back as often as its link breaks, and no address without end."""
         address = socket_address(self.scope)
-        if not is_this_machine(address) and not await Arrivals(self.broadcaster.broker).admit(crowd_of(address)):
+        if not is_this_machine(address) and not await HostArrivals(self.broadcaster.broker).admit(network_of(address)):
             raise SocketFault("too_many_connections")
 
     async def _claim(self) -> Claimant:

@@ -16,7 +16,7 @@ ROUND_S = 2
 """Decimals of seconds: audio comes in tenths."""
 
 
-def ledger(meeting: Meeting, state: LogState) -> Ledger:
+def host_status(meeting: Meeting, state: LogState) -> Ledger:
     """The figures of a meeting, from its row and its audio log."""
     captioned = max(state.captioned, meeting.cursor)
     exchange = swaps.last_exchange()

@@ -43,7 +43,7 @@ IPV6_OF_ONE = 64
 """Bits of the network that one household or machine is given."""
 
 
-class MessageBudget:
+class TokenBucket:
     """A token bucket over messages."""
 
     def __init__(self, now: float, per_minute: int = MESSAGES_A_MINUTE, *, at_once: int | None = None) -> None:
@@ -79,7 +79,7 @@ class SocketLimit:
         self._limit = limit
         self._clock = clock
         self._open: Counter[str] = Counter()
-        self._visits: dict[str, MessageBudget] = {}
+        self._visits: dict[str, TokenBucket] = {}
 
     @property
     def limit(self) -> int:
@@ -90,7 +90,7 @@ class SocketLimit:
         address = socket_address(scope)
         if is_this_machine(address):
             return await self._application(scope, receive, send)
-        crowd = crowd_of(address)
+        crowd = network_of(address)
         if self._open[crowd] >= self.limit or not self._may_come(crowd):
             return await WebsocketDenier()(scope, receive, send)
         self._open[crowd] += 1
@@ -106,7 +106,7 @@ class SocketLimit:
         if crowd not in self._visits and len(self._visits) >= FORGET_VISITS:
             del self._visits[next(iter(self._visits))]
         # Whoever comes moves to the end: the first is the one that has stayed away for longest.
-        visits = self._visits.pop(crowd, None) or MessageBudget(now, VISITS_A_MINUTE, at_once=2 * self.limit)
+        visits = self._visits.pop(crowd, None) or TokenBucket(now, VISITS_A_MINUTE, at_once=2 * self.limit)
         self._visits[crowd] = visits
         return visits.allows(now)
 
@@ -118,7 +118,7 @@ def socket_address(scope: dict[str, Any]) -> str:
     return client_address(peer, forwarded, settings.ENVIRONMENT.proxies)
 
 
-def crowd_of(address: str) -> str:
+def network_of(address: str) -> str:
     """Return what counts as one: an IPv4 address, or an IPv6 network of the size that one machine is given."""
     try:
         found = _address(address)

@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 DEGRADED_AFTER_S = 2.0
 """Without an answer from the database or the broker."""
 
-LOOK_S = 0.5
-PING_S = 1.0
+CHECK_INTERVAL_S = 0.5
+BROKER_PING_S = 1.0
 
 
 @reading
@@ -59,7 +59,7 @@ class Contact:
         return self.lost_at is not None and time.monotonic() - self.lost_at > DEGRADED_AFTER_S
 
 
-class OutageWatch:
+class OutageMonitor:
     """Looks after the feeds of one process while there are any."""
 
     def __init__(self, broker: redis.asyncio.Redis, feeds: Callable[[], Collection[Feed]]) -> None:
@@ -67,8 +67,8 @@ class OutageWatch:
         self._feeds = feeds
         self._contact = Contact()
         self._tasks = (
-            supervise.start("broker_ping", self._ping, pause_s=PING_S),
-            supervise.start("outage_watch", self._look, pause_s=LOOK_S),
+            supervise.start("broker_ping", self._ping, pause_s=BROKER_PING_S),
+            supervise.start("outage_watch", self._look, pause_s=CHECK_INTERVAL_S),
         )
 
     def close(self) -> None:

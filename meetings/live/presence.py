@@ -19,7 +19,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from meetings import supervise
-from meetings.live.subscription import Channel
+from meetings.live.subscription import BrokerSubscription
 
 LINK = "parlance.link"
 """Extension of the ASGI scope: the server's end of a socket (`Link`)."""
@@ -93,7 +93,7 @@ class Presence:
         """Answer for the socket from now on; returns when others can ask, or after a while without the broker."""
         self._here[connection] = lives
         if self._listener is None:
-            self._listener = Listener(Channel(self._broker, process_channel(self._process)), self._reply)
+            self._listener = Listener(BrokerSubscription(self._broker, process_channel(self._process)), self._reply)
         await self._listener.ready()
 
     def leave(self, connection: str) -> None:
@@ -133,7 +133,7 @@ class Presence:
 class Listener:
     """Has each question answered, several at a time: an answer may take a second."""
 
-    def __init__(self, channel: Channel, reply: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(self, channel: BrokerSubscription, reply: Callable[[bytes], Awaitable[None]]) -> None:
         self._channel = channel
         self._reply = reply
         self._is_ready = asyncio.Event()

@@ -14,7 +14,7 @@ POLL_S = 5.0
 CONFIRM_S = 5.0
 
 
-class Channel:
+class BrokerSubscription:
     """Messages of one channel, from when `open` has returned until the connection is lost."""
 
     def __init__(self, broker: redis.asyncio.Redis, name: str) -> None:

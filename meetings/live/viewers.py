@@ -49,7 +49,7 @@ class EncodedChange:
         return self._texts[language]
 
 
-class EncodedPassing:
+class EncodedBroadcast:
     """A partial or a notice as the wire carries it, encoded once for each interface language."""
 
     def __init__(self, message: hints.PartialMessage | hints.Notice) -> None:
@@ -139,7 +139,7 @@ class Viewer:
         if self._live:
             self._hold_back()
 
-    async def offer_passing(self, passing: EncodedPassing) -> None:
+    async def offer_passing(self, passing: EncodedBroadcast) -> None:
         """A partial or a notice: worthless later, so dropped for a viewer that lags."""
         if self._live and self._credit.allows(PARTIAL_SHARE):
             text = passing.text(self.interface)

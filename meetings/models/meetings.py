@@ -75,7 +75,7 @@ class Meeting(models.Model):
         max_length=16,
         blank=True,
         editable=False,
-        help_text="Why it is put off: a `meetings.store.summary_status.Trouble`.",
+        help_text="Why it is put off: a `meetings.store.summary_status.SummaryFailure`.",
     )
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     allow_transcript = models.BooleanField(

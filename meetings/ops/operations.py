@@ -25,7 +25,7 @@ from inference.audio import SAMPLE_RATE
 from inference.models.residency.history import Outcome
 from meetings.broker.audio_log import ACTIVE, STATE_FIELDS, log_state, state_key
 from meetings.broker.client import connect_sync
-from meetings.broker.commands import Answer, Order, give
+from meetings.broker.commands import Command, CommandResult, send
 from meetings.broker.incidents import Incident, read_incidents
 from meetings.broker.leases import lease_key
 from meetings.broker.worker_reports import WorkerReport, read_reports
@@ -41,23 +41,26 @@ PERMISSIONS = ("meetings.view_meeting", "meetings.view_swap")
 TELLING = (*PERMISSIONS, "meetings.change_meeting")
 """What a worker is told touches all of its meetings."""
 
-SAID: dict[Answer | None, tuple[int, str]] = {
-    Answer.RESTORED: (messages.SUCCESS, gettext_noop("Worker %(worker)s: captions are back.")),
-    Answer.CAPTIONING: (messages.INFO, gettext_noop("Worker %(worker)s: captions were there already.")),
-    Answer.ASLEEP: (messages.SUCCESS, gettext_noop("Worker %(worker)s: the models sleep until the first sound.")),
-    Answer.IN_USE: (
+SAID: dict[CommandResult | None, tuple[int, str]] = {
+    CommandResult.RESTORED: (messages.SUCCESS, gettext_noop("Worker %(worker)s: captions are back.")),
+    CommandResult.CAPTIONING: (messages.INFO, gettext_noop("Worker %(worker)s: captions were there already.")),
+    CommandResult.ASLEEP: (
+        messages.SUCCESS,
+        gettext_noop("Worker %(worker)s: the models sleep until the first sound."),
+    ),
+    CommandResult.IN_USE: (
         messages.WARNING,
         gettext_noop("Worker %(worker)s: somebody is being captioned; the models stay awake."),
     ),
-    Answer.BUSY: (
+    CommandResult.BUSY: (
         messages.WARNING,
         gettext_noop("Worker %(worker)s: a summary is being written, or models are on their way; they stay awake."),
     ),
-    Answer.FAILED: (
+    CommandResult.FAILED: (
         messages.ERROR,
         gettext_noop("Worker %(worker)s: the models could not be put to sleep; captions are back."),
     ),
-    Answer.UNDER_WAY: (messages.INFO, gettext_noop("Worker %(worker)s is at it. Look here again in a moment.")),
+    CommandResult.UNDER_WAY: (messages.INFO, gettext_noop("Worker %(worker)s is at it. Look here again in a moment.")),
     None: (messages.ERROR, gettext_noop("Worker %(worker)s does not answer; nothing was done.")),
 }
 """How each answer is told to people."""
@@ -115,10 +118,10 @@ def tell(request: HttpRequest) -> HttpResponse:
     worker, wanted = request.POST.get("worker", ""), request.POST.get("order", "")
     try:
         broker = connect_sync()
-        if wanted not in set(Order) or worker not in read_reports(broker):
+        if wanted not in set(Command) or worker not in read_reports(broker):
             messages.error(request, _("There is no such worker any more."))
         else:
-            level, sentence = SAID[give(broker, worker, Order(wanted))]
+            level, sentence = SAID[send(broker, worker, Command(wanted))]
             messages.add_message(request, level, _(sentence) % {"worker": worker})
     except (redis.RedisError, OSError):
         messages.error(request, _("The broker does not answer: try again."))

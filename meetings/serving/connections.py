@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from meetings import descriptors
 from meetings.accounts.client_address import is_proxy
-from meetings.live.limits import crowd_of, is_this_machine
+from meetings.live.limits import is_this_machine, network_of
 
 MOST = 10_000
 MOST_OF_ONE = 1_500
@@ -50,7 +50,7 @@ class Connections:
     def enter(self, address: str) -> Place | None:
         """Return a place for somebody who comes from `address`; None: there is none."""
         is_trusted = is_this_machine(address) or is_proxy(address, self._proxies)
-        crowd = "" if is_trusted else crowd_of(address)
+        crowd = "" if is_trusted else network_of(address)
         if self._count >= self._most or (crowd and self._of_one[crowd] >= self._most_of_one):
             return None
         self._count += 1

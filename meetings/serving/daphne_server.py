@@ -21,7 +21,7 @@ from twisted.internet.protocol import Protocol
 from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 
 from meetings.live.errors import SocketFault
-from meetings.live.limits import PINGS_A_MINUTE, MessageBudget
+from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
 from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
@@ -60,7 +60,7 @@ class PacedProtocol(WebSocketProtocol):
 
     def makeConnection(self, transport: Any) -> None:
         self.place: Place | None = getattr(transport, "place", None)
-        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.controls = TokenBucket(time.monotonic(), PINGS_A_MINUTE)
         self.probes = Probes()
         super().makeConnection(transport)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-IDLE_S = 60.0
+IDLE_TIMEOUT_S = 60.0
 """Without a byte of the first request, or of the next."""
 
 HEAD_S = 20.0
@@ -34,7 +34,7 @@ class RequestClock:
 
     def await_request(self) -> None:
         """Nothing of a request has come yet."""
-        self._begin("request", IDLE_S, self._expire)
+        self._begin("request", IDLE_TIMEOUT_S, self._expire)
 
     def await_head(self) -> None:
         """A request has begun to come."""

@@ -23,7 +23,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
 from meetings.live.errors import SocketFault
-from meetings.live.limits import PINGS_A_MINUTE, MessageBudget
+from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
 from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BoundedBodies, Gate
@@ -48,7 +48,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.close_timeout = CLOSE_S
-        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.controls = TokenBucket(time.monotonic(), PINGS_A_MINUTE)
         self.probes = Probes()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -259,7 +259,7 @@ def bounded_config(application: Any, *, gate: Gate, connections: Connections, ho
         access_log=False,
         log_config=None,
         log_level=logging.WARNING,  # what it says of every socket holds the token
-        timeout_keep_alive=round(deadlines.IDLE_S),
+        timeout_keep_alive=round(deadlines.IDLE_TIMEOUT_S),
         timeout_graceful_shutdown=DRAIN_S,
     )
     config.places = connections

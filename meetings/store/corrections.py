@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from meetings.models import Caption, Correction, Meeting, Translation
 from meetings.store.speakers import NoSuchCaption
-from meetings.store.transcript import changing, put, touch
+from meetings.store.transcript import bump_seq, changing, save_revision
 from meetings.text import one_line
 
 MAX_TEXT = 2_000
@@ -31,7 +31,7 @@ def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | N
     """Somebody's wording of one line, which no model changes again; returns the meeting's newest `seq`.
 
     Translations of the old text go, corrected ones too (`corrected_languages` says which), and are made again once a
-    worker is told (`meetings.store.requeue.wake`).
+    worker is told (`meetings.store.requeue.requeue`).
 
     Args:
         text: On one line; empty: the line is taken away.
@@ -47,7 +47,7 @@ def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | N
         require_seen(seen, caption.text)
         if caption.text != text:
             Correction.objects.create(caption=caption, editor_id=editor_id, before=caption.text, after=text)
-            put(meeting, caption, text=text, is_text_fixed=True)
+            save_revision(meeting, caption, text=text, is_text_fixed=True)
     return meeting.last_seq
 
 
@@ -59,7 +59,7 @@ def correct_translation(
     It stands until the line itself is corrected, which no model does.
 
     Args:
-        text: On one line; empty: it is translated anew, once a worker is told (`meetings.store.requeue.wake`).
+        text: On one line; empty: it is translated anew, once a worker is told (`meetings.store.requeue.requeue`).
         editor_id, seen: As of `correct_text`.
 
     Raises:
@@ -77,7 +77,7 @@ def correct_translation(
                 caption=caption, language=language, editor_id=editor_id, before=stored.text, after=text
             )
             _replace(stored, text)
-            touch(meeting, caption)
+            bump_seq(meeting, caption)
     return meeting.last_seq
 
 

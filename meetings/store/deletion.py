@@ -69,7 +69,7 @@ def forget_names(instance: Meeting, **_: Any) -> None:
 @receiver(post_delete, sender=Meeting)
 def leave_tombstone(instance: Meeting, **_: Any) -> None:
     """Whichever page or command deleted the row. What is left, and its stored files, a worker removes."""
-    tombstones.put(instance)
+    tombstones.add_tombstone(instance)
     deletions.fresh.append(instance.pk)
     transaction.on_commit(forget_fresh, robust=True)
 

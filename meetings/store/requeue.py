@@ -11,18 +11,18 @@ from redis.exceptions import RedisError
 
 from meetings.broker.audio_log import AudioLog, Mark
 from meetings.broker.client import connect
-from meetings.broker.notify import ring
+from meetings.broker.notify import notify_change
 from meetings.models import Correction, Meeting, State, Translation
 
 log = structlog.get_logger(__name__)
 
 
-def wake(meeting_id: str, seq: int) -> None:
+def requeue(meeting_id: str, seq: int) -> None:
     """Tells open screens of a stored change, and a worker that lines may have to be translated again.
 
     When the broker is away, screens look by themselves; translations are made when the meeting is next woken.
     """
-    ring(meeting_id, seq)
+    notify_change(meeting_id, seq)
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
         return

@@ -35,7 +35,7 @@ TRIES_KEPT = timedelta(days=1)
 LAG_KEPT = timedelta(days=90)
 """How long it is kept how late captions were, for the charts of a meeting."""
 
-BATCH = 500
+ROWS_PER_QUERY = 500
 """Rows that one query names or deletes."""
 
 
@@ -84,7 +84,7 @@ def purge(
     return found
 
 
-def forget_machinery(now: datetime | None = None, *, limit: int = BATCH) -> int:
+def forget_machinery(now: datetime | None = None, *, limit: int = ROWS_PER_QUERY) -> int:
     """Delete rows that nobody reads any more, `limit` of each kind at most; return how many.
 
     Files go too that requests left whose process died.
@@ -92,7 +92,7 @@ def forget_machinery(now: datetime | None = None, *, limit: int = BATCH) -> int:
     incoming_files.forget_old()
     now = now or timezone.now()
     signed_out = now - timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    deleted = webhooks.forget_old(limit=limit)
+    deleted = webhooks.delete_old(limit=limit)
     for rows in (
         EndedSignIn.objects.filter(ended_at__lt=signed_out),
         Session.objects.filter(expire_date__lt=now),
@@ -144,7 +144,7 @@ def _with_old_sound(now: datetime) -> Iterator[str]:
     kept = Q(keep_recording=True) | Q(upload__state=UploadState.FAILED)
     old = Meeting.objects.filter(kept, ended_at__lt=now - timedelta(days=days))
     sounds = _sounds()
-    while some := list(islice(sounds, BATCH)):
+    while some := list(islice(sounds, ROWS_PER_QUERY)):
         yield from old.filter(pk__in=some).values_list("pk", flat=True)
 
 

@@ -14,11 +14,19 @@ from itertools import accumulate
 from django.db.models import Q
 
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.word_assignment import Run, label_words
+from inference.diarization.word_assignment import SpeakerSegment, label_words
 from inference.text import UNSPACED, join_texts
 from inference.types import Word
 from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker
-from meetings.store.transcript import Lease, changing, corrected_captions, parts_of_all, put, words_as_stored, words_of
+from meetings.store.transcript import (
+    Lease,
+    changing,
+    corrected_captions,
+    parts_of_all,
+    save_revision,
+    words_as_stored,
+    words_of,
+)
 
 WHOLE = 1e-6
 """Seconds that a caption may reach beyond what is told, for rounding."""
@@ -136,7 +144,7 @@ def assign(meeting_id: str, segment: str, label: str) -> int:
         caption = Caption.objects.filter(meeting=meeting, segment=segment).exclude(text="").first()
         if caption is None:
             raise NoSuchCaption(f"There is no line {segment}.")
-        put(meeting, caption, speaker=speaker.label, is_speaker_fixed=True)
+        save_revision(meeting, caption, speaker=speaker.label, is_speaker_fixed=True)
     return meeting.last_seq
 
 
@@ -208,7 +216,7 @@ def _label(labels: _Labels, parts: Sequence[Caption], near: Sequence[SpeakerTurn
     if any(part.is_speaker_fixed for part in parts) or is_corrected:
         for part in parts:
             if part.text and not part.is_speaker_fixed:
-                put(labels.meeting, part, speaker=labels.stored(_main_speaker(part, near)))
+                save_revision(labels.meeting, part, speaker=labels.stored(_main_speaker(part, near)))
         return
     runs = label_words(words_of(parts), near)
     if runs:
@@ -221,7 +229,7 @@ def _main_speaker(part: Caption, turns: Sequence[SpeakerTurn]) -> str | None:
     return max(runs, key=lambda run: len(run.words)).speaker if runs else None
 
 
-def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[Run]) -> None:
+def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[SpeakerSegment]) -> None:
     """Stores an utterance as one caption for each run; captions that are left over become empty.
 
     Last caption first: screens follow change by change, and words that move on into a new caption must stand there
@@ -232,7 +240,7 @@ def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[Run]) -> N
     speakers = [labels.stored(run.speaker) for run in runs]  # numbered as they speak
     for index in reversed(range(len(runs))):
         run = runs[index]
-        put(
+        save_revision(
             labels.meeting,
             parts[index] if index < len(parts) else None,
             segment=first.utterance if index == 0 else f"{first.utterance}.{index}",
@@ -245,10 +253,10 @@ def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[Run]) -> N
             words=words_as_stored(run.words),
         )
     for leftover in parts[len(runs) :]:
-        put(labels.meeting, leftover, text="", words=[], speaker="")
+        save_revision(labels.meeting, leftover, text="", words=[], speaker="")
 
 
-def divided_text(text: str, runs: Sequence[Run], language: str) -> list[str]:
+def divided_text(text: str, runs: Sequence[SpeakerSegment], language: str) -> list[str]:
     """`text` cut where the runs after the first begin, so that nothing of its writing is lost."""
     cuts = [0]
     place = 0

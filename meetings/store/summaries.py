@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from meetings.models import Caption, Meeting, State, Summary
-from meetings.store.summary_status import LASTING, Trouble
+from meetings.store.summary_status import LASTING, SummaryFailure
 from meetings.store.transcript import Lease, changing
 from meetings.store.webhooks import announce
 
@@ -87,7 +87,7 @@ def wanted_after_end(meeting_id: str) -> bool:
     return bool(_found(patient))
 
 
-def put_off(meeting_ids: Collection[str], trouble: Trouble, *, least_s: float) -> None:
+def put_off(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: float) -> None:
     """To be said of an attempt that failed; and before each, so that a worker that dies of it is not followed at once.
 
     For as long as the summary has been wanted already, so that attempts become rarer; the host's asking ends it.
@@ -108,7 +108,7 @@ def put_off_no_more(meeting_ids: Collection[str]) -> None:
 def take_over(meeting_id: str) -> None:
     """To be said by a meeting's new worker: an attempt of the one before is over, and what it had not may be here."""
     meeting = Meeting.objects.filter(pk=meeting_id)
-    meeting.filter(summary_trouble=Trouble.UNDER_WAY).update(summary_trouble=Trouble.BROKEN_OFF)
+    meeting.filter(summary_trouble=SummaryFailure.UNDER_WAY).update(summary_trouble=SummaryFailure.BROKEN_OFF)
     meeting.filter(summary_trouble__in=LASTING).update(summary_trouble="", summary_not_before=None)
 
 

@@ -36,7 +36,7 @@ def correct_summary(
 
     No later summary changes it. Where it is corrected as it was written, its translations go, corrected ones too
     (`corrected_languages` says which), but for those that are corrected here and now; they are made again once a worker
-    is told (`meetings.store.requeue.wake`).
+    is told (`meetings.store.requeue.requeue`).
 
     Args:
         rewordings: By language, or `AS_WRITTEN`. An empty item is taken away; in a translation, an empty text of what

@@ -12,7 +12,7 @@ from inference.models.residency.plan import DoesNotFit
 from inference.models.residency.pool import SwapUnderWay
 
 
-class Trouble(StrEnum):
+class SummaryFailure(StrEnum):
     """As `Meeting.summary_trouble` holds it; empty there: none."""
 
     UNDER_WAY = "under_way"
@@ -27,51 +27,53 @@ class Trouble(StrEnum):
     TOO_LARGE = "too_large"
 
 
-SENTENCES: dict[Trouble, str] = {
-    Trouble.BROKEN_OFF: gettext_noop("The summary was broken off; captions went on."),
-    Trouble.STOPPED: gettext_noop("The summary was put off by whoever runs this server."),
-    Trouble.BUSY: gettext_noop("The summary was put off: captions needed the models for longer than it could wait."),
-    Trouble.MISSING: gettext_noop(
+SENTENCES: dict[SummaryFailure, str] = {
+    SummaryFailure.BROKEN_OFF: gettext_noop("The summary was broken off; captions went on."),
+    SummaryFailure.STOPPED: gettext_noop("The summary was put off by whoever runs this server."),
+    SummaryFailure.BUSY: gettext_noop(
+        "The summary was put off: captions needed the models for longer than it could wait."
+    ),
+    SummaryFailure.MISSING: gettext_noop(
         "The summary was put off: the model that writes it is missing or damaged. Tell whoever runs this server."
     ),
-    Trouble.NO_ROOM: gettext_noop(
+    SummaryFailure.NO_ROOM: gettext_noop(
         "The summary was put off: there is too little memory for the model that writes it. "
         "Tell whoever runs this server."
     ),
-    Trouble.FAILED: gettext_noop("The summary was put off: the model that writes it failed."),
-    Trouble.NONE_HERE: gettext_noop(
+    SummaryFailure.FAILED: gettext_noop("The summary was put off: the model that writes it failed."),
+    SummaryFailure.NONE_HERE: gettext_noop(
         "No summary can be written: this server has no model for it. Whoever runs it can fetch one and start it again."
     ),
-    Trouble.TOO_LARGE: gettext_noop(
+    SummaryFailure.TOO_LARGE: gettext_noop(
         "No summary can be written: the model for it is larger than the memory that it may use. "
         "Whoever runs this server can choose a smaller one and start it again."
     ),
 }
 
-LASTING = (Trouble.NONE_HERE, Trouble.TOO_LARGE)
+LASTING = (SummaryFailure.NONE_HERE, SummaryFailure.TOO_LARGE)
 """Trying again does not help before the server is started anew."""
 
-CAUSES: tuple[tuple[tuple[type[Exception], ...], Trouble], ...] = (
-    ((ModelMissing, ModelCorrupt), Trouble.MISSING),
-    ((DoesNotFit, MemoryError), Trouble.NO_ROOM),
-    ((ModelInUse, SwapUnderWay), Trouble.BUSY),
+CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
+    ((ModelMissing, ModelCorrupt), SummaryFailure.MISSING),
+    ((DoesNotFit, MemoryError), SummaryFailure.NO_ROOM),
+    ((ModelInUse, SwapUnderWay), SummaryFailure.BUSY),
 )
 
 
-def of_attempt(error: BaseException) -> Trouble:
+def of_attempt(error: BaseException) -> SummaryFailure:
     """What went wrong with an attempt, by the error's cause where it has one."""
     cause = error.__cause__ or error
-    return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), Trouble.FAILED)
+    return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), SummaryFailure.FAILED)
 
 
-def of_absence(error: Exception | None) -> Trouble:
+def of_absence(error: Exception | None) -> SummaryFailure:
     """Why a worker has no summariser at all; `error`: what kept it out, where something did."""
-    return Trouble.TOO_LARGE if isinstance(error, DoesNotFit) else Trouble.NONE_HERE
+    return SummaryFailure.TOO_LARGE if isinstance(error, DoesNotFit) else SummaryFailure.NONE_HERE
 
 
 def sentence(trouble: str) -> str | None:
     """What people read, in the language of the interface; None where there is nothing to tell."""
-    told = SENTENCES.get(Trouble(trouble)) if trouble in set(Trouble) else None
+    told = SENTENCES.get(SummaryFailure(trouble)) if trouble in set(SummaryFailure) else None
     return gettext(told) if told else None
 
 

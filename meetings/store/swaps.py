@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from inference.models.residency.history import Direction, Outcome, StepKind, SwapRecord
 from meetings.models import Swap
 
-KEPT = 1_000
+MAX_SWAPS = 1_000
 """Rows; older ones go."""
 
 
@@ -43,7 +43,7 @@ def file_swap(worker: str, record: SwapRecord) -> None:
         gigabytes_per_s=round(record.gigabytes_per_second, 3),
         steps=[{**asdict(step), "kind": step.kind.value} for step in record.steps],
     )
-    for old in Swap.objects.order_by("-created_at")[KEPT : KEPT + 10]:
+    for old in Swap.objects.order_by("-created_at")[MAX_SWAPS : MAX_SWAPS + 10]:
         old.delete()
 
 

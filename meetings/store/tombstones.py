@@ -16,13 +16,13 @@ LATE = timedelta(hours=1)
 FRESH = timedelta(seconds=10)
 """Whoever deletes a meeting does most of the work at once; what is left after this is a worker's."""
 
-CLAIMED = timedelta(minutes=10)
+CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(minutes=5)
 
 
-def put(meeting: Meeting) -> None:
+def add_tombstone(meeting: Meeting) -> None:
     """Leave one, in the transaction that deletes the meeting."""
     has_results = meeting.state == State.ENDED and not meeting.is_ephemeral
     fresh = {"has_results": has_results, "not_before": timezone.now() + FRESH}
@@ -57,10 +57,10 @@ def due(*, limit: int) -> list[Tombstone]:
 def claim(tombstone: Tombstone) -> bool:
     """Whether it is ours to look after: of several workers one gets it. The attempt is counted before it is made."""
     mine = Tombstone.objects.filter(pk=tombstone.pk, not_before=tombstone.not_before)
-    return bool(mine.update(not_before=timezone.now() + CLAIMED, attempts=F("attempts") + 1))
+    return bool(mine.update(not_before=timezone.now() + CLAIM_TTL, attempts=F("attempts") + 1))
 
 
-def settle(tombstone: Tombstone) -> None:
+def record_outcome(tombstone: Tombstone) -> None:
     """Everything of the meeting is gone: look once more when nobody writes of it any more, or never again."""
     row = Tombstone.objects.filter(pk=tombstone.pk)
     once_more = tombstone.created_at + LATE

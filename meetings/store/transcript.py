@@ -199,7 +199,7 @@ def parts_of_all(meeting: Meeting, utterances: Collection[str]) -> dict[str, lis
     }
 
 
-def put(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
+def save_revision(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
     """Stores a caption's new content as the meeting's next change; says whether it was one.
 
     Translations of a text that is no longer there go with it.
@@ -216,7 +216,7 @@ def put(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
     return True
 
 
-def touch(meeting: Meeting, caption: Caption) -> None:
+def bump_seq(meeting: Meeting, caption: Caption) -> None:
     """Moves a caption to the end of the series: something that belongs to it has changed."""
     meeting.last_seq += 1
     Caption.objects.filter(pk=caption.pk).update(seq=meeting.last_seq, revision=F("revision") + 1)
@@ -266,7 +266,7 @@ def _store(meeting: Meeting, final: FinalCaption) -> None:
         return
     if parts and words_of(parts) == final.words and parts[0].language == final.language:
         return
-    put(
+    save_revision(
         meeting,
         parts[0] if parts else None,
         segment=final.segment,
@@ -278,4 +278,4 @@ def _store(meeting: Meeting, final: FinalCaption) -> None:
         words=words_as_stored(final.words),
     )
     for leftover in parts[1:]:
-        put(meeting, leftover, text="", words=[])
+        save_revision(meeting, leftover, text="", words=[])

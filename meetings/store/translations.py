@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from inference.translation.translator import Translation as Translated
 from meetings.models import Caption, Translation
-from meetings.store.transcript import Lease, changing, touch
+from meetings.store.transcript import Lease, bump_seq, changing
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translat
             )
             changed.add(caption.pk)
         for pk in sorted(changed, key=lambda pk: captions[pk].seq):
-            touch(meeting, captions[pk])
+            bump_seq(meeting, captions[pk])
     return meeting.last_seq
 
 

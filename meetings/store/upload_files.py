@@ -19,7 +19,7 @@ from django.conf import settings
 MAX_CHUNK = 1 << 20
 """Bytes; small enough that a slow link shows progress, and that a broken one repeats little."""
 
-RESERVE = 1 << 30
+DISK_RESERVE = 1 << 30
 """Bytes of the disk that uploads leave to database and audio log."""
 
 
@@ -69,7 +69,7 @@ def announcing() -> Iterator[None]:
 
 def require_room(size: int) -> None:
     """Raises DiskFull unless `size` bytes more leave RESERVE free."""
-    if shutil.disk_usage(folder()).free - size < RESERVE:
+    if shutil.disk_usage(folder()).free - size < DISK_RESERVE:
         raise DiskFull
 
 

@@ -26,10 +26,10 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 300, 1_800, 7_2
 """After the first, second, … attempt that failed."""
 
 MAX_ATTEMPTS = len(PAUSES) + 1
-CLAIMED = timedelta(minutes=1)
+CLAIM_TTL = timedelta(minutes=1)
 """Longer than an attempt can take (`public_addresses.DEADLINE_S`)."""
 
-KEPT = timedelta(days=14)
+DELIVERY_KEPT = timedelta(days=14)
 """How long what became of a delivery can be read."""
 
 MAX_WEBHOOKS = 20
@@ -97,10 +97,10 @@ def claim(delivery: Delivery) -> bool:
     attempts left.
     """
     mine = Delivery.objects.filter(pk=delivery.pk, next_at=delivery.next_at)
-    return bool(mine.update(next_at=timezone.now() + CLAIMED, attempts=F("attempts") + 1))
+    return bool(mine.update(next_at=timezone.now() + CLAIM_TTL, attempts=F("attempts") + 1))
 
 
-def settle(delivery: Delivery, failure: str) -> None:
+def record_outcome(delivery: Delivery, failure: str) -> None:
     """Store what came of a claimed delivery; the next attempt is due after a pause, if there is one."""
     attempts, now = delivery.attempts + 1, timezone.now()
     pause = PAUSES[attempts - 1] if failure and attempts < MAX_ATTEMPTS else None
@@ -115,8 +115,12 @@ def settle(delivery: Delivery, failure: str) -> None:
         log.info("webhook_sent", delivery=delivery.pk, attempts=attempts, taken=not failure)
 
 
-def forget_old(*, limit: int) -> int:
+def delete_old(*, limit: int) -> int:
     """Delete deliveries older than KEPT, at most `limit`; return how many."""
-    old = Delivery.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("pk").values_list("pk", flat=True)
+    old = (
+        Delivery.objects.filter(created_at__lt=timezone.now() - DELIVERY_KEPT)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
     deleted, _ = Delivery.objects.filter(pk__in=list(old[:limit])).delete()
     return deleted

@@ -19,7 +19,7 @@ from django.views.decorators.csrf import csrf_exempt
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.api_tokens import user_of_token
 from meetings.accounts.bearer import token_in
-from meetings.export.entries import meeting_cues
+from meetings.export.entries import meeting_entries
 from meetings.export.formats import render_transcript
 from meetings.languages import LANGUAGES
 from meetings.models import Meeting, Upload, UploadFailure, UploadState
@@ -27,7 +27,7 @@ from meetings.store import upload_files, uploads
 from meetings.store.incoming_files import IncomingHandler
 from meetings.web.api_forms import TranscriptionForm
 
-LOOK_S = 0.25
+RESULT_POLL_S = 0.25
 in_thread = partial(database_sync_to_async, thread_sensitive=False)
 """Not in the one thread of the sockets' queries: a recording of 100 MB is parsed for seconds."""
 
@@ -96,7 +96,7 @@ async def _wait(meeting_id: str, deadline: float) -> None:
             return
         if time.monotonic() > deadline:
             raise Refused(504, "timeout", "The transcript took too long. Upload the recording on the page instead.")
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(RESULT_POLL_S)
     raise Refused(404, "deleted", "The recording was deleted before it was transcribed.")
 
 
@@ -122,7 +122,7 @@ def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpRes
     if kind in FILE_FORMATS:
         document = render_transcript(meeting, kind)
         return HttpResponse(document.body, content_type=document.content_type)
-    cues = [cue for cue in meeting_cues(meeting) if cue.line]
+    cues = [cue for cue in meeting_entries(meeting) if cue.line]
     text = " ".join(cue.line for cue in cues)
     if kind == "text":
         return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")

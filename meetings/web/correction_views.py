@@ -18,11 +18,11 @@ from meetings.export.entries import UnknownLanguage
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting
 from meetings.store import summary_corrections
 from meetings.store.corrections import ChangedMeanwhile, UnfitText, correct_text, correct_translation
-from meetings.store.requeue import wake
+from meetings.store.requeue import requeue
 from meetings.store.speakers import NoSuchCaption, NoSuchSpeaker, UnfitName, assign, merge_speakers, rename
 from meetings.store.summary_corrections import NoSuchSummary, Rewording
 from meetings.text import one_line
-from meetings.web.transcript import Choice, caption_line, requested_choice
+from meetings.web.transcript import LanguageFilter, caption_line, requested_choice
 
 ITEM_TEXT = re.compile(r"text-(\d{1,3})")
 """Name of the field of an item of a summary."""
@@ -44,7 +44,7 @@ def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpRes
         return JsonResponse({"sentence": str(error)}, status=422)
     except NoSuchCaption as error:
         raise Http404(_("There is no such line any more.")) from error
-    wake(meeting.pk, seq)
+    requeue(meeting.pk, seq)
     return JsonResponse(_line_object(Caption.objects.get(meeting=meeting, segment=segment), choice))
 
 
@@ -65,7 +65,7 @@ def correct_speaker(request: HttpRequest, meeting_id: str, label: str) -> HttpRe
         return render(request, "400.html", {"sentence": sentence}, status=400)
     except NoSuchSpeaker as error:
         raise Http404(_("There is no such speaker any more.")) from error
-    wake(meeting.pk, seq)
+    requeue(meeting.pk, seq)
     return _page_again(request, meeting)
 
 
@@ -84,11 +84,11 @@ def correct_summary(request: HttpRequest, meeting_id: str, summary_id: int) -> H
         return JsonResponse({"sentence": str(error)}, status=422)
     except NoSuchSummary as error:
         raise Http404(_("There is no such summary any more.")) from error
-    wake(meeting.pk, seq)
+    requeue(meeting.pk, seq)
     return _page_again(request, meeting)
 
 
-def _correct(request: HttpRequest, meeting: Meeting, segment: str, choice: Choice) -> int:
+def _correct(request: HttpRequest, meeting: Meeting, segment: str, choice: LanguageFilter) -> int:
     """Stores what differs; returns the newest `seq`."""
     speaker, editor_id, seen = request.POST.get("speaker", ""), request.user.pk, request.POST.get("seen")
     text = request.POST.get("text", "")
@@ -103,7 +103,7 @@ def _correct(request: HttpRequest, meeting: Meeting, segment: str, choice: Choic
     return assign(meeting.pk, segment, speaker) if speaker and has_words else seq
 
 
-def _line_object(caption: Caption, choice: Choice) -> dict[str, Any]:
+def _line_object(caption: Caption, choice: LanguageFilter) -> dict[str, Any]:
     line = caption_line(caption, choice)
     speaker = line.cue.speaker
     return {

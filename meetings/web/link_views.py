@@ -14,8 +14,8 @@ from meetings.accounts.access import find_meeting, private, remember_reader
 from meetings.accounts.client_address import block, request_address
 from meetings.accounts.page_tokens import are_links_expired
 from meetings.accounts.rights import Deed, may
-from meetings.broker.notify import ask_again
-from meetings.broker.rate_limit import TooManyTries, note_try, noted_tries
+from meetings.broker.notify import notify_recheck
+from meetings.broker.rate_limit import RateLimited, attempts, record_attempt
 from meetings.models import Meeting
 from meetings.web.link_forms import AS_IT_IS, LinkForm
 
@@ -41,7 +41,7 @@ def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     form = LinkForm(request.POST or None, initial={"expiry": AS_IT_IS})
     if request.method == "POST" and form.is_valid():
         form.apply(meeting)
-        ask_again(meeting.pk)
+        notify_recheck(meeting.pk)
         return redirect("links", meeting.pk)
     context = {"meeting": meeting, "form": form, "is_expired": are_links_expired(meeting)}
     return render(request, "meetings/links.html", context, status=422 if form.errors else 200)
@@ -56,9 +56,9 @@ def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
         _require_tries(meeting, caller)
         if not check_password(request.POST.get("password", ""), meeting.link_password):
             for name in (caller, meeting.pk):
-                note_try(name, within_s=TRIES_WITHIN_S)
+                record_attempt(name, within_s=TRIES_WITHIN_S)
             return _asked_again(request, meeting, _("That is not the password."), 403)
-    except TooManyTries as error:
+    except RateLimited as error:
         sentence = _("Too many tries. Wait %(seconds)d seconds.") % {"seconds": error.seconds}
         answer = _asked_again(request, meeting, sentence, 429)
         answer.headers["Retry-After"] = str(error.seconds)
@@ -73,10 +73,10 @@ def _require_tries(meeting: Meeting, caller: str) -> None:
 
     A building full of readers may share one address.
     """
-    of_all, _left_s = noted_tries(meeting.pk, within_s=TRIES_WITHIN_S)
-    count, left_s = noted_tries(caller, within_s=TRIES_WITHIN_S)
+    of_all, _left_s = attempts(meeting.pk, within_s=TRIES_WITHIN_S)
+    count, left_s = attempts(caller, within_s=TRIES_WITHIN_S)
     if count >= (TRIES_WHEN_ATTACKED if of_all >= ATTACKED else TRIES):
-        raise TooManyTries(max(1, left_s))
+        raise RateLimited(max(1, left_s))
 
 
 def _asked_again(request: HttpRequest, meeting: Meeting, sentence: str, status: int) -> HttpResponse:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from inference.audio import decode_file
-from meetings.batch.replay import FRAME_S, Frame, file_frames
+from meetings.batch.replay import FRAME_S, ReplayFrame, file_frames
 from meetings.broker.audio_log import AudioLog, Outcome
 from meetings.models import Meeting
 from meetings.offers import offered_targets
@@ -90,12 +90,14 @@ async def speak(meeting_id: str, broker: redis.asyncio.Redis, *, pace: float = 1
         await broker.delete(PLAYING)
 
 
-def sample_frames() -> list[Frame]:
+def sample_frames() -> list[ReplayFrame]:
     """The clip as a host's browser would send it."""
     return list(file_frames(decode_file(CLIP)))
 
 
-async def _append(audio: AudioLog, meeting_id: str, connection: str, frames: Sequence[Frame], pace: float) -> None:
+async def _append(
+    audio: AudioLog, meeting_id: str, connection: str, frames: Sequence[ReplayFrame], pace: float
+) -> None:
     """Stops where somebody else has become the host."""
     began = time.monotonic()
     for frame in frames:

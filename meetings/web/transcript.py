@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from meetings.export.entries import Cue, caption_cue, meeting_cues, require_known
+from meetings.export.entries import Entry, caption_cue, meeting_entries, require_known
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 from meetings.text import one_line
@@ -18,7 +18,7 @@ SPOKEN = "spoken"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LanguageFilter:
     """In which languages a transcript is read."""
 
     language: str = SPOKEN
@@ -59,7 +59,7 @@ class Wording:
 class Line:
     """One caption of the page."""
 
-    cue: Cue
+    cue: Entry
     wordings: tuple[Wording, ...]
     is_turn: bool
     """Whether somebody else speaks from here on."""
@@ -71,7 +71,7 @@ class Line:
         return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
 
 
-def read_choice(language: str, beside: str) -> Choice:
+def read_choice(language: str, beside: str) -> LanguageFilter:
     """The choice; whether anything is there in a language changes while somebody reads.
 
     Raises:
@@ -80,45 +80,45 @@ def read_choice(language: str, beside: str) -> Choice:
     for code in (language, beside):
         if code not in ("", SPOKEN):
             require_known(code)
-    return Choice(language or SPOKEN, beside)
+    return LanguageFilter(language or SPOKEN, beside)
 
 
-def requested_choice(request: HttpRequest) -> Choice:
+def requested_choice(request: HttpRequest) -> LanguageFilter:
     """That of the page's address. Raises UnknownLanguage."""
     return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
 
 
-def offered(meeting: Meeting, choice: Choice) -> list[tuple[str, str]]:
+def offered(meeting: Meeting, choice: LanguageFilter) -> list[tuple[str, str]]:
     """The chosen languages and those that something is translated into, with their names as a list shows them."""
     rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
     codes = {*rows.values_list("language", flat=True).distinct(), *choice.columns} - {SPOKEN}
     return [(code, capfirst(language_name(code))) for code in sorted(codes)]
 
 
-def page_lines(meeting: Meeting, choice: Choice) -> list[Line]:
+def page_lines(meeting: Meeting, choice: LanguageFilter) -> list[Line]:
     """The lines of the meeting that say something."""
-    return list(_lines([cue for cue in meeting_cues(meeting) if cue.line], choice))
+    return list(_lines([cue for cue in meeting_entries(meeting) if cue.line], choice))
 
 
-def caption_line(caption: Caption, choice: Choice) -> Line:
+def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
     """One line by itself."""
     cue = caption_cue(caption)
     return Line(cue, _wordings(cue, choice), is_turn=True)
 
 
-def _lines(cues: Sequence[Cue], choice: Choice) -> Iterator[Line]:
-    before: Cue | None = None
+def _lines(cues: Sequence[Entry], choice: LanguageFilter) -> Iterator[Line]:
+    before: Entry | None = None
     for cue in cues:
         is_turn = cue.speaker is not None and (before is None or cue.speaker != before.speaker)
         yield Line(cue, _wordings(cue, choice), is_turn)
         before = cue
 
 
-def _wordings(cue: Cue, choice: Choice) -> tuple[Wording, ...]:
+def _wordings(cue: Entry, choice: LanguageFilter) -> tuple[Wording, ...]:
     return tuple(_wording(cue, language) for language in choice.columns)
 
 
-def _wording(cue: Cue, language: str) -> Wording:
+def _wording(cue: Entry, language: str) -> Wording:
     read = cue if language == SPOKEN else cue.in_language(language)
     is_pending = language not in (SPOKEN, read.language)
     return Wording(one_line(read.text), read.language, is_pending)

@@ -15,14 +15,14 @@ from meetings.accounts.access import find_meeting, link_token, may_do, private, 
 from meetings.accounts.rights import Deed
 from meetings.export.entries import UnknownLanguage
 from meetings.export.formats import FORMATS
-from meetings.export.summary import newest_digest
+from meetings.export.summary import newest_summary
 from meetings.languages import named_languages
 from meetings.models import Meeting, State
 from meetings.store import recordings
 from meetings.store.corrections import MAX_TEXT
 from meetings.store.speakers import present_speakers
 from meetings.web.byte_ranges import file_response
-from meetings.web.transcript import SPOKEN, Choice, offered, page_lines, requested_choice
+from meetings.web.transcript import SPOKEN, LanguageFilter, offered, page_lines, requested_choice
 
 FLAC = "audio/flac"
 
@@ -52,9 +52,9 @@ async def recording(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         raise Http404(_("There is no recording of this meeting.")) from error
 
 
-def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dict[str, Any]:
+def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter) -> dict[str, Any]:
     lines = page_lines(meeting, choice)
-    digest = newest_digest(meeting, choice.file_language)
+    digest = newest_summary(meeting, choice.file_language)
     token = link_token(request, meeting)
     may_load = meeting.allow_downloads or may_do(request, Deed.READ, meeting)
     return {
@@ -79,7 +79,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: Choice) -> dic
     }
 
 
-def _query(token: str, choice: Choice) -> str:
+def _query(token: str, choice: LanguageFilter) -> str:
     """Of everything that the page asks for; with its question mark, where there is anything to say."""
     said = {"token": token} if token else {}
     beside = {"beside": choice.beside} if choice.beside else {}

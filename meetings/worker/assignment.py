@@ -19,7 +19,7 @@ from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import Leases
 from meetings.models import Meeting, Stage
 from meetings.store import speakers, stage_failures, summaries, tombstones, transcript, uploads
-from meetings.worker.speaker_track import Memory
+from meetings.worker.speaker_track import ResumeState
 from meetings.worker.stream import REHEAR_S, MeetingStream
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ class Opened:
     """Whether the worker before never gave it back: it died, or lost its lease."""
 
 
-class Holdings:
+class Assignments:
     """Belongs to one worker."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
@@ -171,10 +171,10 @@ def open_stream(meeting_id: str) -> Opened:
     """Takes the meeting over. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
     summaries.take_over(meeting_id)
-    stream = MeetingStream(meeting, _memory(meeting), is_upload=uploads.is_upload(meeting_id))
+    stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))
     return Opened(stream, was_leased=meeting.is_leased)
 
 
-def _memory(meeting: Meeting) -> Memory:
+def _resume_state(meeting: Meeting) -> ResumeState:
     heard_again_from = meeting.cursor / SAMPLE_RATE - REHEAR_S
-    return Memory(speakers.highest_number(meeting), tuple(speakers.labelled_since(meeting, heard_again_from)))
+    return ResumeState(speakers.highest_number(meeting), tuple(speakers.labelled_since(meeting, heard_again_from)))

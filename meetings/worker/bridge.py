@@ -16,7 +16,7 @@ from meetings.worker.stream import MeetingStream
 log = structlog.get_logger(__name__)
 
 
-class Bridging:
+class SwapBridge:
     """A worker's bridge, if it has one. `turn` and `end` belong to the thread that owns the streams' sessions."""
 
     def __init__(self, load: Callable[[], Transcriber] | None) -> None:

@@ -11,11 +11,11 @@ from channels.db import database_sync_to_async
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
 from meetings.broker.audio_log import AudioLog, Entry
-from meetings.broker.hints import Bell, Passing, partial
+from meetings.broker.hints import Broadcast, StoredChange, partial
 from meetings.models import State
 from meetings.store import recordings, transcript
-from meetings.worker.publisher import Scribe
-from meetings.worker.stream import Findings, MeetingStream
+from meetings.worker.publisher import Publisher
+from meetings.worker.stream import MeetingStream, TurnResult
 
 log = structlog.get_logger(__name__)
 
@@ -23,26 +23,26 @@ commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
 set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
 
 
-class Settling:
+class CommitStep:
     """Belongs to one worker's event loop."""
 
     def __init__(
         self,
-        scribe: Scribe,
+        publisher: Publisher,
         audio: AudioLog,
         *,
         on_finals: Callable[[], object],
         on_end: Callable[[MeetingStream], object],
     ) -> None:
         """`on_finals`: there is something to translate; `on_end`: a meeting is captioned to its end."""
-        self._scribe = scribe
+        self._publisher = publisher
         self._audio = audio
         self._on_finals = on_finals
         self._on_end = on_end
         self.captioned_s = 0.0
         """Of audio, since the start."""
 
-    async def settle(self, stream: MeetingStream, findings: Findings) -> None:
+    async def settle(self, stream: MeetingStream, findings: TurnResult) -> None:
         """Store, tell, forget.
 
         Raises LeaseLost, what the database refuses for good, and what a broker that is away raises: the meeting is read
@@ -51,13 +51,13 @@ class Settling:
         await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
         if findings.spoken and not ended:
-            await self._scribe.move(stream, State.LIVE)
+            await self._publisher.move(stream, State.LIVE)
         for mark in findings.marks:
             await self._obey(stream, mark)
 
-    async def _store(self, stream: MeetingStream, findings: Findings) -> None:
+    async def _store(self, stream: MeetingStream, findings: TurnResult) -> None:
         """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
-        hints: list[Bell | Passing] = []
+        hints: list[StoredChange | Broadcast] = []
         if findings.finals or findings.progress or findings.missing:
             batch = transcript.Batch(
                 stream.lease,
@@ -66,10 +66,10 @@ class Settling:
                 missing_s=findings.missing / SAMPLE_RATE,
                 recorded_until=stream.recorded_until if stream.keep_recording else None,
             )
-            seq = await self._scribe.retry(stream, lambda: commit(batch))
-            hints.append(Bell(seq))
-        hints += [Passing(partial(event)) for event in findings.partials]
-        await self._scribe.tell(stream, hints)
+            seq = await self._publisher.retry(stream, lambda: commit(batch))
+            hints.append(StoredChange(seq))
+        hints += [Broadcast(partial(event)) for event in findings.partials]
+        await self._publisher.tell(stream, hints)
         if findings.finals:
             stream.awaits_labels = stream.awaits_translation = True
             self._on_finals()
@@ -77,7 +77,7 @@ class Settling:
         if findings.progress:
             await self._forget(stream, findings.progress)
 
-    async def _tell_language(self, stream: MeetingStream, findings: Findings) -> None:
+    async def _tell_language(self, stream: MeetingStream, findings: TurnResult) -> None:
         """Lets the host know when another language is heard than the one that is set."""
         for heard in findings.languages:
             stream.doubt.take(heard)
@@ -103,11 +103,11 @@ class Settling:
     async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
         match mark.mark:
             case "pause":
-                await self._scribe.move(stream, State.PAUSED)
+                await self._publisher.move(stream, State.PAUSED)
             case "resume":
-                await self._scribe.move(stream, State.LIVE)
+                await self._publisher.move(stream, State.LIVE)
             case "language":
-                await self._scribe.retry(stream, lambda: set_language(stream.lease, mark.value))
+                await self._publisher.retry(stream, lambda: set_language(stream.lease, mark.value))
             case "end":
                 self._on_end(stream)
 

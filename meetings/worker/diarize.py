@@ -27,20 +27,20 @@ from meetings.store import speakers, transcript
 from meetings.supervise import contained_call
 from meetings.worker import model_sleep
 from meetings.worker.isolation import Isolation, ModelFailed
-from meetings.worker.publisher import Scribe
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-AWAY_S = 0.5
+MODELS_AWAY_S = 0.5
 """How long to wait for the captions' turn while a summary is written."""
 
-LABELLED_AT_ONCE = 100
+LABEL_BATCH = 100
 """Utterances in one transaction: some tens of milliseconds in which no other writer waits."""
 
-IDLE_S = 0.1
+NO_WINDOW_S = 0.1
 """How long to wait for sound when no meeting has a window to listen to."""
 
 utterances_of = database_sync_to_async(speakers.utterances_of, thread_sensitive=False)
@@ -65,12 +65,12 @@ class ForgivingListener:
         return ()
 
 
-class Labelling:
+class DiarizeStep:
     """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
 
-    def __init__(self, pool: ModelPool, scribe: Scribe, isolation: Isolation) -> None:
+    def __init__(self, pool: ModelPool, publisher: Publisher, isolation: Isolation) -> None:
         self._pool = pool
-        self._scribe = scribe
+        self._publisher = publisher
         self._isolation = isolation
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._storing = asyncio.Lock()
@@ -94,7 +94,7 @@ class Labelling:
     async def _load_or_wait(self) -> None:
         await self._load()
         if not self._has_tried:
-            await asyncio.sleep(AWAY_S)
+            await asyncio.sleep(MODELS_AWAY_S)
 
     def unheard_s(self, stream: MeetingStream) -> float:
         """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
@@ -106,7 +106,7 @@ class Labelling:
             await self._load()
         listened = [await self._listen_contained(stream) for stream in list(streams.values())]
         if not any(listened):
-            await asyncio.sleep(IDLE_S)
+            await asyncio.sleep(NO_WINDOW_S)
 
     async def _listen_contained(self, stream: MeetingStream) -> bool:
         """What fails is the meeting's own; while a summary is written, nobody is listened to."""
@@ -155,10 +155,10 @@ class Labelling:
         if news is None:
             return
         try:
-            utterances = await self._scribe.retry(stream, lambda: utterances_of(stream.meeting_id, news))
-            for start in range(0, len(utterances), LABELLED_AT_ONCE):
-                some = utterances[start : start + LABELLED_AT_ONCE]
-                await self._scribe.change(stream, partial(speakers.label_captions, stream.lease, news, some))
+            utterances = await self._publisher.retry(stream, lambda: utterances_of(stream.meeting_id, news))
+            for start in range(0, len(utterances), LABEL_BATCH):
+                some = utterances[start : start + LABEL_BATCH]
+                await self._publisher.change(stream, partial(speakers.label_captions, stream.lease, news, some))
         except transcript.LeaseLost:
             log.info("labels_come_too_late", meeting=stream.meeting_id)
         stream.awaits_translation = True
@@ -168,7 +168,7 @@ class Labelling:
         if not stream.voices.has_window():
             return False
         model_sleep.wake(self._pool)
-        with self._pool.use(SPEAKERS, wait_s=AWAY_S) as listener, watchdog.model_call("listening"):
+        with self._pool.use(SPEAKERS, wait_s=MODELS_AWAY_S) as listener, watchdog.model_call("listening"):
             started = time.perf_counter()
             heard = stream.voices.listen(ForgivingListener(listener, stream.meeting_id))
             self.seconds += time.perf_counter() - started

@@ -14,13 +14,13 @@ from meetings.export import results
 from meetings.models import Tombstone
 from meetings.store import deletion, erasure, tombstones
 from meetings.threads import DaemonThreads
-from meetings.worker.results import tell_failure
+from meetings.worker.results import log_failure
 
-BATCH = 20
+MEETINGS_PER_TURN = 20
 """Deleted meetings a turn."""
 
 
-class Erasing:
+class ErasureJob:
     """Belongs to one worker; of several, whoever claims a tombstone looks after it."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Erasing:
     async def turn(self) -> None:
         """Look after what is due."""
         leaving: list[str] = []
-        for tombstone in await self._threads.query(partial(tombstones.due, limit=BATCH)):
+        for tombstone in await self._threads.query(partial(tombstones.due, limit=MEETINGS_PER_TURN)):
             if await self._threads.query(partial(tombstones.claim, tombstone)) and await self._clear(tombstone):
                 leaving.append(tombstone.pk)
         if not leaving:
@@ -45,9 +45,9 @@ class Erasing:
         for error in outcomes:
             if isinstance(error, BaseException):
                 pause = await supervise.retry(lambda: self._threads.query(partial(tombstones.put_off, tombstone)))
-                tell_failure("deletion_unfinished", tombstone.pk, error, again_in_s=pause.total_seconds())
+                log_failure("deletion_unfinished", tombstone.pk, error, again_in_s=pause.total_seconds())
                 return False
-        await supervise.retry(lambda: self._threads.query(partial(tombstones.settle, tombstone)))
+        await supervise.retry(lambda: self._threads.query(partial(tombstones.record_outcome, tombstone)))
         return bool(outcomes[0]) or not tombstone.are_traces_erased
 
 

@@ -10,14 +10,14 @@ from channels.db import database_sync_to_async
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage, State
 from meetings.store import recordings, tombstones, transcript
-from meetings.worker.assignment import Holdings
+from meetings.worker.assignment import Assignments
 from meetings.worker.commit import record
-from meetings.worker.diarize import Labelling
+from meetings.worker.diarize import DiarizeStep
 from meetings.worker.isolation import Isolation, ModelFailed
-from meetings.worker.publisher import Scribe
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
-from meetings.worker.summarize import Summarising
-from meetings.worker.translate import Interpreting
+from meetings.worker.summarize import SummarizeStep
+from meetings.worker.translate import TranslateStep
 
 log = structlog.get_logger(__name__)
 
@@ -28,26 +28,26 @@ put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=Fa
 store_recorded_until = database_sync_to_async(transcript.store_recorded_until, thread_sensitive=False)
 
 
-class Closing:
+class FinalizeStep:
     """A worker's meetings that are captioned to their end, one after the other."""
 
     def __init__(
         self,
-        holdings: Holdings,
-        scribe: Scribe,
+        assignments: Assignments,
+        publisher: Publisher,
         audio: AudioLog,
         isolation: Isolation,
-        labelling: Labelling,
-        interpreting: Interpreting,
-        summarising: Summarising,
+        diarize_step: DiarizeStep,
+        translate_step: TranslateStep,
+        summarize_step: SummarizeStep,
     ) -> None:
-        self._holdings = holdings
-        self._scribe = scribe
+        self._assignments = assignments
+        self._publisher = publisher
         self._audio = audio
         self._isolation = isolation
-        self._labelling = labelling
-        self._interpreting = interpreting
-        self._summarising = summarising
+        self._diarize_step = diarize_step
+        self._translate_step = translate_step
+        self._summarize_step = summarize_step
         self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
 
     def add(self, stream: MeetingStream) -> None:
@@ -62,7 +62,7 @@ class Closing:
         """Closes the next one, or waits for it. What fails is the meeting's own."""
         stream = await self._ended.get()
         try:
-            if self._holdings.holds(stream):
+            if self._assignments.holds(stream):
                 await self._isolation.guard(stream, Stage.CAPTIONS, lambda: self._close(stream))
         finally:
             self._ended.task_done()
@@ -71,9 +71,9 @@ class Closing:
         is_recorded = await self._finish_recording(stream)
         if stream.state is not State.ENDED:
             await self._end(stream)
-        if is_recorded and not await self._summarising.is_wanted(stream):
+        if is_recorded and not await self._summarize_step.is_wanted(stream):
             await self._forget(stream)
-        elif self._holdings.holds(stream):
+        elif self._assignments.holds(stream):
             await asyncio.sleep(AGAIN_S)
             self._ended.put_nowait(stream)
 
@@ -81,13 +81,13 @@ class Closing:
         """What is left to tell of it; then it is over for everybody. Captions do not wait for names and languages."""
         await self._finish_stage(stream, Stage.SPEAKERS)
         await self._finish_stage(stream, Stage.TRANSLATION)
-        if self._holdings.holds(stream):
-            await self._scribe.move(stream, State.ENDED)
+        if self._assignments.holds(stream):
+            await self._publisher.move(stream, State.ENDED)
 
     async def _finish_stage(self, stream: MeetingStream, stage: Stage) -> None:
         """Finish it, or go on without it after as many failures as `stage_failures.MAX_ATTEMPTS`."""
-        finish = self._labelling.finish if stage is Stage.SPEAKERS else self._interpreting.finish
-        while stage not in stream.set_aside and self._holdings.holds(stream):
+        finish = self._diarize_step.finish if stage is Stage.SPEAKERS else self._translate_step.finish
+        while stage not in stream.set_aside and self._assignments.holds(stream):
             failures_before = stream.failures
             try:
                 await self._isolation.guard(stream, stage, lambda: finish(stream))
@@ -106,7 +106,7 @@ class Closing:
             if stream.recorded_until < stream.session.received:
                 if not await record(stream, stream.session.received):
                     return False
-                await self._scribe.retry(stream, lambda: store_recorded_until(stream.lease, stream.recorded_until))
+                await self._publisher.retry(stream, lambda: store_recorded_until(stream.lease, stream.recorded_until))
             await asyncio.to_thread(recordings.finish, stream.meeting_id)
         except OSError as error:
             log.error("recording_not_written", meeting=stream.meeting_id, error=error.strerror or type(error).__name__)
@@ -116,7 +116,7 @@ class Closing:
     async def _forget(self, stream: MeetingStream) -> None:
         """The log goes last: whatever dies before that, the next worker finds the end there again."""
         await self._finish_stage(stream, Stage.TRANSLATION)
-        if self._holdings.holds(stream):
+        if self._assignments.holds(stream):
             await self._audio.forget(stream.meeting_id)
             await put_if_gone(stream.meeting_id)
-            await self._holdings.let_go(stream.meeting_id, "ended")
+            await self._assignments.let_go(stream.meeting_id, "ended")

@@ -24,8 +24,8 @@ from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage
 from meetings.store import stage_failures
 from meetings.store.transcript import LeaseLost, NoSuchMeeting
-from meetings.worker.assignment import Holdings, Opened, SetAside
-from meetings.worker.publisher import Scribe
+from meetings.worker.assignment import Assignments, Opened, SetAside
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 T = TypeVar("T")
@@ -67,9 +67,9 @@ def trial_key(meeting_id: str) -> str:
 class Isolation:
     """Belongs to one worker's event loop."""
 
-    def __init__(self, holdings: Holdings, scribe: Scribe, broker: redis.asyncio.Redis) -> None:
-        self._holdings = holdings
-        self._scribe = scribe
+    def __init__(self, assignments: Assignments, publisher: Publisher, broker: redis.asyncio.Redis) -> None:
+        self._assignments = assignments
+        self._publisher = publisher
         self._broker = broker
         self._audio = AudioLog(broker)
         self._one_trial = asyncio.Lock()
@@ -88,14 +88,14 @@ class Isolation:
         """Give the meeting away if its captions failed, and count what was its own fault."""
         stream.failures += 1
         if isinstance(error, (LeaseLost, NoSuchMeeting)):
-            self._holdings.drop(stream.meeting_id, "fenced_off")
+            self._assignments.drop(stream.meeting_id, "fenced_off")
             return
         outage = supervise.outage_of(error)
         if outage is None:
             await self._count(stream, stage, error)
         elif stage is Stage.CAPTIONS:
             # What was found out is lost with the failed step: it is read again from the cursor.
-            self._holdings.drop(stream.meeting_id, f"{outage}_away")
+            self._assignments.drop(stream.meeting_id, f"{outage}_away")
 
     async def progressed(self, stream: MeetingStream) -> None:
         """To be called when captions are committed: a meeting that got past the place is cleared of it."""
@@ -105,7 +105,7 @@ class Isolation:
         for stage, position in list(stream.failed_at.items()):
             if stage not in stream.set_aside and stream.committed > position:
                 del stream.failed_at[stage]
-                await self._scribe.retry(stream, partial(clear_failure, stream.meeting_id, stage))
+                await self._publisher.retry(stream, partial(clear_failure, stream.meeting_id, stage))
 
     @asynccontextmanager
     async def trial(self, stream: MeetingStream, stage: Stage) -> AsyncIterator[None]:
@@ -154,7 +154,7 @@ class Isolation:
 
     async def _count(self, stream: MeetingStream, stage: Stage, error: Exception) -> None:
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        is_set_aside = await self._scribe.retry(
+        is_set_aside = await self._publisher.retry(
             stream, lambda: record_failure(stream.meeting_id, stage, position=stream.committed, error=kind)
         )
         log.error(
@@ -173,8 +173,8 @@ class Isolation:
 
     async def _release(self, stream: MeetingStream, *, is_set_aside: bool) -> None:
         """Somebody takes the meeting up again at its cursor, unless it failed too often."""
-        await self._scribe.tell_phase(stream, "degraded")
+        await self._publisher.tell_phase(stream, "degraded")
         if is_set_aside:
             await self.leave_alone(stream.meeting_id)
-        self._holdings.defer(stream.meeting_id, supervise.pause(RETAKEN_AFTER_S, 0 if not is_set_aside else 1))
-        await self._holdings.let_go(stream.meeting_id, "set_aside" if is_set_aside else "failed")
+        self._assignments.defer(stream.meeting_id, supervise.pause(RETAKEN_AFTER_S, 0 if not is_set_aside else 1))
+        await self._assignments.let_go(stream.meeting_id, "set_aside" if is_set_aside else "failed")

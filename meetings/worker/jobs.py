@@ -9,29 +9,29 @@ from collections.abc import Awaitable, Callable
 
 import redis.asyncio
 
-from meetings.worker.erasure import Erasing
-from meetings.worker.results import LOOK_S, Archiving
-from meetings.worker.retention import Purging
-from meetings.worker.webhooks import Delivering
+from meetings.worker.erasure import ErasureJob
+from meetings.worker.results import RESULTS_POLL_S, ResultsJob
+from meetings.worker.retention import RetentionJob
+from meetings.worker.webhooks import WebhookJob
 
 Loop = tuple[str, Callable[[], Awaitable[object]], float]
 """A name for logs, a step, and the seconds between two steps."""
 
 
-class Chores:
+class Jobs:
     """Belongs to one worker; sees to it that one of several workers does each piece of work."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
-        self._archiving = Archiving()
-        self._delivering = Delivering()
-        self._erasing = Erasing()
-        self._purging = Purging(worker, broker)
+        self._archiving = ResultsJob()
+        self._delivering = WebhookJob()
+        self._erasing = ErasureJob()
+        self._purging = RetentionJob(worker, broker)
 
     def loops(self) -> list[Loop]:
         """Each chore, to be run in a loop of its own: one that is slow or fails stops no other."""
         return [
-            ("archiving", self._archiving.turn, LOOK_S),
+            ("archiving", self._archiving.turn, RESULTS_POLL_S),
             ("delivering", self._delivering.turn, 0.0),
-            ("erasing", self._erasing.turn, LOOK_S),
-            ("purging", self._purging.turn, LOOK_S),
+            ("erasing", self._erasing.turn, RESULTS_POLL_S),
+            ("purging", self._purging.turn, RESULTS_POLL_S),
         ]

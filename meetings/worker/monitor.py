@@ -14,8 +14,8 @@ from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.models import State
 from meetings.store.lag import MOVING_SAMPLE_S, SAMPLE_S, keep
-from meetings.worker.assignment import Holdings
-from meetings.worker.publisher import Scribe
+from meetings.worker.assignment import Assignments
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 CATCHING_UP_S = 20.0
@@ -39,13 +39,13 @@ answers = database_sync_to_async(database_answers, thread_sensitive=False)
 keep_lag = database_sync_to_async(keep, thread_sensitive=False)
 
 
-class Watching:
+class Monitor:
     """Belongs to one worker."""
 
-    def __init__(self, broker: redis.asyncio.Redis, scribe: Scribe, holdings: Holdings) -> None:
+    def __init__(self, broker: redis.asyncio.Redis, publisher: Publisher, assignments: Assignments) -> None:
         self._audio = AudioLog(broker)
-        self._scribe = scribe
-        self._holdings = holdings
+        self._publisher = publisher
+        self._assignments = assignments
         self.behind_s = 0.0
         """Of the meeting that was furthest behind at the last look."""
         self._kept_at = -SAMPLE_S
@@ -78,17 +78,17 @@ class Watching:
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
         if stream.state is State.ENDED or stream.phase == "summarizing":
             return
-        if self.is_database_away or self._scribe.waits_for_database:
-            await self._scribe.tell_phase(stream, "degraded")
+        if self.is_database_away or self._publisher.waits_for_database:
+            await self._publisher.tell_phase(stream, "degraded")
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
-        await self._scribe.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
+        await self._publisher.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
 
     async def _mind_absence(self, stream: MeetingStream) -> None:
         absent_s = time.monotonic() - stream.heard_at
         if absent_s > RETIRE_AFTER_S and not stream.has_work:
             await self._audio.retire(stream.meeting_id)
-            await self._holdings.let_go(stream.meeting_id, "idle")
+            await self._assignments.let_go(stream.meeting_id, "idle")
         elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
             stream.flushed = stream.session.received
             await self._audio.mark(stream.meeting_id, "flush")

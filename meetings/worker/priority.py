@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from meetings.worker.stream import MeetingStream
 
-PATIENCE_S = 10.0
+RECORDING_WAIT_S = 10.0
 """How long recordings wait for somebody to stop speaking."""
 
 Streams = Mapping[str, MeetingStream]
@@ -26,7 +26,7 @@ def recorded(streams: Streams) -> dict[str, MeetingStream]:
     return {key: stream for key, stream in streams.items() if stream.is_upload}
 
 
-class Precedence:
+class Priority:
     """Belongs to one kind of work of a worker (captions, speakers …), and to its thread."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Precedence:
         """Whether recordings may have a turn now. To be asked when one could be used: a yes counts as taken."""
         now = time.monotonic()
         is_free = not any(stream.is_speaking or stream.phase for stream in spoken(streams).values())
-        if is_free or now - self._recorded_at >= PATIENCE_S:
+        if is_free or now - self._recorded_at >= RECORDING_WAIT_S:
             self._recorded_at = now
             return True
         return False

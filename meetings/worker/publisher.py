@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
-from meetings.broker.hints import Bell, NoticeState, Passing, events_channel, notice, pack
+from meetings.broker.hints import Broadcast, NoticeState, StoredChange, events_channel, notice, pack
 from meetings.models import State
 from meetings.store import transcript
 from meetings.supervise import Outage
@@ -27,7 +27,7 @@ SLOW_S = 3.0
 """A write that takes longer is told to people: a locked database answers with an error only after twenty seconds."""
 
 
-class Scribe:
+class Publisher:
     """Shared by all that a worker does for its meetings."""
 
     def __init__(self, broker: redis.asyncio.Redis, *, on_outage: Callable[[Outage], object] = lambda _: None) -> None:
@@ -59,16 +59,16 @@ class Scribe:
                 await self.tell_phase(stream, "degraded")
 
         try:
-            return await supervise.retry(lambda: told_if_slow(write, told), on_outage=told)
+            return await supervise.retry(lambda: warn_if_slow(write, told), on_outage=told)
         finally:
             self._waiting -= is_waiting
 
     async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
         """Does a verb that returns the meeting's newest `seq`, and rings for it."""
         seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
-        await self.tell(stream, [Bell(seq)])
+        await self.tell(stream, [StoredChange(seq)])
 
-    async def tell(self, stream: MeetingStream, hints: Sequence[Bell | Passing]) -> None:
+    async def tell(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
         """Hints for everyone who follows the meeting."""
         if hints:
             await self._broker.publish(events_channel(stream.meeting_id), pack(hints))
@@ -81,7 +81,7 @@ class Scribe:
         behind_s: float = 0.0,
         expected_s: float | None = None,
     ) -> None:
-        await self.tell(stream, [Passing(notice(state, behind_s=behind_s, expected_s=expected_s))])
+        await self.tell(stream, [Broadcast(notice(state, behind_s=behind_s, expected_s=expected_s))])
 
     async def move(self, stream: MeetingStream, state: State) -> None:
         """Changes the meeting's state, if it does change, and says so. Raises LeaseLost."""
@@ -108,7 +108,7 @@ class Scribe:
             await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)
 
 
-async def told_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage], Awaitable[object]]) -> T:
+async def warn_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage], Awaitable[object]]) -> T:
     """Await the write, and tell of the database when it takes longer than SLOW_S."""
     task = asyncio.ensure_future(write())
     try:

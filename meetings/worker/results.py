@@ -20,18 +20,18 @@ from meetings.threads import DaemonThreads
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 2.0
+RESULTS_POLL_S = 2.0
 LOOK_SHARE = 0.02
 """Part of the time that may be spent looking; over 50,000 meetings one look takes 0.4 s."""
 
-BATCH = 10
+MEETINGS_PER_TURN = 10
 """Meetings a turn."""
 
-PATIENCE = 3
+FAILURES_PER_TURN = 3
 """Failures one after the other, after which the turn ends: the storage may be away, and the others keep their place."""
 
 
-class Archiving:
+class ResultsJob:
     """Belongs to one worker; of several, whoever claims a meeting stores it."""
 
     def __init__(self, *, open_results: Callable[[], Storage] = results.results_storage) -> None:
@@ -46,13 +46,13 @@ class Archiving:
         failures = 0
         for meeting_id in await self._look():
             failures = 0 if await self._store(meeting_id) else failures + 1
-            if failures == PATIENCE:
+            if failures == FAILURES_PER_TURN:
                 return
 
     async def _look(self) -> list[str]:
         """Ask what is due. The more meetings there are, the longer that takes, and the less often it is asked."""
         began = time.monotonic()
-        found = await self._threads.query(partial(results.due, limit=BATCH))
+        found = await self._threads.query(partial(results.due, limit=MEETINGS_PER_TURN))
         if not found:
             now = time.monotonic()
             self._not_before = now + (now - began) / LOOK_SHARE
@@ -70,11 +70,11 @@ class Archiving:
             return True
         put_off = partial(results.put_off, meeting_id, attempt)
         pause = await supervise.retry(lambda: self._threads.query(put_off))
-        tell_failure("results_not_stored", meeting_id, outcome, again_in_s=pause.total_seconds())
+        log_failure("results_not_stored", meeting_id, outcome, again_in_s=pause.total_seconds())
         return False
 
 
-def tell_failure(event: str, meeting_id: str, error: BaseException, *, again_in_s: float) -> None:
+def log_failure(event: str, meeting_id: str, error: BaseException, *, again_in_s: float) -> None:
     """Log why one meeting's files could not be stored or deleted; of an error of our own, also where."""
     known = isinstance(error, storage_errors()) or supervise.outage_of(error) is not None
     where = {} if known else {"where": supervise.where(error)}

@@ -15,7 +15,7 @@ from meetings.threads import DaemonThreads
 log = structlog.get_logger(__name__)
 
 PURGE_S = 60.0
-BATCH = 50
+MEETINGS_PER_TURN = 50
 """Meetings a turn; where there are more, the next turn comes at once."""
 
 LEFT_ALONE_S = 3_600.0
@@ -25,7 +25,7 @@ TURN = "purge"
 """Name of the lease: one worker at a time."""
 
 
-class Purging:
+class RetentionJob:
     """Belongs to one worker; whoever holds the lease deletes."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
@@ -47,11 +47,13 @@ class Purging:
     async def _purge(self) -> None:
         now = time.monotonic()
         self._left_alone = {meeting: until for meeting, until in self._left_alone.items() if until > now}
-        find = partial(retention.purge, limit=BATCH, but=tuple(self._left_alone))
+        find = partial(retention.purge, limit=MEETINGS_PER_TURN, but=tuple(self._left_alone))
         found = await self._threads.query(find)
         self._left_alone |= dict.fromkeys(found.failed, now + LEFT_ALONE_S)
         forgotten = await self._threads.query(retention.forget_machinery)
-        is_all = max(len(found.meetings), len(found.recordings)) < BATCH and forgotten < retention.BATCH
+        is_all = (
+            max(len(found.meetings), len(found.recordings)) < MEETINGS_PER_TURN and forgotten < retention.ROWS_PER_QUERY
+        )
         self._not_before = now + PURGE_S if is_all else 0.0
         if found.meetings or found.recordings:
             log.info("purged", meetings=len(found.meetings), recordings=len(found.recordings))

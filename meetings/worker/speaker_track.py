@@ -24,7 +24,7 @@ KNOWN_AGAIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ResumeState:
     """What the rows tell a worker that takes a meeting over."""
 
     speakers: int = 0
@@ -37,14 +37,14 @@ class _Rest:
     """In the queue: nothing follows for now, so what was heard last is labelled too."""
 
 
-class VoiceTrack:
+class SpeakerTrack:
     """See the module. The tracker starts at the first sound that it gets, a minute before the captions go on.
 
     A worker that takes a meeting over hears that minute again: who spoke in lines that are labelled is known again by
     them, so people keep their ids through a crash although no voice print is stored.
     """
 
-    def __init__(self, memory: Memory, expected: int | None, *, behind: int = BEHIND) -> None:
+    def __init__(self, memory: ResumeState, expected: int | None, *, behind: int = BEHIND) -> None:
         """`behind`: samples above which the tracker skips."""
         self._memory = memory
         self._behind = behind
@@ -164,7 +164,7 @@ class VoiceTrack:
 
     def _settle_ids(self) -> None:
         if self._ids is None:
-            self._ids = known_again(self._turns, self._memory.lines)
+            self._ids = match_known_speakers(self._turns, self._memory.lines)
             self._news_from = self._known_until
 
     def _named(self, turns: Sequence[SpeakerTurn]) -> tuple[SpeakerTurn, ...]:
@@ -175,7 +175,7 @@ class VoiceTrack:
         )
 
 
-def known_again(turns: Sequence[SpeakerTurn], lines: Sequence[LabelledCaption]) -> dict[str, str]:
+def match_known_speakers(turns: Sequence[SpeakerTurn], lines: Sequence[LabelledCaption]) -> dict[str, str]:
     """The speaker of `lines` for each speaker of `turns` who mostly speaks in that one's lines; each of them once."""
     shared: dict[tuple[str, str], float] = {}
     for turn in turns:

@@ -13,7 +13,7 @@ import structlog
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
 from inference.diarization.tracker import BACKLOG, BEHIND
-from inference.speech.language_mismatch import LanguageDoubt
+from inference.speech.language_mismatch import LanguageMismatch
 from inference.speech.resume_state import Checkpoint, CheckpointError
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
@@ -21,7 +21,7 @@ from meetings.broker.audio_log import Entry, Mark
 from meetings.languages import AUTO
 from meetings.models import Meeting, Stage, State
 from meetings.store.transcript import Lease
-from meetings.worker.speaker_track import Memory, VoiceTrack
+from meetings.worker.speaker_track import ResumeState, SpeakerTrack
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ Phase = Literal["", "catching_up", "degraded", "summarizing"]
 
 
 @dataclass(slots=True)
-class Findings:
+class TurnResult:
     """What one turn brought for one meeting."""
 
     partials: list[PartialCaption] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Findings:
 class MeetingStream:
     """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
 
-    def __init__(self, meeting: Meeting, memory: Memory, *, is_upload: bool = False) -> None:
+    def __init__(self, meeting: Meeting, memory: ResumeState, *, is_upload: bool = False) -> None:
         self.meeting_id: str = meeting.pk
         self.is_upload = is_upload
         """Whether it is made from a recording: it has no host, who could be late or away."""
@@ -86,7 +86,7 @@ class MeetingStream:
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
         self.vocabulary = meeting.vocabulary_terms
-        self.voices = VoiceTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
+        self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
         self.languages_read: frozenset[str] = frozenset()
         """Those that somebody reads now."""
         self.awaits_labels = True
@@ -120,7 +120,7 @@ class MeetingStream:
         """Where an absent host's utterance was closed, in samples."""
         self._meeting = meeting
         self._resumed_at = self.session.audio_from
-        self.doubt = LanguageDoubt(self._config.language)
+        self.doubt = LanguageMismatch(self._config.language)
         self.told_language = ""
         """What the host was told to be heard instead of the language that is set."""
         self._guard = threading.Lock()
@@ -157,7 +157,7 @@ class MeetingStream:
         with self._guard:
             self._inbox.extend(entries)
 
-    def take_in(self, findings: Findings) -> None:
+    def take_in(self, findings: TurnResult) -> None:
         """Feeds audio up to the next mark; one that changes captions counts once everything before it is captioned."""
         while self._inbox and self.session.backlog < MAX_BACKLOG:
             entry = self._inbox[0]

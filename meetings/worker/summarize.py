@@ -33,11 +33,11 @@ from meetings.models import Stage
 from meetings.models import State as MeetingState
 from meetings.store import stage_failures, summaries, summary_status, swaps, transcript
 from meetings.store.summaries import LONGEST_PUT_OFF_S, Due
-from meetings.store.summary_status import Trouble
+from meetings.store.summary_status import SummaryFailure
 from meetings.worker import model_sleep
-from meetings.worker.bridge import Bridging
+from meetings.worker.bridge import SwapBridge
 from meetings.worker.isolation import FATAL
-from meetings.worker.publisher import Scribe
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 from meetings.worker.summary_request import as_written, summary_request
 
@@ -48,17 +48,17 @@ log = structlog.get_logger(__name__)
 PAUSE_WAIT_S = 8.0
 """How long a summary waits for the people to breathe."""
 
-LOOK_S = 0.1
+PAUSE_POLL_S = 0.1
 WITHIN_S = 90.0
 """The longest that one meeting's summary may be written; what does not look at its time meets the watchdog."""
 
 DWELL_S = 20.0
 """Between two goes, so that swaps never thrash."""
 
-RETRY_S = 30.0
+FIRST_RETRY_S = 30.0
 """After the first failure; twice as long after each further one, up to LONGEST_PUT_OFF_S. A host need not wait."""
 
-PATIENCE = 3
+MAX_FINAL_ATTEMPTS = 3
 """Failed attempts of a meeting that is over, after which it is closed without its summary."""
 
 REFUSED_S = 60.0
@@ -89,17 +89,17 @@ attempts_at = database_sync_to_async(stage_failures.attempts_at, thread_sensitiv
 file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 
 
-class Summarising:
+class SummarizeStep:
     """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
 
     def __init__(
-        self, worker: str, pool: ModelPool, scribe: Scribe, bridging: Bridging, *, is_warm: bool = False
+        self, worker: str, pool: ModelPool, publisher: Publisher, bridge: SwapBridge, *, is_warm: bool = False
     ) -> None:
         """`is_warm`: what the first summary needs is loaded before anybody wants one."""
         self._worker = worker
         self._pool = pool
-        self._scribe = scribe
-        self._bridging = bridging
+        self._publisher = publisher
+        self._bridge = bridge
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._stopping = threading.Event()
         self._broken_off = threading.Event()
@@ -117,7 +117,7 @@ class Summarising:
         if not self._has_summarizer or self._stopping.is_set() or not await wanted_after_end(stream.meeting_id):
             return False
         attempts = await attempts_at([stream.meeting_id], Stage.SUMMARY)
-        return attempts.get(stream.meeting_id, 0) < PATIENCE
+        return attempts.get(stream.meeting_id, 0) < MAX_FINAL_ATTEMPTS
 
     def stop(self) -> None:
         """Ends a summary that is being written; it stays due."""
@@ -161,7 +161,7 @@ class Summarising:
             self._at_rest.set()
 
     async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
-        await put_off([one.meeting_id for one in wanted], Trouble.UNDER_WAY, least_s=RETRY_S)
+        await put_off([one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S)
         await self._prepare()
         # A load that starves the loop costs leases: a meeting that was taken anew has another stream.
         held = dict(streams)
@@ -180,26 +180,26 @@ class Summarising:
         while any(stream.is_speaking for stream in streams.values()):
             if time.monotonic() > deadline or self._is_cancelled():
                 return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(PAUSE_POLL_S)
 
     async def _announce(self, streams: Mapping[str, MeetingStream]) -> None:
         expected_s = self._pool.expected_s() or FIRST_EXPECTED_S
         for stream in _live(streams):
-            await self._scribe.tell_phase(stream, "summarizing", expected_s=expected_s)
+            await self._publisher.tell_phase(stream, "summarizing", expected_s=expected_s)
 
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
         self._rests_until = time.monotonic() + DWELL_S
         self._not_before = time.monotonic() + _pause_s(self._failures)
         for stream in _live(streams):
-            await self._scribe.tell_phase(stream, "catching_up")
+            await self._publisher.tell_phase(stream, "catching_up")
 
     async def _prepare(self) -> None:
         """Loads what stands in and, where there is room, the summariser, while captions go on.
 
         The swap says what is wrong with the summariser.
         """
-        await self._in_thread(self._bridging.prepare)
+        await self._in_thread(self._bridge.prepare)
         await self._in_thread(lambda: model_sleep.wake(self._pool))
         try:
             await self._in_thread(self._pool.prepare)
@@ -250,7 +250,7 @@ class Summarising:
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """What was cancelled is the next worker's at once; what an operator broke off has time."""
         if self._broken_off.is_set():
-            await put_off(meeting_ids, Trouble.STOPPED, least_s=BROKEN_OFF_S)
+            await put_off(meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
         else:
             await put_off_no_more(meeting_ids)
         log.info("summary_cancelled", by_operator=self._broken_off.is_set())
@@ -274,7 +274,7 @@ class Summarising:
         started = time.perf_counter()
         written = as_written(await self._in_thread(lambda: self._summarize(request)))
         try:
-            await self._scribe.change(stream, lambda: summaries.store(stream.lease, written))
+            await self._publisher.change(stream, lambda: summaries.store(stream.lease, written))
         except transcript.LeaseLost:
             log.info("summary_comes_too_late", meeting=one.meeting_id)
         stream.awaits_translation = True
@@ -295,7 +295,7 @@ class Summarising:
 
 
 def _pause_s(failures: int) -> float:
-    return min(RETRY_S * 2**failures, LONGEST_PUT_OFF_S) if failures else 0.0
+    return min(FIRST_RETRY_S * 2**failures, LONGEST_PUT_OFF_S) if failures else 0.0
 
 
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from inference.summarization.summary import Item, Kind, SpokenLine, Summary, SummaryRequest
+from inference.summarization.summary import Item, Kind, Summary, SummaryRequest, Utterance
 from meetings.models import Caption, Speaker
 from meetings.models import Summary as StoredSummary
 from meetings.store import summaries
@@ -40,10 +40,10 @@ def _notes(stored: StoredSummary) -> Summary:
     return Summary(stored.from_s, stored.to_s, stored.language, stored.text, items)
 
 
-def _line(caption: Caption, names: Mapping[str, str]) -> SpokenLine:
+def _line(caption: Caption, names: Mapping[str, str]) -> Utterance:
     speaker = caption.speaker if caption.speaker in names else None
     name = names.get(caption.speaker) or None
-    return SpokenLine(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
+    return Utterance(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
 
 
 def _most_spoken(captions: Sequence[Caption]) -> str:

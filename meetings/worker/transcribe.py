@@ -16,14 +16,14 @@ from meetings.device import watchdog
 from meetings.device.asr import ASR
 from meetings.supervise import contained_call
 from meetings.worker import model_sleep
-from meetings.worker.bridge import Bridging
+from meetings.worker.bridge import SwapBridge
 from meetings.worker.isolation import DeviceFailed
-from meetings.worker.priority import Precedence, Streams, recorded, spoken
-from meetings.worker.stream import Findings
+from meetings.worker.priority import Priority, Streams, recorded, spoken
+from meetings.worker.stream import TurnResult
 
 log = structlog.get_logger(__name__)
 
-AWAY_S = 0.25
+MODELS_AWAY_S = 0.25
 """How long a turn waits for the models while a summary is written; audio is taken in between."""
 
 BRIDGED_S = 0.05
@@ -34,19 +34,19 @@ BRIDGED_S = 0.05
 class Turn:
     """What one turn brought, by meeting."""
 
-    found: dict[str, Findings] = field(default_factory=dict)
+    found: dict[str, TurnResult] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
     """Meetings whose own work failed. What they found in this turn is void."""
 
 
-class Captioning:
+class TranscribeStep:
     """Belongs to the thread that owns the device."""
 
-    def __init__(self, pool: ModelPool, bridging: Bridging) -> None:
+    def __init__(self, pool: ModelPool, bridge: SwapBridge) -> None:
         """Brings the pool's models to the device. Raises what they raise when they cannot be loaded."""
         self._pool = pool
-        self._bridging = bridging
-        self._precedence = Precedence()
+        self._bridge = bridge
+        self._priority = Priority()
         pool.start()
         with pool.use(ASR) as transcriber:
             self._engine = Engine(transcriber)
@@ -66,7 +66,7 @@ class Captioning:
         turn = Turn()
         with watchdog.model_call("captioning") as call:
             for meeting_id, stream in streams.items():
-                findings = Findings()
+                findings = TurnResult()
                 taken = contained_call(lambda: stream.take_in(findings))  # noqa: B023 - called at once
                 self._note(turn, meeting_id, findings, taken.error)
                 watchdog.watchdog.restart(call)
@@ -76,7 +76,7 @@ class Captioning:
                 findings.progress = streams[meeting_id].session.progress()
         return turn
 
-    def _note(self, turn: Turn, meeting_id: str, findings: Findings, error: Exception | None) -> None:
+    def _note(self, turn: Turn, meeting_id: str, findings: TurnResult, error: Exception | None) -> None:
         if error is None:
             turn.found[meeting_id] = findings
         else:
@@ -86,12 +86,12 @@ class Captioning:
     def _decode(self, streams: Streams, turn: Turn) -> None:
         """One step of the engine, or of the bridge while the summariser has its turn."""
         try:
-            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridging.is_ready else AWAY_S) as transcriber:
+            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridge.is_ready else MODELS_AWAY_S) as transcriber:
                 self._engine.transcriber = transcriber
-                self._bridging.end()
+                self._bridge.end()
                 self._step(streams, turn)
         except ModelAsleep:
-            bridged = contained_call(lambda: self._bridging.turn(streams))
+            bridged = contained_call(lambda: self._bridge.turn(streams))
             if bridged.error is not None:
                 log.warning("bridge_failed", error=type(bridged.error).__name__)
             for meeting_id, events in (bridged.value or {}).items():
@@ -102,7 +102,7 @@ class Captioning:
         people = {key: stream.session for key, stream in spoken(streams).items()}
         heard = self._decode_and_accept(people, turn)
         waiting = {key: stream.session for key, stream in recorded(streams).items() if stream.session.backlog}
-        if heard or not waiting or not self._precedence.admits_recordings(streams):
+        if heard or not waiting or not self._priority.admits_recordings(streams):
             return
         self._decode_and_accept(waiting, turn, live=False, limit=1 if people else None)
 
@@ -117,7 +117,7 @@ class Captioning:
                 continue
             accepted = contained_call(lambda: self._accept(sessions, item))  # noqa: B023 - called at once
             if accepted.error is not None:
-                self._note(turn, item.key, Findings(), accepted.error)
+                self._note(turn, item.key, TurnResult(), accepted.error)
             else:
                 turn.found[item.key].add(accepted.value or [])
         return bool(decoded) or batch.error is not None
@@ -134,7 +134,7 @@ class Captioning:
             alone = contained_call(lambda: self._engine.decode({meeting_id: session}, live=live, limit=1))  # noqa: B023
             if alone.error is not None:
                 self._probe(alone.error)
-                self._note(turn, meeting_id, Findings(), alone.error)
+                self._note(turn, meeting_id, TurnResult(), alone.error)
             decoded += alone.value or []
         return decoded
 

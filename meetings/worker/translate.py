@@ -24,7 +24,7 @@ from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.pool import ModelPool, SwapUnderWay
 from inference.models.residency.transfers import MOVE_ERRORS
 from inference.translation.translator import Translation, TranslationRequest, Translator
-from meetings.broker.reader_languages import Readership
+from meetings.broker.reader_languages import ReaderLanguages
 from meetings.device import watchdog
 from meetings.device.translation import TRANSLATION
 from meetings.languages import LANGUAGES
@@ -34,40 +34,40 @@ from meetings.store.translations import Untranslated
 from meetings.supervise import contained_call
 from meetings.worker import model_sleep
 from meetings.worker.isolation import Isolation, ModelFailed
-from meetings.worker.publisher import Scribe
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-AWAY_S = 0.5
+MODELS_AWAY_S = 0.5
 """How long to wait for the captions' turn while a summary is written."""
 
 PLAIN_WORD = "OK."
 """What any model translates that works at all."""
 
-BATCH = 4
+CAPTION_BATCH = 4
 """Captions at once: a new one waits for no more than these."""
 
 untranslated_summaries = database_sync_to_async(summaries.untranslated, thread_sensitive=False)
 untranslated = database_sync_to_async(translations.untranslated, thread_sensitive=False)
 
 
-class Interpreting:
+class TranslateStep:
     """Translates the captions of a worker's meetings. Without its models captions go on as they were said."""
 
     def __init__(
         self,
         pool: ModelPool,
-        scribe: Scribe,
+        publisher: Publisher,
         isolation: Isolation,
         broker: redis.asyncio.Redis,
     ) -> None:
         self._pool = pool
-        self._scribe = scribe
+        self._publisher = publisher
         self._isolation = isolation
-        self._readership = Readership(broker)
+        self._readership = ReaderLanguages(broker)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
         self._has_tried = not pool.has(TRANSLATION)
         self._sources: dict[str, frozenset[str]] = {}
@@ -88,7 +88,7 @@ class Interpreting:
     async def _load_or_wait(self) -> None:
         await self._load()
         if not self._has_tried:
-            await asyncio.sleep(AWAY_S)
+            await asyncio.sleep(MODELS_AWAY_S)
 
     def _join(self) -> dict[str, frozenset[str]]:
         """The languages that can be translated, by target."""
@@ -163,7 +163,7 @@ class Interpreting:
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             texts = await self._in_thread(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
-        await self._scribe.change(stream, lambda: translations.store_translations(stream.lease, done))
+        await self._publisher.change(stream, lambda: translations.store_translations(stream.lease, done))
         return True
 
     async def _sum_up(self, stream: MeetingStream) -> bool:
@@ -182,20 +182,20 @@ class Interpreting:
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
         store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
-        await self._scribe.change(stream, store)
+        await self._publisher.change(stream, store)
 
     async def _wanted(self, stream: MeetingStream) -> list[Untranslated]:
         wanted: list[Untranslated] = []
         for target in sorted(stream.languages_wanted):
             sources = self._sources.get(target, frozenset())
             if sources:
-                wanted += await untranslated(stream.meeting_id, target, sources=sources, limit=BATCH)
+                wanted += await untranslated(stream.meeting_id, target, sources=sources, limit=CAPTION_BATCH)
         return wanted
 
     def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """Raises ModelAsleep."""
         model_sleep.wake(self._pool)
-        with self._pool.use(TRANSLATION, wait_s=AWAY_S) as translator, watchdog.model_call("translating"):
+        with self._pool.use(TRANSLATION, wait_s=MODELS_AWAY_S) as translator, watchdog.model_call("translating"):
             started = time.perf_counter()
             texts = translated(translator, requests)
             self.seconds += time.perf_counter() - started

@@ -34,8 +34,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 1.0
-IDLE_S = 0.05
+UPLOAD_POLL_S = 1.0
+NO_ROOM_S = 0.05
 AHEAD_S = 60.0
 """Sound in the log that is not captioned: some utterances for each batch, and little to keep in memory."""
 
@@ -90,7 +90,7 @@ class Feeder:
             self.file.close()
 
 
-class Ingesting:
+class UploadStep:
     """Belongs to one worker; it feeds the uploads among the meetings that the worker holds."""
 
     def __init__(
@@ -111,11 +111,11 @@ class Ingesting:
         """Looks after uploads once a second, and feeds those that have room. Raises what is an outage."""
         self._drop_lost(streams)
         if time.monotonic() >= self._look_at:
-            self._look_at = time.monotonic() + LOOK_S
+            self._look_at = time.monotonic() + UPLOAD_POLL_S
             await self._look(streams)
         fed = [await self._contained(key, partial(self._feed, feeder)) for key, feeder in list(self._feeders.items())]
         if not any(fed):
-            await asyncio.sleep(IDLE_S)
+            await asyncio.sleep(NO_ROOM_S)
 
     def close(self) -> None:
         """End the decoders of all files: the worker stops. What is being read ends with its decoder."""

@@ -19,7 +19,7 @@ from meetings.worker import webhook_client
 
 log = structlog.get_logger(__name__)
 
-LOOK_S = 2.0
+DELIVERY_POLL_S = 2.0
 SLOTS = 16
 """Deliveries of one worker under way."""
 
@@ -27,7 +27,7 @@ PER_USER = 2
 """Of these, of one user: addresses that answer slowly hold up those of the same user alone."""
 
 
-class Delivering:
+class WebhookJob:
     """Belongs to one worker; of several, whoever claims a delivery sends it."""
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ class Delivering:
 
     async def _wait(self) -> None:
         if not self._sending:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(DELIVERY_POLL_S)
             return
-        ended, _ = await asyncio.wait(self._sending, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(self._sending, timeout=DELIVERY_POLL_S, return_when=asyncio.FIRST_COMPLETED)
         for task in ended:
             del self._sending[task]
         for task in ended:
@@ -61,4 +61,4 @@ class Delivering:
             what = type(failure).__qualname__
             log.error("webhook_failed", delivery=delivery.pk, error=what, where=supervise.where(failure))
             failure = f"It could not be sent: {what}."
-        await supervise.retry(lambda: self._threads.query(partial(webhooks.settle, delivery, failure)))
+        await supervise.retry(lambda: self._threads.query(partial(webhooks.record_outcome, delivery, failure)))

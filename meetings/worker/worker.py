@@ -24,27 +24,27 @@ from redis.exceptions import RedisError
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import RENEW_S
-from meetings.broker.pool_report import residency_of
+from meetings.broker.pool_report import pool_report
 from meetings.broker.worker_reports import WorkerReport, file_report
 from meetings.device import watchdog
 from meetings.device.engines import Loaders
 from meetings.models import Stage
-from meetings.worker.assignment import Holdings
-from meetings.worker.bridge import Bridging
-from meetings.worker.commit import Settling
-from meetings.worker.diarize import Labelling
-from meetings.worker.finalize import Closing
+from meetings.worker.assignment import Assignments
+from meetings.worker.bridge import SwapBridge
+from meetings.worker.commit import CommitStep
+from meetings.worker.diarize import DiarizeStep
+from meetings.worker.finalize import FinalizeStep
 from meetings.worker.isolation import FATAL, Isolation
-from meetings.worker.jobs import Chores
-from meetings.worker.monitor import Watching
-from meetings.worker.operator_commands import Obeying
-from meetings.worker.priority import Precedence, spoken
-from meetings.worker.publisher import Scribe
+from meetings.worker.jobs import Jobs
+from meetings.worker.monitor import Monitor
+from meetings.worker.operator_commands import OperatorCommands
+from meetings.worker.priority import Priority, spoken
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
-from meetings.worker.summarize import Summarising
-from meetings.worker.transcribe import Captioning
-from meetings.worker.translate import Interpreting
-from meetings.worker.uploads import Ingesting
+from meetings.worker.summarize import SummarizeStep
+from meetings.worker.transcribe import TranscribeStep
+from meetings.worker.translate import TranslateStep
+from meetings.worker.uploads import UploadStep
 
 T = TypeVar("T")
 
@@ -79,17 +79,17 @@ class Worker:
         self._broker = broker
         self._blocking = blocking or broker
         self._audio = AudioLog(broker, blocking=self._blocking)
-        self._holdings = Holdings(name, broker)
-        self._streams = self._holdings.streams
+        self._assignments = Assignments(name, broker)
+        self._streams = self._assignments.streams
         self._is_another_broker = False
         """Whether the next one that answers may know less than the one that was read from."""
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
-        self._scribe = Scribe(broker, on_outage=self._note_outage)
-        self._isolation = Isolation(self._holdings, self._scribe, broker)
-        self._watching = Watching(broker, self._scribe, self._holdings)
+        self._publisher = Publisher(broker, on_outage=self._note_outage)
+        self._isolation = Isolation(self._assignments, self._publisher, broker)
+        self._monitor = Monitor(broker, self._publisher, self._assignments)
         self._loaders = loaders
         self._work = asyncio.Event()
-        self._voices_precedence = Precedence()
+        self._diarize_priority = Priority()
         self._fresh = asyncio.Event()
         """There are finals to translate."""
         self._idle = asyncio.Event()
@@ -116,9 +116,9 @@ class Worker:
                 ("label", self._label, 0.0),
                 ("translate", self._translate, 0.0),
                 ("summarise", self._summarise, WATCH_S),
-                ("close", self._closing.turn, 0.0),
+                ("close", self._finalize_step.turn, 0.0),
                 ("ingest", self._ingest, 0.0),
-                *self._chores.loops(),
+                *self._jobs.loops(),
                 ("watch", self._watch, WATCH_S),
                 ("obey", self._obey_operators, 0.0),
             )
@@ -127,51 +127,51 @@ class Worker:
         with watchdog.watched("event loop", settings.ENVIRONMENT.hang_limit_s) as beat:
             loops.append(asyncio.create_task(_beat(beat)))
             await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
-            self._summarising.stop()
+            self._summarize_step.stop()
             if stopped.done():
                 await self._drain()
             for task in (stopped, *loops):
                 task.cancel()
             results = await asyncio.gather(*loops, return_exceptions=True)
-            self._ingesting.close()
+            self._upload_step.close()
         failed = [result for result in results if isinstance(result, FATAL)]
         if failed:
-            await self._holdings.abandon()
+            await self._assignments.abandon()
             raise failed[0]
-        await self._holdings.give_back()
+        await self._assignments.give_back()
 
     async def _load(self) -> None:
         """The models, and everything that works with them."""
-        holdings, scribe, audio = self._holdings, self._scribe, self._audio
+        assignments, publisher, audio = self._assignments, self._publisher, self._audio
         self._pool = pool = await self._on_device(self._loaders.pool)
-        bridging = Bridging(self._loaders.bridge)
-        self._captioning = await self._on_device(lambda: Captioning(pool, bridging))
+        swap_bridge = SwapBridge(self._loaders.bridge)
+        self._transcribe_step = await self._on_device(lambda: TranscribeStep(pool, swap_bridge))
         isolation = self._isolation
-        self._labelling = Labelling(pool, scribe, isolation)
-        self._interpreting = Interpreting(pool, scribe, isolation, self._broker)
-        self._ingesting = Ingesting(self._name, self._broker, unheard_s=self._labelling.unheard_s)
-        self._chores = Chores(self._name, self._broker)
-        self._summarising = Summarising(self._name, pool, scribe, bridging, is_warm=self._loaders.is_warm)
-        self._closing = Closing(
-            holdings, scribe, audio, isolation, self._labelling, self._interpreting, self._summarising
+        self._diarize_step = DiarizeStep(pool, publisher, isolation)
+        self._translate_step = TranslateStep(pool, publisher, isolation, self._broker)
+        self._upload_step = UploadStep(self._name, self._broker, unheard_s=self._diarize_step.unheard_s)
+        self._jobs = Jobs(self._name, self._broker)
+        self._summarize_step = SummarizeStep(self._name, pool, publisher, swap_bridge, is_warm=self._loaders.is_warm)
+        self._finalize_step = FinalizeStep(
+            assignments, publisher, audio, isolation, self._diarize_step, self._translate_step, self._summarize_step
         )
-        self._settling = Settling(scribe, audio, on_finals=self._fresh.set, on_end=self._closing.add)
-        self._obeying = Obeying(self._name, self._blocking, pool, self._summarising, self._report)
+        self._commit_step = CommitStep(publisher, audio, on_finals=self._fresh.set, on_end=self._finalize_step.add)
+        self._operator_commands = OperatorCommands(self._name, self._blocking, pool, self._summarize_step, self._report)
         # Work that another version could not do; a database that is away now has it done at the next start.
         await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
 
     async def _renew(self) -> None:
-        await self._holdings.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.STALLED_S)
+        await self._assignments.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.STALLED_S)
 
     async def _assign(self) -> None:
         if not self._stopping.is_set():
-            await self._holdings.assign(self._isolation.admit)
+            await self._assignments.assign(self._isolation.admit)
 
     # -- audio in, captions out --------------------------------------------------------------------------------------
 
     async def _read(self) -> None:
         if self._is_another_broker:
-            await self._holdings.recheck()
+            await self._assignments.recheck()
             self._is_another_broker = False
         after = {stream.meeting_id: stream.last_read for stream in self._streams.values() if stream.wants_more}
         if not after:
@@ -208,67 +208,69 @@ class Worker:
 
     async def _turn(self, streams: dict[str, MeetingStream]) -> bool:
         """Caption for these meetings; return whether anything came of it. What fails is a meeting's own."""
-        done = await supervise.contained(lambda: self._on_device(lambda: self._captioning.turn(streams)), fatal=FATAL)
+        done = await supervise.contained(
+            lambda: self._on_device(lambda: self._transcribe_step.turn(streams)), fatal=FATAL
+        )
         if done.value is None:
             # What was taken in is lost with the turn: all are read again from their cursors.
             for meeting_id in streams:
-                self._holdings.drop(meeting_id, "turn_failed")
+                self._assignments.drop(meeting_id, "turn_failed")
             raise done.error or AssertionError
         for meeting_id, error in done.value.failed.items():
             await self._isolation.failed(streams[meeting_id], Stage.CAPTIONS, error)
         for meeting_id, findings in done.value.found.items():
             stream = streams[meeting_id]
-            if findings and self._holdings.holds(stream):
-                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._settling.settle, stream, findings))
+            if findings and self._assignments.holds(stream):
+                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._commit_step.settle, stream, findings))
                 await self._isolation.progressed(stream)
         return any(done.value.found.values()) or bool(done.value.failed)
 
     # -- speakers, languages, summaries, recordings ------------------------------------------------------------------
 
     async def _label(self) -> None:
-        await self._labelling.turn(self._voices_precedence.admitted(self._streams))
+        await self._diarize_step.turn(self._diarize_priority.admitted(self._streams))
 
     async def _translate(self) -> None:
         """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
-        if not await self._interpreting.turn(self._streams):
+        if not await self._translate_step.turn(self._streams):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._fresh.wait(), WATCH_S)
             self._fresh.clear()
 
     async def _summarise(self) -> None:
-        await self._summarising.turn(self._streams)
+        await self._summarize_step.turn(self._streams)
 
     async def _ingest(self) -> None:
         """Not while it drains: what is fed would have to be captioned first."""
         if self._stopping.is_set():
             await asyncio.sleep(ASSIGN_S)
         else:
-            await self._ingesting.turn(self._streams)
+            await self._upload_step.turn(self._streams)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        await self._holdings.recheck()
-        await self._interpreting.look(self._streams)
-        await self._watching.turn(spoken(self._streams))
+        await self._assignments.recheck()
+        await self._translate_step.look(self._streams)
+        await self._monitor.turn(spoken(self._streams))
         await self._report()
 
     async def _obey_operators(self) -> None:
-        await self._obeying.turn(self._streams)
+        await self._operator_commands.turn(self._streams)
 
     async def _report(self) -> None:
-        engine = self._captioning.engine
+        engine = self._transcribe_step.engine
         report = WorkerReport(
             meetings=len(self._streams),
-            behind_s=self._watching.behind_s,
-            captioned_s=self._settling.captioned_s,
-            compute_s=engine.timings.compute_s + self._labelling.seconds + self._interpreting.seconds,
+            behind_s=self._monitor.behind_s,
+            captioned_s=self._commit_step.captioned_s,
+            compute_s=engine.timings.compute_s + self._diarize_step.seconds + self._translate_step.seconds,
             stage_s={
                 **{stage: s for stage, s in asdict(engine.stages).items() if stage != "audio"},
-                "speakers": self._labelling.seconds,
-                "translation": self._interpreting.seconds,
+                "speakers": self._diarize_step.seconds,
+                "translation": self._translate_step.seconds,
             },
-            residency=residency_of(self._pool),
+            residency=pool_report(self._pool),
         )
         await file_report(self._broker, self._name, report)
 
@@ -285,7 +287,7 @@ class Worker:
 
     def _note_outage(self, outage: supervise.Outage) -> None:
         if outage is supervise.Outage.DATABASE:
-            self._watching.is_database_away = True
+            self._monitor.is_database_away = True
 
     async def _drain(self) -> None:
         """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
@@ -296,7 +298,7 @@ class Worker:
 
     async def _settled(self) -> None:
         await self._idle.wait()
-        await self._closing.all_done()
+        await self._finalize_step.all_done()
 
 
 async def _beat(block: int) -> None:

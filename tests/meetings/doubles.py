@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.models.device import CPU
 from inference.models.residency.memory import DeviceMemory
-from inference.models.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
 from inference.models.residency.pool import ModelPool
 from inference.models.residency.resident import HostOnlyResident
 from inference.models.residency.transfers import Member
@@ -31,7 +31,7 @@ def scripted_pool(
     *,
     listener: Callable[[], Any] = SilentListener,
     translator: Callable[[], Any] = ScriptedTranslator,
-    choice: Choice = "swap",
+    choice: PlanChoice = "swap",
     left_out: Mapping[str, Exception] = MappingProxyType({}),
 ) -> ModelPool:
     """A real pool of models that are not real; with room for one group at a time."""

@@ -75,7 +75,7 @@ async def test_canaries_are_not_seen_again(
         await speaker.send_to(bytes_data=frame(0))
         await speaker.send_to(text_data=json.dumps({"type": "rename_speaker", "speaker": "S9", "name": CANARY}))
         seq = await database_sync_to_async(say)(meeting)
-        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.Bell(seq)]))
+        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.StoredChange(seq)]))
         assert CANARY in (await heard(viewer, "caption"))["text"]
         await viewer.send_to(text_data=json.dumps({"type": CANARY}))
         await closed(viewer)

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class SkippedStrategy:
     """Why a way was not gone."""
 
     strategy: Strategy
@@ -38,7 +38,7 @@ class Loaded:
     strategy: Strategy
     seconds: float
     """Of the way that led here, checks included."""
-    refusals: tuple[Refusal, ...]
+    refusals: tuple[SkippedStrategy, ...]
     folder: Path | None
     """The snapshot, which has settings and tokenizer too; None: they are where the weights came from."""
 
@@ -50,13 +50,13 @@ def load(component: Component, form: Form, strategies: Sequence[Strategy] = STRA
         SnapshotUnusable, NotMappable: none of `strategies` works, and the last one fails with that.
         Others: whatever the component's own loader raises.
     """
-    refusals: list[Refusal] = []
+    refusals: list[SkippedStrategy] = []
     for strategy in strategies:
         started = time.perf_counter()
         try:
             network, folder = WAYS[strategy](component, form)
         except (SnapshotUnusable, NotMappable) as error:
-            refusals.append(Refusal(strategy, str(error)))
+            refusals.append(SkippedStrategy(strategy, str(error)))
             _log_refusal(component, refusals[-1], is_expected=isinstance(error, SnapshotMissing | NotMappable))
             if len(refusals) == len(strategies):
                 raise
@@ -67,7 +67,7 @@ def load(component: Component, form: Form, strategies: Sequence[Strategy] = STRA
     raise ValueError("no strategy was given")
 
 
-def _log_refusal(component: Component, refusal: Refusal, *, is_expected: bool) -> None:
+def _log_refusal(component: Component, refusal: SkippedStrategy, *, is_expected: bool) -> None:
     """A snapshot that is there and cannot be trusted is worth a warning."""
     say = log.info if is_expected else log.warning
     say("strategy_refused", network=component.name, strategy=refusal.strategy, reason=refusal.reason)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from inference.models.device import CPU, Device
 from inference.models.optimization.compiling import Compiled
-from inference.models.optimization.flags import Component, Tuning, Wishes, tune
+from inference.models.optimization.flags import Component, FlagChoices, Tuning, tune
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Execution:
     """Belongs to one component. Every forward pass of the product is inside of a `step`."""
 
-    def __init__(self, component: Component, device: Device = CPU, *, wishes: Wishes | None = None) -> None:
+    def __init__(self, component: Component, device: Device = CPU, *, wishes: FlagChoices | None = None) -> None:
         """Raises UnknownChoice."""
         self.tuning: Tuning = tune(component, device.kind, wishes or {})
         self._device = device

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Literal
 
 DeviceKind = Literal["cpu", "cuda"]
-Wishes = Mapping[str, str]
+FlagChoices = Mapping[str, str]
 """Choices by flag name, as the operator set them; a flag that is not in it is AUTO."""
 
 AUTO = "auto"
@@ -160,7 +160,7 @@ DEBUG_EMPTY_CACHE = Flag(
 
 FLAGS = (INFERENCE_MODE, AUTOCAST, PRECISION, CUDNN_BENCHMARK, TF32, CHANNELS_LAST, COMPILE, DEBUG_EMPTY_CACHE)
 
-EVERYTHING_OFF: Wishes = {flag.name: flag.off for flag in FLAGS}
+EVERYTHING_OFF: FlagChoices = {flag.name: flag.off for flag in FLAGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ class Tuning:
     debug_empty_cache: bool
 
 
-def tune(component: Component, kind: DeviceKind, wishes: Wishes) -> Tuning:
+def tune(component: Component, kind: DeviceKind, wishes: FlagChoices) -> Tuning:
     """Raises UnknownChoice."""
 
     def chosen(flag: Flag) -> str:

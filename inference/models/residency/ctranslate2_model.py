@@ -19,7 +19,7 @@ M = TypeVar("M")
 
 UNLOAD_S = 5.0
 """How long the library may take to notice that its last batch has ended."""
-LOOK_S = 0.002
+UNLOAD_POLL_S = 0.002
 
 
 class StillLoaded(RuntimeError):
@@ -116,4 +116,4 @@ class CTranslate2Resident(Generic[M]):
 def _wait_until(deadline: float) -> None:
     if time.monotonic() >= deadline:
         raise StillLoaded("CTranslate2 still holds its model: a batch must be running.")
-    time.sleep(LOOK_S)
+    time.sleep(UNLOAD_POLL_S)

@@ -26,7 +26,7 @@ class SwapCancelled(RuntimeError):
     """Somebody asked to stop the swap; captions are back."""
 
 
-class Gate:
+class DrainLock:
     """Lets uses of a group in while it is open, and waits for their end after it was closed.
 
     A thread that is inside may enter again, another model of the group included, even while others are kept out: it

@@ -9,7 +9,7 @@ from typing import Literal
 
 GIB = 2**30
 
-Choice = Literal["auto", "swap", "co-resident"]
+PlanChoice = Literal["auto", "swap", "co-resident"]
 """What an operator may ask for."""
 
 
@@ -84,7 +84,7 @@ class Plan:
         return f"All models stay in memory ({together} of {budget}); captions go on while a summary is written."
 
 
-def make_plan(needs: Sequence[ModelNeed], *, budget: int, choice: Choice = "auto", turns: bool = False) -> Plan:
+def make_plan(needs: Sequence[ModelNeed], *, budget: int, choice: PlanChoice = "auto", turns: bool = False) -> Plan:
     """The plan for a device with `budget` bytes; `turns`: one group at a time may compute, as on a CPU.
 
     `auto` swaps only what does not fit: memory that is free costs nothing, a swap costs an outage.

@@ -17,10 +17,10 @@ from enum import StrEnum
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-from inference.models.residency.drain_lock import Gate, ModelInUse, SwapCancelled
+from inference.models.residency.drain_lock import DrainLock, ModelInUse, SwapCancelled
 from inference.models.residency.history import Direction, Outcome, Step, StepKind, SwapHistory, SwapRecord
 from inference.models.residency.memory import DeviceMemory
-from inference.models.residency.plan import Choice, Group, Plan, Residency, make_plan
+from inference.models.residency.plan import Group, Plan, PlanChoice, Residency, make_plan
 from inference.models.residency.transfers import MOVE_ERRORS, Member, Mover, Where
 
 DRAIN_S = 30.0
@@ -85,7 +85,7 @@ class ModelPool:
         members: Sequence[Member],
         memory: DeviceMemory,
         *,
-        choice: Choice = "auto",
+        choice: PlanChoice = "auto",
         left_out: Mapping[str, Exception] = MappingProxyType({}),
         drain_s: float = DRAIN_S,
         on_state: Callable[[State], object] = lambda state: None,
@@ -109,7 +109,7 @@ class ModelPool:
         self.device = memory.device
         self._members = {member.name: member for member in members}
         self._mover = Mover(members, self.plan, memory, on_step=on_step, clock=clock)
-        self._gate = Gate()
+        self._gate = DrainLock()
         self._drain_s = drain_s
         self._on_state = on_state
         self._watch = watch

@@ -24,12 +24,12 @@ from inference.speech.session import SessionConfig
 from inference.summarization.loader import chat_model_source
 from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
 from meetings.batch.recording import Hearing
-from meetings.batch.summary import recap_digest, sum_up, translate_recap
+from meetings.batch.summary import recording_summary, sum_up, translate_recording_summary
 from meetings.batch.transcription import (
     Advance,
     Models,
     Transcription,
-    Wishes,
+    TranscriptionOptions,
     transcribe_recording,
     transcription_object,
 )
@@ -163,13 +163,15 @@ class Command(ParlanceCommand):
         return product.is_whole
 
 
-def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
+def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptions:
     """What the options ask for. Raises CommandError with a sentence where that cannot be had."""
     spoken = _spoken(options["language"])
     terms = tuple(term.strip() for term in options["vocabulary"].split(",") if term.strip())
     is_fixed = len(spoken) == 1
     session = SessionConfig(spoken[0] if is_fixed else None, allowed=() if is_fixed else spoken, vocabulary=terms)
-    return Wishes(session, _targets(options["translate"], spoken, format_name), _hint(options["speakers"]))
+    return TranscriptionOptions(
+        session, _targets(options["translate"], spoken, format_name), _hint(options["speakers"])
+    )
 
 
 def _spoken(value: str) -> tuple[str, ...]:
@@ -226,7 +228,7 @@ def _format_of(output: str | None) -> str:
     return ending if ending in FORMATS else DEFAULT_FORMAT
 
 
-def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Producer:
+def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str, Any]) -> Producer:
     """Makes a file's transcript. Models are loaded once, unless those for captions and summaries take turns."""
     load: Callable[[], Models] = partial(
         _load,
@@ -255,7 +257,7 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _transcribe(hearing: Hearing, name: str, wishes: Wishes, models: Models) -> Transcription:
+def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models) -> Transcription:
     with _progress(name, hearing.duration_s) as advance:
         transcription = transcribe_recording(hearing, models, wishes, advance=advance)
     return replace(transcription, missing_s=hearing.missing_s)
@@ -279,14 +281,14 @@ def _require_summary(format_name: str) -> None:
     chat_model_source(summary_model(settings.ENVIRONMENT), settings.ENVIRONMENT.models)
 
 
-def _summed_up(transcription: Transcription, wishes: Wishes) -> Transcription:
+def _summed_up(transcription: Transcription, wishes: TranscriptionOptions) -> Transcription:
     """The captions' models are gone by now: those for a summary take their turn, as in a meeting."""
     environment = settings.ENVIRONMENT
     transcription = sum_up(transcription, load_summarizer(environment))
     if not wishes.targets:
         return transcription
     translator, vocabulary = load_translator(environment), wishes.session.vocabulary
-    return translate_recap(transcription, translator, target=wishes.targets[0], vocabulary=vocabulary)
+    return translate_recording_summary(transcription, translator, target=wishes.targets[0], vocabulary=vocabulary)
 
 
 @contextmanager
@@ -302,8 +304,8 @@ def _progress(name: str, duration_s: float | None) -> Iterator[Advance]:
         yield bar.update
 
 
-def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> bytes:
-    digest = recap_digest(transcription)
+def _rendered(transcription: Transcription, wishes: TranscriptionOptions, format_name: str, *, title: str) -> bytes:
+    digest = recording_summary(transcription)
     if format_name == "json":
         content = transcription_object(transcription, digest=digest)
         return f"{json.dumps(content, ensure_ascii=False, indent=1)}\n".encode()

@@ -17,7 +17,7 @@ from meetings.languages import language_name
 from meetings.management.cli import BAD_INPUT, ParlanceCommand
 from meetings.offers import offered_targets, refusal
 
-BATCH = 16
+LINE_BATCH = 16
 """Lines translated together, and written out together."""
 
 
@@ -45,7 +45,7 @@ class Command(ParlanceCommand):
 def batches(lines: Iterable[str]) -> Iterator[list[str]]:
     """The lines, at most BATCH at once; nothing is read beyond a batch before it is taken."""
     remaining = iter(lines)
-    while batch := list(islice(remaining, BATCH)):
+    while batch := list(islice(remaining, LINE_BATCH)):
         yield batch
 
 

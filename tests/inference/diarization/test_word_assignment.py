@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.word_assignment import Run, label_words
+from inference.diarization.word_assignment import SpeakerSegment, label_words
 from inference.types import Word
 
 
@@ -15,7 +15,7 @@ def words(*texts: str, start: float = 0.0, step: float = 0.5) -> list[Word]:
     return [Word(start + index * step, start + index * step + 0.4, text, 1.0) for index, text in enumerate(texts)]
 
 
-def spoken(runs: tuple[Run, ...]) -> list[tuple[str | None, str]]:
+def spoken(runs: tuple[SpeakerSegment, ...]) -> list[tuple[str | None, str]]:
     return [(run.speaker, " ".join(word.text for word in run.words)) for run in runs]
 
 
@@ -81,7 +81,7 @@ def test_every_word_stands_in_one_run_in_order(said: list[Word], turns: list[Spe
 
 @given(WORDS, TURNS)
 def test_the_order_in_which_turns_are_listed_does_not_matter(said: list[Word], turns: list[SpeakerTurn]) -> None:
-    def total(runs: tuple[Run, ...]) -> list[int]:
+    def total(runs: tuple[SpeakerSegment, ...]) -> list[int]:
         return [len(run.words) for run in runs]
 
     unique = list({turn.start: turn for turn in turns}.values())

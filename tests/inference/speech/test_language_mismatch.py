@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.speech.language_mismatch import ENOUGH, SURE, UTTERANCES, LanguageDoubt
+from inference.speech.language_mismatch import ENOUGH, SURE, UTTERANCES, LanguageMismatch
 from inference.types import LanguageHeard
 
 
@@ -28,14 +28,14 @@ def heard(language: str, probability: float = 0.95) -> LanguageHeard:
     ],
 )
 def test_three_of_the_last_four_make_a_doubt(spoken: str, language: str | None) -> None:
-    doubt = LanguageDoubt("en")
+    doubt = LanguageMismatch("en")
     for word in spoken.split():
         doubt.take(heard(word))
     assert doubt.language == language
 
 
 def test_an_unsure_utterance_counts_for_the_language_that_is_set() -> None:
-    doubt = LanguageDoubt("en")
+    doubt = LanguageMismatch("en")
     for probability in (0.9, 0.9, 0.79, 0.79):
         doubt.take(heard("pt", probability))
     assert doubt.language is None
@@ -45,7 +45,7 @@ def test_an_unsure_utterance_counts_for_the_language_that_is_set() -> None:
 
 
 def test_only_languages_that_are_considered_are_asked_about() -> None:
-    doubt = LanguageDoubt("en", considered=("en", "pt"))
+    doubt = LanguageMismatch("en", considered=("en", "pt"))
     for _ in range(4):
         doubt.take(heard("gl"))
     assert doubt.language is None
@@ -55,7 +55,7 @@ def test_only_languages_that_are_considered_are_asked_about() -> None:
 
 
 def test_a_change_of_settings_begins_anew() -> None:
-    doubt = LanguageDoubt("en")
+    doubt = LanguageMismatch("en")
     for _ in range(3):
         doubt.take(heard("pt"))
     doubt.configure("en")
@@ -66,7 +66,7 @@ def test_a_change_of_settings_begins_anew() -> None:
 
 
 def test_a_language_that_is_detected_is_not_doubted() -> None:
-    doubt = LanguageDoubt(None)
+    doubt = LanguageMismatch(None)
     for _ in range(4):
         doubt.take(heard("pt"))
     assert doubt.language is None
@@ -77,7 +77,7 @@ utterances = st.lists(st.tuples(st.sampled_from(("en", "pt", "es")), st.floats(0
 
 @given(utterances)
 def test_a_doubt_is_what_most_of_the_last_utterances_surely_are(spoken: list[tuple[str, float]]) -> None:
-    doubt = LanguageDoubt("en")
+    doubt = LanguageMismatch("en")
     for language, probability in spoken:
         doubt.take(heard(language, probability))
     sure = [language for language, probability in spoken[-UTTERANCES:] if probability >= SURE and language != "en"]

@@ -7,7 +7,7 @@ import pytest
 
 from inference.audio import decode_file
 from inference.speech.engine import Engine
-from inference.speech.language_mismatch import LanguageDoubt
+from inference.speech.language_mismatch import LanguageMismatch
 from inference.speech.recording import caption_recording
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.speech.whisper import CTranslate2Transcriber
@@ -100,7 +100,7 @@ def test_a_recording_in_another_language_than_the_one_set_raises_a_doubt(
     heard = [event for event in events if isinstance(event, LanguageHeard)]
     assert [event.segment for event in heard] == [caption.segment for caption in finals(events)]
     assert [event.language for event in heard] == ["en", "pt"] * 3
-    doubt = LanguageDoubt("en")
+    doubt = LanguageMismatch("en")
     for event in heard[1::2]:
         doubt.take(event)
     assert doubt.language == "pt"

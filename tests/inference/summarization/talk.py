@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from inference.summarization.summary import SpokenLine, SummaryRequest
+from inference.summarization.summary import SummaryRequest, Utterance
 from inference.summarization.utterances import Sentence
 
 SECONDS_A_LINE = 4.0
 
 
-def spoken(*texts: str, language: str = "en", name: str | None = "Ana", first: int = 0) -> tuple[SpokenLine, ...]:
+def spoken(*texts: str, language: str = "en", name: str | None = "Ana", first: int = 0) -> tuple[Utterance, ...]:
     """Captions of one speaker, one after the other: segments c0, c1, … from `first` on."""
     speaker = f"S-{name}" if name else None
     return tuple(
-        SpokenLine(f"c{at}", at * SECONDS_A_LINE, at * SECONDS_A_LINE + 3.0, text, language, speaker, name)
+        Utterance(f"c{at}", at * SECONDS_A_LINE, at * SECONDS_A_LINE + 3.0, text, language, speaker, name)
         for at, text in enumerate(texts, start=first)
     )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inference.summarization.chat import Speed
 from inference.summarization.prompts import ANSWER_TOKENS
-from inference.summarization.summarizer import BATCH, SELECTION_S, ChatSummarizer, ExtractiveSummarizer
+from inference.summarization.summarizer import SELECTION_S, TOPIC_BATCH, ChatSummarizer, ExtractiveSummarizer
 from inference.summarization.summary import Item, Kind, Summarizer, Summary, SummaryCancelled, SummaryRequest
 from inference.summarization.words import words_of
 from tests.inference.summarization.doubles import ScriptedChatModel
@@ -102,7 +102,7 @@ def test_long_meetings_are_asked_about_in_batches() -> None:
     lines = spoken(*(f"The price of part {at} in box {at * 7} is {at * 3} Euro today." for at in range(600)))
     model = ScriptedChatModel(lambda _: "")
     ChatSummarizer(model).summarize(SummaryRequest(lines, "en"), within_s=900.0)  # type: ignore[arg-type]
-    assert BATCH < len(model.asked) <= 8
+    assert TOPIC_BATCH < len(model.asked) <= 8
 
 
 WORDS = st.sampled_from(

@@ -15,9 +15,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from meetings.batch.replay import (
     FRAME_SAMPLES,
     MAX_UNACKNOWLEDGED,
-    Frame,
     FrameWindow,
     Replay,
+    ReplayFrame,
     ReplayRefused,
     ServerUnreachable,
     file_frames,
@@ -32,8 +32,8 @@ WITHOUT_A_WORD = 1006
 """What a client sees when the server is gone; never sent."""
 
 
-def numbered(count: int) -> list[Frame]:
-    return [Frame(number, number.to_bytes(2, "little")) for number in range(count)]
+def numbered(count: int) -> list[ReplayFrame]:
+    return [ReplayFrame(number, number.to_bytes(2, "little")) for number in range(count)]
 
 
 @dataclass
@@ -77,7 +77,7 @@ async def serving(server: ScriptedServer) -> AsyncIterator[str]:
         yield f"ws://127.0.0.1:{port}/ws/host/m/?token=t"
 
 
-async def replay(server: ScriptedServer, frames: Iterable[Frame]) -> None:
+async def replay(server: ScriptedServer, frames: Iterable[ReplayFrame]) -> None:
     async with serving(server) as url:
         await Replay(frames, url, speed=FAST, pause=lambda attempt: 0.0).run()
 
@@ -167,9 +167,9 @@ async def test_a_slow_server_holds_the_sender_back() -> None:
 
 def test_frames_are_due_when_their_last_sample_is_spoken() -> None:
     twice = Replay([], "ws://x/ws/?", speed=2.0)
-    assert twice._until_spoken(Frame(10, b""), now=100.0) == pytest.approx(0.05)
-    assert twice._until_spoken(Frame(11, b""), now=100.0) == pytest.approx(0.10)
-    assert twice._until_spoken(Frame(30, b""), now=108.0) == 0.0
+    assert twice._until_spoken(ReplayFrame(10, b""), now=100.0) == pytest.approx(0.05)
+    assert twice._until_spoken(ReplayFrame(11, b""), now=100.0) == pytest.approx(0.10)
+    assert twice._until_spoken(ReplayFrame(30, b""), now=108.0) == 0.0
 
 
 @given(st.lists(st.integers(min_value=0, max_value=4000), max_size=8))

@@ -11,12 +11,12 @@ import redis
 import redis.asyncio
 
 from meetings.broker import audio_capacity
-from meetings.broker.audio_capacity import Room
+from meetings.broker.audio_capacity import AudioCapacity
 
 
 @pytest.fixture(autouse=True)
 def _always_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audio_capacity, "LOOK_S", -1.0)
+    monkeypatch.setattr(audio_capacity, "CAPACITY_TTL_S", -1.0)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def bounded(unbounded: None, broker_sync: redis.Redis) -> int:
 async def test_a_broker_near_its_bound_takes_no_more_sound_and_works_on(
     broker: redis.asyncio.Redis, bounded: int
 ) -> None:
-    asked = Room(broker, None)
+    asked = AudioCapacity(broker, None)
     number = 0
     while await asked.is_left():
         await broker.set(f"filler:{number}", bytes(100_000))
@@ -54,7 +54,7 @@ async def test_a_broker_near_its_bound_takes_no_more_sound_and_works_on(
 async def test_a_broker_without_a_bound_gets_one(
     broker: redis.asyncio.Redis, unbounded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = Room(broker, None)
+    asked = AudioCapacity(broker, None)
     assert await asked.is_left()
     monkeypatch.setattr(audio_capacity, "MAX_MEMORY", 1)
     assert not await asked.is_left()
@@ -72,7 +72,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_disk_that_is_nearly_full_takes_no_more_sound(broker: redis.asyncio.Redis, small_disk: Path) -> None:
-    asked = Room(broker, small_disk)
+    asked = AudioCapacity(broker, small_disk)
     assert await asked.is_left()
     filler = small_disk / "filler"
     filler.write_bytes(bytes(20_200_000))
@@ -82,13 +82,13 @@ async def test_a_disk_that_is_nearly_full_takes_no_more_sound(broker: redis.asyn
 
 
 async def test_a_folder_that_is_not_there_yet_is_no_full_disk(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
-    assert await Room(broker, tmp_path / "broker").is_left()
+    assert await AudioCapacity(broker, tmp_path / "broker").is_left()
 
 
 async def test_an_answer_holds_for_a_while(broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten frames a second of each host must not ask ten times."""
-    monkeypatch.setattr(audio_capacity, "LOOK_S", 3600.0)
-    asked = Room(broker, None)
+    monkeypatch.setattr(audio_capacity, "CAPACITY_TTL_S", 3600.0)
+    asked = AudioCapacity(broker, None)
     assert await asked.is_left()
     monkeypatch.setattr(audio_capacity, "MEMORY_SHARE", 0.0)
     monkeypatch.setattr(audio_capacity, "MAX_MEMORY", 0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from meetings.broker.host_arrivals import HOSTS_A_MINUTE, Arrivals, arrivals_key
+from meetings.broker.host_arrivals import HOSTS_A_MINUTE, HostArrivals, arrivals_key
 
 
 async def test_hosts_of_an_address_come_so_often(broker: redis.asyncio.Redis) -> None:
     """Whichever web process they come to."""
-    processes = [Arrivals(broker), Arrivals(broker)]
+    processes = [HostArrivals(broker), HostArrivals(broker)]
     admitted = [await processes[number % 2].admit("203.0.113.9") for number in range(HOSTS_A_MINUTE)]
     assert admitted == [True] * HOSTS_A_MINUTE
     await broker.hset(arrivals_key("203.0.113.9"), "left", 0)  # what time gave meanwhile
@@ -20,5 +20,5 @@ async def test_hosts_of_an_address_come_so_often(broker: redis.asyncio.Redis) ->
 
 
 async def test_who_stays_away_is_forgotten(broker: redis.asyncio.Redis) -> None:
-    await Arrivals(broker).admit("203.0.113.9")
+    await HostArrivals(broker).admit("203.0.113.9")
     assert 0 < await broker.pttl(arrivals_key("203.0.113.9")) <= 60_000

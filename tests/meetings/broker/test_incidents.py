@@ -22,7 +22,7 @@ from meetings.broker.incidents import (
     DETAILED,
     DIED,
     ENDED,
-    KEPT,
+    MAX_INCIDENTS,
     SENTENCES,
     Incident,
     IncidentFile,
@@ -108,7 +108,7 @@ async def test_a_worker_files_what_it_warns_of_and_how_it_ended(
         ("w1", ENDED, "MemoryError"),
         ("w1", "summary_put_off", ""),
     ]
-    assert 0 < broker_sync.ttl(incidents.INCIDENTS) <= incidents.KEPT_S
+    assert 0 < broker_sync.ttl(incidents.INCIDENTS) <= incidents.INCIDENT_TTL_S
 
 
 async def test_a_worker_that_ends_well_says_nothing(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
@@ -120,11 +120,11 @@ async def test_a_worker_that_ends_well_says_nothing(broker: redis.asyncio.Redis,
 async def test_the_newest_are_kept(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
     for worker in ("w1", "w2"):
         async with IncidentFile(broker, worker):
-            for number in range(KEPT - 10):
+            for number in range(MAX_INCIDENTS - 10):
                 log.warning(f"event_{number}")
     found = read_incidents(broker_sync)
-    assert [len([one for one in found if one.worker == worker]) for worker in ("w1", "w2")] == [10, KEPT - 10]
-    assert found[0].event == f"event_{KEPT - 11}"
+    assert [len([one for one in found if one.worker == worker]) for worker in ("w1", "w2")] == [10, MAX_INCIDENTS - 10]
+    assert found[0].event == f"event_{MAX_INCIDENTS - 11}"
 
 
 def test_a_supervisor_tells_of_a_worker_that_died(broker_sync: redis.Redis) -> None:

@@ -20,8 +20,8 @@ from meetings.export.formats import FORMATS, render_transcript
 from meetings.export.storages import FolderStorage, open_storage, storage_errors
 from meetings.models import Meeting, State, Tombstone, Upload
 from meetings.worker import results as worker_results
-from meetings.worker.erasure import Erasing
-from meetings.worker.results import PATIENCE, Archiving
+from meetings.worker.erasure import ErasureJob
+from meetings.worker.results import FAILURES_PER_TURN, ResultsJob
 from tests.meetings.s3 import BUCKET, S3Server, s3_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,7 +75,7 @@ async def test_every_format_is_stored_once_the_meeting_is_over(configure: Config
     configure()
     meeting = await _in_thread(ended)
     await Meeting.objects.acreate(title="Still spoken", state=State.LIVE)
-    await Archiving().turn()
+    await ResultsJob().turn()
     assert stored_in(tmp_path / "results") == await _in_thread(lambda: expected(meeting))
     assert await _in_thread(lambda: results.due(limit=9)) == []
 
@@ -83,7 +83,7 @@ async def test_every_format_is_stored_once_the_meeting_is_over(configure: Config
 async def test_what_changes_afterwards_is_stored_again(configure: Configure, tmp_path: Path) -> None:
     configure()
     meeting = await _in_thread(ended)
-    worker = Archiving()
+    worker = ResultsJob()
     await worker.turn()
     await Meeting.objects.filter(pk=meeting.pk).aupdate(title="Plan", last_seq=2)
     await worker.turn()
@@ -108,7 +108,7 @@ async def test_results_go_to_a_bucket_and_leave_it_with_their_meeting(
     configure(results=f"s3://{BUCKET}/team/a")
     meeting = await _in_thread(ended)
     files = await _in_thread(lambda: expected(meeting))
-    worker = Archiving()
+    worker = ResultsJob()
     await worker.turn()
     assert bucket.objects() == {f"team/a/{name}": body for name, body in files.items()}
     await Meeting.objects.filter(pk=meeting.pk).adelete()
@@ -123,7 +123,7 @@ async def test_a_bucket_that_is_away_is_tried_again(configure: Configure, monkey
         configure(results=f"s3://{BUCKET}")
         meeting = await _in_thread(ended)
         server.stop()
-        worker = Archiving()
+        worker = ResultsJob()
         await worker.turn()
         assert await Meeting.objects.filter(results_seq=None, results_attempts=1).aexists()
         await let_time_pass()
@@ -163,7 +163,7 @@ async def test_one_that_cannot_be_stored_is_put_off_by_itself(
     configure()
     odd, broken, *well = [await _in_thread(ended) for _ in range(5)]
     storage = Awkward(tmp_path / "results", {odd.pk: OSError("no such name"), broken.pk: ZeroDivisionError()})
-    worker = Archiving(open_results=lambda: storage)
+    worker = ResultsJob(open_results=lambda: storage)
     for _ in range(3):
         await worker.turn()
         await let_time_pass()
@@ -180,7 +180,7 @@ async def test_what_is_put_off_waits(configure: Configure, tmp_path: Path) -> No
     configure()
     meeting = await _in_thread(ended)
     storage = Awkward(tmp_path / "results", {meeting.pk: OSError("no room")})
-    worker = Archiving(open_results=lambda: storage)
+    worker = ResultsJob(open_results=lambda: storage)
     for _ in range(3):
         await worker.turn()
     assert storage.asked == [meeting.pk]
@@ -190,10 +190,10 @@ async def test_a_storage_that_takes_nothing_is_not_asked_for_every_meeting(
     configure: Configure, tmp_path: Path
 ) -> None:
     configure()
-    meetings = [await _in_thread(ended) for _ in range(PATIENCE + 2)]
+    meetings = [await _in_thread(ended) for _ in range(FAILURES_PER_TURN + 2)]
     storage = Awkward(tmp_path / "results", {meeting.pk: OSError("nobody there") for meeting in meetings})
-    await Archiving(open_results=lambda: storage).turn()
-    assert len(storage.asked) == PATIENCE
+    await ResultsJob(open_results=lambda: storage).turn()
+    assert len(storage.asked) == FAILURES_PER_TURN
     assert await Meeting.objects.filter(results_attempts=0).acount() == 2
 
 
@@ -216,10 +216,10 @@ async def test_many_meetings_are_not_looked_through_all_the_time(
     clock = Clock()
     monkeypatch.setattr(worker_results, "time", clock)
     monkeypatch.setattr(results, "due", look_long)
-    worker = Archiving()
+    worker = ResultsJob()
     for _ in range(30):
         await worker.turn()
-        clock.now += worker_results.LOOK_S
+        clock.now += worker_results.RESULTS_POLL_S
     assert len(looks) == 3
     assert [later - earlier for earlier, later in itertools.pairwise(looks)] == [26.5, 26.5]
 
@@ -229,7 +229,7 @@ async def test_one_of_several_workers_stores_a_meeting(configure: Configure, tmp
     meeting = await _in_thread(ended)
     assert await _in_thread(lambda: results.claim(meeting.pk)) == 1
     assert await _in_thread(lambda: results.due(limit=9)) == []
-    await Archiving().turn()
+    await ResultsJob().turn()
     assert not (tmp_path / "results").exists()
     await let_time_pass()  # the one that claimed it has died
     assert await _in_thread(lambda: results.claim(meeting.pk)) == 2
@@ -246,7 +246,7 @@ async def test_a_meeting_deleted_while_it_is_stored_leaves_nothing(
     configure()
     meeting = await _in_thread(ended)
     storage = Deleting(location=tmp_path / "results")
-    await Archiving(open_results=lambda: storage).turn()
+    await ResultsJob(open_results=lambda: storage).turn()
     assert stored_in(tmp_path / "results") != {}
     await erase()
     assert stored_in(tmp_path / "results") == {}
@@ -256,7 +256,7 @@ async def test_a_meeting_deleted_while_it_is_stored_leaves_nothing(
 async def erase() -> None:
     """What a worker does some seconds after a deletion."""
     await Tombstone.objects.aupdate(not_before=timezone.now())
-    await Erasing().turn()
+    await ErasureJob().turn()
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

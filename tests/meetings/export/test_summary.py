@@ -11,7 +11,7 @@ import webvtt
 from hypothesis import example, given
 
 from meetings.export.formats import render_cues, render_transcript
-from meetings.export.summary import Digest, DigestItem
+from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.models import Meeting, Summary
 from meetings.store.serializers import SummaryMessage
 from meetings.text import one_line
@@ -101,7 +101,7 @@ MESSAGE = SummaryMessage(type="summary", seq=1, id="1", from_s=0.0, to_s=1.0, la
 @given(texts, texts)
 @example("--> \n\n00:01.000 --> 00:02.000\n\nno caption", "")
 def test_no_item_becomes_a_caption(text: str, owner: str) -> None:
-    digest = Digest(MESSAGE, (DigestItem("action", text, owner),))
+    digest = SummaryDocument(MESSAGE, (SummaryLine("action", text, owner),))
     body = render_cues([], "vtt", title="t", digest=digest).body
     assert webvtt.from_string(body).captions == []
     assert len(render_cues([], "txt", title="t", digest=digest).body.splitlines()) == 6
@@ -114,7 +114,7 @@ def test_no_item_becomes_a_caption(text: str, owner: str) -> None:
 @example("+ a", "=")
 @example("---", "<b>")
 def test_an_item_stays_one_item_of_a_list(text: str, owner: str) -> None:
-    digest = Digest(MESSAGE, (DigestItem("action", text, one_line(owner)), DigestItem("action", "Last.")))
+    digest = SummaryDocument(MESSAGE, (SummaryLine("action", text, one_line(owner)), SummaryLine("action", "Last.")))
     lines = render_cues([], "md", title="t", digest=digest).body.splitlines()
     assert lines[:6] == ["# t", "", "## Summary", "", "### Actions", ""]
     assert lines[7:] == ["- Last.", "", "## Captions"]

@@ -319,7 +319,7 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
             "language": "en", "text": "line 2", "translation": None, "provisional": False,
         }  # fmt: skip
         seq = await asyncio.to_thread(store, 3)
-        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.Bell(seq)]))
+        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.StoredChange(seq)]))
         assert (await heard(viewer, "caption"))["seq"] == 3
 
 
@@ -482,7 +482,7 @@ async def test_a_hosts_ledger_goes_on_after_the_database_was_away(
         await host.send_to(text_data='{"type":"pause"}')
         await heard(host, "ledger")
         with database_away():
-            await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.Bell(10)]))
+            await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.StoredChange(10)]))
             assert (await heard(host, "notice"))["state"] == "degraded"
             await broker.pexpire(host_key(meeting.pk), 60_000)
             while await broker.pttl(host_key(meeting.pk)) > HOST_TTL_MS:

@@ -17,7 +17,7 @@ from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, PartialCaption, Word
 from meetings.broker import hints
-from meetings.broker.reader_languages import Readership
+from meetings.broker.reader_languages import ReaderLanguages
 from meetings.live import fanout, outages, viewers
 from meetings.live.admission import Admission
 from meetings.live.fanout import Broadcaster, Feed, FeedNotReady
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 Content = tuple[str | None, ...]
 
-PARTIAL = hints.Passing(hints.partial(PartialCaption("9", 9.0, "and so")))
+PARTIAL = hints.Broadcast(hints.partial(PartialCaption("9", 9.0, "and so")))
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps
             if step in changes:
                 seqs.append(await asyncio.to_thread(changes[step], argument, number))
             elif step == "bell":
-                await feed.handle([hints.Bell(seqs[-1 - argument % len(seqs)])])
+                await feed.handle([hints.StoredChange(seqs[-1 - argument % len(seqs)])])
             elif step == "partial":
                 await feed.handle([PARTIAL])
             elif step == "join":
@@ -228,7 +228,7 @@ async def test_messages_come_through_the_broker(broker: redis.asyncio.Redis) -> 
     screen.viewer = Viewer(lease.meeting_id, take, after=0)
     await broadcaster.join(screen.viewer)
     seq = await asyncio.to_thread(store, lease, 1, "hello")
-    await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([PARTIAL, hints.Bell(seq)]))
+    await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([PARTIAL, hints.StoredChange(seq)]))
     await asyncio.wait_for(arrived.wait(), 5)
     broadcaster.leave(screen.viewer)
     assert (screen.kinds, screen.shown) == (["partial", "caption"], {"1": ("hello", None, None)})
@@ -241,9 +241,9 @@ async def test_a_language_is_changed_without_a_new_connection(broker: redis.asyn
     await asyncio.to_thread(translate, lease)
     broadcaster, screen = Broadcaster(lambda: broker), Screen(lease.meeting_id)
     await broadcaster.join(screen.viewer)
-    assert await Readership(broker).languages(lease.meeting_id) == frozenset()
+    assert await ReaderLanguages(broker).languages(lease.meeting_id) == frozenset()
     await broadcaster.change_language(screen.viewer, "pt")
-    assert await Readership(broker).languages(lease.meeting_id) == {"pt"}
+    assert await ReaderLanguages(broker).languages(lease.meeting_id) == {"pt"}
     broadcaster.leave(screen.viewer)
     assert (screen.kinds, screen.shown) == (["caption", "resync", "caption"], {"1": ("hello", None, "pt hello")})
 
@@ -303,13 +303,13 @@ async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
         viewer = Viewer(lease.meeting_id, take, after=0, interface=interface)
         feed.viewers.add(viewer)
         await viewer.catch_up()
-    await feed.handle([hints.Passing(hints.notice("ended"))])
+    await feed.handle([hints.Broadcast(hints.notice("ended"))])
     assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}
 
 
 async def ring(broker: redis.asyncio.Redis, lease: Lease) -> None:
     """As a worker does for what it has stored."""
-    packed = hints.pack([hints.Bell(await asyncio.to_thread(transcript.last_seq, lease.meeting_id))])
+    packed = hints.pack([hints.StoredChange(await asyncio.to_thread(transcript.last_seq, lease.meeting_id))])
     await broker.publish(hints.events_channel(lease.meeting_id), packed)
 
 
@@ -319,8 +319,8 @@ class TestOutages:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(outages, "DEGRADED_AFTER_S", 0.2)
-        monkeypatch.setattr(outages, "LOOK_S", 0.05)
-        monkeypatch.setattr(outages, "PING_S", 0.05)
+        monkeypatch.setattr(outages, "CHECK_INTERVAL_S", 0.05)
+        monkeypatch.setattr(outages, "BROKER_PING_S", 0.05)
 
     async def test_a_moment_without_the_database_silences_nobody(
         self, broadcaster: Broadcaster, broker: redis.asyncio.Redis
@@ -330,7 +330,7 @@ class TestOutages:
         await broadcaster.join(early.viewer)
         seq = await asyncio.to_thread(store, lease, 1, "said before it went")
         with database_away():
-            await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([hints.Bell(seq)]))
+            await broker.publish(hints.events_channel(lease.meeting_id), hints.pack([hints.StoredChange(seq)]))
             await early.shows(lambda screen: screen.states == ["degraded"])
             assert early.shown == {}
         await early.shows(lambda screen: "1" in screen.shown)

@@ -14,10 +14,10 @@ from meetings.live.limits import (
     MAX_SOCKETS,
     MESSAGES_A_MINUTE,
     VISITS_A_MINUTE,
-    MessageBudget,
     SocketLimit,
-    crowd_of,
+    TokenBucket,
     is_this_machine,
+    network_of,
     socket_address,
 )
 
@@ -28,7 +28,7 @@ def scope(address: str, **headers: str) -> dict[str, Any]:
 
 
 def test_a_minute_holds_so_many_messages() -> None:
-    budget = MessageBudget(0.0)
+    budget = TokenBucket(0.0)
     for _ in range(MESSAGES_A_MINUTE):
         budget.spend(0.0)
     with pytest.raises(SocketFault) as fault:
@@ -127,7 +127,7 @@ async def test_an_address_may_come_so_often() -> None:
     ],
 )
 def test_a_network_of_one_machine_counts_as_one(address: str, crowd: str) -> None:
-    assert crowd_of(address) == crowd
+    assert network_of(address) == crowd
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", ""])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from inference.types import PartialCaption
 from meetings.broker import hints
-from meetings.broker.hints import Bell, Passing, Recheck, pack, unpack
+from meetings.broker.hints import Broadcast, Recheck, StoredChange, pack, unpack
 
-PARTIAL = Passing(hints.partial(PartialCaption("9", 9.0, "and so")))
-NOTICE = Passing(hints.notice("degraded"))
+PARTIAL = Broadcast(hints.partial(PartialCaption("9", 9.0, "and so")))
+NOTICE = Broadcast(hints.notice("degraded"))
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
@@ -25,7 +25,7 @@ JSON = st.recursive(
 
 
 def test_hints_read_back_in_their_order() -> None:
-    hints = [Bell(7), PARTIAL, Recheck(), NOTICE, Bell(8)]
+    hints = [StoredChange(7), PARTIAL, Recheck(), NOTICE, StoredChange(8)]
     assert unpack(pack(hints)) == hints
 
 
@@ -36,7 +36,7 @@ def test_the_form_of_before_is_read() -> None:
         b' "behind_s": 0.0}, {"type": "partial", "segment": "9", "start": 9.0, "speaker": null, "text": "and so",'
         b' "provisional": false}]'
     )
-    assert unpack(recorded) == [Bell(4), Recheck(), Passing(hints.notice("live")), PARTIAL]
+    assert unpack(recorded) == [StoredChange(4), Recheck(), Broadcast(hints.notice("live")), PARTIAL]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_the_form_of_before_is_read() -> None:
     ids=str,
 )
 def test_a_kind_of_a_newer_version_is_passed_over_and_the_others_are_not(unknown: object) -> None:
-    packed = json.loads(pack([Bell(7), PARTIAL]))
-    assert unpack(json.dumps([packed[0], unknown, packed[1]]).encode()) == [Bell(7), PARTIAL]
+    packed = json.loads(pack([StoredChange(7), PARTIAL]))
+    assert unpack(json.dumps([packed[0], unknown, packed[1]]).encode()) == [StoredChange(7), PARTIAL]
 
 
 def test_a_field_of_a_newer_version_is_passed_on() -> None:
     newer = {**PARTIAL.message, "confidence": 0.5}
-    assert unpack(json.dumps([newer]).encode()) == [Passing(newer)]  # type: ignore[arg-type]
+    assert unpack(json.dumps([newer]).encode()) == [Broadcast(newer)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"{}", b"7", b"[" * 100_000, b"[" + b"9" * 5_000 + b"]"])
@@ -72,4 +72,4 @@ def test_what_is_no_list_of_hints_holds_none(data: bytes) -> None:
 @given(st.lists(JSON, max_size=5))
 def test_whatever_is_sent_what_is_read_is_a_hint(items: list[object]) -> None:
     for hint in unpack(json.dumps(items).encode()):
-        assert isinstance(hint, Bell | Passing | Recheck)
+        assert isinstance(hint, StoredChange | Broadcast | Recheck)

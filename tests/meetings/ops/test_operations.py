@@ -23,7 +23,7 @@ from meetings.broker import commands
 from meetings.broker.audio_log import ACTIVE, state_key
 from meetings.broker.incidents import INCIDENTS, IncidentFile, read_incidents
 from meetings.broker.leases import lease_key
-from meetings.broker.pool_report import ModelPlace, Residency, SwapSeconds, residency_of
+from meetings.broker.pool_report import ModelReport, PoolReport, SwapReport, pool_report
 from meetings.broker.worker_reports import REPORT_TTL_S, WorkerReport, file_report, read_reports, report_key
 from meetings.models import LagSample, Meeting, Stage, StageFailure, State, Swap
 from meetings.ops import operations
@@ -37,16 +37,16 @@ from tests.meetings.worker.test_worker import until_async
 PAGE, TELL = "/admin/operations/", "/admin/operations/tell"
 log = structlog.get_logger("meetings.test_operations")
 GIB = 2**30
-RESIDENCY = Residency(
+RESIDENCY = PoolReport(
     device="cpu",
     budget=4 * GIB,
     plan="All models stay in memory (3.0 GiB of 4.0 GiB) and take turns.",
     state="transcription",
     models=(
-        ModelPlace("whisper-base", "transcription", "awake", GIB // 2, ("int8_float32",)),
-        ModelPlace("qwen", "summarization", "disk", 2 * GIB),
+        ModelReport("whisper-base", "transcription", "awake", GIB // 2, ("int8_float32",)),
+        ModelReport("qwen", "summarization", "disk", 2 * GIB),
     ),
-    swaps=(SwapSeconds("to summarization", "completed", 1.25),),
+    swaps=(SwapReport("to summarization", "completed", 1.25),),
 )
 REPORT = WorkerReport(
     meetings=1, behind_s=2.5, captioned_s=60.0, compute_s=20.0, stage_s={"asr": 18.0}, residency=RESIDENCY
@@ -192,11 +192,11 @@ class TestOtherVersions:
 
     async def test_an_order_that_is_not_known_is_not_done(self, broker: redis.asyncio.Redis) -> None:
         await broker.rpush("parlance:orders:w", json.dumps(["1", "dance", "now"]))
-        assert await commands.take(broker, "w", wait_s=0.1) is None
+        assert await commands.receive(broker, "w", wait_s=0.1) is None
         await broker.rpush("parlance:orders:w", json.dumps(["2", "sleep", "softly"]))
-        told = await commands.take(broker, "w", wait_s=0.1)
+        told = await commands.receive(broker, "w", wait_s=0.1)
         assert told is not None
-        assert told.order is commands.Order.SLEEP
+        assert told.order is commands.Command.SLEEP
 
 
 @pytest.mark.django_db(transaction=True)
@@ -228,12 +228,12 @@ class TestOrders:
     async def test_a_worker_that_does_not_answer_is_named(
         self, broker: redis.asyncio.Redis, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(operations, "give", partial(commands.give, within_s=0.05))
+        monkeypatch.setattr(operations, "give", partial(commands.send, within_s=0.05))
         await file_report(broker, "w1", REPORT)
         assert "Worker w1 does not answer; nothing was done." in text_of(await tell(admin_client, "sleep", worker="w1"))
 
     async def test_every_answer_has_its_sentence(self) -> None:
-        assert set(operations.SAID) == {*commands.Answer, None}
+        assert set(operations.SAID) == {*commands.CommandResult, None}
 
 
 @pytest.mark.django_db
@@ -309,7 +309,7 @@ def test_a_pool_is_reported_as_it_is() -> None:
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
     pool.start()
     pool.swap_to_summarization()
-    told = residency_of(pool)
+    told = pool_report(pool)
     assert (told.device, told.budget, told.plan, told.state) == ("cpu", SIZE, pool.plan.sentence, "summarization")
     assert [(model.label, model.where) for model in told.models] == [
         ("asr", "asleep"),

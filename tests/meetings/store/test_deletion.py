@@ -26,7 +26,7 @@ from meetings.search.postgresql import PostgresIndex
 from meetings.search.sqlite import SqliteIndex
 from meetings.store import erasure, recordings, upload_files
 from meetings.store.deletion import one_erasure
-from meetings.worker.erasure import Erasing
+from meetings.worker.erasure import ErasureJob
 from tests.meetings.admin.test_admin import NO_INLINES, make_meeting
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,7 +133,7 @@ def test_a_second_deletion_while_the_file_is_rewritten_waits_for_its_own(
 def erase_as_a_worker() -> None:
     """What a worker does some seconds after a deletion, and again and again."""
     Tombstone.objects.update(not_before=timezone.now())
-    async_to_sync(Erasing().turn)()
+    async_to_sync(ErasureJob().turn)()
 
 
 def test_many_deletions_are_erased_once(broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:

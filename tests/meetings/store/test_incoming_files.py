@@ -76,7 +76,7 @@ def test_a_disk_that_fills_while_it_comes_is_noticed_then(monkeypatch: pytest.Mo
     if is_sudden:
         monkeypatch.setattr(handler.incoming.file, "write", failing(OSError(errno.ENOSPC, "No space left on device")))
     else:
-        monkeypatch.setattr(upload_files, "RESERVE", 2**62)
+        monkeypatch.setattr(upload_files, "DISK_RESERVE", 2**62)
     with pytest.raises(upload_files.DiskFull):
         handler.receive_data_chunk(b"of n", 4)
     assert left() == []

@@ -36,7 +36,7 @@ def test_the_seconds_of_all_meetings_are_kept_at_once() -> None:
     assert set(LagSample.objects.values_list("meeting__title", "behind_s")) == {("One", 1.3), ("Two", 0.0)}
 
 
-class DeafScribe:
+class SilentPublisher:
     """Tells nobody anything."""
 
     waits_for_database = False
@@ -54,7 +54,7 @@ async def test_a_backlog_that_moves_is_looked_at_more_often(
     stream = SimpleNamespace(
         meeting_id=meeting.pk, session=session, state=State.LIVE, is_upload=False, phase=phase, heard_at=0.0
     )
-    watched: Any = monitor.Watching(broker, DeafScribe(), SimpleNamespace())  # type: ignore[arg-type]
+    watched: Any = monitor.Monitor(broker, SilentPublisher(), SimpleNamespace())  # type: ignore[arg-type]
     for now in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0):
         monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda now=now: now))
         await watched.turn({meeting.pk: stream})

@@ -32,7 +32,7 @@ from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, Tom
 from meetings.store import recordings, upload_files, uploads
 from meetings.store.retention import UNFINISHED, Purge, forget_machinery, purge
 from meetings.worker import retention
-from meetings.worker.retention import Purging
+from meetings.worker.retention import RetentionJob
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("broker_sync")]
 
@@ -162,7 +162,7 @@ def test_the_worker_and_the_command_do_the_same(ended: Ended, broker_sync: redis
 
 async def purge_as_a_worker() -> None:
     broker = connect()
-    await Purging("worker", broker).turn()
+    await RetentionJob("worker", broker).turn()
     await broker.aclose()
 
 
@@ -233,13 +233,13 @@ def test_a_database_that_is_away_is_nobodys_fault(ended: Ended, monkeypatch: pyt
 def test_a_worker_leaves_alone_what_it_cannot_delete_and_gives_its_turn_back(
     ended: Ended, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 1)
+    monkeypatch.setattr(retention, "MEETINGS_PER_TURN", 1)
     stuck, other = (ended(timedelta(hours=hours), is_ephemeral=True).pk for hours in (2, 1))
     monkeypatch.setattr(Meeting, "delete", cannot_be(Meeting.delete, stuck))
 
     async def two_turns() -> None:
         broker = connect()
-        worker = Purging("worker", broker)
+        worker = RetentionJob("worker", broker)
         await worker.turn()
         worker._not_before = 0.0
         await worker.turn()

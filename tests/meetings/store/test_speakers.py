@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.word_assignment import Run
+from inference.diarization.word_assignment import SpeakerSegment
 from inference.translation.translator import Translation, TranslationRequest
 from inference.types import FinalCaption, Word
 from meetings.models import MAX_SPEAKER_NAME, SPEAKER_COLORS, UNSURE, Caption, Meeting, Speaker
@@ -241,7 +241,7 @@ def test_no_letter_is_lost_by_a_division(words: list[str], cuts: set[int]) -> No
     text = ", ".join(words) + "."
     edges = [0, *sorted(cut for cut in cuts if cut < len(words)), len(words)]
     timed = [Word(place, place + 1, word, 0.9) for place, word in enumerate(text.split(" "))]
-    runs = [Run("S1", tuple(timed[first:last])) for first, last in pairwise(edges)]
+    runs = [SpeakerSegment("S1", tuple(timed[first:last])) for first, last in pairwise(edges)]
     assert " ".join(divided_text(text, runs, "en")) == text
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from meetings.export.summary import newest_digest
+from meetings.export.summary import newest_summary
 from meetings.models import Correction, Meeting, Summary
 from meetings.search.finding import find
 from meetings.store import serializers, summaries
@@ -58,7 +58,7 @@ def test_a_correction_is_a_change_that_everybody_reads_and_the_old_text_is_kept(
     assert correct(summary, Rewording(0, " Mon\u202eey "), Rewording(2, "Rui signs.", SIGNS)) == 3
     assert read(summary) == ["Money", FIXED, "Rui signs."]
     assert history(summary) == [("", None, "", "Money"), ("", 2, SIGNS, "Rui signs.")]
-    digest = newest_digest(summary.meeting, None)
+    digest = newest_summary(summary.meeting, None)
     assert digest is not None
     assert [item.text for item in digest.items] == [FIXED, "Rui signs."], "in files"
     assert (len(find("rui", limit=9)), find("ana", limit=9)) == (1, [])

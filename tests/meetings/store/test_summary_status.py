@@ -9,20 +9,20 @@ from inference.models.residency.drain_lock import DrainTimeout
 from inference.models.residency.plan import DoesNotFit
 from inference.models.residency.pool import SwapFailed, SwapUnderWay
 from meetings.store import summary_status
-from meetings.store.summary_status import SENTENCES, Trouble
+from meetings.store.summary_status import SENTENCES, SummaryFailure
 
 
 @pytest.mark.parametrize(
     ("cause", "trouble"),
     [
-        (ModelMissing("x"), Trouble.MISSING),
-        (ModelCorrupt("x"), Trouble.MISSING),
-        (DoesNotFit("x"), Trouble.NO_ROOM),
-        (MemoryError("x"), Trouble.NO_ROOM),
-        (RuntimeError("x"), Trouble.FAILED),
+        (ModelMissing("x"), SummaryFailure.MISSING),
+        (ModelCorrupt("x"), SummaryFailure.MISSING),
+        (DoesNotFit("x"), SummaryFailure.NO_ROOM),
+        (MemoryError("x"), SummaryFailure.NO_ROOM),
+        (RuntimeError("x"), SummaryFailure.FAILED),
     ],
 )
-def test_a_swap_that_failed_is_told_by_its_cause(cause: Exception, trouble: Trouble) -> None:
+def test_a_swap_that_failed_is_told_by_its_cause(cause: Exception, trouble: SummaryFailure) -> None:
     error = SwapFailed("captions are back")
     error.__cause__ = cause
     assert summary_status.of_attempt(error) is trouble
@@ -30,9 +30,9 @@ def test_a_swap_that_failed_is_told_by_its_cause(cause: Exception, trouble: Trou
 
 @pytest.mark.parametrize("error", [DrainTimeout("x"), SwapUnderWay("x")])
 def test_models_in_use_are_told_as_such(error: Exception) -> None:
-    assert summary_status.of_attempt(error) is Trouble.BUSY
+    assert summary_status.of_attempt(error) is SummaryFailure.BUSY
 
 
 def test_everything_but_an_attempt_under_way_has_its_sentence() -> None:
-    assert set(Trouble) - set(SENTENCES) == {Trouble.UNDER_WAY}
+    assert set(SummaryFailure) - set(SENTENCES) == {SummaryFailure.UNDER_WAY}
     assert len(set(SENTENCES.values())) == len(SENTENCES)

@@ -28,12 +28,12 @@ def seconds_left() -> float:
     [(State.ENDED, False, True), (State.ENDED, True, False), (State.LIVE, False, False)],
 )
 def test_files_are_looked_for_where_there_can_be_any(state: State, is_ephemeral: bool, has_results: bool) -> None:
-    tombstones.put(Meeting(title="Plan", state=state, is_ephemeral=is_ephemeral))
+    tombstones.add_tombstone(Meeting(title="Plan", state=state, is_ephemeral=is_ephemeral))
     assert Tombstone.objects.get().has_results == has_results
 
 
 def test_whoever_deletes_has_some_seconds_to_do_it_alone() -> None:
-    tombstones.put(Meeting(title="Plan"))
+    tombstones.add_tombstone(Meeting(title="Plan"))
     assert tombstones.due(limit=9) == []
     assert 0 < seconds_left() <= tombstones.FRESH.total_seconds()
 
@@ -47,11 +47,11 @@ def test_one_of_several_workers_looks_after_it(tombstone: Tombstone) -> None:
 
 
 def test_it_is_looked_after_once_more_when_nobody_writes_any_longer(tombstone: Tombstone) -> None:
-    tombstones.settle(tombstone)
+    tombstones.record_outcome(tombstone)
     late = tombstones.LATE.total_seconds()
     assert late - 20 < seconds_left() <= late
     tombstone.created_at = timezone.now() - tombstones.LATE
-    tombstones.settle(tombstone)
+    tombstones.record_outcome(tombstone)
     assert not Tombstone.objects.exists()
 
 

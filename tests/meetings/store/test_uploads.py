@@ -112,11 +112,11 @@ class TestChunks:
     ) -> None:
         """Room was there when the file was announced; since then somebody else has taken it."""
         assert upload_files.append(meeting.pk, b"01234", offset=0, size=10) == 5
-        disk(upload_files.RESERVE + 4)
+        disk(upload_files.DISK_RESERVE + 4)
         with pytest.raises(upload_files.DiskFull):
             upload_files.append(meeting.pk, b"56789", offset=5, size=10)
         assert upload_files.received(meeting.pk) == 5
-        disk(upload_files.RESERVE + 5)
+        disk(upload_files.DISK_RESERVE + 5)
         assert upload_files.append(meeting.pk, b"56789", offset=5, size=10) == 10
 
 
@@ -137,13 +137,13 @@ class TestRoom:
         return uploads.begin(Meeting(title="Budget", owner=owner), uploads.Announced("budget.wav", size, 0))
 
     def test_a_disk_that_is_nearly_full_is_left_to_the_captions(self, disk: Callable[[int], None]) -> None:
-        disk(upload_files.RESERVE + 9)
+        disk(upload_files.DISK_RESERVE + 9)
         with pytest.raises(upload_files.DiskFull):
             self.announce(10)
         assert Meeting.objects.count() == 0
 
     def test_several_do_not_get_the_same_room(self, disk: Callable[[int], None]) -> None:
-        disk(upload_files.RESERVE + 25)
+        disk(upload_files.DISK_RESERVE + 25)
         self.announce(10)
         second = self.announce(10)
         with pytest.raises(upload_files.DiskFull):
@@ -153,7 +153,7 @@ class TestRoom:
         self.announce(10)
 
     def test_what_has_arrived_is_reserved_no_more(self, disk: Callable[[int], None]) -> None:
-        disk(upload_files.RESERVE + 100)
+        disk(upload_files.DISK_RESERVE + 100)
         upload = self.announce(10)
         upload_files.append(upload.pk, b"01234", offset=0, size=10)
         assert uploads.outstanding() == 5
@@ -162,7 +162,7 @@ class TestRoom:
         assert uploads.outstanding() == 0
 
     def test_two_processes_do_not_get_the_same_room(self, disk: Callable[[int], None]) -> None:
-        disk(upload_files.RESERVE + 15)
+        disk(upload_files.DISK_RESERVE + 15)
         outcomes: list[str] = []
 
         def announce() -> None:

@@ -81,7 +81,7 @@ def deliver(limit: int = 5) -> int:
     """What is due now, one after the other (`test_delivering` has the worker's part); returns how many were claimed."""
     claimed = [delivery for delivery in due(limit) if webhooks.claim(delivery)]
     for delivery in claimed:
-        webhooks.settle(delivery, async_to_sync(webhook_client.send)(delivery))
+        webhooks.record_outcome(delivery, async_to_sync(webhook_client.send)(delivery))
     return len(claimed)
 
 
@@ -241,5 +241,5 @@ def test_old_ones_are_forgotten_some_at_a_time(meeting: Meeting, hook: Webhook) 
         webhooks.announce(meeting, "meeting.ready")
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=15))
     webhooks.announce(meeting, "meeting.ready")
-    assert [webhooks.forget_old(limit=2) for _ in range(3)] == [2, 1, 0]
+    assert [webhooks.delete_old(limit=2) for _ in range(3)] == [2, 1, 0]
     assert Delivery.objects.count() == 1

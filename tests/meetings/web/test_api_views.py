@@ -274,7 +274,7 @@ class TestFile:
     async def test_a_disk_without_room_is_said(
         self, token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(upload_files, "RESERVE", 2**62)
+        monkeypatch.setattr(upload_files, "DISK_RESERVE", 2**62)
         before = set(upload_files.folder().iterdir())
         answer = await ask(token)
         assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (507, "no_room")

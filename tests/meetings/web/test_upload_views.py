@@ -125,7 +125,7 @@ def test_what_cannot_be_is_told_before_it_is_sent(
 
 
 def test_a_server_without_room_says_so(client: Client, host: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upload_files, "RESERVE", 1 << 62)
+    monkeypatch.setattr(upload_files, "DISK_RESERVE", 1 << 62)
     answer = announce(client)
     assert (answer.status_code, answer.json()["sentence"]) == (507, "There is no room on the server for this file.")
     assert Meeting.objects.count() == 0
@@ -135,7 +135,7 @@ def test_room_that_is_gone_meanwhile_is_told_at_the_chunk(
     client: Client, host: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = begun(client)
-    monkeypatch.setattr(upload_files, "RESERVE", 1 << 62)
+    monkeypatch.setattr(upload_files, "DISK_RESERVE", 1 << 62)
     answer = send(client, address, CONTENT[:10], 0)
     assert (answer.status_code, answer.content.decode()) == (507, "There is no room on the server for this file.")
     assert arrived(client, address) == (200, "0")

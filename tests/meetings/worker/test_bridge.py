@@ -21,7 +21,7 @@ from meetings.environment import read_environment
 from meetings.models import Caption, Meeting, State
 from meetings.store import summaries
 from meetings.worker import summarize
-from meetings.worker.bridge import Bridging
+from meetings.worker.bridge import SwapBridge
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
 from tests.meetings.doubles import ScriptedSummarizer
@@ -68,7 +68,7 @@ async def collect(broker: redis.asyncio.Redis, meeting: Meeting, shown: dict[str
         await subscription.subscribe(hints.events_channel(meeting.pk))
         async for told in subscription.listen():
             for hint in hints.unpack(told["data"]):
-                message = hint.message if isinstance(hint, hints.Passing) else None
+                message = hint.message if isinstance(hint, hints.Broadcast) else None
                 if message and message["type"] == "partial" and message["provisional"]:
                     shown[message["segment"]] = message
 
@@ -80,10 +80,10 @@ def test_without_its_weights_there_is_no_bridge_and_it_is_asked_for_once() -> No
         asked.append(1)
         raise ModelMissing("whisper-base is not here.")
 
-    bridging = Bridging(load)
-    bridging.prepare()
-    bridging.prepare()
-    assert (len(asked), bridging.is_ready, bridging.turn({})) == (1, False, {})
+    bridge = SwapBridge(load)
+    bridge.prepare()
+    bridge.prepare()
+    assert (len(asked), bridge.is_ready, bridge.turn({})) == (1, False, {})
 
 
 @pytest.mark.parametrize(("choice", "bridged"), [("auto", False), ("on", True), ("off", False)])

@@ -15,7 +15,7 @@ from meetings.export import results
 from meetings.models import Meeting, State, Tombstone
 from meetings.store import recordings, tombstones
 from meetings.worker import erasure, finalize
-from meetings.worker.erasure import Erasing
+from meetings.worker.erasure import ErasureJob
 from tests.live import load_pcm
 from tests.meetings.worker.test_worker import speak, until, until_async, working
 
@@ -70,8 +70,8 @@ def delete_at(moment: str, delete: Any, monkeypatch: pytest.MonkeyPatch) -> None
             await asyncio.to_thread(delete)
             await _real_end(*arguments)
 
-        _real_end = finalize.Closing._forget
-        monkeypatch.setattr(finalize.Closing, "_forget", end)
+        _real_end = finalize.FinalizeStep._forget
+        monkeypatch.setattr(finalize.FinalizeStep, "_forget", end)
         return
 
     def finish_late(meeting_id: str) -> Path | None:
@@ -100,16 +100,16 @@ async def test_sound_that_comes_much_later_goes_too(broker: redis.asyncio.Redis)
     meeting_id = meeting.pk
     await Meeting.objects.filter(pk=meeting_id).adelete()
     await Tombstone.objects.aupdate(not_before=timezone.now())
-    await Erasing().turn()
+    await ErasureJob().turn()
     log = AudioLog(broker)
     await log.claim(meeting_id, "page", takeover=False, cursor=0)
     await log.append(meeting_id, "page", 0, bytes(3_200))
     await asyncio.to_thread(recordings.write, meeting_id, [Entry(b"1-0", 0, bytes(3_200))])
-    await Erasing().turn()
+    await ErasureJob().turn()
     assert len(await asyncio.to_thread(sounds, meeting_id)) == 1, "not before its time"
     wanted = int(await broker.get("parlance:erasure:wanted") or 0)
     await Tombstone.objects.aupdate(not_before=timezone.now(), created_at=timezone.now() - tombstones.LATE)
-    await Erasing().turn()
+    await ErasureJob().turn()
     assert await asyncio.to_thread(sounds, meeting_id) == []
     assert await broker.exists(audio_key(meeting_id)) == 0
     assert int(await broker.get("parlance:erasure:wanted") or 0) == wanted + 1, "and leaves the broker's file"
@@ -133,7 +133,7 @@ async def test_one_that_cannot_be_cleared_is_put_off_by_itself(
     for attempts in (1, 2):
         await Tombstone.objects.filter(pk=odd_id).aupdate(not_before=timezone.now())
         await Tombstone.objects.exclude(pk=odd_id).filter(attempts=0).aupdate(not_before=timezone.now())
-        await Erasing().turn()
+        await ErasureJob().turn()
         assert (await Tombstone.objects.aget(pk=odd_id)).attempts == attempts
     assert sorted(deleted) == sorted(2 * ids)
     told = [record.msg for record in caplog.records if "deletion_unfinished" in str(record.msg)]
@@ -152,6 +152,6 @@ async def test_what_stops_the_files_does_not_stop_the_sound(
     await asyncio.to_thread(recordings.write, "gone", [Entry(b"1-0", 0, bytes(3_200))])
     await Tombstone.objects.acreate(pk="gone")
     monkeypatch.setattr(results, "delete", away)
-    await Erasing().turn()
+    await ErasureJob().turn()
     assert await asyncio.to_thread(sounds, "gone") == []
     assert (await Tombstone.objects.aget()).attempts == 1

@@ -15,7 +15,7 @@ from meetings.models import Delivery, Meeting, Webhook
 from meetings.store import webhooks
 from meetings.worker import results, retention
 from meetings.worker import webhooks as worker_webhooks
-from meetings.worker.jobs import Chores
+from meetings.worker.jobs import Jobs
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,8 +41,8 @@ async def test_a_chore_that_hangs_and_one_that_fails_stop_no_other(
     monkeypatch.setattr(results.results, "due", hang)
     monkeypatch.setattr(retention.retention, "purge", fail)
     monkeypatch.setattr(webhooks, "post", take)
-    monkeypatch.setattr(worker_webhooks, "LOOK_S", 0.02)
-    loops = [supervise.start(name, step, pause_s=pause_s) for name, step, pause_s in Chores("worker", broker).loops()]
+    monkeypatch.setattr(worker_webhooks, "DELIVERY_POLL_S", 0.02)
+    loops = [supervise.start(name, step, pause_s=pause_s) for name, step, pause_s in Jobs("worker", broker).loops()]
     assert await asyncio.to_thread(asked.wait, 20)
     meeting = await Meeting.objects.acreate(title="Plan", owner=await User.objects.acreate(username="ana"))
     await Webhook.objects.acreate(user=meeting.owner, url="https://quick.example/")

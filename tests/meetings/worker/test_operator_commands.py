@@ -16,16 +16,16 @@ from inference.models.residency.pool import State as PoolState
 from inference.summarization.summary import IsCancelled, Summary, SummaryCancelled, SummaryRequest
 from meetings.broker import commands
 from meetings.broker.audio_log import AudioLog
-from meetings.broker.commands import Answer, Order
-from meetings.broker.reader_languages import Readership
+from meetings.broker.commands import Command, CommandResult
+from meetings.broker.reader_languages import ReaderLanguages
 from meetings.broker.worker_reports import read_reports
 from meetings.models import Meeting, State, Translation
 from meetings.models import Summary as StoredSummary
 from meetings.store import summaries
 from meetings.worker import operator_commands
 from meetings.worker import summarize as worker_summarize
-from meetings.worker.diarize import Labelling
-from meetings.worker.speaker_track import VoiceTrack
+from meetings.worker.diarize import DiarizeStep
+from meetings.worker.speaker_track import SpeakerTrack
 from meetings.worker.stream import MeetingStream
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
@@ -65,8 +65,8 @@ class EndlessSummarizer(ScriptedSummarizer):
         raise SummaryCancelled
 
 
-async def tell(broker: redis.Redis, order: Order) -> Answer | None:
-    return await asyncio.to_thread(commands.give, broker, "worker", order)
+async def tell(broker: redis.Redis, order: Command) -> CommandResult | None:
+    return await asyncio.to_thread(commands.send, broker, "worker", order)
 
 
 def turn_of(broker: redis.Redis) -> str:
@@ -78,7 +78,7 @@ def turn_of(broker: redis.Redis) -> str:
 
 async def asleep(broker: redis.Redis) -> None:
     """Once everything that was said is dealt with: what is not yet wakes them again."""
-    while await tell(broker, Order.SLEEP) is not Answer.ASLEEP or turn_of(broker) != "asleep":  # noqa: ASYNC110
+    while await tell(broker, Command.SLEEP) is not CommandResult.ASLEEP or turn_of(broker) != "asleep":  # noqa: ASYNC110
         await asyncio.sleep(0.02)
 
 
@@ -93,7 +93,7 @@ async def test_captions_are_restored_from_a_summary_that_is_being_written(
         await asyncio.to_thread(summaries.ask, meeting.pk)
         await asyncio.to_thread(endless.begun.wait, 20)
         before = len(await asyncio.to_thread(texts, meeting))
-        assert await tell(broker_sync, Order.RESTORE) is Answer.RESTORED
+        assert await tell(broker_sync, Command.RESTORE) is CommandResult.RESTORED
         assert turn_of(broker_sync) == "transcription"
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
@@ -125,9 +125,9 @@ async def test_a_summary_that_still_waits_for_a_pause_is_broken_off_too(
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
         await asyncio.to_thread(loading.wait, 20)
-        restoring = asyncio.create_task(tell(broker_sync, Order.RESTORE))
+        restoring = asyncio.create_task(tell(broker_sync, Command.RESTORE))
         loaded.set()
-        assert await restoring is Answer.RESTORED
+        assert await restoring is CommandResult.RESTORED
         assert await asyncio.to_thread(summaries.due, [meeting.pk]) == []
     assert await StoredSummary.objects.acount() == 0
 
@@ -136,7 +136,7 @@ async def test_where_captions_are_written_there_is_nothing_to_restore(
     broker: redis.asyncio.Redis, broker_sync: redis.Redis
 ) -> None:
     async with working(broker, ScriptedSummarizer):
-        assert await tell(broker_sync, Order.RESTORE) is Answer.CAPTIONING
+        assert await tell(broker_sync, Command.RESTORE) is CommandResult.CAPTIONING
 
 
 async def test_models_sleep_until_the_first_sound(
@@ -157,13 +157,13 @@ async def test_models_stay_asleep_in_a_meeting_where_nobody_speaks(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looks: list[bool] = []
-    has_window = VoiceTrack.has_window
+    has_window = SpeakerTrack.has_window
 
-    def looked(track: VoiceTrack) -> bool:
+    def looked(track: SpeakerTrack) -> bool:
         looks.append(has_window(track))
         return looks[-1]
 
-    monkeypatch.setattr(VoiceTrack, "has_window", looked)
+    monkeypatch.setattr(SpeakerTrack, "has_window", looked)
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
     await speak(broker, meeting, pcm)
     async with at_work(broker, pool):
@@ -177,7 +177,7 @@ async def test_models_stay_asleep_in_a_meeting_where_nobody_speaks(
 async def test_an_operator_can_wake_them(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
     async with working(broker, ScriptedSummarizer):
         await asleep(broker_sync)
-        assert await tell(broker_sync, Order.RESTORE) is Answer.RESTORED
+        assert await tell(broker_sync, Command.RESTORE) is CommandResult.RESTORED
         assert turn_of(broker_sync) == "transcription"
 
 
@@ -192,7 +192,7 @@ async def test_models_of_a_meeting_that_is_spoken_in_do_not_sleep(
     await speak(broker, meeting, pcm)
     async with working(broker, ScriptedSummarizer):
         await until(lambda: len(texts(meeting)) >= 1)
-        assert await tell(broker_sync, Order.SLEEP) is Answer.IN_USE
+        assert await tell(broker_sync, Command.SLEEP) is CommandResult.IN_USE
         assert turn_of(broker_sync) == "transcription"
 
 
@@ -206,7 +206,7 @@ async def test_models_do_not_sleep_while_one_of_them_writes_a_summary(
         await until(lambda: len(texts(meeting)) >= 3)
         await asyncio.to_thread(summaries.ask, meeting.pk)
         await asyncio.to_thread(slow.begun.wait, 20)
-        assert await tell(broker_sync, Order.SLEEP) is Answer.BUSY
+        assert await tell(broker_sync, Command.SLEEP) is CommandResult.BUSY
         slow.may_end.set()
 
 
@@ -228,21 +228,21 @@ async def test_a_reader_of_another_language_wakes_them(
     async with working(broker, ScriptedSummarizer):
         await until(lambda: len(texts(meeting)) >= 3)
         await asleep(broker_sync)
-        await Readership(broker).tell(meeting.pk, ["pt"])
+        await ReaderLanguages(broker).tell(meeting.pk, ["pt"])
         await until(lambda: Translation.objects.filter(caption__meeting=meeting, language="pt").exists())
 
 
 async def test_an_order_that_takes_its_time_is_under_way(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
-    giving = asyncio.create_task(asyncio.to_thread(commands.give, broker_sync, "slow", Order.RESTORE, within_s=0.5))
-    told = await commands.take(broker, "slow", wait_s=20)
+    giving = asyncio.create_task(asyncio.to_thread(commands.send, broker_sync, "slow", Command.RESTORE, within_s=0.5))
+    told = await commands.receive(broker, "slow", wait_s=20)
     assert told is not None
-    assert told.order is Order.RESTORE
-    assert await giving is Answer.UNDER_WAY
+    assert told.order is Command.RESTORE
+    assert await giving is CommandResult.UNDER_WAY
 
 
 async def test_an_order_that_nobody_takes_is_void(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:
-    assert await asyncio.to_thread(commands.give, broker_sync, "gone", Order.SLEEP, within_s=0.05) is None
-    assert await commands.take(broker, "gone", wait_s=0.01) is None
+    assert await asyncio.to_thread(commands.send, broker_sync, "gone", Command.SLEEP, within_s=0.05) is None
+    assert await commands.receive(broker, "gone", wait_s=0.01) is None
     assert await broker.keys("parlance:*") == []
 
 
@@ -253,14 +253,14 @@ async def test_models_that_were_put_to_sleep_while_a_meeting_closes_are_woken(
     pcm: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    begun, may_finish, finish = asyncio.Event(), asyncio.Event(), Labelling.finish
+    begun, may_finish, finish = asyncio.Event(), asyncio.Event(), DiarizeStep.finish
 
-    async def finish_asleep(self: Labelling, stream: MeetingStream) -> None:
+    async def finish_asleep(self: DiarizeStep, stream: MeetingStream) -> None:
         begun.set()
         await may_finish.wait()
         await finish(self, stream)
 
-    monkeypatch.setattr(Labelling, "finish", finish_asleep)
+    monkeypatch.setattr(DiarizeStep, "finish", finish_asleep)
     await speak(broker, meeting, pcm)
     await AudioLog(broker).mark(meeting.pk, "end")
     async with working(broker, ScriptedSummarizer):

@@ -9,7 +9,7 @@ from inference.audio import SAMPLE_RATE
 from inference.diarization.local_speakers import CELL
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from meetings.store.speakers import LabelledCaption
-from meetings.worker.speaker_track import Memory, VoiceTrack, known_again
+from meetings.worker.speaker_track import ResumeState, SpeakerTrack, match_known_speakers
 from tests.inference.diarization.doubles import ScriptedListener, clock
 
 ANA, BEN = "S0", "S1"
@@ -18,14 +18,14 @@ ANA, BEN = "S0", "S1"
 SCRIPT = [SpeakerTurn(0.0, 20.0, ANA), SpeakerTurn(20.0, 40.0, BEN), SpeakerTurn(40.0, 60.0, ANA)]
 
 
-def hear(track: VoiceTrack, first_s: float, last_s: float, *, step_s: float = 0.1) -> None:
+def hear(track: SpeakerTrack, first_s: float, last_s: float, *, step_s: float = 0.1) -> None:
     sound = clock(last_s)
     step = round(step_s * SAMPLE_RATE)
     for start in range(round(first_s * SAMPLE_RATE), len(sound), step):
         track.hear(sound[start : start + step], start)
 
 
-def listen(track: VoiceTrack, listener: ScriptedListener) -> list[SpeakerTurns]:
+def listen(track: SpeakerTrack, listener: ScriptedListener) -> list[SpeakerTurns]:
     news = []
     while track.listen(listener):
         found = track.take_news()
@@ -39,7 +39,7 @@ def speaker_at(known: SpeakerTurns, second: float) -> set[str | None]:
 
 
 def test_news_hold_all_turns_and_say_from_where_on_they_are_new() -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     hear(track, 0, 30)
     news = listen(track, ScriptedListener(SCRIPT))
     assert [found.start for found in news] == sorted(found.start for found in news)
@@ -48,7 +48,7 @@ def test_news_hold_all_turns_and_say_from_where_on_they_are_new() -> None:
 
 
 def test_a_rest_labels_to_the_last_sample() -> None:
-    track, listener = VoiceTrack(Memory(), None), ScriptedListener(SCRIPT)
+    track, listener = SpeakerTrack(ResumeState(), None), ScriptedListener(SCRIPT)
     hear(track, 0, 12)
     track.rest()
     assert listen(track, listener)[-1].end == 12
@@ -57,7 +57,7 @@ def test_a_rest_labels_to_the_last_sample() -> None:
 
 
 def test_the_end_judges_everything_and_forgets_the_voices() -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     hear(track, 0, 60)
     track.rest()
     listen(track, ScriptedListener(SCRIPT))
@@ -69,7 +69,7 @@ def test_the_end_judges_everything_and_forgets_the_voices() -> None:
 
 
 def test_captions_that_come_after_their_labels_are_told_of_them() -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     hear(track, 0, 12)
     last = listen(track, ScriptedListener(SCRIPT))[-1]
     assert track.take_news() is None
@@ -80,7 +80,7 @@ def test_captions_that_come_after_their_labels_are_told_of_them() -> None:
 
 def test_a_worker_that_takes_over_knows_the_voices_again() -> None:
     lines = (LabelledCaption(21.0, 29.0, "S4"), LabelledCaption(41.0, 44.0, "S2"))
-    track, listener = VoiceTrack(Memory(speakers=5, lines=lines), None), ScriptedListener(SCRIPT)
+    track, listener = SpeakerTrack(ResumeState(speakers=5, lines=lines), None), ScriptedListener(SCRIPT)
     hear(track, 20.005, 42)
     assert listen(track, listener) == [], "nobody is named before the labelled lines are heard again"
     hear(track, 42, 58)
@@ -90,8 +90,8 @@ def test_a_worker_that_takes_over_knows_the_voices_again() -> None:
 
 
 def test_a_stranger_after_a_crash_gets_a_number_of_their_own() -> None:
-    memory = Memory(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
-    track = VoiceTrack(memory, None)
+    memory = ResumeState(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
+    track = SpeakerTrack(memory, None)
     hear(track, 20, 58)
     track.rest()
     news = listen(track, ScriptedListener(SCRIPT))
@@ -99,8 +99,8 @@ def test_a_stranger_after_a_crash_gets_a_number_of_their_own() -> None:
 
 
 def test_a_meeting_that_ends_right_after_a_crash() -> None:
-    memory = Memory(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
-    track = VoiceTrack(memory, None)
+    memory = ResumeState(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
+    track = SpeakerTrack(memory, None)
     hear(track, 20, 28)
     track.rest()
     listen(track, ScriptedListener(SCRIPT))
@@ -110,7 +110,7 @@ def test_a_meeting_that_ends_right_after_a_crash() -> None:
 
 
 def test_silence_stands_for_lost_sound() -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     hear(track, 0, 18)
     hear(track, 22, 40)
     track.rest()
@@ -119,7 +119,7 @@ def test_silence_stands_for_lost_sound() -> None:
 
 
 def test_nothing_heard_nothing_told() -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     track.rest()
     track.ask_again()
     assert (track.listen(ScriptedListener(SCRIPT)), track.take_news(), track.conclude()) == (False, None, None)
@@ -127,7 +127,7 @@ def test_nothing_heard_nothing_told() -> None:
 
 @pytest.mark.parametrize("expected", [1, 3])
 def test_the_host_says_how_many_speak(expected: int) -> None:
-    track = VoiceTrack(Memory(), None)
+    track = SpeakerTrack(ResumeState(), None)
     track.expect(expected)
     hear(track, 0, 60)
     track.rest()
@@ -145,10 +145,10 @@ def test_each_known_speaker_is_one_voice_again() -> None:
         SpeakerTurn(20, 30, None),
     ]
     lines = [LabelledCaption(0, 12, "S1"), LabelledCaption(12, 14, "S2"), LabelledCaption(14, 30, "S3")]
-    assert known_again(turns, lines) == {"S7": "S1", "S8": "S2"}
+    assert match_known_speakers(turns, lines) == {"S7": "S1", "S8": "S2"}
 
 
-def _prints(track: VoiceTrack) -> list[np.ndarray]:
+def _prints(track: SpeakerTrack) -> list[np.ndarray]:
     """Every float array of a print's size that can be reached from the track."""
     found: list[np.ndarray] = []
     seen: set[int] = set()

@@ -10,8 +10,8 @@ import pytest
 from inference.audio import SAMPLE_RATE, float_to_pcm16
 from meetings.broker.audio_log import Entry
 from meetings.models import Meeting
-from meetings.worker.speaker_track import Memory
-from meetings.worker.stream import Findings, MeetingStream
+from meetings.worker.speaker_track import ResumeState
+from meetings.worker.stream import MeetingStream, TurnResult
 
 FRAME = SAMPLE_RATE // 10
 SILENCE = float_to_pcm16(np.zeros(FRAME, np.float32))
@@ -23,15 +23,15 @@ def frames(first: int, count: int) -> list[Entry]:
 
 @pytest.fixture
 def stream() -> MeetingStream:
-    return MeetingStream(Meeting(title="Budget"), Memory())
+    return MeetingStream(Meeting(title="Budget"), ResumeState())
 
 
 def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> None:
-    twin = MeetingStream(Meeting(title="Budget"), Memory())
+    twin = MeetingStream(Meeting(title="Budget"), ResumeState())
     mark = Entry(b"5-1", 5 * FRAME, b"", mark="applause", value="loud")
     stream.read([*frames(0, 5), mark, *frames(5, 5)])
     twin.read(frames(0, 10))
-    found, expected = Findings(), Findings()
+    found, expected = TurnResult(), TurnResult()
     stream.take_in(found)
     twin.take_in(expected)
     assert found.marks == []
@@ -41,9 +41,9 @@ def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> Non
 
 
 def test_sound_is_needed_until_it_is_recorded() -> None:
-    kept = MeetingStream(Meeting(title="Budget", keep_recording=True), Memory())
+    kept = MeetingStream(Meeting(title="Budget", keep_recording=True), ResumeState())
     kept.read(frames(0, 1200))
-    kept.take_in(Findings())
+    kept.take_in(TurnResult())
     kept.session.flush()
     progress = kept.session.progress()
     assert progress is not None
@@ -62,7 +62,7 @@ def test_two_threads_may_use_the_queues(stream: MeetingStream) -> None:
     def device() -> None:
         try:
             while stream.session.received < count * FRAME:
-                stream.take_in(Findings())
+                stream.take_in(TurnResult())
         except (RuntimeError, IndexError) as error:  # as a deque raises that changes under its reader
             errors.append(error)
 

@@ -27,14 +27,14 @@ from meetings.device.engines import Loaders
 from meetings.device.summarization import SUMMARY
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Summary, Swap
 from meetings.store import summaries
-from meetings.store.summary_status import Trouble
+from meetings.store.summary_status import SummaryFailure
 from meetings.store.transcript import Batch, commit, take_lease
 from meetings.worker import summarize as worker_summarize
-from meetings.worker.assignment import Holdings, open_stream
-from meetings.worker.diarize import Labelling
+from meetings.worker.assignment import Assignments, open_stream
+from meetings.worker.diarize import DiarizeStep
 from meetings.worker.isolation import Isolation
-from meetings.worker.publisher import Scribe
-from meetings.worker.speaker_track import Memory
+from meetings.worker.publisher import Publisher
+from meetings.worker.speaker_track import ResumeState
 from meetings.worker.stream import MeetingStream
 from meetings.worker.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
@@ -59,7 +59,7 @@ def meeting() -> Meeting:
 @pytest.fixture(autouse=True)
 def _no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_summarize, "DWELL_S", 0.0)
-    monkeypatch.setattr(worker_summarize, "RETRY_S", 0.0)
+    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 0.0)
     monkeypatch.setattr(worker_summarize, "PAUSE_WAIT_S", 0.5)
 
 
@@ -95,7 +95,7 @@ class Room:
             await subscription.subscribe(self._channel)
             async for message in subscription.listen():
                 found = hints.unpack(message["data"])
-                told = [hint.message for hint in found if isinstance(hint, hints.Passing)]
+                told = [hint.message for hint in found if isinstance(hint, hints.Broadcast)]
                 self.notices += [notice for notice in told if notice["type"] == "notice"]
 
     @property
@@ -190,7 +190,7 @@ async def test_a_meeting_that_is_taken_anew_while_the_summariser_loads_gets_its_
         await asyncio.to_thread(summaries.ask, meeting.pk)
         await asyncio.to_thread(loading.wait, 20)
         before = worker._streams[meeting.pk]
-        worker._holdings.drop(meeting.pk, "lease_expired")
+        worker._assignments.drop(meeting.pk, "lease_expired")
         await until(lambda: worker._streams.get(meeting.pk) not in (None, before))
         loaded.set()
         await until(lambda: Summary.objects.filter(meeting=meeting).exists())
@@ -224,7 +224,7 @@ async def test_a_summariser_that_cannot_be_had_costs_no_caption(
     async with room(broker, meeting) as told, working(broker, missing):
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == Trouble.NO_ROOM)
+        await until(lambda: trouble_of(meeting) == SummaryFailure.NO_ROOM)
         assert (await Swap.objects.afirst()).outcome == "failed"
         await AudioLog(broker).mark(meeting.pk, "end")
         await until(lambda: state_of(meeting) == State.ENDED)
@@ -283,7 +283,7 @@ async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
     async with working(broker, BrokenSummarizer):
         await until(lambda: len(texts(meeting)) >= 1)
         await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == Trouble.FAILED)
+        await until(lambda: trouble_of(meeting) == SummaryFailure.FAILED)
         before = len(await asyncio.to_thread(texts, meeting))
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
@@ -310,14 +310,14 @@ async def test_a_summary_that_fails_puts_off_that_one_alone(
         for one in (odd, meeting):
             await asyncio.to_thread(summaries.ask, one.pk)
         await until(lambda: Summary.objects.filter(meeting=meeting).exists())
-        await until(lambda: trouble_of(odd) == Trouble.FAILED)
+        await until(lambda: trouble_of(odd) == SummaryFailure.FAILED)
         for one in (odd, meeting):
             await AudioLog(broker).mark(one.pk, "end")
         await until_async(lambda: broker.exists(audio_key(meeting.pk), audio_key(odd.pk)), 0)
     assert await asyncio.to_thread(trouble_of, meeting) == ""
     failure = await StageFailure.objects.aget()
     assert (failure.meeting_id, failure.stage) == (odd.pk, Stage.SUMMARY)
-    assert failure.attempts >= worker_summarize.PATIENCE, "and then it was closed without its summary"
+    assert failure.attempts >= worker_summarize.MAX_FINAL_ATTEMPTS, "and then it was closed without its summary"
     assert failure.set_aside_at is None
     assert not await Summary.objects.filter(meeting=odd).aexists()
 
@@ -349,7 +349,7 @@ async def test_a_summariser_that_hangs_ends_the_worker_and_is_put_off(
 ) -> None:
     hanging = HangingSummarizer()
     hanging.may_end.clear()
-    monkeypatch.setattr(worker_summarize, "RETRY_S", 60.0)
+    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 60.0)
     monkeypatch.setattr(watchdog, "WRITING_S", 0.1)
     ended = ends(monkeypatch)
     await speak(broker, meeting, pcm)
@@ -370,7 +370,7 @@ async def test_models_that_hang_on_their_way_end_the_worker_and_are_put_off(
         may_end.wait()
         raise RuntimeError("ended by the test")
 
-    monkeypatch.setattr(worker_summarize, "RETRY_S", 60.0)
+    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 60.0)
     monkeypatch.setattr(watchdog, "MOVING_S", 0.1)
     ended = ends(monkeypatch)
     await speak(broker, meeting, pcm)
@@ -380,7 +380,7 @@ async def test_models_that_hang_on_their_way_end_the_worker_and_are_put_off(
         assert await asyncio.to_thread(ended.get, timeout=20) == "moving"
         assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
         await open_stream(meeting.pk)
-        assert await asyncio.to_thread(trouble_of, meeting) == Trouble.BROKEN_OFF, "for the next worker"
+        assert await asyncio.to_thread(trouble_of, meeting) == SummaryFailure.BROKEN_OFF, "for the next worker"
         may_end.set()
 
 
@@ -392,10 +392,11 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> queue.SimpleQueue[str]:
 
 
 @pytest.mark.parametrize(
-    ("kept_out", "trouble"), [(None, Trouble.NONE_HERE), (DoesNotFit("3 GiB of 1 GiB"), Trouble.TOO_LARGE)]
+    ("kept_out", "trouble"),
+    [(None, SummaryFailure.NONE_HERE), (DoesNotFit("3 GiB of 1 GiB"), SummaryFailure.TOO_LARGE)],
 )
 async def test_a_host_is_told_that_there_is_no_summariser(
-    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, kept_out: Exception | None, trouble: Trouble
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, kept_out: Exception | None, trouble: SummaryFailure
 ) -> None:
     pool = scripted_pool(ScriptedTranscriber, left_out={SUMMARY: kept_out} if kept_out else {})
     await speak(broker, meeting, pcm)
@@ -417,14 +418,14 @@ async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
 ) -> None:
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer, listener=SteadyListener)
     await asyncio.to_thread(pool.start)
-    scribe = Scribe(broker)
-    labelling = Labelling(pool, scribe, Isolation(Holdings("worker", broker), scribe, broker))
+    publisher = Publisher(broker)
+    diarize_step = DiarizeStep(pool, publisher, Isolation(Assignments("worker", broker), publisher, broker))
     stream = await asyncio.to_thread(_said, meeting)
     stream.voices.hear(np.zeros(5 * SAMPLE_RATE, np.float32), 0)
-    await labelling.turn({})
+    await diarize_step.turn({})
     await asyncio.to_thread(pool.swap_to_summarization)
-    finished = asyncio.create_task(labelling.finish(stream))
-    await labelling.turn({meeting.pk: stream})
+    finished = asyncio.create_task(diarize_step.finish(stream))
+    await diarize_step.turn({meeting.pk: stream})
     assert not finished.done()
     await asyncio.to_thread(pool.swap_to_transcription)
     await asyncio.wait_for(finished, 20)
@@ -433,7 +434,7 @@ async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
 
 def _said(meeting: Meeting) -> MeetingStream:
     """A meeting with one line that nobody is named for yet."""
-    stream = MeetingStream(take_lease(meeting.pk), Memory())
+    stream = MeetingStream(take_lease(meeting.pk), ResumeState())
     commit(Batch(stream.lease, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
     return stream
 

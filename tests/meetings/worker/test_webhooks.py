@@ -17,7 +17,7 @@ from meetings.models import Delivery, Webhook
 from meetings.store import webhooks
 from meetings.worker import webhook_client
 from meetings.worker import webhooks as worker_webhooks
-from meetings.worker.webhooks import PER_USER, Delivering
+from meetings.worker.webhooks import PER_USER, WebhookJob
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,7 +49,7 @@ class Internet:
 def internet(monkeypatch: pytest.MonkeyPatch) -> Internet:
     made = Internet()
     monkeypatch.setattr(webhooks, "post", made.post)
-    monkeypatch.setattr(worker_webhooks, "LOOK_S", 0.02)
+    monkeypatch.setattr(worker_webhooks, "DELIVERY_POLL_S", 0.02)
     return made
 
 
@@ -79,7 +79,7 @@ async def until_taken(name: str, count: int) -> None:
 @asynccontextmanager
 async def running() -> AsyncIterator[None]:
     """The loop as a worker runs it."""
-    loop = supervise.start("delivering", Delivering().turn)
+    loop = supervise.start("delivering", WebhookJob().turn)
     yield
     loop.cancel()
     await asyncio.wait([loop])
@@ -137,7 +137,7 @@ async def test_an_error_of_our_own_is_one_deliverys(
 
 async def test_a_port_that_there_is_not_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was accepted before, and its row is still there; the real `post` is asked."""
-    monkeypatch.setattr(worker_webhooks, "LOOK_S", 0.02)
+    monkeypatch.setattr(worker_webhooks, "DELIVERY_POLL_S", 0.02)
     monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, private_webhooks=False))
     for url in ("https://example.com:99999/", f"https://{61 * 'ü'}.com/", "https://127.0.0.1/"):
         await asyncio.to_thread(deliveries, "ana", url)

@@ -22,14 +22,14 @@ from inference.audio import SAMPLE_RATE
 from inference.models.loading import ModelMissing
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.broker.leases import lease_key
-from meetings.broker.reader_languages import Readership
+from meetings.broker.reader_languages import ReaderLanguages
 from meetings.broker.worker_reports import report_key
 from meetings.device.engines import Loaders
 from meetings.models import Caption, Meeting, State, Translation
 from meetings.store import recordings
 from meetings.store.transcript import take_lease
 from meetings.worker import commit, monitor, stream, worker
-from meetings.worker.diarize import Labelling
+from meetings.worker.diarize import DiarizeStep
 from meetings.worker.stream import MeetingStream
 from meetings.worker.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
@@ -444,16 +444,16 @@ async def test_captions_get_a_speaker_and_the_listed_language(
 async def test_a_meeting_that_is_over_before_all_models_are_there_waits_for_them(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    is_over, finish = threading.Event(), Labelling.finish
+    is_over, finish = threading.Event(), DiarizeStep.finish
 
-    async def finish_and_tell(self: Labelling, stream: MeetingStream) -> None:
+    async def finish_and_tell(self: DiarizeStep, stream: MeetingStream) -> None:
         is_over.set()
         await finish(self, stream)
 
     def late(load: Callable[[], Any]) -> Callable[[], Any]:
         return lambda: load() if is_over.wait(20) else None
 
-    monkeypatch.setattr(Labelling, "finish", finish_and_tell)
+    monkeypatch.setattr(DiarizeStep, "finish", finish_and_tell)
     await Meeting.objects.filter(pk=meeting.pk).aupdate(languages=["pt", "es"])
     await speak(broker, meeting, pcm)
     await AudioLog(broker).mark(meeting.pk, "end")
@@ -478,7 +478,7 @@ async def test_a_language_that_somebody_opens_late_is_filled_in(
     async with working(broker):
         await until(lambda: len(texts(meeting)) >= 3)
         assert await Translation.objects.acount() == 0
-        await Readership(broker).tell(meeting.pk, ["pt"])
+        await ReaderLanguages(broker).tell(meeting.pk, ["pt"])
         await until(lambda: Translation.objects.count() >= 3)
 
 

@@ -21,7 +21,7 @@ from inference.diarization.segmentation import WINDOW
 from inference.models.catalog import find_model
 from inference.models.fetching import ensure_model
 from inference.models.optimization.dtypes import dtypes_of
-from inference.models.optimization.flags import EVERYTHING_OFF, Wishes
+from inference.models.optimization.flags import EVERYTHING_OFF, FlagChoices
 from inference.speech.asr import DecodeRequest
 from inference.speech.whisper_transformers import TransformersTranscriber
 from inference.summarization.chat import ChatModel
@@ -111,28 +111,28 @@ def speech_window(speech: Path) -> np.ndarray:
     return np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[:WINDOW]
 
 
-def transcribe(folders: dict[str, Path], audio: np.ndarray, wishes: Wishes) -> Any:
+def transcribe(folders: dict[str, Path], audio: np.ndarray, wishes: FlagChoices) -> Any:
     transcriber = TransformersTranscriber(folders["whisper"], wishes=wishes, strategies=["mapped"])
     said = audio[round(2.0 * SAMPLE_RATE) : round(5.0 * SAMPLE_RATE)]
     (heard,) = transcriber.transcribe([DecodeRequest(kind="live", start=0, audio=said, language="en")])
     return heard.text
 
 
-def diarize(folders: dict[str, Path], audio: np.ndarray, wishes: Wishes) -> Any:
+def diarize(folders: dict[str, Path], audio: np.ndarray, wishes: FlagChoices) -> Any:
     return diarize_recording([audio], load_listener(folders["voices"], wishes=wishes))
 
 
-def translate(folders: dict[str, Path], _: np.ndarray, wishes: Wishes) -> Any:
+def translate(folders: dict[str, Path], _: np.ndarray, wishes: FlagChoices) -> Any:
     translator = M2M100Translator(folders["m2m100"], wishes=wishes)
     return translator.translate([TranslationRequest("Good morning.", "en", "pt")])[0].text
 
 
-def summarize(folders: dict[str, Path], _: np.ndarray, wishes: Wishes) -> Any:
+def summarize(folders: dict[str, Path], _: np.ndarray, wishes: FlagChoices) -> Any:
     summarizer = ChatSummarizer(ChatModel(folders["chat"], wishes=wishes))
     return summarizer.summarize(BUDGET, within_s=60.0)
 
 
-def translate_a_summary(folders: dict[str, Path], audio: np.ndarray, wishes: Wishes) -> Any:
+def translate_a_summary(folders: dict[str, Path], audio: np.ndarray, wishes: FlagChoices) -> Any:
     translator = M2M100Translator(folders["m2m100"], wishes=wishes)
 
     def texts(sentences: list[str]) -> list[str]:
@@ -143,7 +143,7 @@ def translate_a_summary(folders: dict[str, Path], audio: np.ndarray, wishes: Wis
     return translate_summary(summarize(folders, audio, wishes), "pt", texts)
 
 
-Drive = Callable[[dict[str, Path], np.ndarray, Wishes], Any]
+Drive = Callable[[dict[str, Path], np.ndarray, FlagChoices], Any]
 DRIVES: dict[Drive, set[str]] = {
     transcribe: {"WhisperForConditionalGeneration"},
     diarize: {"PyanNet", "CamPlusPlus"},

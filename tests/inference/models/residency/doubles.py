@@ -13,7 +13,7 @@ from inference.models.device import CPU, Device
 from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.history import Step
 from inference.models.residency.memory import DeviceMemory
-from inference.models.residency.plan import Choice, Group, ModelNeed, ModelSize
+from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
 from inference.models.residency.pool import ModelPool, State
 from inference.models.residency.resident import NotLoaded
 from inference.models.residency.transfers import Member
@@ -132,7 +132,7 @@ class CountedMemory(DeviceMemory):
 def scripted_pool(
     budget: int = TIGHT,
     *,
-    choice: Choice = "auto",
+    choice: PlanChoice = "auto",
     drain_s: float = 30.0,
     device: Device = CPU,
     deferred: frozenset[str] = frozenset(),
@@ -170,7 +170,7 @@ def scripted_pool(
 
 
 def started_pool(
-    budget: int = TIGHT, *, choice: Choice = "auto", drain_s: float = 30.0, device: Device = CPU
+    budget: int = TIGHT, *, choice: PlanChoice = "auto", drain_s: float = 30.0, device: Device = CPU
 ) -> ScriptedPool:
     """At work on captions, and nothing remembered of the start."""
     scripted = scripted_pool(budget, choice=choice, drain_s=drain_s, device=device)

@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from inference.models.residency.drain_lock import DrainTimeout, Gate, ModelAsleep, ModelInUse, SwapCancelled
+from inference.models.residency.drain_lock import DrainLock, DrainTimeout, ModelAsleep, ModelInUse, SwapCancelled
 from inference.models.residency.plan import Group
 
 CAPTIONS, SUMMARY = Group.TRANSCRIPTION, Group.SUMMARIZATION
@@ -16,8 +16,8 @@ LONG_S = 30.0
 
 
 @pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
+def gate() -> DrainLock:
+    gate = DrainLock()
     gate.open(CAPTIONS)
     return gate
 
@@ -35,7 +35,7 @@ def never() -> bool:
 class Stay:
     """Uses a model in another thread until told to leave."""
 
-    def __init__(self, gate: Gate, threads: ThreadPoolExecutor, model: str = "asr") -> None:
+    def __init__(self, gate: DrainLock, threads: ThreadPoolExecutor, model: str = "asr") -> None:
         self.inside, self.leave = Event(), Event()
         self._gate, self._model = gate, model
         self.done = threads.submit(self._run)
@@ -47,20 +47,20 @@ class Stay:
             assert self.leave.wait(LONG_S)
 
 
-def test_uses_are_counted_and_named(gate: Gate) -> None:
+def test_uses_are_counted_and_named(gate: DrainLock) -> None:
     with gate.enter(CAPTIONS, "translation"), gate.enter(CAPTIONS, "asr"), gate.enter(CAPTIONS, "asr"):
         assert gate.used(CAPTIONS) == ["asr", "translation"]
         assert gate.used(SUMMARY) == []
     assert gate.used(CAPTIONS) == []
 
 
-def test_a_use_that_fails_is_over(gate: Gate) -> None:
+def test_a_use_that_fails_is_over(gate: DrainLock) -> None:
     with pytest.raises(KeyError), gate.enter(CAPTIONS, "asr"):
         raise KeyError
     gate.close(CAPTIONS, within_s=0.0, is_cancelled=never)
 
 
-def test_a_closed_group_keeps_everybody_out_at_once(gate: Gate) -> None:
+def test_a_closed_group_keeps_everybody_out_at_once(gate: DrainLock) -> None:
     gate.close(CAPTIONS, within_s=0.0, is_cancelled=never)
     with pytest.raises(ModelAsleep, match="asr"), gate.enter(CAPTIONS, "asr"):
         pass
@@ -68,7 +68,7 @@ def test_a_closed_group_keeps_everybody_out_at_once(gate: Gate) -> None:
         assert gate.used(Group.ALWAYS) == ["bridge"]
 
 
-def test_who_waits_is_let_in_when_the_group_opens(gate: Gate, threads: ThreadPoolExecutor) -> None:
+def test_who_waits_is_let_in_when_the_group_opens(gate: DrainLock, threads: ThreadPoolExecutor) -> None:
     gate.close(CAPTIONS, within_s=0.0, is_cancelled=never)
 
     def wait() -> list[str]:
@@ -80,7 +80,7 @@ def test_who_waits_is_let_in_when_the_group_opens(gate: Gate, threads: ThreadPoo
     assert waiting.result(LONG_S) == ["asr"]
 
 
-def test_closing_waits_for_uses_under_way(gate: Gate, threads: ThreadPoolExecutor) -> None:
+def test_closing_waits_for_uses_under_way(gate: DrainLock, threads: ThreadPoolExecutor) -> None:
     first, second = Stay(gate, threads), Stay(gate, threads, "translation")
     closing = threads.submit(gate.close, CAPTIONS, within_s=LONG_S, is_cancelled=never)
     first.leave.set()
@@ -91,7 +91,9 @@ def test_closing_waits_for_uses_under_way(gate: Gate, threads: ThreadPoolExecuto
     assert not gate.is_open(CAPTIONS)
 
 
-def test_closing_gives_up_after_its_time_and_leaves_the_group_open(gate: Gate, threads: ThreadPoolExecutor) -> None:
+def test_closing_gives_up_after_its_time_and_leaves_the_group_open(
+    gate: DrainLock, threads: ThreadPoolExecutor
+) -> None:
     stay = Stay(gate, threads)
     with pytest.raises(DrainTimeout, match="asr"):
         gate.close(CAPTIONS, within_s=0.01, is_cancelled=never)
@@ -100,7 +102,7 @@ def test_closing_gives_up_after_its_time_and_leaves_the_group_open(gate: Gate, t
     stay.leave.set()
 
 
-def test_a_thread_cannot_wait_for_itself(gate: Gate) -> None:
+def test_a_thread_cannot_wait_for_itself(gate: DrainLock) -> None:
     with gate.enter(CAPTIONS, "asr"):
         with pytest.raises(ModelInUse, match="asr") as refused:
             gate.close(CAPTIONS, within_s=LONG_S, is_cancelled=never)
@@ -109,7 +111,7 @@ def test_a_thread_cannot_wait_for_itself(gate: Gate) -> None:
 
 
 def test_a_thread_that_is_inside_may_finish_what_it_needs_others_of_the_group_for(
-    gate: Gate, threads: ThreadPoolExecutor
+    gate: DrainLock, threads: ThreadPoolExecutor
 ) -> None:
     closing = None
     with gate.enter(CAPTIONS, "asr"):
@@ -123,7 +125,7 @@ def test_a_thread_that_is_inside_may_finish_what_it_needs_others_of_the_group_fo
     closing.result(LONG_S)
 
 
-def test_a_cancelled_closing_opens_the_group_again(gate: Gate, threads: ThreadPoolExecutor) -> None:
+def test_a_cancelled_closing_opens_the_group_again(gate: DrainLock, threads: ThreadPoolExecutor) -> None:
     stay, cancelled = Stay(gate, threads), Event()
     closing = threads.submit(gate.close, CAPTIONS, within_s=LONG_S, is_cancelled=cancelled.is_set)
     cancelled.set()

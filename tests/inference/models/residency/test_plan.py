@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from inference.models.residency.plan import (
     GIB,
-    Choice,
     DoesNotFit,
     Group,
     ModelNeed,
     ModelSize,
     Plan,
+    PlanChoice,
     Residency,
     make_plan,
 )
@@ -42,7 +42,7 @@ STACK = [TURBO, M2M100, QWEN]
     ],
 )
 def test_the_plan_follows_from_sizes_budget_and_choice(
-    budget_gib: int, choice: Choice, turns: bool, residency: Residency
+    budget_gib: int, choice: PlanChoice, turns: bool, residency: Residency
 ) -> None:
     plan = make_plan(STACK, budget=budget_gib * GIB, choice=choice, turns=turns)
     assert plan.residency is residency
@@ -96,7 +96,7 @@ needs = st.builds(
     st.lists(needs, max_size=6), st.integers(0, 300), st.sampled_from(["auto", "swap", "co-resident"]), st.booleans()
 )
 def test_a_plan_never_promises_more_than_the_budget(
-    models: list[ModelNeed], budget: int, choice: Choice, turns: bool
+    models: list[ModelNeed], budget: int, choice: PlanChoice, turns: bool
 ) -> None:
     try:
         plan: Plan = make_plan(models, budget=budget, choice=choice, turns=turns)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from inference.models.residency.drain_lock import ModelAsleep, ModelInUse, SwapCancelled
-from inference.models.residency.plan import Choice, Residency
+from inference.models.residency.plan import PlanChoice, Residency
 from inference.models.residency.pool import CannotSleep, CaptionsLost, State, SwapFailed, SwapUnderWay
 from tests.inference.models.residency.doubles import AMPLE, GROUPS, SIZES, TIGHT, scripted_pool
 
@@ -21,7 +21,7 @@ methods = st.sampled_from(["load", "keep_copy", "sleep", "wake", "warm_up"])
 
 class PoolMachine(RuleBasedStateMachine):
     @initialize(budget=st.sampled_from([TIGHT, AMPLE]), choice=st.sampled_from(["auto", "swap"]))
-    def start(self, budget: int, choice: Choice) -> None:
+    def start(self, budget: int, choice: PlanChoice) -> None:
         self.scripted = scripted_pool(budget, choice=choice)
         self.pool = self.scripted.pool
         self.pool.start()

@@ -9,7 +9,7 @@ import pytest
 
 from inference.models.device import CPU, Device
 from inference.models.residency.drain_lock import DrainTimeout, ModelAsleep, ModelInUse
-from inference.models.residency.plan import Choice
+from inference.models.residency.plan import PlanChoice
 from inference.models.residency.pool import CannotSleep, CaptionsLost, State, SwapUnderWay
 from inference.models.residency.transfers import Where
 from tests.inference.models.residency.doubles import AMPLE, TIGHT, assert_captions_work, started_pool
@@ -19,7 +19,7 @@ GPU = Device("cuda", 0)
 
 @pytest.mark.parametrize("device", [CPU, GPU], ids=["cpu", "gpu"])
 @pytest.mark.parametrize(("budget", "choice"), [(TIGHT, "swap"), (AMPLE, "swap"), (AMPLE, "auto")])
-def test_the_device_is_free_until_captions_are_woken(device: Device, budget: int, choice: Choice) -> None:
+def test_the_device_is_free_until_captions_are_woken(device: Device, budget: int, choice: PlanChoice) -> None:
     scripted = started_pool(budget, choice=choice, device=device)
     scripted.pool.prepare()
     scripted.pool.sleep()
