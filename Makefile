@@ -11,8 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OPTIONS ?=
 
 live: $(INSTALLED)
-	@$(BIN)/python manage.py models fetch
-	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py models fetch --no-unpack
 	@exec $(BIN)/python manage.py live $(OPTIONS)
 
 # Weights first: a server that starts while they are on their way does without them, and the next one does not.

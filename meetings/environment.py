@@ -30,6 +30,7 @@ WarmStart = Literal["auto", "on", "off"]
 SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
 WebServer = Literal["daphne", "uvicorn"]
+LogFormat = Literal["auto", "console", "json"]
 Hsts = Literal["host", "subdomains", "preload"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -104,6 +105,7 @@ class Environment:
     openid: OpenIdClient | None
     """None: hosts sign in by password alone."""
     web_server: WebServer
+    log_format: LogFormat
     """What serves pages and sockets."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
@@ -167,6 +169,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
         web_server=cast(WebServer, _one_of(env, "PARLANCE_WEB_SERVER", get_args(WebServer))),
+        log_format=cast(LogFormat, _one_of(env, "PARLANCE_LOG", get_args(LogFormat))),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
         keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),

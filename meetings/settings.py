@@ -182,5 +182,5 @@ if ENVIRONMENT.https:
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING_CONFIG = None
-logging_config(debug=DEBUG)
+logging_config(debug=DEBUG, log_format=ENVIRONMENT.log_format)
 tighten(ENVIRONMENT.data)

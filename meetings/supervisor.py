@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import os
 import signal
 import socket
 import subprocess
@@ -42,6 +43,9 @@ STALLED_S = 30.0
 
 WAIT_LOG_S = 10.0
 """Between two lines of the log about one wait."""
+
+LOW_PRIORITY = 15
+"""Niceness of work that captions must not feel."""
 
 HELD = ("T", "t", "D")
 """States of a process that no end would mend: held by a signal or a debugger, or waiting for its disk."""
@@ -290,6 +294,26 @@ class Supervisor:
 def _tell(who: str, event: str, detail: str) -> None:
     """In a thread of its own: a broker that hangs would hold up the looks after everything else."""
     threading.Thread(target=file_incident, args=(connect_sync(), who, event, detail), daemon=True).start()
+
+
+def run_to_end(arguments: list[str]) -> str:
+    """Run a `manage.py` command at low priority; return its last words if it failed, else an empty text."""
+    command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=BASE_DIR,
+        preexec_fn=_step_back,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [_reason(done.returncode)])[-1]
+
+
+def _step_back() -> None:
+    _die_with_parent()
+    os.nice(LOW_PRIORITY)
 
 
 def _die_with_parent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import tempfile
@@ -19,6 +20,9 @@ FOLDER = "unpacked"
 A weight of a 4 or 5 bit form is a product of small integers and a 16 bit scale: rounding it to 16 bits changes it by
 less than a thousandth, where packing it has changed it by several hundredths.
 """
+LOCK = ".unpacking"
+"""Beside the GGUF: locked by the one process that unpacks it; others wait for it, or see that it is under way."""
+
 SOURCE = "source.json"
 """In FOLDER: which GGUF it was made of. Folders of earlier versions have none, and are believed."""
 
@@ -37,6 +41,32 @@ def unpacked(gguf: Path) -> Path | None:
     """
     if (kept := find_unpacked(gguf)) is not None:
         return kept
+    place = gguf.parent / LOCK
+    try:
+        lock = place.open("ab")
+    except OSError:
+        return None
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            return find_unpacked(gguf) or _make_unpacked(gguf)
+        finally:
+            place.unlink(missing_ok=True)
+
+
+def is_being_unpacked(gguf: Path) -> bool:
+    """Return whether some process is in `unpacked` with this file now."""
+    try:
+        with (gguf.parent / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _make_unpacked(gguf: Path) -> Path | None:
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{FOLDER}-", dir=gguf.parent))
     except OSError:

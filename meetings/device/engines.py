@@ -13,6 +13,7 @@ from inference.speech.asr import Transcriber
 from inference.speech.engine import Engine
 from meetings.device.asr import load_warm_recognizer
 from meetings.device.pool import build_pool
+from meetings.device.summarization import is_unpacking
 from meetings.environment import Environment
 
 
@@ -26,6 +27,8 @@ class Loaders:
     """None: what is said while the models are away is shown afterwards."""
     is_warm: bool = False
     """Whether the summariser waits in memory from the start."""
+    is_summarizer_unpacking: Callable[[], bool] = lambda: False
+    """Whether a summary has to wait for weights that another process unpacks."""
 
 
 def loaders(environment: Environment) -> Loaders:
@@ -34,6 +37,7 @@ def loaders(environment: Environment) -> Loaders:
         pool=lambda: build_pool(environment),
         bridge=(lambda: load_bridge(environment)) if is_bridged(environment) else None,
         is_warm=is_warm(environment),
+        is_summarizer_unpacking=lambda: is_unpacking(environment),
     )
 
 

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inference.models.catalog import default_model
+from inference.models.catalog import UnknownModel, default_model
 from inference.models.device import CPU, Device, choose_device
+from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.optimization.flags import Component, tune
 from inference.models.residency.gguf import gguf_bytes
 from inference.models.residency.memory import default_budget
@@ -24,7 +25,7 @@ from inference.summarization.chat_weights import (
     require_quantization,
     require_whole_blocks,
 )
-from inference.summarization.gguf_conversion import find_unpacked
+from inference.summarization.gguf_conversion import find_unpacked, is_being_unpacked
 from inference.summarization.loader import chat_model_source
 from meetings.environment import Environment
 
@@ -44,6 +45,27 @@ FEW: dict[str, FewBits] = {"8": 8, "4": 4}
 def summary_model(environment: Environment) -> str:
     """What the chosen summariser is called: a name of the catalogue, a folder, or a repository of the hub."""
     return environment.summary_model or default_model(environment.profile, "summary").name
+
+
+def is_packed(environment: Environment) -> bool:
+    """Return whether the summariser is a GGUF that has to be unpacked before a summary can be written soon."""
+    packed = _packed(environment)
+    return packed is not None and find_unpacked(packed) is None
+
+
+def is_unpacking(environment: Environment) -> bool:
+    """Return whether a process unpacks the summariser's weights now: a swap would keep captions waiting for it."""
+    packed = _packed(environment)
+    return packed is not None and is_being_unpacked(packed)
+
+
+def _packed(environment: Environment) -> Path | None:
+    """The summariser's GGUF; None where it is of another kind, or not here."""
+    try:
+        source = chat_model_source(summary_model(environment), environment.models)
+    except (ModelMissing, ModelCorrupt, UnknownModel):
+        return None
+    return gguf_of(Path(source))
 
 
 def load_summarizer(environment: Environment) -> ChatSummarizer:

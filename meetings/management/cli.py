@@ -30,10 +30,8 @@ from meetings.batch.replay import ReplayRefused
 from meetings.broker.client import BrokerUnreachable
 from meetings.broker.embedded import BrokerStartError
 from meetings.database_errors import describe
+from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.supervisor import AlreadyRunning, PortInUse
-
-FAILURE = 1
-BAD_INPUT = 2
 
 
 @dataclass(frozen=True, slots=True)

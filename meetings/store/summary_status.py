@@ -25,6 +25,7 @@ class SummaryFailure(StrEnum):
     FAILED = "failed"
     NONE_HERE = "none_here"
     TOO_LARGE = "too_large"
+    UNPACKING = "unpacking"
 
 
 SENTENCES: dict[SummaryFailure, str] = {
@@ -41,6 +42,9 @@ SENTENCES: dict[SummaryFailure, str] = {
         "Tell whoever runs this server."
     ),
     SummaryFailure.FAILED: gettext_noop("The summary was put off: the model that writes it failed."),
+    SummaryFailure.UNPACKING: gettext_noop(
+        "The summary waits: the model that writes it is being unpacked, once, for about a minute."
+    ),
     SummaryFailure.NONE_HERE: gettext_noop(
         "No summary can be written: this server has no model for it. Whoever runs it can fetch one and start it again."
     ),

@@ -61,6 +61,9 @@ FIRST_RETRY_S = 30.0
 MAX_FINAL_ATTEMPTS = 3
 """Failed attempts of a meeting that is over, after which it is closed without its summary."""
 
+UNPACKING_S = 5.0
+"""Until a summary looks again whether its model is unpacked."""
+
 REFUSED_S = 60.0
 """Where there is no summariser, until that is looked at again."""
 
@@ -93,9 +96,17 @@ class SummarizeStep:
     """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
 
     def __init__(
-        self, worker: str, pool: ModelPool, publisher: Publisher, bridge: SwapBridge, *, is_warm: bool = False
+        self,
+        worker: str,
+        pool: ModelPool,
+        publisher: Publisher,
+        bridge: SwapBridge,
+        *,
+        is_warm: bool = False,
+        is_unpacking: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`is_warm`: what the first summary needs is loaded before anybody wants one."""
+        """`is_warm`: load the summariser at the start. `is_unpacking`: summaries wait while it returns true."""
+        self._is_unpacking = is_unpacking
         self._worker = worker
         self._pool = pool
         self._publisher = publisher
@@ -137,10 +148,14 @@ class SummarizeStep:
         """Writes what is due, if anything is. Not before all models are there: those that join would be in the way."""
         if time.monotonic() < self._rests_until or not self._pool.is_complete or self._stopping.is_set():
             return
-        if self._warms_up:
+        is_unpacking = self._has_summarizer and await asyncio.to_thread(self._is_unpacking)
+        if self._warms_up and not is_unpacking:
             self._warms_up = False
             await self._prepare()
         wanted = await due(list(streams))
+        if is_unpacking:
+            await put_off([one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S)
+            return
         if not self._has_summarizer:
             await self._refuse(wanted)
         elif any(one.asked for one in wanted) or (wanted and time.monotonic() > self._not_before):

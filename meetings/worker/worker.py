@@ -151,7 +151,14 @@ class Worker:
         self._translate_step = TranslateStep(pool, publisher, isolation, self._broker)
         self._upload_step = UploadStep(self._name, self._broker, unheard_s=self._diarize_step.unheard_s)
         self._jobs = Jobs(self._name, self._broker)
-        self._summarize_step = SummarizeStep(self._name, pool, publisher, swap_bridge, is_warm=self._loaders.is_warm)
+        self._summarize_step = SummarizeStep(
+            self._name,
+            pool,
+            publisher,
+            swap_bridge,
+            is_warm=self._loaders.is_warm,
+            is_unpacking=self._loaders.is_summarizer_unpacking,
+        )
         self._finalize_step = FinalizeStep(
             assignments, publisher, audio, isolation, self._diarize_step, self._translate_step, self._summarize_step
         )

@@ -16,7 +16,8 @@ from django.core.management import CommandError
 
 import benchmarks
 from benchmarks.report import report, write
-from meetings.management.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
 
 CHOICES = ("audio", "hours", "minutes", "model", "quick")
 """Options that go to the benchmark, if it takes them."""

@@ -18,6 +18,7 @@ from meetings.broker.incidents import IncidentFile
 from meetings.device.asr import speech_model
 from meetings.device.engines import loaders
 from meetings.management.cli import ParlanceCommand
+from meetings.management.schema import require_schema
 from meetings.worker.worker import Worker
 
 
@@ -30,6 +31,7 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, name: str, **__: Any) -> None:
         speech_model(settings.ENVIRONMENT)
         descriptors.raise_limit()
+        require_schema()
         check_broker()
         asyncio.run(_work(unique_name(name)))
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from django.conf import settings
+from django.core.management import call_command
 from redis.exceptions import RedisError
 
 from meetings import descriptors
@@ -17,9 +18,11 @@ from meetings.accounts.signin import can_anybody_sign_in, one_time_link
 from meetings.broker.client import connect_sync
 from meetings.broker.leases import count_workers
 from meetings.device.asr import speech_model
+from meetings.device.summarization import is_packed, summary_model
 from meetings.environment import Environment
 from meetings.management.cli import ParlanceCommand
-from meetings.supervisor import Supervisor, check_port, data_folder_lock
+from meetings.management.schema import has_pending_migrations
+from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
 
 READY_EXPECTED_S = 60.0
 """A machine that takes longer is told about, and waited for."""
@@ -40,6 +43,7 @@ class Command(ParlanceCommand):
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)
+            self._migrate()
             supervisor = Supervisor(environment, host=host, port=port)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.request_stop())
@@ -54,8 +58,26 @@ class Command(ParlanceCommand):
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
             time.sleep(POLL_S)
-        self.stdout.write(welcome(settings.ENVIRONMENT, base_url))
+        self.stdout.write(framed(welcome(settings.ENVIRONMENT, base_url), is_terminal=self.stdout.isatty()))
         self.stdout.flush()
+        self._unpack_summarizer()
+
+    def _migrate(self) -> None:
+        if has_pending_migrations():
+            self.stderr.write("Bringing the database up to date.")
+            call_command("migrate", verbosity=0)
+
+    def _unpack_summarizer(self) -> None:
+        """Unpack the summariser's weights in a process of low priority, while people already caption.
+
+        The process is waited for in this thread: it is ended with the thread that started it.
+        """
+        environment: Environment = settings.ENVIRONMENT
+        if not is_packed(environment):
+            return
+        self.stderr.write("Unpacking the summariser's weights, once, about a minute. Summaries wait for it.")
+        failed = run_to_end(["models", "fetch", summary_model(environment)])
+        self.stderr.write(f"The summariser was not unpacked: {failed}" if failed else "Summaries can be written now.")
 
 
 def welcome(environment: Environment, base_url: str) -> str:
@@ -65,6 +87,14 @@ def welcome(environment: Environment, base_url: str) -> str:
     else:
         how = f"Sign in once with {one_time_link(entrance(environment, base_url))}"
     return f"Parlance is ready at {base_url}\n{how}"
+
+
+def framed(text: str, *, is_terminal: bool) -> str:
+    """Return the text between two lines, so that it stands out among log lines; as it is where a program reads it."""
+    if not is_terminal:
+        return text
+    line = "─" * max(map(len, text.splitlines()))
+    return f"\n{line}\n{text}\n{line}\n"
 
 
 def address(host: str, port: int) -> str:

@@ -12,7 +12,8 @@ from django.core.management import CommandError
 
 from meetings.accounts.link_tokens import meeting_token
 from meetings.languages import AUTO, LANGUAGES
-from meetings.management.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
 from meetings.models import Meeting
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"

@@ -40,6 +40,9 @@ class Command(ParlanceCommand):
         actions.add_parser("list", help="what the catalogue holds, and what is here")
         fetch = actions.add_parser("fetch", help="download what is missing or damaged, checking every byte")
         fetch.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
+        fetch.add_argument(
+            "--no-unpack", action="store_true", help="leave the summariser packed; `live` unpacks it later"
+        )
         fetch.add_argument("--force", action="store_true", help="download again what is here and whole")
         verify = actions.add_parser("verify", help="read every byte and compare it with the published sha256")
         verify.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
@@ -59,7 +62,7 @@ class Command(ParlanceCommand):
             self._list(models)
         elif action == "fetch":
             for model in _chosen(options["names"]):
-                self._fetch(model, models, force=options["force"])
+                self._fetch(model, models, force=options["force"], unpacks=not options["no_unpack"])
         elif action == "verify":
             for model in _chosen(options["names"]):
                 self._verify(model, models)
@@ -75,12 +78,12 @@ class Command(ParlanceCommand):
                 f"{model.licence:<18} {model.description}; {model.source}"
             )
 
-    def _fetch(self, model: Model, models: Path, *, force: bool) -> None:
+    def _fetch(self, model: Model, models: Path, *, force: bool, unpacks: bool) -> None:
         fetch = fetch_model if force else ensure_model
         # Every byte is written once and read once for its digest.
         with _progress(f"{model.name}: unpack and check", 2 * (model.size or 0)) as advance:
             folder = fetch(model, models, advance)
-        if model.stage == "summary":
+        if model.stage == "summary" and unpacks:
             self._unpack(model, folder)
         self.stdout.write(f"{model.name}: {folder}")
 
@@ -89,7 +92,7 @@ class Command(ParlanceCommand):
         gguf = gguf_of(folder)
         if gguf is None or find_unpacked(gguf):
             return
-        self.stderr.write(f"{model.name}: unpacking the weights, a minute or two, this once")
+        self.stderr.write(f"{model.name}: unpacking the weights, once, about a minute")
         unpacked(gguf)
 
     def _verify(self, model: Model, models: Path) -> None:

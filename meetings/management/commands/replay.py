@@ -14,7 +14,8 @@ from tqdm import tqdm
 from meetings.accounts.link_tokens import meeting_token
 from meetings.batch.recording import Hearing
 from meetings.batch.replay import FRAME_S, Replay, file_frames
-from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import Meeting
 
 DEFAULT_SERVER = "ws://127.0.0.1:8000"

@@ -41,7 +41,8 @@ from meetings.environment import AsrBackend, Environment
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_name
-from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, refusal
 

@@ -14,7 +14,8 @@ from django.core.management import CommandError
 from inference.translation.translator import TranslationRequest, Translator
 from meetings.device.translation import load_translator
 from meetings.languages import language_name
-from meetings.management.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
 from meetings.offers import offered_targets, refusal
 
 LINE_BATCH = 16

@@ -7,6 +7,7 @@ from typing import Any
 
 from meetings import descriptors
 from meetings.management.cli import ParlanceCommand
+from meetings.management.schema import require_schema
 from meetings.supervisor import check_port
 
 
@@ -20,6 +21,7 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)
         descriptors.raise_limit()
+        require_schema()
         from meetings.asgi import application
         from meetings.serving.server import serve
 

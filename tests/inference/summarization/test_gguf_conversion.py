@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from inference.models.loading.component import Form, NotMappable
 from inference.summarization import gguf_conversion
 from inference.summarization.chat_weights import GgufChat
-from inference.summarization.gguf_conversion import FOLDER, SOURCE, find_unpacked, unpacked
+from inference.summarization.gguf_conversion import FOLDER, SOURCE, find_unpacked, is_being_unpacked, unpacked
 
 
 @pytest.fixture
@@ -38,6 +40,28 @@ def test_it_is_unpacked_once_and_for_everybody(gguf: Path, kept: Path) -> None:
     assert kept == gguf.parent / FOLDER == find_unpacked(gguf) == unpacked(gguf)
     assert kept.stat().st_mode & 0o777 == 0o755
     assert (kept / "config.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_two_at_once_unpack_once_and_others_see_it_under_way(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, may_end, times = threading.Event(), threading.Event(), []
+
+    def slow(gguf: Path, folder: Path) -> None:
+        times.append(folder)
+        begun.set()
+        assert may_end.wait(20)
+        written(gguf, folder)
+
+    monkeypatch.setattr(gguf_conversion, "_unpack", slow)
+    assert not is_being_unpacked(gguf)
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(unpacked, gguf) for _ in range(2)]
+        assert begun.wait(20)
+        assert is_being_unpacked(gguf)
+        may_end.set()
+        assert [one.result(20) for one in both] == [gguf.parent / FOLDER] * 2
+    assert len(times) == 1
+    assert not is_being_unpacked(gguf)
+    assert sorted(path.name for path in gguf.parent.iterdir()) == [gguf.name, FOLDER]
 
 
 def test_before_that_it_cannot_be_mapped(gguf: Path) -> None:

@@ -413,6 +413,28 @@ def trouble_of(meeting: Meeting) -> str:
     return Meeting.objects.values_list("summary_trouble", flat=True).get(pk=meeting.pk)
 
 
+async def test_a_summary_waits_while_its_model_is_unpacked_and_captions_do_not(
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_summarize, "UNPACKING_S", 0.2)
+    unpacking = threading.Event()
+    unpacking.set()
+    pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
+    worker = Worker("worker", Loaders(lambda: pool, is_summarizer_unpacking=unpacking.is_set), broker)
+    task = asyncio.create_task(worker.run())
+    await speak(broker, meeting, pcm)
+    async with room(broker, meeting) as told:
+        await until(lambda: len(texts(meeting)) >= 1)
+        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await until(lambda: trouble_of(meeting) == SummaryFailure.UNPACKING)
+        assert "summarizing" not in told.states
+        unpacking.clear()
+        await until(lambda: Summary.objects.filter(meeting=meeting).exists())
+        await until(lambda: trouble_of(meeting) == "")
+    worker.stop()
+    await asyncio.wait_for(task, 30)
+
+
 async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
