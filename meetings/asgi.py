@@ -37,6 +37,7 @@ sockets = URLRouter(
     [
         path("ws/host/<str:meeting_id>/", HostConsumer.as_asgi()),
         path("ws/captions/<str:meeting_id>/", ViewerConsumer.as_asgi()),
+        path("", WebsocketDenier.as_asgi()),
         path("<path:unknown>", WebsocketDenier.as_asgi()),
     ]
 )

@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.media.sandbox import Limits
@@ -42,6 +43,7 @@ STARTER_TRANSLATION = "starter"
 LEAST_BROKER_MB = 16
 LOCAL_RESULTS = "local"
 S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
+DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -183,6 +185,19 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
     )
+
+
+def database_config(url: str) -> dict[str, Any]:
+    """Return Django's settings for a database. Raises ImproperlyConfigured for a URL of another kind."""
+    try:
+        found: dict[str, Any] = environ.Env.db_url_config(url)
+    except (ValueError, KeyError, ImproperlyConfigured):
+        found = {}
+    if found.get("ENGINE") not in DATABASE_ENGINES:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is of no known kind; write sqlite:///path or postgresql://user:password@host/name."
+        )
+    return found
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
@@ -329,9 +344,9 @@ def _stored_secret(data: Path) -> str:
     try:
         data.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
     except OSError as error:
+        if isinstance(error, FileExistsError) and data.is_dir():
+            return path.read_text(encoding="ascii").strip()
         raise ImproperlyConfigured(f"PARLANCE_DATA ({data}) cannot be written: {error.strerror}.") from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key := secrets.token_urlsafe(48))

@@ -58,6 +58,8 @@ def logging_config(*, debug: bool, log_format: LogFormat = "auto") -> None:
                 "inference": {"level": "INFO"},
                 # Its warnings name the path of a refused page, and a sign-in link has its token there.
                 "django.request": {"level": "ERROR"},
+                # Strangers write these: requests for other hosts.
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.channels.server": {"level": "WARNING"},
                 "daphne": {"level": "WARNING"},
             },

@@ -29,6 +29,9 @@ PUBLIC_PORTS = frozenset({80, 443, *range(8000, 9000)})
 """Where web servers listen. Nobody may have us knock at mail servers and databases."""
 
 MAX_HOST = 253
+LOCALHOST = "localhost"
+"""Never public (RFC 6761)."""
+
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*")
 """A name as DNS takes it (RFC 1035), after IDNA."""
@@ -75,11 +78,12 @@ def check_address(url: str, *, is_private_allowed: bool) -> httpx.URL:
     """
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL as error:
+        host = parsed.host  # decoded from IDNA, as each request does it
+    except (httpx.InvalidURL, UnicodeError) as error:
         raise ForbiddenAddress(_("This is no address that can be called.")) from error
     if parsed.scheme != "https" and not (is_private_allowed and parsed.scheme == "http"):
         raise ForbiddenAddress(_("Only public addresses that begin with https:// are called."))
-    if not parsed.raw_host or parsed.userinfo:
+    if not host or parsed.userinfo:
         raise ForbiddenAddress(_("The address must name a host, and no user."))
     _check_port(parsed.port, is_private_allowed=is_private_allowed)
     _check_host(parsed.raw_host.decode("ascii"), is_private_allowed=is_private_allowed)
@@ -123,7 +127,7 @@ class JudgedTransport(httpx.AsyncBaseTransport):
         host = request.url.raw_host.decode("ascii")
         port = request.url.port or {"https": 443, "http": 80}[request.url.scheme]
         *others, last = await look_up(host, port, is_private_allowed=self._is_private_allowed)
-        request.extensions = {**request.extensions, "sni_hostname": host}
+        request.extensions = {**request.extensions, "sni_hostname": host.removesuffix(".")}
         url = request.url
         for address in others:
             request.url = url.copy_with(host=address)
@@ -176,6 +180,9 @@ def _check_port(port: int | None, *, is_private_allowed: bool) -> None:
 
 
 def _check_host(host: str, *, is_private_allowed: bool) -> None:
+    host = host.removesuffix(".")
+    if not is_private_allowed and (host == LOCALHOST or host.endswith(f".{LOCALHOST}")):
+        raise ForbiddenAddress(_("Only public addresses that begin with https:// are called."))
     try:
         ipaddress.ip_address(host)
     except ValueError:

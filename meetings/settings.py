@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import django_stubs_ext
-import environ
 from csp.constants import NONE, SELF
 
-from meetings.environment import BASE_DIR, read_environment
+from meetings.environment import BASE_DIR, database_config, read_environment
 from meetings.file_modes import keep_to_owner, tighten
 from meetings.logs import logging_config
 
@@ -73,7 +72,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environ.Env.db_url_config(ENVIRONMENT.database_url)}
+DATABASES = {"default": database_config(ENVIRONMENT.database_url)}
 # Kept between calls: Channels asks after each whether a connection is old. Pages close theirs (`meetings.asgi`).
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True

@@ -67,7 +67,7 @@ def _unpacked(archive: Path, data: Path) -> Iterator[tuple[Manifest, Path]]:
             raise NoBackup(f"{archive} is no backup of Parlance.")
         yield contents.manifest_from((staging / contents.MANIFEST).read_bytes()), staging
     except tarfile.TarError as error:
-        raise NoBackup(f"{archive} is no backup, or not a whole one: {error}.") from error
+        raise NoBackup(f"{archive} is no backup, or not a whole one.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -42,6 +42,8 @@ def save(environment: Environment, target: Path) -> Saved:
     path = target / f"parlance-{now:%Y%m%d-%H%M%S}.tar" if target.is_dir() else target
     if path.exists():
         raise TargetTaken(f"{path} is there already; name another file.")
+    if path.resolve().is_relative_to(environment.data.resolve()):
+        raise TargetTaken(f"{path} is in PARLANCE_DATA ({environment.data}); name a file outside of it.")
     with _staging(environment.data) as staging:
         _link_files(environment.data, staging)
         logs = [] if environment.broker_url else append_only.hold(contents.logs_of(environment), staging)

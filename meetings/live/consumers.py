@@ -182,13 +182,17 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         self.meeting = meeting
         await self.enter()
 
+    async def count_message(self) -> None:
+        """Count one control message. Raises SocketFault `too_many_messages`."""
+        self.budget.spend(time.monotonic())
+
     async def _take(self, text: str | None, data: bytes | None) -> None:
         if data is not None:
             await self.take_bytes(data)
             return
         message = _parse(text or "")
         if message["type"] != "seen":  # readers confirm as fast as they are sent captions
-            self.budget.spend(time.monotonic())
+            await self.count_message()
         handler = getattr(self, f"on_{message['type']}", None)
         if handler is None:
             raise SocketFault("malformed", "Unknown message type.")

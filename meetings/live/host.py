@@ -16,7 +16,7 @@ from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
 from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, Claimant, Outcome, Verdict
-from meetings.broker.host_arrivals import HostArrivals
+from meetings.broker.shared_buckets import HOST_ARRIVALS, HOST_MESSAGES, SharedBuckets
 from meetings.languages import AUTO, LANGUAGES
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
 from meetings.live.errors import Code, SocketFault
@@ -195,8 +195,16 @@ class HostConsumer(MeetingConsumer):
     async def _count_arrival(self) -> None:
         """A host may come back as often as its link breaks, and no address without end."""
         address = socket_address(self.scope)
-        if not is_this_machine(address) and not await HostArrivals(self.broadcaster.broker).admit(network_of(address)):
+        if is_this_machine(address):
+            return
+        if not await SharedBuckets(self.broadcaster.broker).take(HOST_ARRIVALS, network_of(address)):
             raise SocketFault("too_many_connections")
+
+    async def count_message(self) -> None:
+        """Of the meeting, in the broker: connecting again buys nothing."""
+        await super().count_message()
+        if not await SharedBuckets(self.broadcaster.broker).take(HOST_MESSAGES, self.meeting.pk):
+            raise SocketFault("too_many_messages")
 
     async def _claim(self) -> Claimant:
         """Becomes the meeting's host. Raises SocketFault `another_host`."""

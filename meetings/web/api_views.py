@@ -13,7 +13,9 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
 from django.views.decorators.csrf import csrf_exempt
 
 from meetings.accounts.api_errors import Refused
@@ -70,6 +72,8 @@ def _begin(request: HttpRequest) -> Meeting:
             field, sentence = form.first_error
             raise Refused(400, "invalid_request", f"{field}: {sentence}", field=field)
         return _store(form, user.pk)
+    except (MultiPartParserError, SuspiciousOperation) as error:
+        raise Refused(400, "invalid_request", f"The form cannot be read: {error}") from error
     except upload_files.DiskFull as error:
         raise Refused(507, "no_room", "There is no room on the server for this file.") from error
 

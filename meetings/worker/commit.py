@@ -54,6 +54,8 @@ class CommitStep:
             await self._publisher.move(stream, State.LIVE)
         for mark in findings.marks:
             await self._obey(stream, mark)
+        if findings.marks and (before := stream.forgettable_marks()) is not None:
+            await self._audio.trim(stream.meeting_id, before)
 
     async def _store(self, stream: MeetingStream, findings: TurnResult) -> None:
         """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""

@@ -26,6 +26,8 @@ from meetings.worker.speaker_track import ResumeState, SpeakerTrack
 log = structlog.get_logger(__name__)
 
 KNOWN_MARKS = frozenset(get_args(Mark))
+KINDS_OF_MARKS = {"pause": "state", "resume": "state"}
+"""Marks that undo each other; every other mark is a kind of its own."""
 
 MAX_INBOX_S = 60
 """Audio read ahead of the session; the rest waits in the log."""
@@ -58,6 +60,14 @@ class TurnResult:
     languages: list[LanguageHeard] = field(default_factory=list)
     missing: int = 0
     """Samples that the log should hold and does not: the broker lost its file."""
+
+    def add_mark(self, mark: Entry) -> None:
+        """Add a mark. It replaces an earlier one of its kind at the same place in the audio, which had no effect."""
+        kind = KINDS_OF_MARKS.get(mark.mark, mark.mark)
+        self.marks = [
+            one for one in self.marks if (KINDS_OF_MARKS.get(one.mark, one.mark), one.sample) != (kind, mark.sample)
+        ]
+        self.marks.append(mark)
 
     def add(self, events: list[CaptionEvent]) -> None:
         for event in events:
@@ -175,12 +185,17 @@ class MeetingStream:
                 if self.session.backlog:
                     return
                 self._apply(entry)
-                findings.marks.append(entry)
+                findings.add_mark(entry)
             else:
                 findings.spoken |= entry.end > self._resumed_at
                 findings.missing += self._feed(entry)
             with self._guard:
                 self._inbox.popleft()
+
+    def forgettable_marks(self) -> bytes | None:
+        """Return the id before which a log without audio is not needed: what its marks say is in the rows."""
+        with self._guard:
+            return None if self._kept or self._inbox or self.newest is None else self.newest.id
 
     def forgettable(self, progress: Progress) -> bytes | None:
         """After `progress` is committed: the id before which the log is not needed, or None when nothing is new.

@@ -42,19 +42,20 @@ class NewerVersion(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from meetings.broker import hints
+        from meetings.broker import hints, notify
         from meetings.live import host
+        from meetings.worker import publisher
 
         pack, enter = hints.pack, host.HostConsumer.enter
 
-        def pack_one_more(hints: Iterable[hints.Hint]) -> bytes:
-            return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(hints))]).encode()
+        def pack_one_more(known: Iterable[hints.Hint]) -> bytes:
+            return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(known))]).encode()
 
         async def enter_with_applause(self: Any) -> None:
             await enter(self)
             await self.audio.mark(self.meeting.pk, KIND, "2")
 
-        hints.pack = pack_one_more
+        hints.pack = publisher.pack = notify.pack = pack_one_more
         host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
 
 

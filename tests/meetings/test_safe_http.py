@@ -59,6 +59,9 @@ PUBLIC, ALSO_PUBLIC = "93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"
         "https://a b.org/",
         "https://%41.org/",
         "https://[::1/",
+        "https://xn--a-ecp.ru/",
+        "https://localhost/",
+        "https://db.localhost./",
         "",
     ],
 )
@@ -74,6 +77,7 @@ def test_addresses_that_nobody_may_have_us_call(url: str) -> None:
         ("https://example.org:8443", "https://example.org:8443"),
         ("https://example.org/olá", "https://example.org/ol%C3%A1"),
         ("https://exämple.org/a%20b", "https://xn--exmple-cua.org/a%20b"),
+        ("https://example.org./", "https://example.org./"),
         (f"https://{PUBLIC}/", f"https://{PUBLIC}/"),
         (f"https://[{ALSO_PUBLIC}]/", f"https://[{ALSO_PUBLIC}]/"),
     ],

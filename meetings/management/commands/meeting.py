@@ -14,7 +14,7 @@ from meetings.accounts.link_tokens import meeting_token
 from meetings.languages import AUTO, LANGUAGES
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT
-from meetings.models import Meeting
+from meetings.models import MAX_VOCABULARY, Meeting
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 
@@ -50,6 +50,8 @@ def create_meeting(options: dict[str, Any]) -> Meeting:
         summary_every_s=options["summary_every"],
         vocabulary=options["vocabulary"],
     )
+    if len(meeting.vocabulary) > MAX_VOCABULARY:
+        raise CommandError(f"The vocabulary has more than {MAX_VOCABULARY} characters.", returncode=BAD_INPUT)
     try:
         meeting.full_clean()
     except ValidationError as error:

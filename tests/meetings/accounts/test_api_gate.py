@@ -91,7 +91,7 @@ async def test_a_database_that_is_away_is_said(bearer: str, monkeypatch: pytest.
 
 
 async def test_without_a_broker_nothing_can_be_counted(bearer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     assert await refusal(TokenGate(), bearer) == (429, "rate_limit_exceeded")
 
 

@@ -45,7 +45,7 @@ def test_a_meeting_at_a_glance(admin_client: Client, broker_sync: redis.Redis) -
 
 
 def test_without_a_broker_nobody_knows_the_lag(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     make_meeting("Planning", "the budget is fixed")
     assert shown(admin_client)["Planning"][4] == "–"
 

@@ -119,6 +119,11 @@ def test_a_backup_is_not_written_over(source: Environment, tmp_path: Path) -> No
     assert (tmp_path / "backup.tar").read_text() == "the last one"
 
 
+def test_a_backup_is_not_written_into_what_it_saves(source: Environment) -> None:
+    with pytest.raises(TargetTaken, match="is in PARLANCE_DATA"):
+        save(source, source.data / "backup.tar")
+
+
 def test_a_backup_that_fails_leaves_no_file(
     source: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ def configure(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     def set_up(**fields: Any) -> None:
         address = broker_url()
-        monkeypatch.setattr("meetings.broker.broker_url", lambda: address)
+        monkeypatch.setattr("meetings.broker.client.broker_url", lambda: address)
         settings.ENVIRONMENT = replace(settings.ENVIRONMENT, data=tmp_path, **fields)
 
     return set_up

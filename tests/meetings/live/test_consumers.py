@@ -24,9 +24,10 @@ from inference.types import FinalCaption, Word
 from meetings.accounts.link_tokens import meeting_token
 from meetings.asgi import application
 from meetings.broker import hints
-from meetings.broker.audio_log import HOST_TTL_MS, AudioLog, host_key
+from meetings.broker.audio_log import HOST_TTL_MS, AudioLog, audio_key, host_key
 from meetings.broker.client import connect
 from meetings.broker.embedded import EmbeddedBroker
+from meetings.broker.shared_buckets import HOST_MESSAGES
 from meetings.live import consumers
 from meetings.live.fanout import Broadcaster
 from meetings.live.frames import BURST_S
@@ -193,6 +194,21 @@ async def test_a_flood_is_closed_however_often_it_connects(meeting: Meeting, bro
             assert begin + (await AudioLog(broker).state(meeting.pk)).next_frame >= BURST_S
     stored = (await AudioLog(broker).state(meeting.pk)).next_frame
     assert stored < 2 * BURST_S
+
+
+async def test_pauses_are_counted_by_meeting_and_not_by_socket(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
+    sent = 0
+    for _ in range(3):
+        async with socket(host_path(meeting, "&session=page")) as host:
+            await heard(host, "ready")
+            for _ in range(HOST_MESSAGES.at_once):
+                await host.send_to(text_data='{"type":"pause"}')
+                sent += 1
+            if sent > HOST_MESSAGES.at_once:
+                assert (await heard(host, "error"))["code"] == "too_many_messages"
+                assert await closed(host) == 4429
+    stored = await broker.xlen(audio_key(meeting.pk))
+    assert HOST_MESSAGES.at_once <= stored < 1.5 * HOST_MESSAGES.at_once, "the rest comes with time"
 
 
 async def test_a_broker_without_room_takes_no_more_sound(
@@ -422,7 +438,7 @@ async def test_only_our_own_pages_open_sockets(meeting: Meeting, origin: str | N
 
 
 async def test_a_broker_that_is_away_is_said(meeting: Meeting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     monkeypatch.setattr(consumers, "broadcaster", Broadcaster(connect))
     assert await refusal(host_path(meeting)) == ("storage_unavailable", 4503)
 
@@ -431,7 +447,7 @@ async def test_a_broker_that_hangs_is_said_within_its_bound(
     meeting: Meeting, valkey: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frame that gets no answer is not acknowledged; sent again it is stored once, whatever became of the first."""
-    monkeypatch.setattr("meetings.broker.COMMAND_S", 0.5)
+    monkeypatch.setattr("meetings.broker.client.COMMAND_S", 0.5)
     hanging = connect()
     monkeypatch.setattr(consumers, "broadcaster", Broadcaster(lambda: hanging))
     assert valkey.pid is not None

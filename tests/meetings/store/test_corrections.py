@@ -211,7 +211,7 @@ def test_screens_and_workers_are_told_when_it_can_be_read(
 def test_a_broker_that_is_away_stops_no_correction(
     meeting: Meeting, lease: Lease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     say(lease, final("000", 0))
     correct(meeting, "Good evening.")
     assert first(meeting).text == "Good evening."

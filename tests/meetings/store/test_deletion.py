@@ -53,7 +53,7 @@ def test_deleting_a_meeting_leaves_nothing(broker_sync: redis.Redis) -> None:
 
 
 def test_a_broker_that_is_away_does_not_stop_a_deletion(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     Meeting.objects.create(title="Budget").delete()
     assert Meeting.objects.count() == 0
 
@@ -78,7 +78,7 @@ def test_what_a_broker_had_that_was_away_goes_later(broker_sync: redis.Redis, mo
     meeting = Meeting.objects.create(title="Budget")
     async_to_sync(hear)(meeting, CANARY.encode() * 400)
     with monkeypatch.context() as away:
-        away.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+        away.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
         meeting.delete()
         with pytest.raises(redis.ConnectionError):  # which the loop waits for
             erase_as_a_worker()

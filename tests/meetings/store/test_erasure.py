@@ -109,7 +109,7 @@ def test_a_broker_without_a_file_has_nothing_to_rewrite(
 
 
 def test_without_a_broker_it_is_said_that_nobody_will_know(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     assert not erasure.erase()
     with pytest.raises(redis.ConnectionError):
         erasure.go_on()

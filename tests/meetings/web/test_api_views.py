@@ -203,6 +203,30 @@ async def test_other_pages_are_served_while_it_waits(token: str, broker_sync: re
 
 
 @pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=" + "b" * 5_000, b"x"),
+        (
+            "multipart/form-data; boundary=end",
+            b"".join(b'--end\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n1\r\n' % n for n in range(2_000))
+            + b"--end--\r\n",
+        ),
+    ],
+    ids=["no boundary", "long boundary", "many fields"],
+)
+async def test_a_form_that_cannot_be_read_is_refused_as_programs_expect(
+    token: str, broker_sync: redis.Redis, content_type: str, body: bytes
+) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer: Any = await AsyncClient().post(PATH, body, content_type=content_type, headers=headers)
+    assert answer.status_code == 400
+    error = json.loads(answer.content)["error"]
+    assert (error["code"], error["type"]) == ("invalid_request", "invalid_request_error")
+    assert error["message"].startswith("The form cannot be read: ")
+
+
+@pytest.mark.parametrize(
     ("fields", "param"),
     [
         ({"language": "klingon"}, "language"),

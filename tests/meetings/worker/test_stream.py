@@ -40,6 +40,35 @@ def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> Non
     assert not stream.has_work
 
 
+def marked(name: str, number: int, *, after: int, value: str = "") -> Entry:
+    return Entry(f"{after}-{number}".encode(), after * FRAME, b"", mark=name, value=value)
+
+
+def test_of_marks_without_sound_between_them_the_last_of_a_kind_counts(stream: MeetingStream) -> None:
+    """A host that pressed Pause and Resume in a loop kept every other meeting of its worker waiting."""
+    flood = [marked(("pause", "resume")[number % 2], number, after=5) for number in range(1_000)]
+    flood += [marked("language", number, after=5, value=("pt", "en")[number % 2]) for number in range(1_000, 2_000)]
+    later = marked("pause", 0, after=6)
+    stream.read([*frames(0, 5), *flood, *frames(5, 1), later])
+    found = TurnResult()
+    stream.take_in(found)
+    assert [(mark.mark, mark.value, mark.sample // FRAME) for mark in found.marks] == [
+        ("resume", "", 5),
+        ("language", "en", 5),
+        ("pause", "", 6),
+    ]
+
+
+def test_marks_of_a_meeting_without_sound_are_not_kept(stream: MeetingStream) -> None:
+    stream.read([marked("pause", 0, after=0), marked("resume", 1, after=0)])
+    assert stream.forgettable_marks() is None, "nothing is obeyed yet"
+    stream.take_in(TurnResult())
+    assert stream.forgettable_marks() == b"0-1"
+    stream.read(frames(0, 1))
+    stream.take_in(TurnResult())
+    assert stream.forgettable_marks() is None, "with sound the log is trimmed by what is captioned"
+
+
 def test_sound_is_needed_until_it_is_recorded() -> None:
     kept = MeetingStream(Meeting(title="Budget", keep_recording=True), ResumeState())
     kept.read(frames(0, 1200))

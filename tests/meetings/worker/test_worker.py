@@ -30,8 +30,9 @@ from meetings.store import recordings
 from meetings.store.transcript import take_lease
 from meetings.worker import commit, monitor, stream, worker
 from meetings.worker.diarize import DiarizeStep
+from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
-from meetings.worker.worker import Worker
+from meetings.worker.worker import READ_COUNT, Worker
 from tests.inference.diarization.doubles import SteadyListener
 from tests.inference.doubles import PolyglotTranscriber, ScriptedTranscriber, ScriptedTranslator
 from tests.live import frames_of, load_pcm
@@ -271,8 +272,8 @@ async def test_pause_resume_and_language_take_effect_in_their_place(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
 ) -> None:
     log = AudioLog(broker)
-    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(hints.events_channel(meeting.pk))
+    async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(hints.events_channel(meeting.pk))
         following = await speak(broker, meeting, pcm[: 8 * SAMPLE_RATE * 2])
         await log.mark(meeting.pk, "language", "pt")
         await log.mark(meeting.pk, "pause")
@@ -283,7 +284,7 @@ async def test_pause_resume_and_language_take_effect_in_their_place(
             await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
             await log.mark(meeting.pk, "end")
             await until(lambda: state_of(meeting) == State.ENDED)
-        notices = await notices_until_the_end(hints)
+        notices = await notices_until_the_end(subscription)
     assert notices == ["live", "paused", "live", "ended"]
     rows = [row async for row in Caption.objects.filter(meeting=meeting).order_by("start")]
     assert [row.language for row in rows] == ["en" if row.start < 8 else "pt" for row in rows]
@@ -291,11 +292,11 @@ async def test_pause_resume_and_language_take_effect_in_their_place(
     assert (await Meeting.objects.aget(pk=meeting.pk)).language == "pt"
 
 
-async def notices_until_the_end(hints: Any) -> list[str]:
+async def notices_until_the_end(subscription: Any) -> list[str]:
     states: list[str] = []
     while "ended" not in states:
         async with asyncio.timeout(5):
-            message = await hints.get_message(timeout=5)
+            message = await subscription.get_message(timeout=5)
         items = json.loads(message["data"]) if message else []
         states += [item["state"] for item in items if isinstance(item, dict) and item["type"] == "notice"]
     return states
@@ -313,10 +314,10 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
         raise OperationalError("database or disk is full")
 
     monkeypatch.setattr(commit, "commit", full_disk_once)
-    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(hints.events_channel(meeting.pk))
+    async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(hints.events_channel(meeting.pk))
         captions = await caption_all(broker, meeting, pcm)
-        notices = await notices_until_the_end(hints)
+        notices = await notices_until_the_end(subscription)
     assert len(captions) >= 4
     assert [state for state in notices if state != "catching_up"][:2] == ["degraded", "live"]
     assert notices[-1] == "ended"
@@ -527,3 +528,24 @@ async def test_a_worker_that_is_stopped_while_it_starts_ends(broker: redis.async
     task = asyncio.create_task(starting.run())
     starting.stop()
     await asyncio.wait_for(task, PATIENCE_S)
+
+
+async def test_a_flood_of_pauses_costs_a_few_steps_and_is_forgotten(
+    broker: redis.asyncio.Redis, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves: list[State] = []
+    move = Publisher.move
+
+    async def counted(publisher: Publisher, stream: MeetingStream, state: State) -> None:
+        moves.append(state)
+        await move(publisher, stream, state)
+
+    monkeypatch.setattr(Publisher, "move", counted)
+    audio = AudioLog(broker)
+    await audio.activate(meeting.pk)
+    for number in range(1_001):
+        await audio.mark(meeting.pk, "resume" if number % 2 else "pause")
+    async with working(broker):
+        await until(lambda: state_of(meeting) == State.PAUSED)
+        await until_async(lambda: broker.xlen(audio_key(meeting.pk)), 1)
+    assert len(moves) <= 2 * -(-1_001 // READ_COUNT)
