@@ -99,7 +99,7 @@ class FinalizeStep:
             await asyncio.sleep(AGAIN_S)
 
     async def _finish_recording(self, stream: MeetingStream) -> bool:
-        """Return whether the recording is complete or none is kept. While the disk is full, return False and try again."""
+        """Return whether the recording is complete or none is kept. A full disk returns False, to be tried again."""
         if not stream.keep_recording:
             return True
         try:

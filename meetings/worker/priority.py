@@ -33,7 +33,7 @@ class Priority:
         self._recorded_at = time.monotonic()
 
     def admits_recordings(self, streams: Streams) -> bool:
-        """Return whether recordings may have a turn now. True counts as a turn taken, so ask only when one can be used."""
+        """Return whether recordings may have a turn now. True counts as taken, so ask only when one can be used."""
         now = time.monotonic()
         is_free = not any(stream.is_speaking or stream.phase for stream in spoken(streams).values())
         if is_free or now - self._recorded_at >= RECORDING_WAIT_S:

@@ -38,11 +38,10 @@ class _Rest:
 
 
 class SpeakerTrack:
-    """One meeting's speaker tracker and its queue. The tracker starts at the first audio, up to a minute before the
-    cursor.
+    """One meeting's speaker tracker and its queue. The tracker starts at the first audio.
 
-    A worker that takes a meeting over processes that minute again. Voices are matched to the captions already labelled,
-    so speakers keep their ids through a crash although no voice print is stored.
+    After a takeover that is a minute before the cursor: voices in that minute are matched to the captions already
+    labelled, so speakers keep their ids through a crash although no voice print is stored.
     """
 
     def __init__(self, memory: ResumeState, expected: int | None, *, behind: int = BEHIND) -> None:
@@ -157,8 +156,7 @@ class SpeakerTrack:
         self._news_from = found.start if self._news_from is None else min(self._news_from, found.start)
 
     def _is_known_again(self, tracker: SpeakerTracker) -> bool:
-        """Return whether the ids are final. After a takeover they are once the labelled captions are processed again.
-        """
+        """Return whether the ids are final. After a takeover, the labelled captions must be processed first."""
         if self._ids is None and tracker.labelled_s < self._known_until:
             return False
         self._settle_ids()

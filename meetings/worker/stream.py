@@ -158,8 +158,7 @@ class MeetingStream:
             self._inbox.extend(entries)
 
     def take_in(self, findings: TurnResult) -> None:
-        """Feed audio up to the next mark. A mark that changes captions waits until everything before it is captioned.
-        """
+        """Feed audio up to the next mark. A mark that changes captions waits until the audio before it is captioned."""
         while self._inbox and self.session.backlog < MAX_BACKLOG:
             entry = self._inbox[0]
             if entry.mark and entry.sample < self._resumed_at:

@@ -125,8 +125,7 @@ class SummarizeStep:
         self._pool.cancel()
 
     async def break_off(self) -> bool:
-        """Cancel and put off the current summaries, and wait for captions to be back. Return False if there were none.
-        """
+        """Cancel and put off the current summaries, and wait for captions to be back. Return False if none."""
         if self._at_rest.is_set():
             return False
         self._broken_off.set()
