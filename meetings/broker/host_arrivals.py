@@ -1,11 +1,11 @@
-"""How often hosts of one address may connect, over all web processes and by the broker's clock."""
+"""Limit how often hosts of one address may connect, across all web processes and by the broker's clock."""
 
 from __future__ import annotations
 
 import redis.asyncio
 
 HOSTS_A_MINUTE = 120
-"""Connections of one address, and as many at once: a house full of hosts comes back after a restart."""
+"""Connections per address, and the burst: a house full of hosts reconnects after a restart."""
 
 # KEYS: bucket. ARGV: size, refill a ms.
 ADMIT = """
@@ -26,11 +26,11 @@ def arrivals_key(crowd: str) -> str:
 
 
 class HostArrivals:
-    """A token bucket of each address; a full one is kept nowhere."""
+    """A token bucket per address. Full buckets are not stored."""
 
     def __init__(self, broker: redis.asyncio.Redis) -> None:
         self._admit = broker.register_script(ADMIT)
 
     async def admit(self, crowd: str) -> bool:
-        """Return whether one more may come."""
+        """Return whether one more host may connect."""
         return bool(await self._admit(keys=[arrivals_key(crowd)], args=[HOSTS_A_MINUTE, HOSTS_A_MINUTE / 60_000]))

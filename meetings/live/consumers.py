@@ -69,9 +69,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             await self.leave()
 
     async def dispatch(self, message: Any) -> None:
-        """Dispatch directly: Channels would first check database connections for each message, in a thread shared by
-        all sockets.
-        """
+        """Dispatch directly. Channels would check database connections first, in a thread shared by all sockets."""
         handler = getattr(self, get_handler_name(message))
         await handler(message)
 

@@ -83,9 +83,7 @@ class SocketLimit:
 
     @property
     def limit(self) -> int:
-        """Sockets per address. Computed at each handshake, since the process raises its descriptor limit after
-        start.
-        """
+        """Sockets per address. Computed at each handshake: the process raises its descriptor limit after start."""
         return min(MAX_SOCKETS, descriptors.connections() // 4) if self._limit is None else self._limit
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:

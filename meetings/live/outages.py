@@ -79,9 +79,7 @@ class OutageMonitor:
             await self._broker.ping()
 
     async def _look(self) -> None:
-        """Notify the feeds whose status changed. After an error a feed stays degraded; the others are still
-        notified.
-        """
+        """Notify the feeds whose status changed. After an error a feed stays degraded; the others are notified."""
         changed = [feed for feed in self._feeds() if self._is_cut_off(feed) != feed.is_degraded]
         results = await asyncio.gather(*map(self._tell, changed), return_exceptions=True)
         for result in results:

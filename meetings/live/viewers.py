@@ -129,9 +129,7 @@ class Viewer:
         return self._credit.allows()
 
     async def offer_stored(self, change: EncodedChange) -> None:
-        """Send the next stored change, or skip it while the viewer is behind: it reads the change from the database
-        later.
-        """
+        """Send the next stored change, or skip it while the viewer is behind and reads from the database."""
         if change.seq <= self.sent_seq:
             return
         if self._live and self.has_credit:
