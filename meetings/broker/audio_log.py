@@ -32,8 +32,10 @@ ACTIVE = "parlance:active"
 """Set of meetings whose log may hold audio that is not captioned yet."""
 
 Mark = Literal["pause", "resume", "flush", "language", "speakers", "translate", "end"]
-"""An action of the host between two frames. Exceptions: workers set `flush` when a host stays away; `translate` says
-that captions may need a new translation, also into the languages named.
+"""An action of the host between two frames.
+
+Exceptions: workers set `flush` when a host stays away; `translate` says that captions may need a new translation, also
+into the languages named.
 """
 
 
@@ -64,7 +66,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who would be a meeting's host."""
+    """A connection that claims to be a meeting's host."""
 
     connection: str
     """Unique per socket. Frames are accepted from the claiming connection only."""

@@ -98,7 +98,7 @@ DETAILED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One kind of trouble at one time."""
+    """One kind of problem at one time."""
 
     at: float
     """Unix time."""
@@ -114,7 +114,7 @@ class Incident:
 
     @property
     def sentence(self) -> str:
-        """In the language of the request."""
+        """The description in the language of the request."""
         return str(SENTENCES.get(self.event, UNNAMED))
 
 
@@ -152,7 +152,7 @@ class IncidentKeeper(logging.Handler):
         return taken
 
     def put_back(self, incidents: list[Incident]) -> None:
-        """Return incidents that could not be filed to the queue."""
+        """Put back incidents that could not be filed."""
         with self._guard:
             self._kept.extendleft(reversed(incidents[: MAX_INCIDENTS - len(self._kept)]))
 

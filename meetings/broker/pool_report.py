@@ -28,13 +28,13 @@ class ModelReport:
 
     @property
     def gibibytes(self) -> str:
-        """The size in GiB, formatted."""
+        """The size as text, such as 15.2 GiB."""
         return gib(self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class SwapReport:
-    """The newest swap of its direction and outcome since the worker's start."""
+    """The latest swap of its direction and outcome since the worker's start."""
 
     direction: str
     outcome: str
@@ -58,7 +58,7 @@ class PoolReport:
 
     @property
     def gibibytes(self) -> str:
-        """The budget in GiB, formatted."""
+        """The budget as text, such as 15.2 GiB."""
         return gib(self.budget)
 
 
