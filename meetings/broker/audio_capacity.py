@@ -21,7 +21,7 @@ MEMORY_SHARE = 0.9
 """Share of the broker's `maxmemory` that audio may fill. The rest is for leases, hosts and hints."""
 
 MAX_MEMORY = 8 << 30
-"""Bytes that a broker without `maxmemory` may reach by the logs of all meetings."""
+"""Bytes that a broker without `maxmemory` may use before more audio is refused."""
 
 DISK_RESERVE = 256 << 20
 """Bytes kept free on the embedded broker's disk; on a small disk a twentieth of it."""

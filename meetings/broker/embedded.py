@@ -331,7 +331,7 @@ def _kill_valkey(owner: IO[str]) -> None:
 
 
 def _is_valkey(pid: int) -> bool:
-    """Check the program, since pids are reused. Only Linux tells; elsewhere the file is trusted."""
+    """Check the program, since pids are reused. Other systems than Linux trust the pid file."""
     if sys.platform != "linux":
         return True
     try:

@@ -1,8 +1,8 @@
 """Fan-out: one broker subscription per process and meeting; each message is encoded once per language.
 
 Hints from the broker may be lost; the database is the truth. After a hint, or a while without one, a feed reads what is
-stored after the last `seq` it knows. Outages of either end nothing here: a feed resumes where it was, and viewers
-receive everything after them.
+stored after the last `seq` it knows. A feed survives outages of both: it resumes where it was, and viewers receive
+everything that they missed.
 """
 
 from __future__ import annotations

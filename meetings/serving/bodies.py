@@ -106,8 +106,7 @@ async def ask(gate: Gate, authorization: str) -> Visit | Refusal:
     return Refusal(HTTPStatus(answer.status), json.dumps(answer.content).encode(), tuple(headers.items()))
 
 
-# -- Daphne, which reads a body before it calls the application
-# ---------------------------------------------------------
+# -- Daphne, which reads a body before it calls the application --------------------------------------------------------
 
 
 def folder() -> Path:
@@ -268,8 +267,7 @@ class PagesHandler(ASGIHandler):
         return cast("IO[bytes]", spool)
 
 
-# -- servers that stream bodies to the application
-# -----------------------------------------------------------------------
+# -- servers that stream bodies to the application ---------------------------------------------------------------------
 
 
 class BoundedBodies:

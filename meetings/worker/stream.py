@@ -169,7 +169,7 @@ class MeetingStream:
                 self._languages_asked |= frozenset(entry.value.split())
                 self.awaits_translation = True
             elif entry.mark and entry.mark not in KNOWN_MARKS:
-                pass  # of a later version
+                pass  # written by a later version
             elif entry.mark:
                 self.session.flush()
                 if self.session.backlog:

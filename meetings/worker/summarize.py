@@ -172,7 +172,7 @@ class SummarizeStep:
         finally:
             await self._come_back(held)
 
-    # -- the room ----------------------------------------------------------------------------------------------------
+    # -- viewers -------------------------------------------------------------------------------------------------------
 
     async def _wait_for_pause(self, streams: Mapping[str, MeetingStream]) -> None:
         """Wait for a pause in all meetings, up to PAUSE_WAIT_S."""
@@ -206,7 +206,7 @@ class SummarizeStep:
         except (SwapUnderWay, *MOVE_ERRORS) as error:
             log.warning("summariser_not_prepared", error=str(error))
 
-    # -- the models --------------------------------------------------------------------------------------------------
+    # -- models --------------------------------------------------------------------------------------------------------
 
     async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         left = {one.meeting_id for one in wanted}

@@ -134,7 +134,7 @@ class UploadStep:
         if feeder is not None:
             feeder.close()
 
-    # -- which ones --------------------------------------------------------------------------------------------------
+    # -- selection -----------------------------------------------------------------------------------------------------
 
     async def _look(self, streams: Mapping[str, MeetingStream]) -> None:
         await settle()
@@ -170,7 +170,7 @@ class UploadStep:
         begin = await self._in_thread(lambda: needed_from(meeting))
         await self._audio.claim(meeting.pk, self._connection, takeover=True, cursor=begin)
 
-    # -- what goes wrong with one ------------------------------------------------------------------------------------
+    # -- failures ------------------------------------------------------------------------------------------------------
 
     async def _contained(self, meeting_id: str, work: Callable[[], Awaitable[bool]]) -> bool:
         """Run one upload's work; an error puts off this upload only."""

@@ -247,7 +247,7 @@ class Worker:
         else:
             await self._upload_step.turn(self._streams)
 
-    # -- watching ----------------------------------------------------------------------------------------------------
+    # -- monitoring ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         await self._assignments.recheck()
@@ -274,7 +274,7 @@ class Worker:
         )
         await file_report(self._broker, self._name, report)
 
-    # -- plumbing ----------------------------------------------------------------------------------------------------
+    # -- helpers -------------------------------------------------------------------------------------------------------
 
     async def _on_device(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._device, work)
