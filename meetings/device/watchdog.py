@@ -22,17 +22,14 @@ from django.conf import settings
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
-"""Interval between two checks. A check counts for twice that at most, so that a stopped process is not taken for a hung
-one.
-"""
+"""Interval between checks. A check counts for twice that at most, so a stopped process does not look hung."""
 
 WRITING_S = 150.0
 """One meeting's summary: its limit (`worker.summarize.WITHIN_S`) and a minute more for the current step."""
 
 MOVING_S = 900.0
-"""One load or swap. Must allow every move that works, however slowly: a first load unpacks its weights, and reading 15
-GB (Qwen2.5-7B) from a disk with 20 MB/s takes 13 minutes.
-"""
+"""One load or swap. Must allow every move that works, however slowly: a first load unpacks its weights, and a disk with
+20 MB/s takes 13 minutes for 15 GB (Qwen2.5-7B)."""
 
 STALLED_S = 15.0
 """Duration after which a model call makes the worker count as not ready."""

@@ -1,7 +1,7 @@
 """Check what a request may bring before it is read: its body's length, and whether its sender may send one.
 
-All requests are small except recordings sent for transcription, which need a token. A body is kept in a file in the
-data folder while it arrives, never in memory.
+All requests are small except recordings sent for transcription, which need a token. A larger body is kept
+in a file in the data folder while it arrives, not in memory.
 """
 
 from __future__ import annotations
