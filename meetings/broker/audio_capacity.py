@@ -1,7 +1,7 @@
-"""Whether there is room for more sound: asked before a frame is accepted, while everything else still works.
+"""Check for capacity before a frame is accepted, while everything else still works.
 
-A broker at the end of its memory refuses leases too, and one at the end of its disk ends. A host that is refused keeps
-its sound and tries again.
+A broker without memory refuses leases too, and one without disk space exits. A host that is refused keeps its audio and
+tries again.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any
 import redis.asyncio
 
 CAPACITY_TTL_S = 2.0
-"""How old an answer may be. At four times real time a host sends 0.26 MB meanwhile."""
+"""How long an answer is cached. At four times real time a host sends 0.26 MB meanwhile."""
 
 MEMORY_SHARE = 0.9
-"""Of the broker's `maxmemory` that sound may bring it to: the rest is for leases, hosts and hints."""
+"""Share of the broker's `maxmemory` that audio may fill. The rest is for leases, hosts and hints."""
 
 MAX_MEMORY = 8 << 30
-"""Bytes that the logs of all meetings may bring a broker to that has no bound of its own."""
+"""Bytes that a broker without `maxmemory` may use before more audio is refused."""
 
 DISK_RESERVE = 256 << 20
-"""Bytes of the embedded broker's disk that are left free; a twentieth of a small one."""
+"""Bytes kept free on the embedded broker's disk; on a small disk a twentieth of it."""
 
 
 class AudioCapacity:
-    """The broker's, as one process sees it."""
+    """The broker's capacity as seen by one process."""
 
     def __init__(self, broker: redis.asyncio.Redis, folder: Path | None) -> None:
-        """`folder`: where the broker writes; None: on a disk of another machine."""
+        """`folder`: where the broker writes; None if it is on another machine."""
         self._broker = broker
         self._folder = folder
         self._looked_at = float("-inf")
@@ -39,7 +39,7 @@ class AudioCapacity:
         self._looking = asyncio.Lock()
 
     async def is_left(self) -> bool:
-        """Return whether more sound may be taken in."""
+        """Return whether more audio may be accepted."""
         async with self._looking:
             if time.monotonic() - self._looked_at > CAPACITY_TTL_S:
                 self._is_left = await self._has_memory() and await asyncio.to_thread(self._has_disk)

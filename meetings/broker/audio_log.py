@@ -1,8 +1,8 @@
 """The audio log: every frame of a meeting, in order, durable before it is acknowledged.
 
 One stream per meeting in the broker. Entry `(frame + 1)-0` holds frame `frame`; entries `(frame + 1)-k` after it hold
-marks (pause, end, language …) at that place in the audio. Frames are written by the scripts below alone, so numbering,
-ownership and position can never disagree, whatever dies in between (docs/decisions/0012-one-writer-of-a-log.md).
+marks (pause, end, language …) at that place in the audio. Only the scripts below write frames, so numbering, ownership
+and position stay consistent through any crash (docs/decisions/0012-one-writer-of-a-log.md).
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ SAMPLE_BYTES = 2
 """Signed 16-bit."""
 
 HOST_TTL_MS = 3_000
-"""A host that sent nothing for this long no longer keeps others out."""
+"""A host that has sent nothing for this long no longer blocks others."""
 
 PAGE_TTL_MS = 10_000
-"""A page whose web process said nothing of it for this long is taken for gone."""
+"""A page that its web process has not reported for this long counts as gone."""
 
 MAX_LOG_SAMPLES = 24 * 3600 * 16_000
-"""Of one meeting that wait in the broker (2.8 GB): a day without any worker."""
+"""Samples of one meeting that may wait in the broker (2.8 GB): a day without any worker."""
 
 ACTIVE = "parlance:active"
 """Set of meetings whose log may hold audio that is not captioned yet."""
 
 Mark = Literal["pause", "resume", "flush", "language", "speakers", "translate", "end"]
-"""What a host does between two frames; `flush` is the worker's own, when a host stays away; `translate`:
-lines may have to be translated again, into the languages named too."""
+"""An action of the host between two frames.
+
+Exceptions: workers set `flush` when a host stays away; `translate` says that captions may need a new translation, also
+into the languages named.
+"""
 
 
 class Outcome(Enum):
@@ -45,50 +48,50 @@ class Outcome(Enum):
     NOT_OWNER = -1
     """Another host is live."""
     STALE = -2
-    """Another one wrote meanwhile, or the broker lost its file: the numbers have to be asked for anew."""
+    """Another connection wrote meanwhile, or the broker lost its file: ask for the frame number again."""
     TOO_FAST = -3
     FULL = -4
-    """More waits in the log than one meeting may have there."""
+    """The meeting has MAX_LOG_SAMPLES waiting in the log."""
 
 
 class Verdict(Enum):
-    """What came of a claim."""
+    """The result of a claim."""
 
     GRANTED = 1
     REFUSED = 0
-    """Somebody else is live."""
+    """Another host is live."""
     ASK = 2
-    """The same session has another connection: whether it still lives decides."""
+    """The same session has another connection; the claim depends on whether that one is alive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who would be a meeting's host."""
+    """A connection that claims to be a meeting's host."""
 
     connection: str
-    """One socket's own; frames are stored for it alone."""
+    """Unique per socket. Frames are accepted from the claiming connection only."""
     session: str
-    """A tab's: it survives a reload, and is copied where the tab is."""
+    """Identifies a tab: survives a reload, and is copied when the tab is duplicated."""
     page: str = ""
-    """One load of a page; empty: who connects tells none. Without spaces."""
+    """Identifies one load of a page; empty if the client sends none. Without spaces."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     verdict: Verdict
     other: str
-    """The connection that stands in the way."""
+    """The connection that holds the meeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a log may grow by the broker's clock: a bucket, kept with the log, whoever connects how often."""
+    """A rate limit for a log by the broker's clock: a bucket, stored with the log across reconnections."""
 
     samples_a_ms: float
     at_once: int
-    """Samples beyond that pace, and beyond an absence."""
+    """Burst in samples, in addition to the rate and to an absence."""
     absence: int
-    """Samples of real time without sound that may be made up for at once."""
+    """Samples of an absence that may be made up for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """How far the log reaches and how far it is captioned."""
+    """How far the log reaches, and how far it is captioned."""
 
     next_frame: int
     next_sample: int
     captioned: int
-    """Samples; as told by the worker after each commit."""
+    """Samples, as reported by the worker after each commit."""
     phase: str
-    """What the worker does beyond captioning live (`catching_up`, `degraded`, `summarizing`), or empty."""
+    """The worker's phase (`catching_up`, `degraded`, `summarizing`), or empty."""
     until: float
-    """Unix time when that is expected to be over; 0: nobody knows."""
+    """Expected end of the phase in Unix time; 0: unknown."""
     detected: str
-    """The language that is heard while another one is set, or empty."""
+    """The language heard if it differs from the one that is set, or empty."""
 
 
 def audio_key(meeting_id: str) -> str:
@@ -143,24 +146,24 @@ def host_key(meeting_id: str) -> str:
 
 
 STATE_FIELDS = ("next_frame", "next_sample", "captioned", "phase", "until", "detected")
-"""Of the hash at `state_key`, in the order that `log_state` reads."""
+"""Fields of the hash at `state_key`, in the order that `log_state` reads."""
 
 
 def pages_key(meeting_id: str) -> str:
-    """A hash of the sessions that are connected: until when, which page, which connection."""
+    """Return the key of the hash of connected sessions: expiry, page and connection of each."""
     return f"parlance:{{{meeting_id}}}:pages"
 
 
 def log_state(values: Sequence[bytes | None]) -> LogState:
-    """From what the broker has of STATE_FIELDS; what it has not is zero or empty."""
+    """Build the state from the values of STATE_FIELDS; missing ones become zero or empty."""
     next_frame, next_sample, captioned = (int(number or 0) for number in values[:3])
     phase, until, detected = ((value or b"").decode() for value in values[3:])
     return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
 
 
 # KEYS: audio stream, log state, host. ARGV: connection, host TTL in ms, frame, samples, PCM, most samples of the log,
-# and for who is bound to a pace: its samples a ms, samples at once, most samples of an absence (else the first is 0).
-# The log is the writer's who claimed it last: what that one was told of its numbers holds, and nobody else's word.
+# and if there is a pace: its samples a ms, samples at once, most samples of an absence (else the first is 0). Only the
+# connection that claimed the log last may write: the frame numbers it was sent are the valid ones.
 APPEND = """
 local host = redis.call('GET', KEYS[3])
 if host and host ~= ARGV[1] then return {-1, 0} end
@@ -204,9 +207,9 @@ return redis.call('HSET', KEYS[1], unpack(ARGV))
 """
 
 # KEYS: host, log state, pages, active meetings. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned samples,
-# session, page, page TTL in ms, a connection that is known to be gone, ms since the meeting began, meeting.
-# A log that does not reach what is captioned has lost frames: it goes on behind those, of 1,600 samples each, as hosts'
-# pages make them.
+# session, page, page TTL in ms, a connection known to be gone, ms since the meeting began, meeting. A log that ends
+# before the captioned samples has lost frames. It then skips them, at 1,600 samples each, the size that hosts' pages
+# use.
 CLAIM = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -266,10 +269,10 @@ return 1
 
 
 class AudioLog:
-    """Reads and writes the logs of all meetings."""
+    """Read and write the logs of all meetings."""
 
     def __init__(self, broker: redis.asyncio.Redis, *, blocking: redis.asyncio.Redis | None = None) -> None:
-        """`blocking` is the client of `read`, which waits at the broker (`broker.connect_blocking`)."""
+        """`blocking` is the client for `read`, which blocks (`client.connect_blocking`)."""
         self._broker = broker
         self._blocking = blocking or broker
         self._append = broker.register_script(APPEND)
@@ -282,7 +285,7 @@ class AudioLog:
     # -- the host's side -------------------------------------------------------------------------------------------
 
     async def claim(self, meeting_id: str, connection: str, *, takeover: bool, cursor: int) -> bool:
-        """Make `connection` the meeting's host, for who has no page: `claim_as` says what the arguments are."""
+        """Make `connection`, which has no page, the meeting's host. For the arguments see `claim_as`."""
         claimant = Claimant(connection, session=connection)
         return (await self.claim_as(meeting_id, claimant, takeover=takeover, cursor=cursor)).verdict is Verdict.GRANTED
 
@@ -291,9 +294,8 @@ class AudioLog:
     ) -> Claim:
         """Make the claimant host and only writer of the meeting, unless another one is and `takeover` is false.
 
-        `cursor` (samples captioned) is where the audio goes on should the broker have lost its file, or the end of it;
-        `age_s` is for how long the meeting has been running then. `gone` is a connection that no longer lives, as
-        somebody asked it.
+        `cursor` (samples captioned) is where the audio continues if the broker has lost its file, or the end of it;
+        `age_s` is how long the meeting has been running then. `gone` is a connection that was found to be closed.
         """
         verdict, other = await self._claim(
             keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id), ACTIVE],
@@ -313,9 +315,9 @@ class AudioLog:
         return Claim(Verdict(int(verdict)), other.decode())
 
     async def keep(self, meeting_id: str, claimant: Claimant, *, keeps_place: bool) -> bool:
-        """Say that the claimant's socket lives; False: the same session has another one by now.
+        """Renew the claimant's session. Return False if the session has another connection by now.
 
-        `keeps_place`: of a host that has paused. Frames keep that of one that sends them.
+        `keeps_place`: renew the host's lease too, for a host that has paused. Otherwise frames renew it.
         """
         kept = await self._keep(
             keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id)],
@@ -337,9 +339,9 @@ class AudioLog:
     async def append(
         self, meeting_id: str, connection: str, frame: int, pcm: bytes, *, pace: Pace | None = None
     ) -> Appended:
-        """Store one frame once; when this returns, the frame is as durable as the broker makes it.
+        """Store one frame once. When this returns, the frame is as durable as the broker makes it.
 
-        `pace` bounds how fast the log may grow; None: whoever writes minds that.
+        `pace` limits how fast the log may grow; None for writers that limit themselves.
         """
         bounds = (pace.samples_a_ms, pace.at_once, pace.absence) if pace else (0, 0, 0)
         code, next_frame = await self._append(
@@ -349,11 +351,11 @@ class AudioLog:
         return Appended(Outcome(int(code)), int(next_frame))
 
     async def mark(self, meeting_id: str, mark: Mark, value: str = "") -> None:
-        """Puts a mark after the newest frame."""
+        """Append a mark after the newest frame."""
         await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
 
     async def rouse(self, meeting_id: str, marks: Sequence[tuple[Mark, str]], *, cursor: int) -> None:
-        """Puts marks after the newest frame and has a worker take the meeting; `cursor` is as in `claim`."""
+        """Append marks after the newest frame, and activate the meeting. For `cursor` see `claim_as`."""
         async with self._broker.pipeline(transaction=True) as together:
             together.hsetnx(state_key(meeting_id), "next_sample", str(cursor))
             for mark in marks:
@@ -370,7 +372,7 @@ class AudioLog:
         return sorted(member.decode() for member in await _awaited(self._broker.smembers(ACTIVE)))
 
     async def read(self, after: dict[str, bytes], *, block_ms: int, count: int) -> dict[str, list[Entry]]:
-        """Entries after each meeting's last read id; waits up to `block_ms` when there are none."""
+        """Return the entries after each meeting's last read id; wait up to `block_ms` if there are none."""
         streams: dict[Any, Any] = {audio_key(meeting_id): last for meeting_id, last in after.items()}
         reply = await _awaited(self._blocking.xread(streams, count=count, block=block_ms))
         by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
@@ -381,34 +383,34 @@ class AudioLog:
         return _entries(await _awaited(self._broker.xrange(audio_key(meeting_id), entry.id, entry.id))) == [entry]
 
     async def report(self, meeting_id: str, *, captioned: int, phase: str, until: float = 0.0) -> None:
-        """Tells ledgers and late joiners how far the meeting is captioned, what the worker is at, and until when."""
+        """Store how far the meeting is captioned, the worker's phase, and its expected end, for status messages."""
         await self._report(keys=[state_key(meeting_id)], args=["captioned", captioned, "phase", phase, "until", until])
 
     async def report_language(self, meeting_id: str, detected: str) -> None:
-        """Tells the host that another language is heard than the one that is set; empty: no longer."""
+        """Store the language heard if it differs from the one that is set; empty if not."""
         await self._report(keys=[state_key(meeting_id)], args=["detected", detected])
 
     async def trim(self, meeting_id: str, before: bytes) -> None:
-        """Forgets entries older than `before`."""
+        """Delete entries older than `before`."""
         await _awaited(self._broker.xtrim(audio_key(meeting_id), minid=before.decode(), approximate=False))
 
     async def activate(self, meeting_id: str) -> None:
-        """Have a worker take the meeting."""
+        """Mark the meeting as active, so that a worker takes it."""
         await _awaited(self._broker.sadd(ACTIVE, meeting_id))
 
     async def retire(self, meeting_id: str) -> None:
-        """The meeting has nothing left to caption; a host that returns makes it active again."""
+        """Mark the meeting as inactive: nothing is left to caption. A returning host activates it again."""
         await _awaited(self._broker.srem(ACTIVE, meeting_id))
 
     async def forget(self, meeting_id: str) -> None:
-        """Deletes everything the broker holds about an ended meeting's audio."""
+        """Delete everything the broker holds about an ended meeting's audio."""
         await self.retire(meeting_id)
         keys = (audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id), pages_key(meeting_id))
         await _awaited(self._broker.delete(*keys))
 
 
 def _stream_rows(reply: Any) -> Sequence[tuple[bytes, Any]]:
-    """redis-py answers a mapping under RESP3 and a list of pairs under RESP2."""
+    """Normalize a reply: redis-py returns a mapping under RESP3 and a list of pairs under RESP2."""
     if not reply:
         return []
     return [(key, rows[0]) for key, rows in reply.items()] if isinstance(reply, dict) else reply
@@ -428,5 +430,5 @@ def _entries(rows: Any) -> list[Entry]:
 
 
 async def _awaited(result: Any) -> Any:
-    """redis-py types its asynchronous replies as `Awaitable | value`."""
+    """Await a reply that redis-py types as `Awaitable | value`."""
     return await result

@@ -1,4 +1,4 @@
-"""Clients of the broker: of the embedded Valkey (`meetings.broker.embedded`), or of any by `REDIS_URL`."""
+"""Clients of the broker: the embedded Valkey (`meetings.broker.embedded`), or any server at `REDIS_URL`."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ from redis.backoff import NoBackoff
 log = structlog.get_logger(__name__)
 
 COMMAND_S = 5.0
-"""How long a command waits for its answer: a broker that hangs is told about like one that is away."""
+"""How long a command waits for its reply. A broker that hangs is treated as one that is away."""
 
 BLOCK_S = 10.0
-"""The longest that a reading may wait at the broker for something to come."""
+"""Maximum time of a blocking read."""
 
 CONNECTIONS = 10_000
-"""Of one client. Each subscription holds one, and redis-py by itself refuses the hundred and first."""
+"""Connections per client. Each subscription holds one, and redis-py's default limit is one hundred."""
 
 EVEN_WHEN_FULL = "#!lua flags=allow-oom\n"
-"""First line of the scripts that a broker at its bound of memory takes too: those by which it is emptied again."""
+"""First line of scripts that a broker at its memory limit must still run, since they help to empty it."""
 
 LOADING_POLL_S = 0.2
 LOADING_LOG_S = 10.0
-"""Between two lines of the log about a broker that loads."""
+"""Interval between two log lines about a broker that is loading."""
 
 SCHEMES = {"valkey": "redis", "valkeys": "rediss"}
-"""Names that Valkey's own tools use, and what redis-py calls them."""
+"""URL schemes of Valkey's own tools, and redis-py's names for them."""
 
 
 class BrokerUnreachable(Exception):
-    """Nothing answers at the broker's address."""
+    """The broker does not answer at its address."""
 
 
 def check_broker() -> None:
-    """Return when the broker answers; one that still loads its file is waited for.
+    """Return when the broker answers. Wait for a broker that is still loading its file.
 
     Raises:
-        BrokerUnreachable: nothing answers.
+        BrokerUnreachable: there is no answer.
     """
     said_at = -LOADING_LOG_S
     while True:
@@ -71,18 +71,18 @@ def broker_url() -> str:
 
 
 def _address() -> str:
-    """Return the broker's address as people may read it, without its password."""
+    """Return the broker's address for messages, without its password."""
     scheme, mark, rest = broker_url().partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def connect() -> redis.asyncio.Redis:
-    """Return a client for one event loop. Failing calls fail at once: callers own the pace of retries."""
+    """Return a client for one event loop. It does not retry: callers control the backoff."""
     return _connect(COMMAND_S)
 
 
 def connect_blocking() -> redis.asyncio.Redis:
-    """Return the client of readings that wait at the broker (`XREAD BLOCK`, `BLPOP`), `BLOCK_S` at most."""
+    """Return a client for blocking reads (`XREAD BLOCK`, `BLPOP`) of up to `BLOCK_S`."""
     return _connect(BLOCK_S + COMMAND_S)
 
 

@@ -1,4 +1,4 @@
-"""What an operator tells a worker to do now, and its answer: through the broker, and void when nobody takes it."""
+"""Commands from operators to workers through the broker, and their results. A command that is not taken is void."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ ANSWER_S = 15.0
 
 COMMAND_POLL_S = 1.0
 COMMAND_TTL_S = 60
-"""After which the broker forgets an order or an answer that nobody takes."""
+"""Time after which the broker drops a command or a result that is not taken."""
 
 
 class Command(StrEnum):
-    """What can be told to a worker."""
+    """What a worker can be ordered to do."""
 
     RESTORE = "restore"
-    """Captions now: a summary that is on its way is broken off and put off, models that sleep wake up."""
+    """Restore captions now: cancel and put off a summary in progress, wake sleeping models."""
     SLEEP = "sleep"
-    """Models leave the device of a worker that nobody speaks to; the first sound wakes them."""
+    """Move an idle worker's models off the device. The first audio wakes them."""
 
 
 class CommandResult(StrEnum):
-    """What came of it."""
+    """The result of a command."""
 
     RESTORED = "restored"
     CAPTIONING = "captioning"
     """There was nothing to restore."""
     ASLEEP = "asleep"
     IN_USE = "in_use"
-    """Not put to sleep: somebody is being captioned."""
+    """Not put to sleep: a meeting is being captioned."""
     BUSY = "busy"
     """Not put to sleep: models are being moved, or a summary is written."""
     UNDER_WAY = "under_way"
-    """The worker is at it; a summariser looks up after each of its steps."""
+    """In progress: a summariser checks for cancellation after each of its steps."""
     FAILED = "failed"
-    """A model would not go; captions are back, and the log says why."""
+    """A model could not be moved; captions are back, and the log has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingCommand:
-    """An order on its way."""
+    """A command that was sent and has no result yet."""
 
     number: str
     order: Command
@@ -57,7 +57,7 @@ class PendingCommand:
 
 
 def send(broker: redis.Redis, worker: str, order: Command, *, within_s: float = ANSWER_S) -> CommandResult | None:
-    """Tells a worker, and waits for its answer. None: it did not take the order in time, which is void then.
+    """Send a command to a worker, and wait for the result. Return None, and void the command, if it is not taken.
 
     Raises what an unreachable broker raises.
     """
@@ -74,24 +74,22 @@ def send(broker: redis.Redis, worker: str, order: Command, *, within_s: float = 
 
 
 async def receive(broker: redis.asyncio.Redis, worker: str, *, wait_s: float = COMMAND_POLL_S) -> PendingCommand | None:
-    """The next order to `worker`; None: there was none within `wait_s` seconds."""
+    """Return the next command for `worker`, or None if there is none within `wait_s` seconds."""
     found = await broker.blpop([_orders_key(worker)], timeout=wait_s)
     if found is None:
         return None
     number, order, *_ = json.loads(found[1])
-    return (
-        PendingCommand(number, Command(order)) if order in set(Command) else None
-    )  # of a later version: nobody answers
+    return PendingCommand(number, Command(order)) if order in set(Command) else None  # of a later version: not answered
 
 
 async def answer(broker: redis.asyncio.Redis, told: PendingCommand, said: CommandResult) -> None:
-    """Whoever gave the order is told what came of it."""
+    """Send the result to the operator."""
     await broker.rpush(_answer_key(told.number), said)
     await broker.expire(_answer_key(told.number), COMMAND_TTL_S)
 
 
 def _text(value: bytes | str) -> str:
-    """redis-py types its answers for both kinds of client; ours gives bytes."""
+    """Decode a reply. redis-py types replies for both kinds of client; ours returns bytes."""
     return value if isinstance(value, str) else value.decode()
 
 

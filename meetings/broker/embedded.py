@@ -1,7 +1,7 @@
-"""The embedded broker: a Valkey server of this box alone, as a child process over one folder.
+"""The embedded broker: a Valkey server for this machine only, as a child process with one folder.
 
 It runs with `appendfsync always`: a reply to a write means that the write is on disk
-(docs/decisions/0002-durable-audio.md has the measurements), so ending it in whatever way loses nothing of that.
+(docs/decisions/0002-durable-audio.md has the measurements). No way of ending it loses acknowledged writes.
 """
 
 from __future__ import annotations
@@ -28,46 +28,46 @@ log = structlog.get_logger(__name__)
 
 START_POLL_S = 0.1
 WAIT_LOG_S = 10.0
-"""Between two lines of the log about one wait."""
+"""Interval between two log lines about one wait."""
 
 SHUTDOWN_S = 5.0
-"""How long a server that was told to end may take; then it is killed."""
+"""How long a server may take to shut down before it is killed."""
 
 ORPHAN_S = 10.0
-"""The same for a server that another supervisor left behind, which may be loading, or stopped by a signal."""
+"""The same for a server left by another supervisor, which may be loading, or stopped by a signal."""
 
 SILENCE_S = 30.0
-"""A server that is starting and says nothing for so long does not start."""
+"""A starting server that is silent for this long has failed to start."""
 
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 LEAST_MEMORY = 256_000_000
-"""Bytes: two hours of sound."""
+"""Bytes: two hours of audio."""
 
 
 class BrokerStartError(Exception):
-    """The embedded Valkey did not start; the text says why."""
+    """The embedded Valkey did not start; the message says why."""
 
 
 class Health(Enum):
-    """What a server's process is at."""
+    """The health of a server process."""
 
     ANSWERS = "answers"
     LOADING = "loading"
-    """It reads its append-only file, and refuses everything else meanwhile. Nobody knows for how long."""
+    """It is loading its append-only file, for an unknown time, and refuses commands meanwhile."""
     SILENT = "silent"
-    """It runs, and has not answered the last question yet."""
+    """It runs, and has not answered the last ping yet."""
     ENDED = "ended"
 
 
 class Probe:
-    """Asks a server whether it answers, without ever waiting for it."""
+    """Ping a server without ever waiting for it."""
 
     def __init__(self, address: Path) -> None:
         self._address = str(address)
         self._connection: socket.socket | None = None
 
     def look(self) -> Health:
-        """Return what the server said to the last question, or that it said nothing yet."""
+        """Return the server's answer to the last ping, or SILENT if there is none yet."""
         try:
             if self._connection is None:
                 self._ask()
@@ -84,7 +84,7 @@ class Probe:
         return Health.LOADING if reply.startswith(b"-LOADING") else Health.ANSWERS
 
     def close(self) -> None:
-        """Forget the question; the next look asks again."""
+        """Drop the ping; the next `look` sends another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -100,14 +100,14 @@ class EmbeddedBroker:
     """A real Valkey server, reachable by a Unix socket that only this user can open."""
 
     def __init__(self, folder: Path, socket: Path, *, memory: int | None = None) -> None:
-        """`memory`: bytes that the data may take; None: as `default_memory` says."""
+        """`memory`: bytes that the data may take; defaults to `default_memory()`."""
         self._folder = folder.absolute()
         self._socket = socket.absolute()
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
         self._probe = Probe(self._socket)
         self._owner: IO[str] | None = None
-        """Held while a server runs in the folder: by us, and by the server, which inherits it."""
+        """Lock file held while a server runs in the folder: by this process, and by the server, which inherits it."""
         self._log_offset = 0
 
     @property
@@ -116,7 +116,7 @@ class EmbeddedBroker:
 
     @property
     def ending(self) -> str:
-        """How the process ended, and what it said last."""
+        """Describe how the process ended, with its last output."""
         if self._process is None or (code := self._process.poll()) is None:
             return ""
         reason = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
@@ -124,18 +124,18 @@ class EmbeddedBroker:
         return ": ".join([reason, " ".join(last)]) if last else reason
 
     def health(self) -> Health:
-        """Return how the server is, at once."""
+        """Return the server's health without waiting."""
         if self._process is None or self._process.poll() is not None:
             self._probe.close()
             return Health.ENDED
         return self._probe.look()
 
     def is_running(self) -> bool:
-        """Return whether the process is there; it may be loading, or hang."""
+        """Return whether the process exists; it may be loading or hanging."""
         return self._process is not None and self._process.poll() is None
 
     def process_state(self) -> str:
-        """Return the letter by which Linux tells what the process is at; empty where nobody says."""
+        """Return Linux's one-letter process state, or an empty string if unknown."""
         with contextlib.suppress(OSError, IndexError):
             return Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
         return ""
@@ -163,7 +163,7 @@ class EmbeddedBroker:
             time.sleep(START_POLL_S)
 
     def launch(self) -> None:
-        """Start the process and return at once. What another supervisor left running in the folder is ended first.
+        """Start the process without waiting. First end a server that another supervisor left in the folder.
 
         Raises:
             BrokerStartError: the process cannot be started, or the other one does not end.
@@ -182,19 +182,19 @@ class EmbeddedBroker:
             raise BrokerStartError(f"The embedded Valkey did not start: {error}") from error
 
     def restart(self) -> None:
-        """Start again after the process ended, and wait; the append-only file brings everything back."""
+        """Start again after the process ended, and wait. The append-only file restores the data."""
         self.kill()
         if self._process is not None:
             self._process.wait()
         self.start()
 
     def kill(self) -> None:
-        """Have the process ended at once, and wait for nothing. What it has acknowledged is on disk."""
+        """Kill the process without waiting. What it has acknowledged is on disk."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
 
     def stop(self) -> None:
-        """End the server in order, and the folder's ownership with it."""
+        """Shut down the server, and release the folder."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -226,30 +226,30 @@ class EmbeddedBroker:
             raise BrokerStartError(f"The embedded Valkey did not start: {error}") from error
         options = {
             "port": "0",
-            "set-proc-title": "no",  # what it was started with says more
+            "set-proc-title": "no",  # the full command line says more
             "unixsocket": str(self._socket),
             "unixsocketperm": "700",
             "dir": str(self._folder),
             "save": "",
             "appendonly": "yes",
             "appendfsync": "always",
-            # Full is full: nothing that was acknowledged is given up for something new.
+            # When full, refuse writes instead of evicting acknowledged ones.
             "maxmemory": str(self._memory or default_memory()),
             "maxmemory-policy": "noeviction",
         }
         return [str(program), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def _said(self) -> str:
-        """What the server wrote since its start."""
+        """Return the server's output since its start."""
         with contextlib.suppress(OSError), (self._folder / "valkey.log").open("rb") as told:
             told.seek(self._log_offset)
             return told.read().decode(errors="replace")
         return ""
 
     def _own_folder(self) -> IO[str]:
-        """Two servers would write into one append-only file, so the folder is owned by one at a time.
+        """Lock the folder, since two servers would write into one append-only file.
 
-        The lock goes with the last process that has the file open: a server that outlived its supervisor holds it.
+        The lock lasts until the last process closes the file, so a server that outlived its supervisor still holds it.
         """
         owner = (self._folder / "valkey.pid").open("a+")
         if _is_ours(owner) and not self._is_answered():
@@ -263,7 +263,7 @@ class EmbeddedBroker:
         return owner
 
     def _is_answered(self) -> bool:
-        """Return whether somebody listens at the socket."""
+        """Return whether a server listens at the socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(1.0)
             try:
@@ -273,7 +273,7 @@ class EmbeddedBroker:
         return True
 
     def _ask_to_end(self) -> None:
-        """By its socket: the process may be of an older version, whose number nobody wrote down."""
+        """Shut down by the socket: a server of an older version may not have recorded its pid."""
         client = redis.Redis(
             unix_socket_path=str(self._socket), socket_timeout=SHUTDOWN_S, retry=redis.retry.Retry(NoBackoff(), 0)
         )
@@ -282,9 +282,9 @@ class EmbeddedBroker:
 
 
 def default_memory() -> int:
-    """Return the bytes that the embedded broker may take unless the operator says: a part of the machine's.
+    """Return the default memory limit of the embedded broker in bytes: an eighth of the machine's memory.
 
-    An eighth of 16 GB is seventeen hours of sound that nobody has captioned yet.
+    An eighth of 16 GB is seventeen hours of uncaptioned audio.
     """
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     with contextlib.suppress(OSError, ValueError):
@@ -294,7 +294,7 @@ def default_memory() -> int:
 
 @contextlib.contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Children started inside never get SIGINT: a terminal sends Ctrl-C to all processes, and the broker goes last."""
+    """Block SIGINT for child processes: a terminal sends Ctrl-C to all processes, and the broker must stop last."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -320,7 +320,7 @@ def _holds(condition: Callable[[], bool], *, within_s: float) -> bool:
 
 
 def _kill_valkey(owner: IO[str]) -> None:
-    """Kill the process whose number the file holds, if that is a Valkey."""
+    """Kill the process whose pid is in the file, if it is a Valkey."""
     owner.seek(0)
     number = owner.read().strip()
     if not number.isdecimal() or not _is_valkey(int(number)):
@@ -331,7 +331,7 @@ def _kill_valkey(owner: IO[str]) -> None:
 
 
 def _is_valkey(pid: int) -> bool:
-    """Numbers are used again. Only Linux says which program one is; elsewhere the folder's word is taken."""
+    """Check the program, since pids are reused. Other systems than Linux trust the pid file."""
     if sys.platform != "linux":
         return True
     try:

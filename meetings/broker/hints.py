@@ -1,6 +1,6 @@
-"""What processes tell each other through the broker: hints that may be lost, for the database is the truth.
+"""Hints between processes through the broker. They may be lost, for the database is the truth.
 
-Partials and notices are among them: they reach every viewer and are stored nowhere.
+Partials and notices are hints too: they are sent to every viewer and not stored.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ NOTICES: dict[NoticeState, str] = {
     "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
     "waiting": gettext_noop("Waiting for the host to start."),
 }
-"""What people read, by state."""
+"""Sentences shown to viewers, by state."""
 
 
 def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | None = None) -> Notice:
@@ -68,7 +68,7 @@ def partial(event: PartialCaption) -> PartialMessage:
 
 @dataclass(frozen=True, slots=True)
 class StoredChange:
-    """Something up to `seq` is stored: read it."""
+    """Changes up to `seq` are stored and can be read."""
 
     seq: int
 
@@ -82,7 +82,7 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Links, a password or a sign-in have changed: ask who may stay."""
+    """Links, a password or a sign-in have changed: check open sockets again."""
 
 
 Hint = StoredChange | Broadcast | Recheck
@@ -94,15 +94,15 @@ def events_channel(meeting_id: str) -> str:
 
 
 def pack(hints: Iterable[Hint]) -> bytes:
-    """Hints of one step as one broker message, in order.
+    """Encode the hints of one step as one broker message, in order.
 
-    A new kind of hint is packed as an object with a `type` of its own: processes of other versions pass it over.
+    Encode a new kind of hint as an object with a `type` of its own: other versions ignore it.
     """
     return json.dumps([_packed(hint) for hint in hints]).encode()
 
 
 def unpack(data: bytes) -> list[Hint]:
-    """Return the hints of a broker message that this version knows; others, and what is no hint, are passed over."""
+    """Return the hints of a broker message that this version knows; ignore everything else."""
     try:
         items = json.loads(data)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""What went wrong in workers lately, as sentences for their operators. Never a caption, a name or a token.
+"""Recent incidents of workers, as sentences for operators. They never hold a caption, a name or a token.
 
-A worker's warnings and errors are kept by the names of their events, which are ours. What an error says itself is kept
-of models that cannot be had or moved alone: of files, bytes and devices, and of nothing that anybody said.
+A worker's warnings and errors are stored by event name. Error texts are stored only for models that cannot be loaded or
+moved: they hold files, bytes and devices, and nothing that was spoken.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ DETAILED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One kind of trouble at one time."""
+    """One kind of problem at one time."""
 
     at: float
     """Unix time."""
@@ -114,12 +114,12 @@ class Incident:
 
     @property
     def sentence(self) -> str:
-        """In the language of the request."""
+        """The description in the language of the request."""
         return str(SENTENCES.get(self.event, UNNAMED))
 
 
 class IncidentKeeper(logging.Handler):
-    """Keeps what a worker warns of until it is filed; any thread may log."""
+    """Collect a worker's warnings until they are filed. Any thread may log."""
 
     def __init__(self, worker: str) -> None:
         super().__init__(logging.WARNING)
@@ -128,14 +128,14 @@ class IncidentKeeper(logging.Handler):
         self._kept: deque[Incident] = deque(maxlen=MAX_INCIDENTS)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Ours are dictionaries with an event; of others only errors count."""
+        """Note a record of ours, which is a dictionary with an event; of other records only errors."""
         if isinstance(record.msg, dict) and "event" in record.msg:
             self.note(str(record.msg["event"]), str(record.msg.get("error", "")), at=record.created)
         elif record.levelno >= logging.ERROR:
             self.note(ELSEWHERE, "", at=record.created)
 
     def note(self, event: str, detail: str, *, at: float) -> None:
-        """The same thing at once again only counts."""
+        """Collect an incident. A direct repetition only increments its count."""
         kept = _one_line(detail) if event in DETAILED else ""
         with self._guard:
             last = self._kept[-1] if self._kept else None
@@ -145,20 +145,20 @@ class IncidentKeeper(logging.Handler):
                 self._kept.append(Incident(at, self._worker, event, kept))
 
     def take(self) -> list[Incident]:
-        """What was kept since the last call, oldest first."""
+        """Return the incidents since the last call, oldest first."""
         with self._guard:
             taken = list(self._kept)
             self._kept.clear()
         return taken
 
     def put_back(self, incidents: list[Incident]) -> None:
-        """They could not be filed."""
+        """Put back incidents that could not be filed."""
         with self._guard:
             self._kept.extendleft(reversed(incidents[: MAX_INCIDENTS - len(self._kept)]))
 
 
 class IncidentFile:
-    """`async with` it around a worker's run: files what it warns of, and how it ended."""
+    """Context manager around a worker's run: file its warnings, and how it ended."""
 
     def __init__(self, broker: redis.asyncio.Redis, worker: str) -> None:
         self._broker = broker
@@ -179,7 +179,7 @@ class IncidentFile:
         await self._file()
 
     async def _file(self) -> None:
-        """What a broker that is away does not take is filed the next time."""
+        """File the collected incidents. While the broker is away they are kept for the next attempt."""
         incidents = self._keeper.take()
         if not incidents:
             return
@@ -192,7 +192,7 @@ class IncidentFile:
 
 
 def file_incident(broker: redis.Redis, worker: str, event: str, detail: str) -> None:
-    """File what no process can say of itself. A broker that is away does not learn of it; the log does."""
+    """File an incident on behalf of a dead process. If the broker is away, only the log has it."""
     incident = Incident(datetime.now(UTC).timestamp(), worker, event, _one_line(detail))
     try:
         with broker.pipeline() as pipeline:
@@ -209,7 +209,7 @@ def _push(pipeline: redis.client.Pipeline | redis.asyncio.client.Pipeline, incid
 
 
 def read_incidents(broker: redis.Redis) -> list[Incident]:
-    """The latest of all workers, those that are gone included; the newest first."""
+    """Return the latest incidents of all workers, past ones included; the newest first."""
     return [from_message(Incident, json.loads(text)) for text in broker.lrange(INCIDENTS, 0, MAX_INCIDENTS - 1)]
 
 

@@ -1,8 +1,7 @@
-"""Which worker captions which meeting: a key that expires with the worker, and a number that fences off a late one.
+"""Leases of meetings: a key that expires with its worker, and an epoch that fences off a late one.
 
-The key (in the broker) decides who may try; the epoch (in the database, `transcript.take_lease`) decides whose
-captions are stored. A worker that was only slow finds its key gone, or its epoch passed,
-and drops the meeting.
+The key (in the broker) decides which worker may try; the epoch (in the database, `transcript.take_lease`) decides whose
+captions are stored. A worker that was only slow finds its key gone or its epoch superseded, and drops the meeting.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import redis.asyncio
 from meetings.broker.client import EVEN_WHEN_FULL
 
 LEASE_MS = 4_000
-"""A dead worker's meetings are free after this."""
+"""Time after which a dead worker's meetings are free."""
 
 RENEW_S = 1.0
 WORKERS = "parlance:workers"
@@ -62,11 +61,11 @@ class Leases:
         self._alive = broker.register_script(ALIVE)
 
     async def acquire(self, meeting_id: str) -> bool:
-        """Takes the meeting unless another worker's lease stands."""
+        """Acquire the meeting's lease; return False if another worker holds it."""
         return bool(await self._acquire(keys=[lease_key(meeting_id)], args=[self._worker, LEASE_MS]))
 
     async def renew(self, meeting_ids: Iterable[str], *, is_ready: bool = True) -> set[str]:
-        """Prolong the leases, and the worker's own sign of life if it is ready; return the meetings that were lost."""
+        """Renew the leases, and the worker's heartbeat if it is ready; return the meetings that were lost."""
         if is_ready:
             await self._alive(keys=[WORKERS], args=[self._worker, LEASE_MS])
         return {
@@ -79,10 +78,10 @@ class Leases:
         await self._release(keys=[lease_key(meeting_id)], args=[self._worker])
 
     async def sign_off(self) -> None:
-        """The worker stops: readiness must not count it any more."""
+        """Remove the stopping worker from those that count as ready."""
         await self._broker.zrem(WORKERS, self._worker)
 
 
 def count_workers(broker: redis.Redis) -> int:
-    """Workers that gave a sign of life within the last lease time."""
+    """Return the number of workers with a heartbeat within the last lease time."""
     return int(broker.register_script(COUNT)(keys=[WORKERS]))

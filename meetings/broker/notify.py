@@ -1,4 +1,4 @@
-"""Rings for a stored change from a plain thread; workers and sockets ring with clients of their own."""
+"""Publish hints from a plain thread. Workers and sockets publish with clients of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 def notify_change(meeting_id: str, seq: int) -> None:
-    """Tells every process that serves readers to read up to `seq`; when the broker is away they look by themselves."""
+    """Publish that changes up to `seq` are stored. While the broker is away, feeds poll the database."""
     try:
         connect_sync().publish(events_channel(meeting_id), pack([StoredChange(seq)]))
     except (RedisError, OSError) as error:
@@ -20,7 +20,7 @@ def notify_change(meeting_id: str, seq: int) -> None:
 
 
 def notify_recheck(*meeting_ids: str) -> None:
-    """Has every open socket of the meetings asked whether what it came in with still opens them."""
+    """Have the access of every open socket of the meetings checked again."""
     try:
         broker = connect_sync()
         for meeting_id in meeting_ids:

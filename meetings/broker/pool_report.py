@@ -1,4 +1,4 @@
-"""Which models a worker has, where they are, and what moving them took: the part of its report for operators."""
+"""The models of a worker, where they are, and how long swaps took: the part of its report for operators."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ class ModelReport:
     """One model of a worker's pool."""
 
     label: str
-    """As people know it."""
+    """The name shown to operators."""
     group: str
     where: str
-    """awake: on the device; asleep: loaded, and not there; disk: not loaded."""
+    """awake: on the device; asleep: loaded, but not on the device; disk: not loaded."""
     size: int
-    """Bytes on the device while it is awake."""
+    """Bytes on the device while awake."""
     dtypes: tuple[str, ...] = ()
-    """Number types of its weights as they were loaded; empty: never, or not told."""
+    """Dtypes of the weights as loaded; empty if never loaded or unknown."""
 
     @property
     def gibibytes(self) -> str:
-        """The size as people read it."""
+        """The size as text, such as 15.2 GiB."""
         return gib(self.size)
 
 
 @dataclass(frozen=True, slots=True)
 class SwapReport:
-    """The newest swap of its direction and outcome since the worker's start."""
+    """The latest swap of its direction and outcome since the worker's start."""
 
     direction: str
     outcome: str
@@ -43,27 +43,27 @@ class SwapReport:
 
 @dataclass(frozen=True, slots=True)
 class PoolReport:
-    """A worker's device and what is on it."""
+    """A worker's device and its models."""
 
     device: str
     """cpu, or cuda:0."""
     budget: int
     """Bytes that its models may use."""
     plan: str
-    """What was decided at the start, as a sentence."""
+    """The placement decided at the start, as a sentence."""
     state: str
-    """Whose turn it is."""
+    """The state of the pool: which group of models is on the device."""
     models: tuple[ModelReport, ...]
     swaps: tuple[SwapReport, ...]
 
     @property
     def gibibytes(self) -> str:
-        """The budget as people read it."""
+        """The budget as text, such as 15.2 GiB."""
         return gib(self.budget)
 
 
 def pool_report(pool: ModelPool) -> PoolReport:
-    """As it is now; asks nothing of the device."""
+    """Report the pool's current state, without querying the device."""
     return PoolReport(
         device=pool.device.kind if pool.device.kind == "cpu" else f"{pool.device.kind}:{pool.device.index}",
         budget=pool.plan.budget,
@@ -78,7 +78,7 @@ def pool_report(pool: ModelPool) -> PoolReport:
 
 
 def pool_report_from(fields: dict[str, Any]) -> PoolReport:
-    """The other way of `dataclasses.asdict`."""
+    """Rebuild a report from the output of `dataclasses.asdict`."""
     models = tuple(
         from_message(ModelReport, {**model, "dtypes": tuple(model.get("dtypes", ()))}) for model in fields["models"]
     )

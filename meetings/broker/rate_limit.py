@@ -1,4 +1,4 @@
-"""How often something may be tried: counted in the broker, so for all web processes together."""
+"""Rate limits, counted in the broker and therefore across all web processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meetings.broker.client import connect_sync
 
 
 class RateLimited(Exception):
-    """Not now; `seconds` says when again."""
+    """The limit was reached; `seconds` says when to try again."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Try again in {seconds} s.")
@@ -20,10 +20,10 @@ class RateLimited(Exception):
 
 
 def count_attempt(name: str, *, limit: int, within_s: int) -> None:
-    """Counts one try under `name`; the count begins anew `within_s` seconds after its first.
+    """Count an attempt under `name`. The count restarts `within_s` seconds after its first attempt.
 
     Raises:
-        TooManyTries: `limit` was reached, or the broker is away: what cannot be counted is not allowed.
+        RateLimited: `limit` was reached, or the broker is away: what cannot be counted is not allowed.
     """
     count, left_s = record_attempt(name, within_s=within_s)
     if count > limit:
@@ -31,10 +31,10 @@ def count_attempt(name: str, *, limit: int, within_s: int) -> None:
 
 
 def record_attempt(name: str, *, within_s: int) -> tuple[int, int]:
-    """Count one try under `name`, however many there were; return the count, and the seconds until it begins anew.
+    """Count an attempt under `name` without a limit; return the count, and the seconds until it restarts.
 
     Raises:
-        TooManyTries: the broker is away.
+        RateLimited: the broker is away.
     """
     with _counting(within_s) as pipeline:
         pipeline.set(_key(name), 0, ex=within_s, nx=True)
@@ -45,7 +45,7 @@ def record_attempt(name: str, *, within_s: int) -> tuple[int, int]:
 
 
 def attempts(name: str, *, within_s: int) -> tuple[int, int]:
-    """Return the count under `name`, and the seconds until it begins anew. Raises as `record_attempt`."""
+    """Return the count under `name`, and the seconds until it restarts. Raises RateLimited like `record_attempt`."""
     with _counting(within_s) as pipeline:
         pipeline.get(_key(name))
         pipeline.ttl(_key(name))

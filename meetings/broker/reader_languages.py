@@ -1,8 +1,7 @@
-"""Which languages are read right now, counted across web processes: only these are translated.
+"""The languages being read now, across web processes: only these are translated.
 
-One sorted set per meeting in the broker: language → until when its reading is known of (Unix seconds of the broker's
-clock, since those of two machines differ). Whoever serves readers says so again before that; a process that died falls
-out by itself.
+One sorted set per meeting in the broker maps each language to its expiry (Unix seconds of the broker's clock, since
+clocks of two machines differ). Web processes renew it in time; the entries of a dead process expire.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from typing import Any
 import redis.asyncio
 
 TELL_S = 5.0
-"""How often a web process says what is read there."""
+"""Interval at which a web process reports the languages read there."""
 
 KNOWN_S = 15.0
-"""How long that holds."""
+"""Time to live of a report."""
 
-# KEYS: languages. ARGV: seconds that it holds, languages.
+# KEYS: languages. ARGV: TTL in seconds, languages.
 TELL = """
 local time = redis.call('TIME')
 local till = time[1] + time[2] / 1000000 + ARGV[1]
@@ -38,18 +37,18 @@ def languages_key(meeting_id: str) -> str:
 
 
 class ReaderLanguages:
-    """Told by web processes, asked by workers."""
+    """Written by web processes, read by workers."""
 
     def __init__(self, broker: redis.asyncio.Redis) -> None:
         self._tell = broker.register_script(TELL)
         self._read = broker.register_script(READ)
 
     async def tell(self, meeting_id: str, languages: Collection[str]) -> None:
-        """Somebody here reads the meeting in `languages`."""
+        """Report that viewers of this process read the meeting in `languages`."""
         if languages:
             await self._tell(keys=[languages_key(meeting_id)], args=[KNOWN_S, *languages])
 
     async def languages(self, meeting_id: str) -> frozenset[str]:
-        """All that are read somewhere."""
+        """Return the languages read in any process."""
         members: Any = await self._read(keys=[languages_key(meeting_id)])
         return frozenset(member.decode() for member in members)

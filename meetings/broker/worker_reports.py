@@ -1,4 +1,4 @@
-"""The report that every worker files with the broker: what it has done since its start, and where its models are."""
+"""The report that every worker files in the broker: its work since its start, and where its models are."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class WorkerReport:
     """One worker since its start."""
 
     meetings: int
-    """Meetings it captions now."""
+    """Meetings that it captions now."""
     behind_s: float
-    """Durable audio that is not captioned yet, the worst meeting."""
+    """Seconds of durable audio not captioned yet, of the meeting furthest behind."""
     captioned_s: float
-    """Seconds of audio captioned for good, silence included."""
+    """Seconds of audio with final captions, silence included."""
     compute_s: float
-    """Seconds the models worked; divided by `captioned_s`: RTF."""
+    """Seconds of model time; divided by `captioned_s` this is the RTF."""
     stage_s: dict[str, float]
     """The same by stage."""
     residency: PoolReport | None = None
@@ -41,7 +41,7 @@ async def file_report(broker: redis.asyncio.Redis, worker: str, report: WorkerRe
 
 
 def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
-    """What the living workers filed, by worker."""
+    """Return the reports of live workers, by worker."""
     found = {}
     for key in sorted(broker.scan_iter(match=report_key("*"))):
         text = broker.get(key)
@@ -52,7 +52,7 @@ def read_reports(broker: redis.Redis) -> dict[str, WorkerReport]:
 
 
 def _report_from(text: bytes | str) -> WorkerReport | None:
-    """None: of another version, and not to be read by this one."""
+    """Parse a report. Return None if it is of a version that this one cannot read."""
     try:
         fields = json.loads(text)
         residency = fields.get("residency")

@@ -17,22 +17,22 @@ ASR = "asr"
 """Name in the pool."""
 
 WORKING_BYTES = 400_000_000
-"""Bytes besides the weights: activations and key-value caches, generously."""
+"""Bytes in addition to the weights: a generous estimate of activations and key-value caches."""
 
 
 def speech_backend(environment: Environment) -> Backend:
-    """The library that runs Whisper; unless it is set, CTranslate2 (docs/benchmarks.md has both, measured)."""
+    """Return the library that runs Whisper. The default is CTranslate2 (docs/benchmarks.md has both, measured)."""
     return "ctranslate2" if environment.asr_backend == "auto" else environment.asr_backend
 
 
 def speech_model(environment: Environment) -> Path:
-    """The folder of the chosen Whisper; raises what `inference.speech.backends.speech_folder` raises."""
+    """Return the folder of the chosen Whisper. Raises what `inference.speech.backends.speech_folder` raises."""
     name = environment.asr_model or default_model(environment.profile, "asr").name
     return speech_folder(name, environment.models, speech_backend(environment))
 
 
 def load_warm_recognizer(environment: Environment) -> Recognizer:
-    """The chosen Whisper on its device, outside of a pool.
+    """Load and warm up the chosen Whisper on its device, outside of a pool.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
@@ -47,12 +47,12 @@ def load_warm_recognizer(environment: Environment) -> Recognizer:
 
 
 def speech_member(environment: Environment, device: Device) -> Member:
-    """The chosen Whisper for the pool of `device`; raises what `speech_model` raises."""
+    """Return the chosen Whisper as a member of the pool of `device`. Raises what `speech_model` raises."""
     backend = speech_backend(environment)
     folder = speech_model(environment)
 
     def load() -> Recognizer:
-        # On the host, whatever the device, where the pool can move it.
+        # Always load on the host, where the pool can move it.
         return load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
 
     size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING_BYTES)

@@ -1,4 +1,4 @@
-"""Telling voices apart, from the settings: which networks, and how the pool moves them."""
+"""Diarization from the settings: which networks, and how the pool moves them."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SPEAKERS = "speakers"
 """Name in the pool."""
 
 WORKING_BYTES = 200_000_000
-"""Bytes besides the weights: activations of one window and its prints, generously."""
+"""Bytes in addition to the weights: a generous estimate of the activations and embeddings of one window."""
 
 WARM_UP_HZ = 150.0
 
 
 def load_listener(environment: Environment) -> Listener:
-    """Who tells voices apart, outside of a pool. It may be loaded and used in any thread, by one at a time.
+    """Load the diarization networks outside of a pool. Use them from any thread, but from one at a time.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
@@ -39,7 +39,7 @@ def load_listener(environment: Environment) -> Listener:
 
 
 def speakers_member(environment: Environment, device: Device) -> Member:
-    """The networks for the pool of `device`, which join captions that are at work.
+    """Return the networks as a deferred member of the pool of `device`: they join while captions already run.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
@@ -47,14 +47,14 @@ def speakers_member(environment: Environment, device: Device) -> Member:
     folder = _folder(environment)
 
     def load() -> VoiceListener:
-        # On the host, whatever the device, where the pool can move it.
+        # Always load on the host, where the pool can move it.
         return _load(environment, folder, device=CPU, runs_on=device)
 
     resident: TorchResident[VoiceListener] | HostOnlyResident[VoiceListener]
     if device.kind == "cpu" or has_community(folder):
         resident = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
         size = ModelSize(sum(path.stat().st_size for path in voice_files(folder)), WORKING_BYTES)
-    else:  # the starter networks run on the CPU beside any GPU
+    else:  # the starter networks run on the CPU even if there is a GPU
         resident = HostOnlyResident(load, warm_up=_warm_up)
         size = ModelSize(0)
     need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "give PARLANCE_DEVICE_BUDGET_GB more")
@@ -66,9 +66,11 @@ def _folder(environment: Environment) -> Path:
 
 
 def _load(environment: Environment, folder: Path, *, device: Device, runs_on: Device) -> VoiceListener:
-    """Sets torch to one thread a call on the CPU, for the whole process: these networks are too small to be worth
-    sharing out, and threads that wait for work take the cores from recognition. Whisper through transformers is held
-    to one as well: with two on a busy machine it took three times as long, and five times the processor's time.
+    """Load the networks, and limit torch to one CPU thread per call in the whole process.
+
+    These networks are too small to be worth splitting, and waiting threads take cores from recognition. Whisper through
+    transformers is limited too: with two threads on a busy machine it took three times as long, and five times the CPU
+    time.
     """
     import torch
 
@@ -79,6 +81,6 @@ def _load(environment: Environment, folder: Path, *, device: Device, runs_on: De
 
 
 def _warm_up(listener: Listener) -> None:
-    """Listens to a tone: silence would be told at a glance."""
+    """Process a tone, since silence is skipped early."""
     tone = 0.1 * np.sin(2 * np.pi * WARM_UP_HZ * np.arange(WINDOW) / SAMPLE_RATE)
     listener.listen(tone.astype(np.float32))

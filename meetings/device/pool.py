@@ -1,4 +1,4 @@
-"""The models of a worker's device: which there are, how large they are, and how each of them is moved."""
+"""Build the pool of a worker's device: which models it holds, how large they are, and how each is moved."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ log = structlog.get_logger(__name__)
 
 
 def build_pool(environment: Environment) -> ModelPool:
-    """The pool, not started: `recognizing.ASR`, and what is here of SPEAKERS, TRANSLATION and SUMMARY.
+    """Return the pool, not started: `asr.ASR`, and SPEAKERS, TRANSLATION and SUMMARY as far as they are installed.
 
-    What is not here whole, and a summariser that can never fit, is left out, and the log says so.
+    Models that are missing or corrupt, and a summariser that can never fit, are left out and logged.
 
     Raises:
         ModelMissing: the speech model's weights are not here.
@@ -59,7 +59,7 @@ def build_pool(environment: Environment) -> ModelPool:
 
 
 def _companions(environment: Environment, device: Device, left_out: dict[str, Exception]) -> Iterator[Member]:
-    """What the captions can do without; notes in `left_out` what is not here."""
+    """Yield the optional models; record in `left_out` those that are not here."""
     for name, build in ((SPEAKERS, speakers_member), (TRANSLATION, translation_member)):
         try:
             yield build(environment, device)
@@ -73,7 +73,7 @@ def _log_state(state: State) -> None:
 
 
 def _log_step(step: Step) -> None:
-    """Seconds and GiB of every step of a swap."""
+    """Log the seconds and GiB of every step of a swap."""
     log.info(
         "models_step",
         step=step.kind.value,

@@ -36,14 +36,14 @@ SUMMARY = "summary"
 """Name in the pool."""
 
 WORKING_BYTES = 600_000_000
-"""Bytes besides the weights: activations and key-value caches, generously."""
+"""Bytes in addition to the weights: a generous estimate of activations and key-value caches."""
 
 FEW: dict[str, FewBits] = {"8": 8, "4": 4}
-"""Bits that bitsandbytes keeps linear layers in, by their setting; what changes them less first."""
+"""Bits that bitsandbytes stores linear layers in, by setting; the most precise first."""
 
 
 def summary_model(environment: Environment) -> str:
-    """What the chosen summariser is called: a name of the catalogue, a folder, or a repository of the hub."""
+    """Return the name of the chosen summariser: one from the catalogue, a folder, or a repository of the hub."""
     return environment.summary_model or default_model(environment.profile, "summary").name
 
 
@@ -69,14 +69,14 @@ def _packed(environment: Environment) -> Path | None:
 
 
 def load_summarizer(environment: Environment) -> ChatSummarizer:
-    """A summariser outside of a pool, with the device and all cores to itself.
+    """Load a summariser outside of a pool, with the device and all cores to itself.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
         UnknownModel: PARLANCE_SUMMARY_MODEL names none.
         NoSuchDevice: PARLANCE_DEVICE names a GPU that is not there.
-        QuantizationMissing: PARLANCE_SUMMARY_BITS asks for fewer, and bitsandbytes is not installed.
-        RowsDoNotFit: PARLANCE_SUMMARY_BITS is 4, and this model cannot have them on a CPU.
+        QuantizationMissing: PARLANCE_SUMMARY_BITS asks for fewer bits, and bitsandbytes is not installed.
+        RowsDoNotFit: PARLANCE_SUMMARY_BITS is 4, which this model does not support on a CPU.
     """
     import torch
 
@@ -88,16 +88,16 @@ def load_summarizer(environment: Environment) -> ChatSummarizer:
 
 
 def summary_member(environment: Environment, device: Device, *, budget: int) -> Member:
-    """The chat model for the pool of `device`, whose models may take `budget` bytes.
+    """Return the chat model as a member of the pool of `device`, whose models may take `budget` bytes.
 
-    Raises as `load_summarizer` does, but for NoSuchDevice.
+    Raises what `load_summarizer` raises, except NoSuchDevice.
     """
     source = chat_model_source(summary_model(environment), environment.models)
     bits = _few_bits(environment, source, device, budget)
     on_host = CPU if bits is None else device
 
     def load() -> ChatSummarizer:
-        # On the host, whatever the device, where the pool can move it; in fewer bits it is made on the device.
+        # Load on the host, where the pool can move it. Quantized weights are made on the device.
         return _load(environment, source, device=on_host, runs_on=device, bits=bits)
 
     need = ModelNeed(
@@ -117,7 +117,10 @@ def summary_member(environment: Environment, device: Device, *, budget: int) -> 
 
 
 def _few_bits(environment: Environment, source: Source, device: Device, budget: int) -> FewBits | None:
-    """None: all that the weights have. Unless it is set: on a GPU with too little room, as many as fit."""
+    """Return the bits to quantize to, or None for full precision.
+
+    By default a GPU with too little memory uses as many bits as fit.
+    """
     if (wanted := FEW.get(environment.summary_bits)) is not None:
         require_quantization(wanted)
         if wanted == 4 and device.kind == "cpu" and (config := _description(source)) is not None:
@@ -135,7 +138,7 @@ def _remedy(bits: FewBits | None) -> str:
 
 
 def _size(environment: Environment, source: Source, device: Device, bits: FewBits | None) -> ModelSize:
-    """Told before anything is loaded."""
+    """Return the expected size before anything is loaded."""
     precision = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
     return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING_BYTES)
 
@@ -148,7 +151,7 @@ def _weight_bytes(source: Source, bits: Bits) -> int:
 
 
 def _description(source: Source) -> object | None:
-    """The settings of the network; None for a GGUF that was not unpacked yet."""
+    """Return the network's configuration, or None for a GGUF file that is not unpacked yet."""
     packed = gguf_of(Path(source))
     described = source if packed is None else find_unpacked(packed)
     return None if described is None else import_transformers().AutoConfig.from_pretrained(described)

@@ -22,14 +22,14 @@ TRANSLATION = "translation"
 """Name in the pool."""
 
 WORKING_BYTES = 500_000_000
-"""Bytes besides the weights: key-value caches of a full batch, generously."""
+"""Bytes in addition to the weights: a generous estimate of the key-value caches of a full batch."""
 
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
 WARM_UP = TranslationRequest("Good morning.", "en", "pt")
 
 
 def load_translator(environment: Environment) -> Translator:
-    """The translator for which `meetings.offers` answers, outside of a pool.
+    """Load the translator outside of a pool. `meetings.offers` knows its languages.
 
     The starter models load when a direction is first used. One thread at a time may use it; any may load it.
 
@@ -44,7 +44,7 @@ def load_translator(environment: Environment) -> Translator:
 
 
 def translation_member(environment: Environment, device: Device) -> Member:
-    """The translator for the pool of `device`, which joins captions that are at work.
+    """Return the translator as a deferred member of the pool of `device`: it joins while captions already run.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.
@@ -55,7 +55,7 @@ def translation_member(environment: Environment, device: Device) -> Member:
     label = Path(translation_model(environment)).name
 
     def load() -> Translator:
-        # On the host, whatever the device, where the pool can move it.
+        # Always load on the host, where the pool can move it.
         return _load_m2m100(environment, folder, device=CPU, runs_on=device)
 
     precision = tune(Component.TRANSLATION, device.kind, environment.optimizations).precision
@@ -66,7 +66,7 @@ def translation_member(environment: Environment, device: Device) -> Member:
 
 
 def _starter_member(device: Device) -> Member:
-    """Never leaves the host: in the pool it only takes its turn."""
+    """Return a member that never leaves the host; the pool only schedules its use."""
     from inference.translation.bergamot import installed_folders
 
     on_device = sum(file_bytes(folder) for folder in installed_folders().values()) if device.kind == "cpu" else 0
@@ -99,7 +99,7 @@ def _folder(environment: Environment) -> Path:
 
 
 def _weight_bytes(folder: Path, bits: Bits) -> int:
-    """On the device, told before anything is loaded."""
+    """Return the expected bytes on the device before anything is loaded."""
     config = import_transformers().AutoConfig.from_pretrained(folder)
     return planned_bytes(config, bits=bits, architecture=ARCHITECTURE)
 

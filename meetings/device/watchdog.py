@@ -1,7 +1,7 @@
-"""End a worker whose models hang: a thread cannot be ended from outside, and the next process captions on.
+"""End a worker whose models hang. A thread cannot be killed from outside, and a new process captions on.
 
-A slow machine is not a hung one. Seconds count only while the process could run: not while it was stopped, and not
-while its threads waited for a processor.
+A slow machine is not a hung one: seconds count only while the process could run, not while it was stopped or while its
+threads waited for a processor.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from django.conf import settings
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
-"""Between two looks; a look counts for twice as much at most, so a stopped process is not counted as hung."""
+"""Interval between checks. A check counts for twice that at most, so a stopped process does not look hung."""
 
 WRITING_S = 150.0
-"""One meeting's summary: a minute more than it may take (`summarising.WITHIN_S`), for the step that it is at."""
+"""One meeting's summary: its limit (`worker.summarize.WITHIN_S`) and a minute more for the current step."""
 
 MOVING_S = 900.0
-"""One load or one swap. It has to let every move pass that works, however slowly: a first load unpacks its weights, and
-15 GB (Qwen2.5-7B) come from a disk that gives 20 MB/s in 13 minutes."""
+"""One load or swap. Must allow every move that works, however slowly: a first load unpacks its weights, and a disk with
+20 MB/s takes 13 minutes for 15 GB (Qwen2.5-7B)."""
 
 STALLED_S = 15.0
-"""A call of a model that has taken so long is told to those who ask whether the worker is ready."""
+"""Duration after which a model call makes the worker count as not ready."""
 
 PATIENT = ("moving", "writing")
-"""What may take its time: it says nothing about whether captions can be had."""
+"""Blocks that may take long without affecting readiness."""
 
 
 @dataclass(slots=True, eq=False)
 class Watched:
-    """One block that is under way."""
+    """One watched block in progress."""
 
     what: str
     limit_s: float
     seconds: float = field(default=0.0)
-    """In which the process could run since the block began."""
+    """Seconds in which the process could run since the block began."""
 
 
 class Watchdog:
-    """Counts the seconds of every block that is under way, in a thread of its own."""
+    """Count the seconds of every block in progress, in a thread of its own."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, Watched] = {}
@@ -59,7 +59,7 @@ class Watchdog:
         self._thread: threading.Thread | None = None
 
     def enter(self, what: str, limit_s: float) -> int:
-        """Begin to watch; return the number to leave with."""
+        """Start to watch a block; return the number to pass to `leave`."""
         with self._guard:
             number = next(self._numbers)
             self._blocks[number] = Watched(what, limit_s)
@@ -76,13 +76,13 @@ class Watchdog:
                 self._is_busy.clear()
 
     def restart(self, number: int) -> None:
-        """The block has made progress: its seconds begin again."""
+        """Reset the block's seconds after progress."""
         with self._guard:
             if number in self._blocks:
                 self._blocks[number].seconds = 0.0
 
     def longest_s(self) -> float:
-        """Return the seconds of the block that has taken longest, of those that should be short."""
+        """Return the seconds of the block running longest, except PATIENT ones."""
         with self._guard:
             return max((block.seconds for block in self._blocks.values() if block.what not in PATIENT), default=0.0)
 
@@ -95,7 +95,7 @@ class Watchdog:
             self.count(max(0.0, elapsed_s - starved_s(waits, processor_waits())))
 
     def count(self, seconds: float) -> None:
-        """Add seconds to every block, and end the process for the first that is over its limit."""
+        """Add seconds to every block, and end the process if one exceeds its limit."""
         with self._guard:
             for block in self._blocks.values():
                 block.seconds += seconds
@@ -105,7 +105,7 @@ class Watchdog:
 
 
 watchdog = Watchdog()
-"""The process's own."""
+"""The watchdog of this process."""
 
 
 def model_call(what: str) -> AbstractContextManager[int]:
@@ -119,15 +119,15 @@ def writing() -> AbstractContextManager[int]:
 
 
 def moving() -> AbstractContextManager[int]:
-    """Watch whatever loads models, or takes them to a device or away."""
+    """Watch a load, or a move to or from a device."""
     return watched("moving", MOVING_S)
 
 
 @contextmanager
 def watched(what: str, limit_s: float) -> Iterator[int]:
-    """End the process unless the block ends in time; `what` it was at stands in the log.
+    """End the process, with `what` in the log, unless the block ends in time.
 
-    Gives the number for `Watchdog.restart`.
+    Yield the number for `Watchdog.restart`.
     """
     number = watchdog.enter(what, limit_s)
     try:
@@ -137,9 +137,9 @@ def watched(what: str, limit_s: float) -> Iterator[int]:
 
 
 def processor_waits() -> dict[str, float]:
-    """Return the seconds that each thread has waited for a processor since it began; empty where nobody counts them.
+    """Return the seconds that each thread has waited for a processor since its start; empty if not available.
 
-    From `schedstat` of Linux: nanoseconds on the processor, nanoseconds waiting for one, slices.
+    Read from Linux's `schedstat`: nanoseconds on the processor, nanoseconds waiting for one, slices.
     """
     waits = {}
     for task in _tasks():
@@ -149,12 +149,12 @@ def processor_waits() -> dict[str, float]:
 
 
 def starved_s(before: Mapping[str, float], after: Mapping[str, float]) -> float:
-    """Return the seconds between two looks in which some thread was ready and had no processor; the worst thread's."""
+    """Return the seconds between two readings in which a ready thread had no processor; the maximum of all threads."""
     return max((wait_s - before[thread] for thread, wait_s in after.items() if thread in before), default=0.0)
 
 
 def end_process(what: str, limit_s: float) -> None:
-    """End at once, as a kill would: the supervisor starts a new worker."""
+    """Exit at once, as if killed; the supervisor starts a new worker."""
     log.critical("models_hang", at=what, limit_s=limit_s, worker_ends=True)
     os._exit(1)
 

@@ -1,1 +1,1 @@
-"""The WebSockets of hosts and viewers, and the fan-out of captions to everyone who reads."""
+"""WebSockets of hosts and viewers, and the fan-out of captions to all viewers."""

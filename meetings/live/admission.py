@@ -1,4 +1,4 @@
-"""By what a socket came in: asked when it opens, again while it is open, and what happens when it no longer holds."""
+"""How a socket was admitted. Checked when the socket opens and again while it is open."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from meetings.models import Meeting
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What one socket holds."""
+    """The role and token of one socket."""
 
     role: Role
     token: str
     dismiss: Callable[[Code], Awaitable[None]]
-    """Says why, and closes the socket."""
+    """Sends the reason, and closes the socket."""
 
 
 async def dismiss_uninvited(meeting: Meeting | None, admissions: list[Admission]) -> None:
-    """Closes the sockets whose links, passes or meeting are gone; each token is asked about once."""
+    """Close the sockets whose link, pass or meeting is gone. Each token is checked once."""
     holds: dict[tuple[Role, str], bool] = {}
     for admission in admissions:
         key = (admission.role, admission.token)

@@ -1,7 +1,8 @@
-"""Sockets: what both kinds share, and the viewer's. A consumer checks, makes one call, replies, and waits for no model.
+"""Base class of both WebSocket consumers, and the viewer's consumer.
 
-Faults are told after the socket is accepted: before that a browser sees no code and no sentence. Whatever a message or
-an outage brings, a consumer ends with a sentence and a code, and leaves nothing behind.
+A consumer checks a message, makes one call, replies, and never waits for a model. Errors are sent after the socket is
+accepted, since before that a browser sees neither code nor text. On any bad message or outage a consumer sends an
+error, closes with a code, and releases all that it held.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ log = structlog.get_logger(__name__)
 MAX_TEXT_BYTES = 4_096
 
 MAX_NUMBER = 2**53
-"""Larger numbers are not whole in JavaScript, and no database takes all of them."""
+"""Bound of numbers in messages: larger integers are not exact in JavaScript and may overflow in the database."""
 
 broadcaster = Broadcaster(client.connect)
 
@@ -51,24 +52,24 @@ present_speakers = reading(speakers.present_speakers)
 
 
 class MeetingConsumer(AsyncWebsocketConsumer):
-    """What both sockets share: who may come in, control messages by name, faults as sentences."""
+    """The common part of both sockets: admission, control messages by name, errors as sentences."""
 
     role: Role
     outage_fault: Code
-    """What is said when the database or the broker does not answer."""
+    """The error sent when the database or the broker does not answer."""
     meeting: Meeting
     viewer: Viewer | None = None
     is_closed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """As Channels', which never says goodbye to a consumer that an error or the server's end has ended."""
+        """Run the consumer and call `leave` at its end. Channels does not do that after an error or at shutdown."""
         try:
             await super().__call__(scope, receive, send)
         finally:
             await self.leave()
 
     async def dispatch(self, message: Any) -> None:
-        """As Channels', which first has the one thread of all sockets look after the database, for each message."""
+        """Dispatch directly. Channels would check database connections first, in a thread shared by all sockets."""
         handler = getattr(self, get_handler_name(message))
         await handler(message)
 
@@ -77,7 +78,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     @property
     def broadcaster(self) -> Broadcaster:
-        """The process's own."""
+        """The broadcaster of this process."""
         return broadcaster
 
     async def connect(self) -> None:
@@ -93,25 +94,25 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             await self._guarded(self._take(text_data, bytes_data))
 
     async def leave(self) -> None:
-        """Gives up what the socket held. Called once or more, however it ends."""
+        """Release what the socket held. Called at least once, however the socket ends."""
         if self.viewer is not None:
             self.broadcaster.leave(self.viewer)
 
     @abstractmethod
     async def enter(self) -> None:
-        """Sends the first messages."""
+        """Send the first messages."""
 
     async def take_bytes(self, data: bytes) -> None:
         raise SocketFault("malformed", "Only text is expected on this socket.")
 
     async def on_seen(self, message: dict[str, Any]) -> None:
-        """What confirms something was paid for by what was sent; the rest has a budget of its own."""
+        """Confirm stored messages. Confirmations that confirm nothing have a rate limit of their own."""
         seq = int(number_in(message, "seq"))
         if self.viewer is None or not await self.viewer.confirm(seq):
             self.confirmations.spend(time.monotonic())
 
     async def watch(self, *, after: int) -> None:
-        """Says hello, then sends what is stored and whatever comes."""
+        """Send `hello`, then stored changes after `after`, then live messages."""
         state = await self.log_state()
         self.meeting = meeting = await find_meeting(self.meeting.pk) or self.meeting
         phase = state.phase if meeting.state == State.LIVE else ""
@@ -133,7 +134,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         await self.broadcaster.join(self.viewer)
 
     async def readable(self, language: str) -> str | None:
-        """The language, if captions here can be read in it; else the reader is told why not, and None is returned."""
+        """Return the language if captions can be read in it here; otherwise send an error and return None."""
         if not language or language in meeting_languages(settings.ENVIRONMENT, self.meeting):
             return language
         sentence = refusal(settings.ENVIRONMENT, self.meeting.language, language) if language in LANGUAGES else ""
@@ -144,7 +145,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         await self.send(text_data=wire.encode(message))
 
     async def close(self, code: Any = None, reason: str | None = None) -> None:
-        """Ends the socket; what comes behind is not looked at."""
+        """Close the socket. Later messages are ignored."""
         if not self.is_closed:
             self.is_closed = True
             await super().close(code, reason)
@@ -160,12 +161,12 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         return int(value)
 
     async def dismiss(self, code: Code) -> None:
-        """Says why the socket may not stay, and closes it."""
+        """Send the reason, and close the socket."""
         with override(self.interface):
             await self._refuse(SocketFault(code))
 
     async def send_text(self, text: str) -> None:
-        """For the feed, which serves others too: a socket that cannot be sent to is this socket's trouble alone."""
+        """Send for the feed. An error affects this socket only, not the feed's other viewers."""
         if not self.is_closed:
             await self._guarded(self.send(text_data=text))
 
@@ -191,7 +192,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             await self.take_bytes(data)
             return
         message = _parse(text or "")
-        if message["type"] != "seen":  # readers confirm as fast as they are sent captions
+        if message["type"] != "seen":  # viewers confirm as fast as they receive captions
             await self.count_message()
         handler = getattr(self, f"on_{message['type']}", None)
         if handler is None:
@@ -199,14 +200,14 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         await handler(message)
 
     async def _guarded(self, work: Awaitable[object]) -> None:
-        """Runs one piece of work; whatever it raises becomes a sentence and a close code, and nothing else suffers."""
+        """Await `work`. Any error is sent as a message with a close code, and affects this socket only."""
         with override(self.interface):
             error = (await supervise.contained(lambda: work)).error
             if error is not None:
                 await self._refuse(error if isinstance(error, SocketFault) else self._fault_of(error))
 
     def _fault_of(self, error: Exception) -> SocketFault:
-        """What is said of an error: that something is away, or, where nobody expected it, that we are at fault."""
+        """Return the fault for an error: an outage, or an internal error."""
         outage = supervise.outage_of(error)
         if outage is not None or isinstance(error, FeedNotReady):
             log.warning(f"{outage or 'feed'}_away", step="socket", error=type(error).__name__)
@@ -219,13 +220,13 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         if self.is_closed:
             return
         metrics.errors.labels(fault.code).inc()
-        self.is_closed = fault.close_code is not None  # first: whoever cannot be told is not told again
+        self.is_closed = fault.close_code is not None  # set first, so that a failing send is not retried
         await self.tell({"type": "error", "code": fault.code, "message": str(fault)})
         if fault.close_code is not None:
             await super().close(fault.close_code)
 
     def _interface(self) -> str:
-        """The language of the page that opened the socket."""
+        """Return the language of the page that opened the socket."""
         try:
             return get_supported_language_variant(self.query("ui"))
         except (LookupError, ValueError):
@@ -233,7 +234,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
 
 class ViewerConsumer(MeetingConsumer):
-    """Reads captions: `/ws/captions/<meeting>/?token=&lang=&after=&ui=`."""
+    """The viewer's socket: `/ws/captions/<meeting>/?token=&lang=&after=&ui=`."""
 
     role: Role = "join"
     outage_fault: Code = "captions_unavailable"
@@ -246,7 +247,7 @@ class ViewerConsumer(MeetingConsumer):
         await self.watch(after=self.after())
 
     async def on_language(self, message: dict[str, Any]) -> None:
-        """Everything again in another language; empty: as it was said."""
+        """Send all captions again in another language; an empty one means untranslated."""
         language = await self.readable(str(message.get("language") or ""))
         if self.viewer is not None and language is not None and language != self.viewer.language:
             self.switches.spend(time.monotonic())
@@ -280,7 +281,7 @@ def text_in(message: dict[str, Any], name: str) -> str:
 
 
 def _can_be_stored(text: str) -> bool:
-    """Half of a pair of surrogates and NUL are JSON, and no database takes them."""
+    """Return whether databases can store the text: JSON allows lone surrogates and NUL, databases do not."""
     try:
         return b"\0" not in text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""From an error to the sentence a person reads and the code a program reads: the one table for sockets."""
+"""Error codes of sockets, with the close code and the sentence for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 
 def gettext_noop(sentence: str) -> str:
-    """Marks a sentence for translation. Django's own reads the settings, which may be what the error is about."""
+    """Mark a sentence for translation. Django's function reads the settings, which may be what the error is about."""
     return sentence
 
 
@@ -24,7 +24,7 @@ Code = Literal[
 @dataclass(frozen=True, slots=True)
 class ErrorEntry:
     close_code: int | None
-    """None: the socket goes on."""
+    """None: the socket stays open."""
     sentence: str
 
 
@@ -64,9 +64,9 @@ FAULTS: dict[Code, ErrorEntry] = {
 
 
 class SocketFault(Exception):
-    """Ends a socket with a code and a sentence from the table, in the interface language of whoever raises it.
+    """An error from the table, with a code and a sentence in the active interface language.
 
-    `detail` adds what exactly was wrong, for the developer at the other end; it never holds what somebody said.
+    `detail` describes the error for the client's developer. It must never contain spoken text.
     """
 
     def __init__(self, code: Code, detail: str = "") -> None:

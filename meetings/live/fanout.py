@@ -1,8 +1,8 @@
-"""Fan-out: one broker subscription per process and meeting, each message encoded once a language.
+"""Fan-out: one broker subscription per process and meeting; each message is encoded once per language.
 
-A hint from the broker may be lost; the database is the truth. A feed that hears a bell, or nothing for a while, reads
-what is stored after the last `seq` it knows. Outages of either end nothing here: a feed goes on where it was, and
-whoever reads has everything after them.
+Hints from the broker may be lost; the database is the truth. After a hint, or a while without one, a feed reads what is
+stored after the last `seq` it knows. A feed survives outages of both: it resumes where it was, and viewers receive
+everything that they missed.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ from meetings.queries import reading
 from meetings.store import transcript
 
 READY_S = 5.0
-"""How long a viewer may wait for its feed to listen; its page then tries again."""
+"""How long a viewer waits for its feed to subscribe. Its page then tries again."""
 
 ADMISSION_S = 60.0
-"""How long a link that expired, or whose revocation nobody heard, keeps its sockets open at most."""
+"""How long a socket may stay open after its link expired, or after a lost hint of its revocation."""
 
 last_seq = reading(transcript.last_seq)
 
 
 class FeedNotReady(Exception):
-    """Nobody can be let in: the database or the broker does not answer."""
+    """The feed cannot start: the database or the broker does not answer."""
 
 
 class Feed:
-    """One meeting in this process: what is known of it, and the viewers that read it here."""
+    """One meeting in this process: the last `seq` read, and its viewers here."""
 
     def __init__(self, meeting_id: str) -> None:
         self.meeting_id = meeting_id
         self.viewers: set[Viewer] = set()
         self.database = Contact()
         self.is_degraded = False
-        """Whether its viewers were told so."""
+        """Whether its viewers were notified of an outage."""
         self._seq = 0
         self._reading = asyncio.Lock()
 
     async def handle(self, hints: Sequence[Hint]) -> None:
-        """Passes on what came from the broker; what is lost, doubled or late there is made good by `read_stored`."""
+        """Handle hints from the broker. `read_stored` makes up for lost, duplicate or late ones."""
         for hint in hints:
             if isinstance(hint, StoredChange):
                 if hint.seq > self._seq:
@@ -64,22 +64,23 @@ class Feed:
                 await self.pass_on(hint.message)
 
     async def pass_on(self, message: PartialMessage | Notice) -> None:
-        """Offers something that is not stored to everyone."""
+        """Send a partial or a notice, which is not stored, to all viewers."""
         passing = EncodedBroadcast(message)
         for viewer in tuple(self.viewers):
             await viewer.offer_passing(passing)
 
     async def recheck(self, *viewers: Viewer) -> None:
-        """Sends out whom links, passwords and sign-ins no longer let in: of `viewers`, or of all.
+        """Close the sockets whose links, passwords or sign-ins are no longer valid: of `viewers`, or of all.
 
-        Who joins is asked once more when nothing can be missed any longer: the door was open a moment before.
+        Check a new viewer's access again after subscribing: it may have been revoked between the handshake and the
+        subscription.
         """
         asked = viewers or tuple(self.viewers)
         admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
         await dismiss_uninvited(await find_meeting(self.meeting_id), admissions)
 
     async def read_stored(self) -> None:
-        """Reads once for everyone what was stored since the last reading."""
+        """Read once for all viewers what was stored since the last call."""
         async with self._reading:
             with self.database.asking():
                 while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
@@ -90,17 +91,17 @@ class Feed:
 
     @property
     def languages(self) -> frozenset[str]:
-        """What is read here beside what was said."""
+        """The translations read here."""
         return frozenset(viewer.language for viewer in self.viewers if viewer.language)
 
     async def skip_stored(self) -> None:
-        """Begins at what is stored now: viewers read what was before for themselves."""
+        """Start at the newest `seq`: viewers read earlier changes themselves."""
         with self.database.asking():
             self._seq = await last_seq(self.meeting_id)
 
 
 class Subscription:
-    """Keeps one feed listening to the broker, through every outage of it and of the database."""
+    """Keep one feed subscribed to the broker, through outages of the broker and the database."""
 
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
@@ -116,7 +117,7 @@ class Subscription:
         )
 
     async def ready(self) -> None:
-        """Waits until nothing that is stored from now on can be missed. Raises FeedNotReady."""
+        """Wait until no later change can be missed. Raises FeedNotReady."""
         try:
             async with asyncio.timeout(READY_S):
                 await self._listening.wait()
@@ -124,7 +125,7 @@ class Subscription:
             raise FeedNotReady from error
 
     async def tell_languages(self) -> None:
-        """Lets the workers know at once what is read here; they hear of it later where the broker is away."""
+        """Publish at once which languages are read here. While the broker is away, the next interval does it."""
         with suppress(RedisError, ConnectionError):
             await self._tell_readership()
 
@@ -146,7 +147,7 @@ class Subscription:
             await self._channel.close()
 
     async def _follow(self) -> None:
-        """One message of the broker. Whatever could not be done with the last one is done first."""
+        """Handle one message from the broker, after what is left over from the last one."""
         if not self._channel.is_open:
             await self._open()
         if not self._listening.is_set():
@@ -160,13 +161,13 @@ class Subscription:
             self._owes_recheck = False
         message = await self._channel.next()
         if message is None:
-            self._owes_reading = True  # a bell may have been lost
+            self._owes_reading = True  # a hint may have been lost
         else:
             await self._take(unpack(message))
 
     async def _open(self) -> None:
-        """Without a broker the database is read all the same, at the pace of the tries."""
-        self._owes_reading = True  # whatever was rung for meanwhile was not heard
+        """Subscribe. While the broker is away, read the database at each attempt instead."""
+        self._owes_reading = True  # hints in the meantime were missed
         try:
             await self._channel.open()
         except (RedisError, ConnectionError):
@@ -182,7 +183,7 @@ class Subscription:
 
 
 class Broadcaster:
-    """The feeds of this process, one for each meeting that somebody here reads."""
+    """The feeds of this process, one per meeting that has viewers here."""
 
     def __init__(self, connect: Callable[[], redis.asyncio.Redis]) -> None:
         self._connect = connect
@@ -194,15 +195,15 @@ class Broadcaster:
 
     @property
     def broker(self) -> redis.asyncio.Redis:
-        """The process's client, made inside the running loop."""
+        """The broker client of this process, created inside the running loop."""
         if self._broker is None:
             self._broker = self._connect()
         return self._broker
 
     async def join(self, viewer: Viewer) -> None:
-        """Subscribes the viewer, then sends what is stored: nothing falls between the two.
+        """Subscribe the viewer, then send what is stored, so that no change is missed between the two.
 
-        Raises FeedNotReady where the database or the broker does not answer; the viewer is to leave then.
+        Raises FeedNotReady if the database or the broker does not answer; call `leave` then.
         """
         subscription = self._subscriptions.get(viewer.meeting_id)
         if subscription is None:
@@ -218,14 +219,14 @@ class Broadcaster:
         await subscription.feed.recheck(viewer)
 
     async def change_language(self, viewer: Viewer, language: str) -> None:
-        """Goes on in another language, without a new connection."""
+        """Switch the viewer to another language on the same connection."""
         subscription = self._subscriptions.get(viewer.meeting_id)
         await viewer.read_in(language)
         if subscription is not None:
             await subscription.tell_languages()
 
     def leave(self, viewer: Viewer) -> None:
-        """Ends the subscription with the meeting's last viewer here."""
+        """Remove the viewer. The meeting's last viewer here ends the subscription."""
         subscription = self._subscriptions.get(viewer.meeting_id)
         if subscription is None or viewer not in subscription.feed.viewers:
             return
@@ -240,14 +241,14 @@ class Broadcaster:
 
     @property
     def presence(self) -> Presence:
-        """Of the process's hosts."""
+        """The presence of this process's hosts."""
         if self._presence is None:
             self._presence = Presence(self.broker)
         return self._presence
 
     @property
     def room(self) -> AudioCapacity:
-        """The broker's, for more sound."""
+        """The broker's capacity for more audio."""
         if self._room is None:
             environment = settings.ENVIRONMENT
             self._room = AudioCapacity(self.broker, None if environment.broker_url else environment.data / "broker")

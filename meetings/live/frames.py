@@ -1,4 +1,4 @@
-"""The binary frame a host sends, and how fast it may send."""
+"""The binary audio frame of a host, and the rate limit for frames."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MAX_SPEED = 4.0
 """Times real time, sustained."""
 
 BURST_S = 60.0
-"""Audio that may come at once, beyond what an absence explains."""
+"""Burst of audio allowed in addition to what an absence explains."""
 
 MAX_ABSENCE_S = 8 * 3600.0
-"""The longest absence that may be made up for at once (0.9 GB): a day's sound in a browser's storage."""
+"""Longest absence whose audio may arrive at once (0.9 GB): a working day in a browser's storage."""
 
 PACE = Pace(
     samples_a_ms=MAX_SPEED * SAMPLE_RATE / 1000,
     at_once=int(BURST_S * SAMPLE_RATE),
     absence=int(MAX_ABSENCE_S * SAMPLE_RATE),
 )
-"""Of a host. A returning one may send what it kept while away, a flood may not."""
+"""The pace of a host. A returning host may send what it kept while away, but not flood the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Frame:
 
 
 def parse_frame(data: bytes) -> Frame:
-    """Reads a 4-byte big-endian number followed by signed 16-bit little-endian mono PCM at 16 kHz.
+    """Parse a 4-byte big-endian number followed by signed 16-bit little-endian mono PCM at 16 kHz.
 
     Raises:
         SocketFault: `frame_too_large`, or `malformed` for a missing number, no samples, or half a sample.

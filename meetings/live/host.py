@@ -1,4 +1,4 @@
-"""The host's socket: audio in, the host's word on meeting and speakers, and what became of the audio."""
+"""The host's socket: receive audio and control messages, report what became of the audio."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from meetings.store.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 LEDGER_S = 1.0
 KEEP_S = 1.0
 RELEASE_S = 2.0
-"""How long the end of a socket may wait for the broker."""
+"""How long a closing socket may wait for the broker."""
 
 NORMAL_CLOSURE = 1000
 
@@ -42,7 +42,7 @@ REFUSALS: dict[Outcome, Code] = {
     Outcome.TOO_FAST: "too_fast",
     Outcome.FULL: "storage_full",
 }
-"""Of a frame, but for those that say where to go on."""
+"""Error codes of refused frames. GAP and STALE are handled separately, with the next frame's number."""
 
 add_missing = writing(transcript.add_missing)
 is_upload = reading(uploads.is_upload)
@@ -54,10 +54,10 @@ describe = reading(host_status)
 
 
 class HostConsumer(MeetingConsumer):
-    """Brings the audio: `/ws/host/<meeting>/?token=&session=&page=&takeover=`.
+    """The host's socket: `/ws/host/<meeting>/?token=&session=&page=&takeover=`.
 
-    `session` names a tab and survives a reload, `page` names one load of it: the same page comes back at once, and
-    another one of the same session once the socket of the first is gone. Any other has to take over.
+    `session` identifies a tab and survives a reload; `page` identifies one load of it. The same page may reconnect at
+    once, another page of the same session once the first one's socket is gone. Any other has to take over.
     """
 
     role: Role = "host"
@@ -137,16 +137,16 @@ class HostConsumer(MeetingConsumer):
         await self.audio.mark(self.meeting.pk, "language", language)
 
     async def on_summarize(self, message: dict[str, Any]) -> None:
-        """A summary now; a worker writes it as soon as the people breathe."""
+        """Request a summary now. A worker writes it at the next pause in speech."""
         if not await ask_summary(self.meeting.pk):
             raise SocketFault("nothing_new")
 
     async def on_not_now(self, message: dict[str, Any]) -> None:
-        """No summary for a while."""
+        """Put off summaries for a while."""
         await put_off_summary(self.meeting.pk)
 
     async def on_summary_every(self, message: dict[str, Any]) -> None:
-        """Another interval; null: summaries only when asked for."""
+        """Set the summary interval; null means summaries only on request."""
         seconds = message.get("seconds")
         if seconds is not None:
             seconds = int(number_in(message, "seconds"))
@@ -178,11 +178,11 @@ class HostConsumer(MeetingConsumer):
         await self.audio.mark(self.meeting.pk, "speakers", str(count or ""))
 
     async def on_missing(self, message: dict[str, Any]) -> None:
-        """The browser could not keep this much audio; it will be shown as missing, never as silence."""
+        """Add audio that the browser could not keep. It is shown as missing, never as silence."""
         await add_missing(self.meeting.pk, float(number_in(message, "seconds")))
 
     async def _correct(self, verb: Callable[[], int]) -> None:
-        """The host's word on who spoke, stored and told to every screen."""
+        """Store a speaker correction of the host, and publish a hint for it."""
         try:
             seq = await writing(verb)()
         except (speakers.NoSuchSpeaker, speakers.NoSuchCaption, speakers.UnfitName) as error:
@@ -193,7 +193,7 @@ class HostConsumer(MeetingConsumer):
         await self.broadcaster.broker.publish(hints.events_channel(self.meeting.pk), hint)
 
     async def _count_arrival(self) -> None:
-        """A host may come back as often as its link breaks, and no address without end."""
+        """Limit how often hosts of one address connect, generously enough for broken links."""
         address = socket_address(self.scope)
         if is_this_machine(address):
             return
@@ -207,7 +207,7 @@ class HostConsumer(MeetingConsumer):
             raise SocketFault("too_many_messages")
 
     async def _claim(self) -> Claimant:
-        """Becomes the meeting's host. Raises SocketFault `another_host`."""
+        """Claim the meeting as its host. Raises SocketFault `another_host`."""
         connection = self.broadcaster.presence.new_connection()
         session = _digest(self.query("session")) or connection
         claimant = Claimant(connection, session, _digest(self.query("page")))
@@ -237,14 +237,14 @@ class HostConsumer(MeetingConsumer):
         return claim.verdict, claim.other
 
     async def _lives(self) -> bool:
-        """Whether a browser is still at the other end; where the server cannot ask, an open socket is believed."""
+        """Return whether the browser still answers. If the server cannot ping, an open socket counts as alive."""
         if self.is_closed:
             return False
         link: Link | None = (self.scope.get("extensions") or {}).get(LINK)
         return link is None or await link.answers(PING_S)
 
     async def _keep_place(self) -> None:
-        """Frames keep the place of a host that speaks; nothing else keeps that of one that pauses."""
+        """Keep the claim alive. Frames renew the host's lease while it sends; this renews it while it pauses."""
         await asyncio.sleep(KEEP_S)
         claimant = self.claimant
         if claimant is not None and not await self.audio.keep(self.meeting.pk, claimant, keeps_place=self.paused):
@@ -261,5 +261,5 @@ class HostConsumer(MeetingConsumer):
 
 
 def _digest(name: str) -> str:
-    """Of whatever a client calls itself: short, and without a space."""
+    """Hash a client's name for itself: short, and without spaces."""
     return hashlib.sha256(name.encode(errors="replace")).hexdigest()[:32] if name else ""

@@ -1,4 +1,4 @@
-"""What the host is told about once a second: what became of the audio, and when the next summary is due."""
+"""The host's status message, sent about once a second: what became of the audio, and when the next summary is due."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from meetings.models import Meeting, State
 from meetings.store import summaries, summary_status, swaps
 
 ROUND_S = 2
-"""Decimals of seconds: audio comes in tenths."""
+"""Decimals of seconds: audio arrives in tenths."""
 
 
 def host_status(meeting: Meeting, state: LogState) -> Ledger:
-    """The figures of a meeting, from its row and its audio log."""
+    """Return the figures of a meeting, from its row and its audio log."""
     captioned = max(state.captioned, meeting.cursor)
     exchange = swaps.last_exchange()
     return Ledger(
@@ -38,7 +38,7 @@ def host_status(meeting: Meeting, state: LogState) -> Ledger:
 
 
 def _next_summary_s(meeting: Meeting) -> float | None:
-    """0.0: as soon as there is something to sum up."""
+    """Return the seconds until the next summary by interval; 0.0 if it is due as soon as there is something new."""
     if meeting.state == State.ENDED or meeting.summary_every_s is None:
         return None
     at = summaries.next_due(meeting)

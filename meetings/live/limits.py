@@ -1,6 +1,6 @@
-"""How many sockets one address may hold in a process, how often it may come, and how many messages one socket may send.
+"""Limits on the sockets of one address, on its handshakes, and on the messages of one socket.
 
-Pure counting, in this process. What has to hold over all processes is kept in the broker (`audio.audiolog`).
+All are counted in this process. Limits across processes are kept in the broker (`meetings.broker.host_arrivals`).
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from meetings.accounts.client_address import client_address
 from meetings.live.errors import SocketFault
 
 MESSAGES_A_MINUTE = 100
-"""Control messages of one socket, and as many at once (OWASP WebSocket Cheat Sheet)."""
+"""Control messages per socket, and the burst (OWASP WebSocket Cheat Sheet)."""
 
 CONFIRMATIONS_A_MINUTE = 3_000
-"""`seen` messages of one socket that confirm nothing, and as many at once. A page sends twelve a minute."""
+"""`seen` messages per socket that confirm nothing, and the burst. A page sends twelve a minute."""
 
 LANGUAGES_A_MINUTE = 12
-"""Changes of the language that one socket reads, and as many at once: each sends the whole meeting again."""
+"""Language changes per socket, and the burst: each sends the whole meeting again."""
 
 PINGS_A_MINUTE = 60
-"""Control frames of one socket (RFC 6455, 5.5), and as many at once: each ping is answered."""
+"""Control frames per socket (RFC 6455, 5.5), and the burst: each ping is answered."""
 
 MAX_SOCKETS = 1_000
-"""Of one address: a building full of readers may share one. This machine itself has no bound."""
+"""Sockets per address: a building full of viewers may share one. Loopback addresses have no limit."""
 
 VISITS_A_MINUTE = 600
-"""Handshakes of one address, and twice the sockets that it may hold at once: they all come back after a restart."""
+"""Handshakes per address. The burst is twice the socket limit, since all reconnect after a restart."""
 
 FORGET_VISITS = 10_000
-"""Addresses whose visits are kept in mind."""
+"""Addresses whose handshakes are counted."""
 
 IPV6_OF_ONE = 64
-"""Bits of the network that one household or machine is given."""
+"""Prefix length of the IPv6 network that one household or machine is given."""
 
 
 class TokenBucket:
-    """A token bucket over messages."""
+    """A token bucket of messages."""
 
     def __init__(self, now: float, per_minute: int = MESSAGES_A_MINUTE, *, at_once: int | None = None) -> None:
-        """`at_once`: how many may come together; None: as many as in a minute."""
+        """`at_once`: the burst; None: as many as in a minute."""
         self._rate = per_minute / 60
         self._size = float(per_minute if at_once is None else at_once)
         self._left = self._size
@@ -69,12 +69,12 @@ class TokenBucket:
 
 
 class SocketLimit:
-    """Denies the handshake of an address that holds as many sockets as it may, or comes too often."""
+    """Deny the handshake if its address has too many sockets, or connects too often."""
 
     def __init__(
         self, application: Any, *, limit: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`limit`: sockets of one address; None: fewer than MAX_SOCKETS where descriptors are few."""
+        """`limit`: sockets per address; None: MAX_SOCKETS, or fewer if file descriptors are scarce."""
         self._application = application
         self._limit = limit
         self._clock = clock
@@ -83,7 +83,7 @@ class SocketLimit:
 
     @property
     def limit(self) -> int:
-        """Asked at each handshake: the process raises its descriptors after this was made."""
+        """Sockets per address. Computed at each handshake: the process raises its descriptor limit after start."""
         return min(MAX_SOCKETS, descriptors.connections() // 4) if self._limit is None else self._limit
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
@@ -105,21 +105,21 @@ class SocketLimit:
         now = self._clock()
         if crowd not in self._visits and len(self._visits) >= FORGET_VISITS:
             del self._visits[next(iter(self._visits))]
-        # Whoever comes moves to the end: the first is the one that has stayed away for longest.
+        # Move the address to the end, so that the first is the least recent one.
         visits = self._visits.pop(crowd, None) or TokenBucket(now, VISITS_A_MINUTE, at_once=2 * self.limit)
         self._visits[crowd] = visits
         return visits.allows(now)
 
 
 def socket_address(scope: dict[str, Any]) -> str:
-    """Who opens the socket, as trusted proxies say."""
+    """Return the address that opens the socket, as reported by trusted proxies."""
     forwarded = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for")
     peer = (scope.get("client") or ("",))[0]
     return client_address(peer, forwarded, settings.ENVIRONMENT.proxies)
 
 
 def network_of(address: str) -> str:
-    """Return what counts as one: an IPv4 address, or an IPv6 network of the size that one machine is given."""
+    """Return the unit of counting: an IPv4 address, or an IPv6 network of the size that one machine is given."""
     try:
         found = _address(address)
     except ValueError:
@@ -137,6 +137,6 @@ def is_this_machine(address: str) -> bool:
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """An IPv4 address that came in the form of an IPv6 one is what it was."""
+    """Parse an address. An IPv4-mapped IPv6 address becomes the IPv4 address."""
     found = ipaddress.ip_address(text)
     return getattr(found, "ipv4_mapped", None) or found

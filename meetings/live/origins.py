@@ -1,6 +1,6 @@
-"""Which pages may open our sockets: our own, by full origin, and those that the operator names.
+"""Origins that may open sockets: our own, by full origin, and those that the operator trusts.
 
-Programs that are no browser send no origin and hold a token instead (docs/decisions/0003-origins.md).
+Clients other than browsers send no origin and hold a token instead (docs/decisions/0003-origins.md).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.http.request import split_domain_port, validate_host
 
 
 class FullOriginValidator:
-    """Denies a WebSocket handshake whose `Origin` is not exactly ours: host and port, not host alone."""
+    """Deny a WebSocket handshake whose `Origin` is not exactly ours: host and port, not host alone."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -27,7 +27,7 @@ class FullOriginValidator:
 
 
 def is_allowed(origin: str | None, host: str) -> bool:
-    """Whether a page of `origin` may open a socket at `host` (the `Host` header, with its port)."""
+    """Return whether a page of `origin` may open a socket at `host` (the `Host` header, with its port)."""
     if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
         return False
     if origin is None or origin in settings.ENVIRONMENT.trusted_origins:

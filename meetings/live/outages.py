@@ -1,7 +1,6 @@
-"""Readers are told when this web process cannot reach the database or the broker, and when it can again.
+"""Notify viewers when this web process loses the database or the broker, and when it recovers.
 
-Workers tell of their own outages; nobody else can tell of those of a web process, and a page could take them for
-silence.
+Workers publish their own outages. A web process's outage has to be reported here, or a page could take it for silence.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 DEGRADED_AFTER_S = 2.0
-"""Without an answer from the database or the broker."""
+"""Time without an answer from the database or the broker."""
 
 CHECK_INTERVAL_S = 0.5
 BROKER_PING_S = 1.0
@@ -41,15 +40,15 @@ def find_meeting(meeting_id: str) -> Meeting | None:
 
 
 class Contact:
-    """Since when something that is asked has not answered."""
+    """How long a dependency has not answered."""
 
     def __init__(self) -> None:
         self.lost_at: float | None = None
-        """Monotonic seconds; None: it answered last time."""
+        """Monotonic seconds; None if the last call was answered."""
 
     @contextmanager
     def asking(self) -> Iterator[None]:
-        """Count the block as a question: until one of them ends well there was no answer since the first."""
+        """Track the block as a call. Until one succeeds, contact counts as lost since the first that did not."""
         if self.lost_at is None:
             self.lost_at = time.monotonic()
         yield
@@ -60,7 +59,7 @@ class Contact:
 
 
 class OutageMonitor:
-    """Looks after the feeds of one process while there are any."""
+    """Watch the feeds of one process while there are any."""
 
     def __init__(self, broker: redis.asyncio.Redis, feeds: Callable[[], Collection[Feed]]) -> None:
         self._broker = broker
@@ -80,7 +79,7 @@ class OutageMonitor:
             await self._broker.ping()
 
     async def _look(self) -> None:
-        """A feed that cannot be told how things are now stays degraded, and the others are looked after."""
+        """Notify the feeds whose status changed. After an error a feed stays degraded; the others are notified."""
         changed = [feed for feed in self._feeds() if self._is_cut_off(feed) != feed.is_degraded]
         results = await asyncio.gather(*map(self._tell, changed), return_exceptions=True)
         for result in results:
@@ -104,7 +103,7 @@ class OutageMonitor:
 
 
 def standing(meeting: Meeting, state: LogState) -> hints.Notice:
-    """Return how the meeting stands, for who comes in the middle of it."""
+    """Return the current state of a meeting as a notice, for viewers that join late."""
     if meeting.state != State.LIVE or not state.phase:
         return hints.notice(cast(hints.NoticeState, meeting.state))
     behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE

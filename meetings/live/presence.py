@@ -1,8 +1,7 @@
-"""Whether the socket of a host still lives, asked of the web process that holds it.
+"""Check whether a host's socket is alive, by asking the web process that holds it.
 
-Two sockets with the same `session` are a page that was reloaded, a connection that came back, or a tab that was
-duplicated. Which of these is known only at the other end of the first: so that one is asked (a WebSocket ping, which
-browsers answer even for a sleeping tab).
+Two sockets with the same `session` may be a reloaded page, a reconnection, or a duplicated tab. Only the other end of
+the first one can tell: so that end is pinged (a WebSocket ping, which browsers answer even for a sleeping tab).
 """
 
 from __future__ import annotations
@@ -28,26 +27,26 @@ PING_S = 1.0
 """How long a browser may take to answer."""
 
 ANSWER_S = 1.5
-"""How long the process that holds the socket may take for all of it."""
+"""How long the process that holds the socket may take in total."""
 
 Lives = Callable[[], Awaitable[bool]]
 
 
 class Link(Protocol):
-    """What a server offers to know of one socket."""
+    """The server's interface to one socket."""
 
     async def answers(self, within_s: float) -> bool:
         """Return whether a ping is answered in time."""
 
 
 class Probes:
-    """Pings of one socket that wait for their answers."""
+    """Pings of one socket that wait for their pongs."""
 
     def __init__(self) -> None:
         self._waiting: dict[bytes, asyncio.Future[bool]] = {}
 
     async def ask(self, send: Callable[[bytes], object], within_s: float) -> bool:
-        """Return whether what `send` is given comes back in time."""
+        """Send a random payload with `send`; return whether it is echoed in time."""
         payload = secrets.token_bytes(8)
         answer = self._waiting[payload] = asyncio.get_running_loop().create_future()
         send(payload)
@@ -60,13 +59,13 @@ class Probes:
             del self._waiting[payload]
 
     def answer(self, payload: bytes) -> None:
-        """An answer has come, to one of these pings or to another."""
+        """Handle a pong, which may answer one of these pings or another one."""
         waiting = self._waiting.get(payload)
         if waiting is not None and not waiting.done():
             waiting.set_result(True)
 
     def close(self) -> None:
-        """The connection is gone: nobody will answer any more."""
+        """Fail all pings, since the connection is gone."""
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_result(False)
@@ -77,7 +76,7 @@ def process_channel(process: str) -> str:
 
 
 class Presence:
-    """The hosts' sockets of one process, and what others say of theirs."""
+    """The hosts' sockets of one process, and queries for those of other processes."""
 
     def __init__(self, broker: redis.asyncio.Redis) -> None:
         self._broker = broker
@@ -86,11 +85,11 @@ class Presence:
         self._listener: Listener | None = None
 
     def new_connection(self) -> str:
-        """Return a name for a socket by which every process finds out who holds it."""
+        """Return a name for a socket from which every process can tell which process holds it."""
         return f"{self._process}.{uuid.uuid4().hex}"
 
     async def enter(self, connection: str, lives: Lives) -> None:
-        """Answer for the socket from now on; returns when others can ask, or after a while without the broker."""
+        """Answer queries about the socket from now on. Returns once subscribed, or after a while without the broker."""
         self._here[connection] = lives
         if self._listener is None:
             self._listener = Listener(BrokerSubscription(self._broker, process_channel(self._process)), self._reply)
@@ -103,10 +102,10 @@ class Presence:
             self._listener = None
 
     async def lives(self, connection: str) -> bool:
-        """Return whether somebody is at the other end of a socket, of whatever process."""
+        """Return whether a socket of any process is still connected."""
         process, _, _ = connection.rpartition(".")
         if not process:
-            return True  # no socket: an upload or the sample, which a worker or a page speaks
+            return True  # not a socket but an upload or the sample, fed by a worker or a page
         if process == self._process:
             return await self._lives_here(connection)
         reply = f"parlance:alive:{uuid.uuid4().hex}"
@@ -131,7 +130,7 @@ class Presence:
 
 
 class Listener:
-    """Has each question answered, several at a time: an answer may take a second."""
+    """Answer queries, several at a time, since an answer may take a second."""
 
     def __init__(self, channel: BrokerSubscription, reply: Callable[[bytes], Awaitable[None]]) -> None:
         self._channel = channel
@@ -167,6 +166,6 @@ class Listener:
             task.add_done_callback(self._replies.discard)
 
     async def _answer(self, question: bytes) -> None:
-        """Who asked takes silence for an answer, so none is repeated."""
+        """Answer once. The asking process takes silence as a no, so errors are not retried."""
         with suppress(RedisError, ConnectionError, ValueError):
             await self._reply(question)

@@ -1,4 +1,4 @@
-"""One subscription at the broker, that can be lost and opened again."""
+"""A broker subscription that can be lost and reopened."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError, TimeoutError
 
 POLL_S = 5.0
-"""How long a message is waited for at once."""
+"""Timeout of one wait for a message."""
 
 CONFIRM_S = 5.0
 
 
 class BrokerSubscription:
-    """Messages of one channel, from when `open` has returned until the connection is lost."""
+    """The messages of one channel, from when `open` has returned until the connection is lost."""
 
     def __init__(self, broker: redis.asyncio.Redis, name: str) -> None:
         self._broker = broker
@@ -27,7 +27,7 @@ class BrokerSubscription:
         return self._pubsub is not None
 
     async def open(self) -> None:
-        """Subscribe. The broker has confirmed it when this returns, so nothing is missed from then on."""
+        """Subscribe, and wait for the broker's confirmation, so that no later message is missed."""
         await self.close()
         self._pubsub = pubsub = self._broker.pubsub()
         try:
@@ -39,7 +39,7 @@ class BrokerSubscription:
             raise
 
     async def next(self) -> bytes | None:
-        """Return the next message; None where nothing came for a while. An error closes the channel."""
+        """Return the next message, or None after POLL_S without one. An error closes the channel."""
         assert self._pubsub is not None, "open comes first"
         try:
             message = await self._pubsub.get_message(timeout=POLL_S)

@@ -1,7 +1,7 @@
-"""One socket that reads: what it was sent, what it confirmed, and how far ahead of that the server may go.
+"""One viewer's socket: what it was sent and has confirmed, and how far ahead of that the server may go.
 
-A server's `send` never waits and never refuses, so the bound has to be here: what a viewer has not confirmed is what
-the server may have to keep in memory for it.
+A server's `send` never waits and never refuses. Therefore the limit is here: the server may have to keep everything
+unconfirmed in memory.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ MAX_UNCONFIRMED = 500
 """Messages a viewer may leave unconfirmed before it is held back (about 250 kB of captions)."""
 
 MAX_UNCONFIRMED_BYTES = 600_000
-"""The same in bytes, where captions are long: less than `serving.server.MAX_UNREAD_BYTES`, which ends a socket."""
+"""The same in bytes, for long captions: less than `serving.framing.MAX_UNREAD_BYTES`, which ends a socket."""
 
 PARTIAL_SHARE = 0.5
-"""Part of both at which partials stop: a reader that lags needs finals."""
+"""Share of both limits at which partials stop, since a viewer that lags needs finals."""
 
 PAGE = 100
-"""Stored captions read at a time."""
+"""Stored changes read at a time."""
 
 Send = Callable[[str], Awaitable[None]]
 
@@ -36,7 +36,7 @@ changes_after = reading(transcript.changes_after)
 
 
 class EncodedChange:
-    """A stored change as the wire carries it, encoded once for each language that is read here."""
+    """A stored change, encoded once per language read here."""
 
     def __init__(self, row: Change) -> None:
         self.seq = row.seq
@@ -50,7 +50,7 @@ class EncodedChange:
 
 
 class EncodedBroadcast:
-    """A partial or a notice as the wire carries it, encoded once for each interface language."""
+    """A partial or a notice, encoded once per interface language."""
 
     def __init__(self, message: hints.PartialMessage | hints.Notice) -> None:
         self._message = message
@@ -65,7 +65,7 @@ class EncodedBroadcast:
 
 
 class Credit:
-    """What a viewer was sent and has not confirmed, oldest first."""
+    """The unconfirmed messages of a viewer, oldest first."""
 
     def __init__(self) -> None:
         self._sent: deque[tuple[int, int]] = deque()
@@ -73,7 +73,7 @@ class Credit:
         self._bytes = 0
 
     def allows(self, share: float = 1.0) -> bool:
-        """Return whether less than `share` of what may be unconfirmed is."""
+        """Return whether less than `share` of the limits is unconfirmed."""
         return len(self._sent) < MAX_UNCONFIRMED * share and self._bytes < MAX_UNCONFIRMED_BYTES * share
 
     def spend(self, seq: int, text: str) -> None:
@@ -82,19 +82,19 @@ class Credit:
         self._bytes += size
 
     def confirm(self, seq: int) -> bool:
-        """Return whether anything up to `seq` was still to be confirmed."""
+        """Confirm messages up to `seq`; return whether any were unconfirmed."""
         before = len(self._sent)
         while self._sent and self._sent[0][0] <= seq:
             self._bytes -= self._sent.popleft()[1]
         return len(self._sent) < before
 
     def rewind(self) -> None:
-        """Everything will be sent again. What was sent still counts, until anything of what comes now is confirmed."""
+        """Prepare to send everything again. Earlier messages count until the first new confirmation."""
         self._sent = deque((0, size) for _, size in self._sent)
 
 
 class Viewer:
-    """One socket that reads a meeting: what it was sent, and what it confirmed."""
+    """One socket that reads a meeting."""
 
     def __init__(
         self,
@@ -106,9 +106,9 @@ class Viewer:
         interface: str = wire.INTERFACE,
         admission: Admission | None = None,
     ) -> None:
-        """`language`: what is read; empty: what was said. `interface`: what notices are written in.
+        """`language`: of captions; empty for the original. `interface`: language of notices.
 
-        `admission`: what it came in with; None: whoever opened it minds that.
+        `admission`: how the socket was admitted; None if its opener checks that.
         """
         self.admission = admission
         self.meeting_id = meeting_id
@@ -116,7 +116,7 @@ class Viewer:
         self.interface = interface
         self.sent_seq = after
         self._highest_seq = after
-        """Of all that this socket was ever sent."""
+        """Of all changes ever sent to this socket."""
         self._send = send
         self._credit = Credit()
         self._reading = asyncio.Lock()
@@ -129,7 +129,7 @@ class Viewer:
         return self._credit.allows()
 
     async def offer_stored(self, change: EncodedChange) -> None:
-        """The next stored change; skipped while the viewer is behind, for it will read that from the database."""
+        """Send the next stored change, or skip it while the viewer is behind and reads from the database."""
         if change.seq <= self.sent_seq:
             return
         if self._live and self.has_credit:
@@ -140,16 +140,16 @@ class Viewer:
             self._hold_back()
 
     async def offer_passing(self, passing: EncodedBroadcast) -> None:
-        """A partial or a notice: worthless later, so dropped for a viewer that lags."""
+        """Send a partial or a notice. Drop it for a viewer that lags, since it is worthless later."""
         if self._live and self._credit.allows(PARTIAL_SHARE):
             text = passing.text(self.interface)
             self._credit.spend(self.sent_seq, text)
             await self._send(text)
 
     async def confirm(self, seq: int) -> bool:
-        """The viewer has read everything up to `seq`; if it was held back, it gets what it missed.
+        """Confirm everything up to `seq`, and catch up a viewer that was held back.
 
-        Returns whether that was news. What was never sent cannot have been read: it buys nothing.
+        Return whether the confirmation was new. A `seq` that was never sent is ignored.
         """
         if seq > self._highest_seq or not self._credit.confirm(seq):
             return False
@@ -158,7 +158,7 @@ class Viewer:
         return True
 
     async def read_in(self, language: str) -> None:
-        """Everything once more, in another language."""
+        """Send everything again in another language."""
         async with self._reading:
             self.language = language
             self._credit.rewind()
@@ -168,7 +168,7 @@ class Viewer:
         await self.catch_up()
 
     async def catch_up(self) -> None:
-        """Sends what is stored after the last sent change, as far as credit goes; then the viewer is live."""
+        """Send stored changes as far as credit allows; once all are sent, the viewer is live."""
         async with self._reading:
             if self._held_back:
                 self._held_back = False
@@ -176,7 +176,7 @@ class Viewer:
             while self.has_credit:
                 rows = await changes_after(self.meeting_id, self.sent_seq, limit=PAGE)
                 await self._send_rows(rows)
-                # A change that came between the reading and here was skipped: read once more.
+                # A change stored after this query was skipped: query once more.
                 if not rows and self._skipped_seq <= self.sent_seq:
                     self._live = True
                     return

@@ -1,4 +1,4 @@
-"""The wire: every message to a browser, as CONTRACT.md defines it."""
+"""The wire format: every message to a browser, as CONTRACT.md defines it."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ class Ledger(TypedDict):
     language: str
     detected_language: str | None
     next_summary_s: float | None
-    """Until the next one by the clock; 0.0: when there is something new; None: only when asked for."""
+    """Until the next one by interval; 0.0: as soon as there is something new; None: only on request."""
     summary_trouble: str | None
-    """A sentence: why one that is wanted is put off, or cannot be written."""
+    """A sentence: why a due summary is put off or cannot be written."""
     retry_summary_s: float | None
-    """Until that one is tried again; None: not before the server is started anew."""
+    """Until the next attempt; None: not before a restart."""
     last_summary_s: float | None
-    """What the last one took, exchange of models included, of whatever meeting; None: none yet."""
+    """Duration of the last summary of any meeting, swaps included; None: none yet."""
     last_swap_s: float | None
-    """What the exchange of models took of that."""
+    """The swaps' part of that."""
 
 
 class ErrorMessage(TypedDict):
@@ -100,7 +100,7 @@ Message = (
 
 
 def encode(message: Message) -> str:
-    """One JSON text frame."""
+    """Encode a message as one JSON text frame."""
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -117,12 +117,12 @@ def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: S
 
 
 def in_interface(message: Notice, interface: str) -> Notice:
-    """What is told to a person, in the language that they have chosen for the pages."""
+    """Return the notice in the viewer's interface language."""
     with override(interface):
         return {**message, "message": gettext(NOTICES[message["state"]])}
 
 
 def phase_notice(phase: NoticeState, *, until: float, behind_s: float) -> Notice:
-    """For who comes in the middle of it. `until`: Unix time when it is expected to be over; 0: nobody knows."""
+    """Return the phase as a notice, for viewers that join late. `until`: expected end in Unix time; 0: unknown."""
     expected_s = round(max(0.0, until - time.time()), 1) if until else None
     return in_interface(notice(phase, behind_s=behind_s, expected_s=expected_s), get_language() or INTERFACE)

@@ -1,4 +1,4 @@
-"""WebSocket messages as both servers frame and bound them."""
+"""Framing and bounds of WebSocket messages, shared by both servers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ MAX_MESSAGE_BYTES = 65_536
 """Twice the largest audio frame."""
 
 MAX_UNREAD_BYTES = 1_000_000
-"""What may lie for one socket that does not take it; beyond that it is cut off, whatever it was."""
+"""Unsent bytes of one socket above which it is cut off."""
 
 PING_S = 15
 
 SAME_TEXTS = 64
-"""Texts whose frames are kept for the sockets that are sent the same next."""
+"""Texts whose frames are cached for further sockets that are sent the same."""
 
 
 @lru_cache(SAME_TEXTS)
 def text_frame(text: str) -> bytes:
-    """The text as a WebSocket frame from server to client (RFC 6455, 5.2): whole, unmasked, not compressed."""
+    """Encode the text as a server-to-client WebSocket frame (RFC 6455, 5.2): whole, unmasked, not compressed."""
     payload = text.encode()
     if len(payload) < 126:
         return struct.pack(">BB", 0x81, len(payload)) + payload
@@ -32,5 +32,5 @@ def text_frame(text: str) -> bytes:
 
 
 def fault_text(fault: SocketFault) -> str:
-    """What a socket is told before a server closes it that no consumer was asked about."""
+    """Encode the error that a server sends before it closes a socket without involving a consumer."""
     return json.dumps({"type": "error", "code": fault.code, "message": str(fault)})

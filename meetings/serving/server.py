@@ -1,8 +1,8 @@
-"""The web process: which server runs it, and what every one of them holds (docs/decisions/0010).
+"""The web process: which server runs it, and what each of them guarantees (docs/decisions/0010).
 
-Messages are bounded in size, a socket whose messages wait is not read, sending waits for nobody, who takes nothing of
-what is sent is cut off, a message is framed once for all who are sent it, control frames are counted, connections and
-bodies are bounded, slow and silent ones end, and no address is written to a log.
+Messages are bounded in size. A socket with too many waiting messages is not read. Sending never waits, a client that
+does not read is cut off, and a message is framed once for all its recipients. Control frames are counted, connections
+and bodies are bounded, slow and silent clients are closed, and no address is logged.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from meetings.serving.connections import Connections
 
 
 class RunnableServer(Protocol):
-    """A server that listens at a known place."""
+    """A server bound to a host and port."""
 
     def run(self) -> None:
-        """Blocks until the process is told to stop."""
+        """Serve until the process is stopped."""
 
 
 def make_server(
     kind: WebServer, application: Any, *, gate: Gate, connections: Connections, host: str, port: int
 ) -> RunnableServer:
-    """A server of `application` with our limits. Only the chosen library is loaded."""
+    """Return a server of `application` with our limits. Only the chosen library is imported."""
     if kind == "uvicorn":
         from meetings.serving.uvicorn_server import BoundedServer
 
@@ -37,7 +37,7 @@ def make_server(
 
 
 def serve(application: Any, host: str, port: int) -> None:
-    """Run the web process until it is told to stop."""
+    """Run the web process until it is stopped."""
     from meetings.accounts.api_gate import TokenGate
 
     environment = settings.ENVIRONMENT

@@ -1,1 +1,1 @@
-"""The inference process: it leases meetings, transcribes, diarizes, translates and summarizes them."""
+"""The inference worker: lease meetings, then transcribe, diarize, translate and summarize them."""

@@ -1,4 +1,4 @@
-"""The meetings that a worker holds: taken by lease, given back, lost."""
+"""The meetings assigned to a worker: acquired by lease, released, lost."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from meetings.worker.stream import REHEAR_S, MeetingStream
 log = structlog.get_logger(__name__)
 
 DEFERRED_S = 2.0
-"""Before a meeting that could not be opened is taken up again."""
+"""Delay before a meeting that could not be opened is tried again."""
 
 release_lease = database_sync_to_async(transcript.release_lease, thread_sensitive=False)
 put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
@@ -33,7 +33,7 @@ record_failure = database_sync_to_async(stage_failures.record_failure, thread_se
 
 
 class SetAside(Exception):
-    """The meeting's captions failed too often; no worker takes it until somebody has it tried again."""
+    """The meeting's captions failed too often; no worker takes it until a retry is requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +42,26 @@ class Opened:
 
     stream: MeetingStream
     was_leased: bool
-    """Whether the worker before never gave it back: it died, or lost its lease."""
+    """Whether the previous worker never released the meeting: it died, or lost its lease."""
 
 
 class Assignments:
-    """Belongs to one worker."""
+    """The streams of the meetings that one worker holds a lease on."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
         self._audio = AudioLog(broker)
         self._leases = Leases(broker, worker)
         self._not_before: dict[str, float] = {}
-        """By meeting: when this worker may take it again."""
+        """Earliest time at which this worker may take a meeting again, by meeting id."""
         self.streams: dict[str, MeetingStream] = {}
-        """By meeting."""
+        """By meeting id."""
 
     def holds(self, stream: MeetingStream) -> bool:
-        """Whether the stream is still this worker's."""
+        """Return whether this worker still holds the stream."""
         return self.streams.get(stream.meeting_id) is stream
 
     async def assign(self, admit: Callable[[Opened], Awaitable[object]]) -> None:
-        """Takes every active meeting that no living worker holds; one that cannot be opened keeps no other out.
+        """Take every active meeting that no live worker holds. A meeting that cannot be opened does not block others.
 
         `admit` may raise SetAside.
         """
@@ -72,10 +72,10 @@ class Assignments:
                     await self._not_opened(meeting_id, done.error)
 
     async def recheck(self) -> None:
-        """Take meetings anew whose log is not the one that was read: a broker came back short, as after a failover.
+        """Release meetings whose log was truncated, as by a failover to a broker that lacks the newest entries.
 
-        What comes then gets numbers that were read before, behind which the worker would wait for more. Taken anew, the
-        meeting is read from its cursor; the host sends what it still has, and its page counts what it has not.
+        The truncated log reuses entry ids that were already read, so the worker would wait for ids past them. After the
+        release the meeting is read from its cursor; the host resends what it still has and counts the rest as lost.
         """
         for stream in list(self.streams.values()):
             newest = stream.newest
@@ -88,21 +88,21 @@ class Assignments:
                 await self.let_go(stream.meeting_id, "audio_log_cut")
 
     async def renew(self, *, is_making_progress: bool = True) -> None:
-        """Prolong the leases; a worker whose models make no progress does not count as ready meanwhile."""
+        """Renew the leases. A worker whose models make no progress does not count as ready."""
         for meeting_id in await self._leases.renew(list(self.streams), is_ready=is_making_progress):
             self.drop(meeting_id, "lease_expired")
 
     def drop(self, meeting_id: str, reason: str) -> None:
-        """Forgets a meeting that is, or may be, another worker's by now."""
+        """Forget a meeting that another worker may hold by now."""
         if self.streams.pop(meeting_id, None) is not None:
             log.info("meeting_dropped", meeting=meeting_id, reason=reason)
 
     def defer(self, meeting_id: str, seconds: float) -> None:
-        """Leave the meeting to others for a while."""
+        """Leave the meeting to other workers for `seconds`."""
         self._not_before[meeting_id] = time.monotonic() + seconds
 
     async def let_go(self, meeting_id: str, reason: str) -> None:
-        """Gives a meeting back at once, so that nobody waits for its lease to expire."""
+        """Release a meeting at once, so that other workers need not wait for its lease to expire."""
         stream = self.streams.get(meeting_id)
         self.drop(meeting_id, reason)
         if stream is not None:
@@ -110,7 +110,7 @@ class Assignments:
         await self._leases.release(meeting_id)
 
     async def give_back(self) -> None:
-        """Lets go of everything at the end of the worker."""
+        """Release all meetings when the worker stops."""
         try:
             for meeting_id in list(self.streams):
                 await self.let_go(meeting_id, "worker_stops")
@@ -119,7 +119,7 @@ class Assignments:
             log.warning("leases_left_to_expire", error=type(error).__name__)
 
     async def abandon(self) -> None:
-        """The worker has failed: others may take its meetings at once, and know that they were not given back."""
+        """Release all meetings after a failure. The row leases stay, so that the next workers know of the failure."""
         try:
             for meeting_id in list(self.streams):
                 self.drop(meeting_id, "worker_failed")
@@ -147,12 +147,12 @@ class Assignments:
         stream = opened.stream
         await admit(opened)
         if (await self._audio.state(meeting_id)).phase:
-            stream.phase = "catching_up"  # whatever a worker before was at: it is over when the captions are live again
+            stream.phase = "catching_up"  # the previous worker's phase ends when captions are live again
         self.streams[meeting_id] = stream
         log.info("meeting_taken", meeting=meeting_id, cursor_s=stream.committed / SAMPLE_RATE, epoch=stream.lease.epoch)
 
     async def _not_opened(self, meeting_id: str, error: Exception) -> None:
-        """Leave the meeting to the next try, which is the last one for what cannot be opened again and again."""
+        """Defer the meeting; retire it after too many failures."""
         self.defer(meeting_id, DEFERRED_S)
         if isinstance(error, SetAside):
             await self._audio.retire(meeting_id)
@@ -168,7 +168,7 @@ class Assignments:
 
 @database_sync_to_async
 def open_stream(meeting_id: str) -> Opened:
-    """Takes the meeting over. Raises NoSuchMeeting."""
+    """Take over the meeting. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
     summaries.take_over(meeting_id)
     stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))

@@ -1,4 +1,4 @@
-"""Captions during a swap: what is said while the good models are away is shown at once, and marked as provisional."""
+"""Provisional captions during a swap: a small model writes partials while the main models are away."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ log = structlog.get_logger(__name__)
 
 
 class SwapBridge:
-    """A worker's bridge, if it has one. `turn` and `end` belong to the thread that owns the streams' sessions."""
+    """A worker's bridge, if it has one. Call `turn` and `end` in the thread that owns the streams' sessions."""
 
     def __init__(self, load: Callable[[], Transcriber] | None) -> None:
         self._load = load
         self._bridge: Bridge[str] | None = None
 
     def prepare(self) -> None:
-        """Loads the small model the first time that it will be needed; without its weights there is no bridge."""
+        """Load the small model on first use. Without its weights there is no bridge."""
         if self._load is None or self._bridge is not None:
             return
         try:
@@ -39,7 +39,7 @@ class SwapBridge:
         return self._bridge is not None
 
     def turn(self, streams: Mapping[str, MeetingStream]) -> dict[str, list[CaptionEvent]]:
-        """One decode for whoever has waited longest; nothing without a bridge."""
+        """Decode once, for the meeting that has waited longest. Return nothing without a bridge."""
         if self._bridge is None:
             return {}
         for meeting_id, stream in streams.items():
@@ -47,6 +47,6 @@ class SwapBridge:
         return {meeting_id: list(partials) for meeting_id, partials in self._bridge.step().items()}
 
     def end(self) -> None:
-        """The models are back, and write what was said meanwhile for good."""
+        """End the bridge: the main models are back and write the finals."""
         if self._bridge is not None:
             self._bridge.end()

@@ -1,4 +1,4 @@
-"""Captions out, the rows' part: what a turn found is stored, then told, and only then its audio is forgotten."""
+"""Commit what a turn found: store it, publish it, then trim its audio from the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ set_language = database_sync_to_async(transcript.set_language, thread_sensitive=
 
 
 class CommitStep:
-    """Belongs to one worker's event loop."""
+    """Store and publish the turn results of one worker. Runs in its event loop."""
 
     def __init__(
         self,
@@ -34,19 +34,19 @@ class CommitStep:
         on_finals: Callable[[], object],
         on_end: Callable[[MeetingStream], object],
     ) -> None:
-        """`on_finals`: there is something to translate; `on_end`: a meeting is captioned to its end."""
+        """Call `on_finals` when there is something to translate, `on_end` when a meeting is captioned to its end."""
         self._publisher = publisher
         self._audio = audio
         self._on_finals = on_finals
         self._on_end = on_end
         self.captioned_s = 0.0
-        """Of audio, since the start."""
+        """Seconds of audio since the start."""
 
     async def settle(self, stream: MeetingStream, findings: TurnResult) -> None:
-        """Store, tell, forget.
+        """Store, publish, trim.
 
-        Raises LeaseLost, what the database refuses for good, and what a broker that is away raises: the meeting is read
-        again from its cursor then, by whoever holds it next.
+        If a commit fails, release the meeting; the next owner resumes at its cursor.
+        Raises LeaseLost, permanent database errors, and broker outages.
         """
         await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
@@ -58,7 +58,7 @@ class CommitStep:
             await self._audio.trim(stream.meeting_id, before)
 
     async def _store(self, stream: MeetingStream, findings: TurnResult) -> None:
-        """Commits, tells, then forgets: in this order, so that a crash repeats work and never loses any."""
+        """Commit, publish, then trim: in this order, so that a crash repeats work and never loses any."""
         hints: list[StoredChange | Broadcast] = []
         if findings.finals or findings.progress or findings.missing:
             batch = transcript.Batch(
@@ -80,7 +80,7 @@ class CommitStep:
             await self._forget(stream, findings.progress)
 
     async def _tell_language(self, stream: MeetingStream, findings: TurnResult) -> None:
-        """Lets the host know when another language is heard than the one that is set."""
+        """Report to the host when the language heard differs from the one that is set."""
         for heard in findings.languages:
             stream.doubt.take(heard)
         detected = stream.doubt.language or ""
@@ -89,9 +89,9 @@ class CommitStep:
             await self._audio.report_language(stream.meeting_id, detected)
 
     async def _forget(self, stream: MeetingStream, progress: Progress) -> None:
-        """Trims the log behind what is captioned, and keeps the recording if it is wanted.
+        """Trim the log up to what is captioned, and write the recording if one is kept.
 
-        The log keeps what the row does not say to be in the recording: it is trimmed up to there at the next commit.
+        Audio stays in the log until its row says that it is recorded, so it is trimmed at the next commit.
         """
         self.captioned_s += max(0, progress.position - stream.committed) / SAMPLE_RATE
         stream.committed = progress.position
@@ -117,7 +117,7 @@ class CommitStep:
 async def record(stream: MeetingStream, until: int) -> bool:
     """Write the audio before `until` (samples) into the recording; return whether all of it is there.
 
-    A disk that refuses costs no caption: the audio stays in the log, and it is tried again with the next captions.
+    A disk error costs no captions: the audio stays in the log, and the next commit tries again.
     """
     kept = stream.kept(stream.recorded_until, until)
     try:

@@ -1,4 +1,4 @@
-"""Who said it: a worker's second thread listens to voices while the first one writes. Text never waits for it."""
+"""Diarize in a thread of its own, next to the captions. Text never waits for speaker labels."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 MODELS_AWAY_S = 0.5
-"""How long to wait for the captions' turn while a summary is written."""
+"""How long to wait for the models while a summary is written."""
 
 LABEL_BATCH = 100
-"""Utterances in one transaction: some tens of milliseconds in which no other writer waits."""
+"""Utterances per transaction: other writers wait for some tens of milliseconds at most."""
 
 NO_WINDOW_S = 0.1
-"""How long to wait for sound when no meeting has a window to listen to."""
+"""How long to wait for audio when no meeting has a window."""
 
 utterances_of = database_sync_to_async(speakers.utterances_of, thread_sensitive=False)
 
 
 class ForgivingListener:
-    """A listener that hears nobody in sound that its model fails on, so that the meeting goes on behind it."""
+    """A listener that reports no voices for audio that its model fails on, so that the meeting goes on."""
 
     def __init__(self, listener: Listener, meeting_id: str) -> None:
         self._listener = listener
         self._meeting_id = meeting_id
 
     def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
-        """As `Listener.listen`. Raises ModelFailed if the model fails on noise too."""
+        """Listen like `Listener.listen`. Raises ModelFailed if the model fails on noise too."""
         heard = contained_call(lambda: self._listener.listen(audio))
         if heard.value is not None:
             return heard.value
@@ -66,7 +66,7 @@ class ForgivingListener:
 
 
 class DiarizeStep:
-    """Tells the speakers of a worker's meetings apart. Without its models captions go on, and nobody is named."""
+    """Diarize a worker's meetings. Without the models captions go on without speaker labels."""
 
     def __init__(self, pool: ModelPool, publisher: Publisher, isolation: Isolation) -> None:
         self._pool = pool
@@ -74,14 +74,14 @@ class DiarizeStep:
         self._isolation = isolation
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._storing = asyncio.Lock()
-        """Labels are stored in the order in which they were found out: what was judged at the end stands."""
+        """Serialize label writes, so that the final pass overwrites live labels and never the reverse."""
         self._has_tried = not pool.has(SPEAKERS)
         self._is_ready = False
         self.seconds = 0.0
-        """Spent listening."""
+        """Seconds spent listening."""
 
     async def _load(self) -> None:
-        """Loads the models, or says why nobody will be named; during a swap it is left for later."""
+        """Load the models, or log why there will be no labels. During a swap, leave it for later."""
         try:
             await self._in_thread(lambda: self._pool.join(SPEAKERS))
             self._is_ready = True
@@ -97,11 +97,11 @@ class DiarizeStep:
             await asyncio.sleep(MODELS_AWAY_S)
 
     def unheard_s(self, stream: MeetingStream) -> float:
-        """Seconds of a meeting's sound that were not listened to yet; none where nobody is told apart."""
+        """Return the seconds of audio not listened to yet, or 0.0 where there is no diarization."""
         return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """One window of every meeting that has one; loads the models first."""
+        """Process one window of every meeting that has one. Load the models first."""
         if not self._has_tried:
             await self._load()
         listened = [await self._listen_contained(stream) for stream in list(streams.values())]
@@ -109,7 +109,7 @@ class DiarizeStep:
             await asyncio.sleep(NO_WINDOW_S)
 
     async def _listen_contained(self, stream: MeetingStream) -> bool:
-        """What fails is the meeting's own; while a summary is written, nobody is listened to."""
+        """Process one window, with errors counted against this meeting. Do nothing while a summary is written."""
         if Stage.SPEAKERS in stream.set_aside:
             return False
         with contextlib.suppress(ModelAsleep):
@@ -117,9 +117,9 @@ class DiarizeStep:
         return False
 
     async def finish(self, stream: MeetingStream) -> None:
-        """The meeting is over: listens to what is left, then judges all of it together and forgets the voices.
+        """Process the remaining audio of an ended meeting, cluster all of it once more, and wipe the voice prints.
 
-        A worker that has just started loads its models first.
+        Load the models first if this worker has just started.
         """
         while not self._has_tried:
             await self._load_or_wait()
@@ -132,13 +132,13 @@ class DiarizeStep:
             await self._store(stream, await self._in_thread(lambda: self._conclude(stream)))
 
     async def _listen_or_wait(self, stream: MeetingStream) -> bool:
-        """Waits for the end of another meeting's summary: nothing that was said stays without a label."""
+        """Process one window, after any summary in progress, so that no audio stays unlabelled."""
         while True:
             with contextlib.suppress(ModelAsleep):
                 return await self._listen(stream)
 
     async def _listen(self, stream: MeetingStream) -> bool:
-        """Raises ModelAsleep while a summary is written."""
+        """Process one window and store its labels. Raises ModelAsleep while a summary is written."""
         if not self._is_ready:
             return False
         async with self._storing:
@@ -151,7 +151,7 @@ class DiarizeStep:
         return heard
 
     async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
-        """Store the labels a few utterances at a time, so that nobody waits long for the database."""
+        """Store the labels in small batches, so that other writers wait only briefly for the database."""
         if news is None:
             return
         try:
@@ -164,7 +164,7 @@ class DiarizeStep:
         stream.awaits_translation = True
 
     def _timed(self, stream: MeetingStream) -> bool:
-        """One window; wakes models that sleep only if there is one. Raises ModelAsleep."""
+        """Process one window; wake sleeping models only if there is one. Raises ModelAsleep."""
         if not stream.voices.has_window():
             return False
         model_sleep.wake(self._pool)

@@ -1,7 +1,7 @@
-"""A worker's part in deletions: takes away what a deleted meeting has outside the database, until all of it is gone.
+"""Erase what a deleted meeting left outside the database, until all of it is gone.
 
-Whoever deletes does most of it at once. Left are transcript files, what stood in the way then, and what somebody wrote
-who had not heard of the deletion.
+The deleting request erases most of it at once. This job erases transcript files, what failed at that time, and what was
+written by a process that did not know of the deletion yet.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from meetings.threads import DaemonThreads
 from meetings.worker.results import log_failure
 
 MEETINGS_PER_TURN = 20
-"""Deleted meetings a turn."""
+"""Deleted meetings per turn."""
 
 
 class ErasureJob:
-    """Belongs to one worker; of several, whoever claims a tombstone looks after it."""
+    """Erase deleted meetings. Of several workers, the one that claims a tombstone handles it."""
 
     def __init__(self) -> None:
         self._threads = DaemonThreads("erasing")
 
     async def turn(self) -> None:
-        """Look after what is due."""
+        """Handle the tombstones that are due."""
         leaving: list[str] = []
         for tombstone in await self._threads.query(partial(tombstones.due, limit=MEETINGS_PER_TURN)):
             if await self._threads.query(partial(tombstones.claim, tombstone)) and await self._clear(tombstone):
@@ -38,7 +38,7 @@ class ErasureJob:
             await self._threads.query(partial(tombstones.traces_are_erased, leaving))
 
     async def _clear(self, tombstone: Tombstone) -> bool:
-        """Whether the meeting has left traces that are not erased."""
+        """Return whether the meeting has left traces that are not erased yet."""
         sound = self._threads.query(partial(deletion.forget, tombstone.pk))
         files = self._threads.query(partial(delete_results, tombstone))
         outcomes = await asyncio.gather(sound, files, return_exceptions=True)
@@ -52,6 +52,6 @@ class ErasureJob:
 
 
 def delete_results(tombstone: Tombstone) -> None:
-    """Delete the transcript files, where there can be any. Raises what the storage raises."""
+    """Delete the transcript files, if there can be any. Raises storage errors."""
     if tombstone.has_results:
         results.delete(tombstone.pk, results.results_storage())

@@ -1,4 +1,4 @@
-"""The end of a meeting: who spoke, translations; then it is over; then its last summary; then its log is forgotten."""
+"""Finalize a meeting: speakers, translations, the ended state, the last summary, and then the log's removal."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from meetings.worker.translate import TranslateStep
 log = structlog.get_logger(__name__)
 
 AGAIN_S = 0.5
-"""Before it is asked again whether the last summary is there, or the disk has room for the recording."""
+"""Delay before checking again for the last summary, or for disk space for the recording."""
 
 put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
 store_recorded_until = database_sync_to_async(transcript.store_recorded_until, thread_sensitive=False)
 
 
 class FinalizeStep:
-    """A worker's meetings that are captioned to their end, one after the other."""
+    """Finalize a worker's meetings that are captioned to their end, one after the other."""
 
     def __init__(
         self,
@@ -51,15 +51,15 @@ class FinalizeStep:
         self._ended: asyncio.Queue[MeetingStream] = asyncio.Queue()
 
     def add(self, stream: MeetingStream) -> None:
-        """One more; `turn` comes to it."""
+        """Queue a meeting for `turn`."""
         self._ended.put_nowait(stream)
 
     async def all_done(self) -> None:
-        """Returns when nothing is left to close."""
+        """Wait until the queue is empty."""
         await self._ended.join()
 
     async def turn(self) -> None:
-        """Closes the next one, or waits for it. What fails is the meeting's own."""
+        """Wait for the next meeting and finalize it. Errors are counted against that meeting."""
         stream = await self._ended.get()
         try:
             if self._assignments.holds(stream):
@@ -78,14 +78,14 @@ class FinalizeStep:
             self._ended.put_nowait(stream)
 
     async def _end(self, stream: MeetingStream) -> None:
-        """What is left to tell of it; then it is over for everybody. Captions do not wait for names and languages."""
+        """Finish the labels and translations, then set the meeting to ended. The captions are published already."""
         await self._finish_stage(stream, Stage.SPEAKERS)
         await self._finish_stage(stream, Stage.TRANSLATION)
         if self._assignments.holds(stream):
             await self._publisher.move(stream, State.ENDED)
 
     async def _finish_stage(self, stream: MeetingStream, stage: Stage) -> None:
-        """Finish it, or go on without it after as many failures as `stage_failures.MAX_ATTEMPTS`."""
+        """Finish the stage, or skip it after `stage_failures.MAX_ATTEMPTS` failures."""
         finish = self._diarize_step.finish if stage is Stage.SPEAKERS else self._translate_step.finish
         while stage not in stream.set_aside and self._assignments.holds(stream):
             failures_before = stream.failures
@@ -99,7 +99,7 @@ class FinalizeStep:
             await asyncio.sleep(AGAIN_S)
 
     async def _finish_recording(self, stream: MeetingStream) -> bool:
-        """Return whether the recording is whole, where one is kept. A full disk is waited for."""
+        """Return whether the recording is complete or none is kept. A full disk returns False, to be tried again."""
         if not stream.keep_recording:
             return True
         try:
@@ -114,7 +114,7 @@ class FinalizeStep:
         return True
 
     async def _forget(self, stream: MeetingStream) -> None:
-        """The log goes last: whatever dies before that, the next worker finds the end there again."""
+        """Forget the log last: if the worker dies before, the next one finds the end mark in it again."""
         await self._finish_stage(stream, Stage.TRANSLATION)
         if self._assignments.holds(stream):
             await self._audio.forget(stream.meeting_id)

@@ -1,8 +1,8 @@
-"""What goes wrong with one meeting stays with it: failures are counted in rows, and after three a stage is set aside.
+"""Contain a meeting's failures: count them in rows, and set a stage aside after three.
 
-A worker that dies leaves no error. So each meeting that it had is a suspect for its successor, which does a suspect's
-work alone and notes it in the broker before. A process that dies then has one meeting to blame, and no bystander is
-ever counted.
+A worker that dies leaves no error. Therefore each meeting that it held is a suspect for the next worker, which
+processes suspects one at a time and records each trial in the broker first. If the process dies, exactly one meeting is
+to blame, and no other meeting is counted.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ log = structlog.get_logger(__name__)
 
 TRIAL_KEPT_S = 86_400
 RETAKEN_AFTER_S = (0.5, 3.0)
-"""Before a meeting whose captions failed is taken up again by the same worker; another one may take it at once."""
+"""Delay before the same worker retakes a meeting whose captions failed. Other workers may take it at once."""
 
 DIED = "process_died"
-"""Instead of an error's class."""
+"""Recorded instead of an error class."""
 
 record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
 clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
@@ -46,18 +46,18 @@ retried_here = database_sync_to_async(stage_failures.try_again_what_other_code_s
 
 
 class DeviceFailed(RuntimeError):
-    """The device or the model fails whatever it is given: only a new process can help."""
+    """The device or the model fails on any input; only a new process can help."""
 
 
 class ModelFailed(RuntimeError):
-    """A model beside the captions fails whatever it is given; captions go on without it."""
+    """A model other than the one for captions fails on any input. Captions go on without it."""
 
 
 FATAL = (CaptionsLost, DeviceFailed)
 """Errors that end a worker."""
 
 NOT_ITS_OWN = (ModelAsleep, ModelFailed)
-"""Errors that say nothing about the meeting that was worked on."""
+"""Errors that are not the fault of the meeting being processed."""
 
 
 def trial_key(meeting_id: str) -> str:
@@ -65,7 +65,7 @@ def trial_key(meeting_id: str) -> str:
 
 
 class Isolation:
-    """Belongs to one worker's event loop."""
+    """Contain the failures of one worker's meetings. Runs in its event loop."""
 
     def __init__(self, assignments: Assignments, publisher: Publisher, broker: redis.asyncio.Redis) -> None:
         self._assignments = assignments
@@ -75,7 +75,7 @@ class Isolation:
         self._one_trial = asyncio.Lock()
 
     async def guard(self, stream: MeetingStream, stage: Stage, work: Callable[[], Awaitable[T]]) -> T | None:
-        """Return what `work` returns; an error of it is dealt with as the meeting's own, and None is returned.
+        """Return the result of `work`. On an error, count it against the meeting and return None.
 
         Errors in FATAL and NOT_ITS_OWN are raised.
         """
@@ -85,7 +85,7 @@ class Isolation:
         return done.value
 
     async def failed(self, stream: MeetingStream, stage: Stage, error: Exception) -> None:
-        """Give the meeting away if its captions failed, and count what was its own fault."""
+        """Release the meeting if its captions failed, and count the error unless it is an outage or a lost lease."""
         stream.failures += 1
         if isinstance(error, (LeaseLost, NoSuchMeeting)):
             self._assignments.drop(stream.meeting_id, "fenced_off")
@@ -94,11 +94,11 @@ class Isolation:
         if outage is None:
             await self._count(stream, stage, error)
         elif stage is Stage.CAPTIONS:
-            # What was found out is lost with the failed step: it is read again from the cursor.
+            # The failed step lost its results: they are read again from the cursor.
             self._assignments.drop(stream.meeting_id, f"{outage}_away")
 
     async def progressed(self, stream: MeetingStream) -> None:
-        """To be called when captions are committed: a meeting that got past the place is cleared of it."""
+        """Clear failures that the meeting has passed. Called after each commit."""
         if stream.is_suspect and stream.committed >= stream.suspect_until:
             stream.is_suspect = False
             log.info("meeting_cleared", meeting=stream.meeting_id)
@@ -109,7 +109,7 @@ class Isolation:
 
     @asynccontextmanager
     async def trial(self, stream: MeetingStream, stage: Stage) -> AsyncIterator[None]:
-        """Do a suspect's work alone, and let the next worker know of it should the process die within."""
+        """Run a suspect's work alone, on record so that the next worker knows if the process dies within."""
         if not stream.is_suspect:
             yield
             return
@@ -118,14 +118,14 @@ class Isolation:
             try:
                 yield
             except FATAL:
-                raise  # the process ends: whoever comes next has to know
+                raise  # the process ends: keep the record for the next worker
             except BaseException:
                 await self._broker.delete(trial_key(stream.meeting_id))
                 raise
             await self._broker.delete(trial_key(stream.meeting_id))
 
     async def admit(self, opened: Opened) -> None:
-        """Look at what is known of a meeting that has just been taken. Raises SetAside."""
+        """Load the known failures of a meeting that was just taken. Raises SetAside."""
         stream, meeting_id = opened.stream, opened.stream.meeting_id
         died_at: Any = await self._broker.getdel(trial_key(meeting_id))
         if opened.was_leased:
@@ -143,11 +143,11 @@ class Isolation:
             raise SetAside(meeting_id)
 
     async def leave_alone(self, meeting_id: str) -> None:
-        """No worker looks for the meeting any more; its audio stays in the log."""
+        """Retire the meeting: no worker takes it any more. Its audio stays in the log."""
         await self._audio.retire(meeting_id)
 
     async def try_again_what_other_code_set_aside(self) -> None:
-        """To be called at the start of a worker: a later version may do what an earlier one could not."""
+        """Retry stages that another version set aside. Called when a worker starts."""
         for meeting_id in await retried_here():
             log.info("meeting_tried_again", meeting=meeting_id)
             await self._audio.activate(meeting_id)
@@ -172,7 +172,7 @@ class Isolation:
             stream.set_aside |= {stage}
 
     async def _release(self, stream: MeetingStream, *, is_set_aside: bool) -> None:
-        """Somebody takes the meeting up again at its cursor, unless it failed too often."""
+        """Release the meeting; the next owner resumes at its cursor, unless it is set aside."""
         await self._publisher.tell_phase(stream, "degraded")
         if is_set_aside:
             await self.leave_alone(stream.meeting_id)

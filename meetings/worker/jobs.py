@@ -1,7 +1,4 @@
-"""What a worker does beside its meetings: stores transcripts as files, sends webhooks, deletes what is too old.
-
-What a deletion leaves outside the database is taken away here too.
-"""
+"""Background jobs of a worker: store transcript files, send webhooks, erase deleted meetings, apply retention."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ Loop = tuple[str, Callable[[], Awaitable[object]], float]
 
 
 class Jobs:
-    """Belongs to one worker; sees to it that one of several workers does each piece of work."""
+    """A worker's background jobs. Claims and leases ensure that only one of several workers does each piece of work."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
         self._archiving = ResultsJob()
@@ -28,7 +25,7 @@ class Jobs:
         self._purging = RetentionJob(worker, broker)
 
     def loops(self) -> list[Loop]:
-        """Each chore, to be run in a loop of its own: one that is slow or fails stops no other."""
+        """Return each job as a loop of its own, so that a slow or failing job stops no other."""
         return [
             ("archiving", self._archiving.turn, RESULTS_POLL_S),
             ("delivering", self._delivering.turn, 0.0),

@@ -1,4 +1,4 @@
-"""Models that sleep while nobody needs captions: there and back under the watchdog's eye."""
+"""Put the models to sleep while no captions are needed, and wake them, under the watchdog."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from meetings.device import watchdog
 
 
 def sleep(pool: ModelPool) -> None:
-    """See `ModelPool.sleep`."""
+    """Move the models off the device. Raises what `ModelPool.sleep` raises."""
     with watchdog.moving():
         pool.sleep()
 
 
 def wake(pool: ModelPool) -> None:
-    """See `ModelPool.wake`; costs nothing where the models do not sleep."""
+    """Move the models back. Does nothing unless they sleep."""
     if pool.state is State.ASLEEP:
         with watchdog.moving():
             pool.wake()

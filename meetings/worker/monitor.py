@@ -1,4 +1,4 @@
-"""What a worker looks at once a second: how far its meetings are behind, and which hosts are away."""
+"""Check once a second how far meetings are behind, and which hosts are absent."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 CATCHING_UP_S = 20.0
-"""Behind by more than the longest utterance: there is a backlog, and people are told."""
+"""Lag above the longest utterance: there is a backlog, and viewers are notified."""
 
 CAUGHT_UP_S = 10.0
 FLUSH_AFTER_S = 90.0
-"""A host that is away this long has finished the sentence."""
+"""Absence after which a host's last utterance is closed."""
 
 RETIRE_AFTER_S = 600.0
 
 
 def database_answers() -> bool:
-    """Raises what a database that is away raises."""
+    """Return True, or raise a connection error if the database is away."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return True
@@ -40,20 +40,20 @@ keep_lag = database_sync_to_async(keep, thread_sensitive=False)
 
 
 class Monitor:
-    """Belongs to one worker."""
+    """Monitor the lag and the hosts of one worker's meetings."""
 
     def __init__(self, broker: redis.asyncio.Redis, publisher: Publisher, assignments: Assignments) -> None:
         self._audio = AudioLog(broker)
         self._publisher = publisher
         self._assignments = assignments
         self.behind_s = 0.0
-        """Of the meeting that was furthest behind at the last look."""
+        """Seconds, of the meeting that was furthest behind at the last check."""
         self._kept_at = -SAMPLE_S
         self.is_database_away = False
-        """Set by whoever found it away; looked after here, so that every meeting's people are told."""
+        """Set on any database outage. Cleared here, so that the viewers of every meeting are notified."""
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Looks at all of them."""
+        """Check every meeting."""
         if self.is_database_away:
             self.is_database_away = not (await supervise.contained(answers)).value
         worst, live, is_moving = 0.0, {}, False
@@ -70,7 +70,7 @@ class Monitor:
         await self._keep(live, every_s=MOVING_SAMPLE_S if is_moving else SAMPLE_S)
 
     async def _keep(self, behind: Mapping[str, float], *, every_s: float) -> None:
-        """For the charts of the admin; in the meantime nobody misses a sample."""
+        """Store lag samples for the admin's charts. Samples are skipped while the database is away."""
         if behind and not self.is_database_away and time.monotonic() - self._kept_at >= every_s:
             self._kept_at = time.monotonic()
             await keep_lag(behind)

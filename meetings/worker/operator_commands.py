@@ -1,4 +1,4 @@
-"""A worker's side of its operators' orders: captions back at once, or models asleep while nobody speaks."""
+"""A worker's side of operator commands: restore captions at once, or put idle models to sleep."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from meetings.worker.stream import MeetingStream
 from meetings.worker.summarize import SummarizeStep
 
 QUIET_S = 5.0
-"""A meeting that nothing was heard of for so long needs no captions now."""
+"""A meeting without audio for this long needs no captions now."""
 
 log = structlog.get_logger(__name__)
 
 
 class OperatorCommands:
-    """Belongs to one worker."""
+    """Execute the commands that operators send to one worker."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class OperatorCommands:
         summarize_step: SummarizeStep,
         report: Callable[[], Awaitable[None]],
     ) -> None:
-        """`report` files where the models are now: whoever reads an answer looks there next."""
+        """Call `report` to publish where the models are before each answer is sent."""
         self._worker = worker
         self._broker = broker
         self._pool = pool
@@ -42,7 +42,7 @@ class OperatorCommands:
         self._report = report
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Waits a moment for an order, and does it."""
+        """Wait a moment for a command, and execute it."""
         told = await commands.receive(self._broker, self._worker)
         if told is None:
             return
@@ -52,7 +52,7 @@ class OperatorCommands:
         await commands.answer(self._broker, told, said)
 
     async def _restore(self) -> CommandResult:
-        """Raises CaptionsLost: a new process has a better chance."""
+        """Bring the caption models back. Raises CaptionsLost, since a new process has a better chance."""
         if await self._summarize_step.break_off():
             return CommandResult.RESTORED
         if self._pool.state is not State.ASLEEP:

@@ -1,4 +1,4 @@
-"""What a worker writes and whom it tells: first the database, then a hint through the broker."""
+"""Write a worker's changes to the database first, then publish hints through the broker."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 
 
 SLOW_S = 3.0
-"""A write that takes longer is told to people: a locked database answers with an error only after twenty seconds."""
+"""Viewers are notified of a slower write: a locked database raises an error only after twenty seconds."""
 
 
 class Publisher:
-    """Shared by all that a worker does for its meetings."""
+    """Database writes and hints for one worker's meetings."""
 
     def __init__(self, broker: redis.asyncio.Redis, *, on_outage: Callable[[Outage], object] = lambda _: None) -> None:
-        """`on_outage` is called at every try that finds the database or the broker away."""
+        """Call `on_outage` at every attempt that finds the database or the broker away."""
         self._broker = broker
         self._audio = AudioLog(broker)
         self._on_outage = on_outage
@@ -39,13 +39,13 @@ class Publisher:
 
     @property
     def waits_for_database(self) -> bool:
-        """Whether a write is slow, or refused and tried again."""
+        """Whether a write is slow, or is being retried."""
         return self._waiting > 0
 
     async def retry(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a database write while the database is away: the audio is safe in the log meanwhile.
+        """Retry a database write while the database is away. The audio is safe in the log meanwhile.
 
-        What the database refuses for good is raised, and so is a broker that is away.
+        Raises permanent database errors and broker outages.
         """
 
         is_waiting = False
@@ -64,12 +64,12 @@ class Publisher:
             self._waiting -= is_waiting
 
     async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
-        """Does a verb that returns the meeting's newest `seq`, and rings for it."""
+        """Run a store function that returns the meeting's newest `seq`, and publish a hint for it."""
         seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
         await self.tell(stream, [StoredChange(seq)])
 
     async def tell(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
-        """Hints for everyone who follows the meeting."""
+        """Publish hints to every subscriber of the meeting."""
         if hints:
             await self._broker.publish(events_channel(stream.meeting_id), pack(hints))
 
@@ -84,7 +84,7 @@ class Publisher:
         await self.tell(stream, [Broadcast(notice(state, behind_s=behind_s, expected_s=expected_s))])
 
     async def move(self, stream: MeetingStream, state: State) -> None:
-        """Changes the meeting's state, if it does change, and says so. Raises LeaseLost."""
+        """Set the meeting's state and publish it, if it changes. Raises LeaseLost."""
         if stream.state is state:
             return
         await self.retry(stream, lambda: set_state(stream.lease, state))
@@ -94,7 +94,7 @@ class Publisher:
     async def tell_phase(
         self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None
     ) -> None:
-        """Tells the room and late joiners; while the worker catches up, the lag is told each time."""
+        """Publish the phase, and store it for late joiners. While catching up, publish the lag on every call."""
         if phase == stream.phase and phase != "catching_up":
             return
         stream.phase = phase
@@ -104,12 +104,12 @@ class Publisher:
             phase=phase,
             until=time.time() + expected_s if expected_s else 0.0,
         )
-        if stream.phase == phase:  # while the broker answered, somebody may have had something newer to tell
+        if stream.phase == phase:  # a newer phase may have been set while the broker answered
             await self.notify(stream, phase or "live", behind_s=behind_s if phase else 0.0, expected_s=expected_s)
 
 
 async def warn_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage], Awaitable[object]]) -> T:
-    """Await the write, and tell of the database when it takes longer than SLOW_S."""
+    """Await the write, and report a database outage when it takes longer than SLOW_S."""
     task = asyncio.ensure_future(write())
     try:
         done, _ = await asyncio.wait({task}, timeout=SLOW_S)

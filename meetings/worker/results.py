@@ -1,6 +1,6 @@
-"""A worker's part in the results: stores the transcripts of meetings that are over.
+"""Store the transcript files of ended meetings.
 
-One that cannot be stored is put off by itself, for longer and longer; captions never wait for it.
+A meeting whose files cannot be stored is put off on its own, with backoff. Captions never wait for this job.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ log = structlog.get_logger(__name__)
 
 RESULTS_POLL_S = 2.0
 LOOK_SHARE = 0.02
-"""Part of the time that may be spent looking; over 50,000 meetings one look takes 0.4 s."""
+"""Share of the time that may be spent on queries. With 50,000 meetings one query takes 0.4 s."""
 
 MEETINGS_PER_TURN = 10
-"""Meetings a turn."""
+"""Meetings per turn."""
 
 FAILURES_PER_TURN = 3
-"""Failures one after the other, after which the turn ends: the storage may be away, and the others keep their place."""
+"""Consecutive failures that end the turn: the storage may be away, and the other meetings keep their place."""
 
 
 class ResultsJob:
-    """Belongs to one worker; of several, whoever claims a meeting stores it."""
+    """Store transcript files. Of several workers, the one that claims a meeting stores it."""
 
     def __init__(self, *, open_results: Callable[[], Storage] = results.results_storage) -> None:
         self._open_results = open_results
@@ -40,7 +40,7 @@ class ResultsJob:
         self._not_before = 0.0
 
     async def turn(self) -> None:
-        """Store what is due, if it is time to look."""
+        """Store what is due, if it is time for a query."""
         if time.monotonic() < self._not_before:
             return
         failures = 0
@@ -50,7 +50,7 @@ class ResultsJob:
                 return
 
     async def _look(self) -> list[str]:
-        """Ask what is due. The more meetings there are, the longer that takes, and the less often it is asked."""
+        """Return the meetings that are due. The slower the query, the less often it runs."""
         began = time.monotonic()
         found = await self._threads.query(partial(results.due, limit=MEETINGS_PER_TURN))
         if not found:
@@ -75,7 +75,7 @@ class ResultsJob:
 
 
 def log_failure(event: str, meeting_id: str, error: BaseException, *, again_in_s: float) -> None:
-    """Log why one meeting's files could not be stored or deleted; of an error of our own, also where."""
+    """Log why a meeting's files could not be stored or deleted; for unexpected errors, also where."""
     known = isinstance(error, storage_errors()) or supervise.outage_of(error) is not None
     where = {} if known else {"where": supervise.where(error)}
     log.warning(event, meeting=meeting_id, error=type(error).__qualname__, again_in_s=again_in_s, **where)

@@ -1,4 +1,4 @@
-"""A worker's part in retention: deletes what is older than it may be, once a minute."""
+"""Delete meetings and recordings past their retention period, once a minute."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ log = structlog.get_logger(__name__)
 
 PURGE_S = 60.0
 MEETINGS_PER_TURN = 50
-"""Meetings a turn; where there are more, the next turn comes at once."""
+"""Meetings per turn. If there are more, the next turn follows at once."""
 
 LEFT_ALONE_S = 3_600.0
-"""For how long a meeting that could not be deleted stands in nobody's way."""
+"""How long a meeting that could not be deleted is skipped, so that it does not block others."""
 
 TURN = "purge"
-"""Name of the lease: one worker at a time."""
+"""Name of the lease that lets one worker at a time purge."""
 
 
 class RetentionJob:
-    """Belongs to one worker; whoever holds the lease deletes."""
+    """Apply retention. Of several workers, the one that holds the lease deletes."""
 
     def __init__(self, worker: str, broker: redis.asyncio.Redis) -> None:
         self._leases = Leases(broker, worker)
         self._threads = DaemonThreads("purge")
         self._not_before = 0.0
         self._left_alone: dict[str, float] = {}
-        """Meetings that could not be deleted, and until when they are left alone."""
+        """Meetings that could not be deleted, and the time until which they are skipped."""
 
     async def turn(self) -> None:
-        """Delete what is due, if it is time to look."""
+        """Delete what is due, if it is time to check."""
         if time.monotonic() < self._not_before or not await self._leases.acquire(TURN):
             return
         try:

@@ -1,7 +1,7 @@
-"""One meeting's voices as its worker holds them: sound in, and for the captions who spoke when.
+"""The diarization state of one meeting: audio in, speaker turns out.
 
-The caption thread brings sound (`hear`, `rest`, `expect`), the speakers' thread listens (`listen`, `conclude`); the two
-share a queue and nothing else. Voice prints stay in the tracker's memory and die with it.
+The caption thread adds audio (`hear`, `rest`, `expect`); the speakers' thread processes it (`listen`, `conclude`). The
+two share only a queue. Voice prints stay in the tracker's memory and are never stored.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from meetings.store.speakers import LabelledCaption
 
 KNOWN_AGAIN_S = 1.0
-"""Seconds that a voice must speak in lines of a known speaker to be that speaker again."""
+"""Seconds that a voice must overlap with a known speaker's captions to be matched to that speaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What the rows tell a worker that takes a meeting over."""
+    """What a worker that takes a meeting over reads from the rows."""
 
     speakers: int = 0
-    """The highest number given to a speaker."""
+    """The highest speaker number in use."""
     lines: tuple[LabelledCaption, ...] = ()
-    """Who is said to have spoken in the sound that can still be heard."""
+    """Labelled captions of the audio that is still in the log."""
 
 
 class _Rest:
-    """In the queue: nothing follows for now, so what was heard last is labelled too."""
+    """Queue item: no audio follows for now, so label the latest audio too."""
 
 
 class SpeakerTrack:
-    """See the module. The tracker starts at the first sound that it gets, a minute before the captions go on.
+    """One meeting's speaker tracker and its queue. The tracker starts at the first audio.
 
-    A worker that takes a meeting over hears that minute again: who spoke in lines that are labelled is known again by
-    them, so people keep their ids through a crash although no voice print is stored.
+    After a takeover that is a minute before the cursor: voices in that minute are matched to the captions already
+    labelled, so speakers keep their ids through a crash although no voice print is stored.
     """
 
     def __init__(self, memory: ResumeState, expected: int | None, *, behind: int = BEHIND) -> None:
-        """`behind`: samples above which the tracker skips."""
+        """`behind`: backlog in samples above which the tracker skips audio."""
         self._memory = memory
         self._behind = behind
         self._hint = _hint(expected)
@@ -56,13 +56,13 @@ class SpeakerTrack:
         self._turns: tuple[SpeakerTurn, ...] = ()
         self._known_until = max((line.end for line in memory.lines), default=0.0)
         self._ids: dict[str, str] | None = None if memory.lines else {}
-        """The tracker's ids to the meeting's; None until that is found out."""
+        """The tracker's ids to the meeting's; None until they are matched."""
         self._news_from: float | None = None
 
     # -- the caption thread ------------------------------------------------------------------------------------------
 
     def hear(self, samples: np.ndarray, start: int) -> None:
-        """Takes float32 mono samples at SAMPLE_RATE, shape (n,); the first is at `start`. What was lost is silence."""
+        """Add float32 mono samples at SAMPLE_RATE, shape (n,); the first is at `start`. Gaps become silence."""
         if self._tracker is None:
             first = -(-start // CELL) * CELL
             self._tracker = SpeakerTracker(
@@ -78,22 +78,22 @@ class SpeakerTrack:
             self._place = start + len(samples)
 
     def rest(self) -> None:
-        """Nothing follows for now."""
+        """Note that no audio follows for now."""
         self._queue.append(_Rest())
 
     def expect(self, speakers: int | None) -> None:
-        """As many people speak; None: find out."""
+        """Set the expected number of speakers; None to detect it."""
         self._queue.append(_hint(speakers))
 
     def waiting_s(self) -> float:
-        """Seconds of sound that no window has reached yet."""
+        """Return the seconds of audio that no window has reached yet."""
         heard_s = self._tracker.waiting_s - self._tracker.received / SAMPLE_RATE if self._tracker else 0.0
         return max(0.0, self._place / SAMPLE_RATE + heard_s)
 
     # -- the speakers' thread ----------------------------------------------------------------------------------------
 
     def listen(self, listener: Listener) -> bool:
-        """Listens to one window, if there is one."""
+        """Process one window; return whether there was one."""
         request = self._next_window()
         if self._tracker is None or request is None:
             return False
@@ -101,11 +101,11 @@ class SpeakerTrack:
         return True
 
     def has_window(self) -> bool:
-        """Whether there is one to listen to: nobody needs the models otherwise."""
+        """Return whether a window is ready, to avoid waking the models for nothing."""
         return self._next_window() is not None
 
     def conclude(self) -> SpeakerTurns | None:
-        """After the last window: who spoke in all that was heard, judged together. Wipes every voice print."""
+        """Return the turns of the whole audio, clustered once more after the last window. Wipes every voice print."""
         if self._tracker is None:
             return None
         self._settle_ids()
@@ -113,7 +113,7 @@ class SpeakerTrack:
         return SpeakerTurns(max(found.start, self._known_until), found.end, self._named(found.turns))
 
     def take_news(self) -> SpeakerTurns | None:
-        """All turns so far, told anew from where something has changed since the last time; None when nothing has."""
+        """Return the turns from the first change since the last call, or None if nothing changed."""
         if self._tracker is None or self._news_from is None or not self._is_known_again(self._tracker):
             return None
         news = SpeakerTurns(self._news_from, self._tracker.labelled_s, self._named(self._turns))
@@ -121,12 +121,12 @@ class SpeakerTrack:
         return news
 
     def ask_again(self) -> None:
-        """There are new captions, maybe of what was labelled before they came."""
+        """Note new captions, which may belong to audio that was labelled before."""
         if self._tracker is not None and self._news_from is None:
             self._news_from = self._tracker.labelled_s
 
     def _next_window(self) -> WindowRequest | None:
-        """The same one until it was listened to. Takes in what came only as far as that needs."""
+        """Return the next window, the same one until it is processed. Reads from the queue only as far as needed."""
         if self._tracker is None:
             return None
         while (request := self._tracker.request(is_end=self._rests)) is None:
@@ -136,7 +136,7 @@ class SpeakerTrack:
         return request
 
     def _take_in(self, tracker: SpeakerTracker) -> bool:
-        """Hands over what came, up to the next rest; says whether there was anything."""
+        """Feed the queue to the tracker, up to the next rest; return whether there was anything."""
         is_empty = not self._queue
         while self._queue and not self._rests:
             match self._queue.popleft():
@@ -156,7 +156,7 @@ class SpeakerTrack:
         self._news_from = found.start if self._news_from is None else min(self._news_from, found.start)
 
     def _is_known_again(self, tracker: SpeakerTracker) -> bool:
-        """Whether the ids are settled; those of a meeting taken over are once the labelled lines are heard again."""
+        """Return whether the ids are final. After a takeover, the labelled captions must be processed first."""
         if self._ids is None and tracker.labelled_s < self._known_until:
             return False
         self._settle_ids()
@@ -176,7 +176,7 @@ class SpeakerTrack:
 
 
 def match_known_speakers(turns: Sequence[SpeakerTurn], lines: Sequence[LabelledCaption]) -> dict[str, str]:
-    """The speaker of `lines` for each speaker of `turns` who mostly speaks in that one's lines; each of them once."""
+    """Map each speaker of `turns` to the speaker of `lines` with the most overlap; each known speaker is used once."""
     shared: dict[tuple[str, str], float] = {}
     for turn in turns:
         for line in lines:

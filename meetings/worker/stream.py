@@ -1,4 +1,4 @@
-"""One meeting as its worker holds it: what was read from the log, the caption session, and what may be forgotten."""
+"""One meeting in its worker: the entries read from the log, the caption session, and the audio still needed."""
 
 from __future__ import annotations
 
@@ -30,36 +30,36 @@ KINDS_OF_MARKS = {"pause": "state", "resume": "state"}
 """Marks that undo each other; every other mark is a kind of its own."""
 
 MAX_INBOX_S = 60
-"""Audio read ahead of the session; the rest waits in the log."""
+"""Audio read ahead of the session. The rest waits in the log."""
 
 MAX_BACKLOG = 24
-"""Closed utterances that may wait in memory for their decode: what is said during a long summary. At most 23 MB."""
+"""Closed utterances that may wait in memory to be decoded, as during a long summary. At most 23 MB."""
 
 ABSENT_S = 2.0
-"""A host that sends nothing for so long is not speaking, whatever was said last."""
+"""A host that has sent nothing for this long is not speaking."""
 
 REHEAR_S = 60
-"""Captioned audio that stays in the log: a worker that takes the meeting over knows the voices again by it."""
+"""Captioned audio that stays in the log, so that a worker that takes over recognizes the voices again."""
 
 
 Phase = Literal["", "catching_up", "degraded", "summarizing"]
-"""What people should know about a live meeting beyond that it is live."""
+"""What viewers should know about a live meeting; empty when all is well."""
 
 
 @dataclass(slots=True)
 class TurnResult:
-    """What one turn brought for one meeting."""
+    """The result of one turn for one meeting."""
 
     partials: list[PartialCaption] = field(default_factory=list)
     finals: list[FinalCaption] = field(default_factory=list)
     progress: Progress | None = None
     marks: list[Entry] = field(default_factory=list)
-    """Marks whose place in the audio is captioned up to."""
+    """Marks that the captions have reached."""
     spoken: bool = False
-    """Whether there was audio that nobody had heard before."""
+    """Whether there was new audio."""
     languages: list[LanguageHeard] = field(default_factory=list)
     missing: int = 0
-    """Samples that the log should hold and does not: the broker lost its file."""
+    """Samples missing from the log because the broker lost its file."""
 
     def add_mark(self, mark: Entry) -> None:
         """Add a mark. It replaces an earlier one of its kind at the same place in the audio, which had no effect."""
@@ -86,62 +86,62 @@ class TurnResult:
 
 
 class MeetingStream:
-    """Belongs to the worker; `take_in` runs in the device's thread, everything else in the event loop."""
+    """One meeting held by a worker. `take_in` runs in the device's thread, everything else in the event loop."""
 
     def __init__(self, meeting: Meeting, memory: ResumeState, *, is_upload: bool = False) -> None:
         self.meeting_id: str = meeting.pk
         self.is_upload = is_upload
-        """Whether it is made from a recording: it has no host, who could be late or away."""
+        """Whether the meeting is made from a recording and therefore has no host."""
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
         self.vocabulary = meeting.vocabulary_terms
         self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
         self.languages_read: frozenset[str] = frozenset()
-        """Those that somebody reads now."""
+        """Languages read by viewers now."""
         self.awaits_labels = True
-        """Whether there may be captions of sound that the speakers' thread has heard before."""
+        """Whether there may be new captions of audio that was diarized before."""
         self.awaits_translation = True
-        """Whether there may be captions that are not in every wanted language."""
+        """Whether there may be captions without a translation into every wanted language."""
         self._languages_asked: frozenset[str] = frozenset()
         self._config = session_config(meeting, meeting.language)
         self.session = resumed_session(meeting, self._config)
         self.last_read = b"0-0"
         self.newest: Entry | None = None
-        """The entry with that number: the log keeps it, so a log without it is not the one that was read."""
+        """The last entry read. The log always keeps it, so a log without it was truncated."""
         self.phase: Phase = ""
         self.committed = meeting.cursor
         """Samples whose captions are stored."""
         self.recorded_until = meeting.recorded_until
-        """Samples that are in the kept recording."""
+        """Samples in the recording."""
         self.set_aside: frozenset[Stage] = frozenset()
-        """Stages that failed too often to be tried any more."""
+        """Stages that failed too often and are no longer tried."""
         self.failed_at: dict[Stage, int] = {}
-        """Where stages failed before, in samples captioned; a stage that gets further is cleared."""
+        """Where stages failed, in samples captioned. A stage that gets further is cleared."""
         self.failures = 0
-        """Of stages of the meeting, since this worker took it."""
+        """Failures of the meeting's stages since this worker took it."""
         self.is_suspect = False
-        """Whether the worker before died with it: its work is done alone until it is where that one may have been."""
+        """Whether the previous worker died holding the meeting. It is processed alone up to `suspect_until`."""
         self.suspect_until = 0
         """Samples."""
         self.heard_at = time.monotonic()
-        """When the log last had something new."""
+        """When the log last had new entries."""
         self.flushed = 0
         """Where an absent host's utterance was closed, in samples."""
         self._meeting = meeting
         self._resumed_at = self.session.audio_from
         self.doubt = LanguageMismatch(self._config.language)
         self.told_language = ""
-        """What the host was told to be heard instead of the language that is set."""
+        """The detected language last reported to the host; empty if it is the one that is set."""
         self._guard = threading.Lock()
-        """Around the two queues: the event loop fills and reads them, the device's thread empties and fills them."""
+        """Guards the two queues, which the event loop and the device's thread both use."""
         self._inbox: deque[Entry] = deque()
         self._kept: deque[Entry] = deque()
         """Audio that a resumed session would need, or that is not in the recording yet."""
 
     @property
     def languages_wanted(self) -> frozenset[str]:
-        """Those that somebody reads, those that the meeting lists, and those in which something is corrected."""
+        """The languages read by viewers, those listed in the meeting, and those that need corrections translated."""
         return self.languages_read | self._languages_asked | frozenset(self._meeting.languages)
 
     @property
@@ -152,7 +152,7 @@ class MeetingStream:
 
     @property
     def is_speaking(self) -> bool:
-        """Whether somebody is in the middle of an utterance, and not away."""
+        """Whether an utterance is in progress and the host is present."""
         return self.session.is_speaking and time.monotonic() - self.heard_at < ABSENT_S
 
     @property
@@ -160,7 +160,7 @@ class MeetingStream:
         return bool(self._inbox) or bool(self.session.backlog)
 
     def read(self, entries: list[Entry]) -> None:
-        """Takes what the log had after `last_read`."""
+        """Add the entries that follow `last_read` in the log."""
         self.newest = entries[-1]
         self.last_read = self.newest.id
         self.heard_at = time.monotonic()
@@ -168,18 +168,18 @@ class MeetingStream:
             self._inbox.extend(entries)
 
     def take_in(self, findings: TurnResult) -> None:
-        """Feeds audio up to the next mark; one that changes captions counts once everything before it is captioned."""
+        """Feed audio up to the next mark. A mark that changes captions waits until the audio before it is captioned."""
         while self._inbox and self.session.backlog < MAX_BACKLOG:
             entry = self._inbox[0]
             if entry.mark and entry.sample < self._resumed_at:
-                pass  # heard again, obeyed before
+                pass  # read again; obeyed by the previous worker
             elif entry.mark == "speakers":
                 self.voices.expect(int(entry.value) if entry.value else None)
             elif entry.mark == "translate":
                 self._languages_asked |= frozenset(entry.value.split())
                 self.awaits_translation = True
             elif entry.mark and entry.mark not in KNOWN_MARKS:
-                pass  # of a later version
+                pass  # written by a later version
             elif entry.mark:
                 self.session.flush()
                 if self.session.backlog:
@@ -198,28 +198,28 @@ class MeetingStream:
             return None if self._kept or self._inbox or self.newest is None else self.newest.id
 
     def forgettable(self, progress: Progress) -> bytes | None:
-        """After `progress` is committed: the id before which the log is not needed, or None when nothing is new.
+        """Return the entry id before which the log can be trimmed once `progress` is committed, or None if unchanged.
 
-        What is not in the recording yet is needed, where one is kept.
+        If the meeting is recorded, audio that is not in the recording yet is kept.
         """
         needed_from = CaptionSession(self._config, progress.checkpoint).audio_from - REHEAR_S * SAMPLE_RATE
         if self.keep_recording:
             needed_from = min(needed_from, self.recorded_until)
         first = None
         with self._guard:
-            # The newest entry stays: it tells where the log goes on.
+            # Keep the newest entry: it marks where the log continues.
             while len(self._kept) > 1 and self._kept[0].end <= needed_from:
                 self._kept.popleft()
                 first = self._kept[0].id
         return first
 
     def kept(self, start: int, end: int) -> list[Entry]:
-        """The audio at hand that overlaps the samples from `start` to `end`."""
+        """Return the audio entries in memory that overlap the samples from `start` to `end`."""
         with self._guard:
             return [entry for entry in self._kept if entry.end > start and entry.sample < end]
 
     def audio_after(self, sample: int) -> np.ndarray:
-        """What the session was fed from `sample` on: float32, shape (session.received - sample,)."""
+        """Return the session's audio from `sample` on: float32, shape (session.received - sample,)."""
         audio = np.zeros(self.session.received - sample, np.float32)
         for entry in self.kept(sample, self.session.received):
             first, last = max(entry.sample, sample), min(entry.end, self.session.received)
@@ -229,7 +229,7 @@ class MeetingStream:
         return audio
 
     def _feed(self, entry: Entry) -> int:
-        """Feeds what is new of the entry; silence stands in for lost samples, whose number is returned."""
+        """Feed the new part of the entry; replace lost samples with silence and return their number."""
         with self._guard:
             self._kept.append(entry)
         samples = pcm16_to_float(entry.pcm)
@@ -251,9 +251,9 @@ class MeetingStream:
 
 
 def resumed_session(meeting: Meeting, config: SessionConfig) -> CaptionSession:
-    """Return the meeting's session where its checkpoint left it.
+    """Return the meeting's session, resumed from its checkpoint.
 
-    A checkpoint that this version cannot read is ignored: captions go on at the cursor.
+    A checkpoint that this version cannot read is ignored; captions then resume at the cursor.
     """
     try:
         return CaptionSession(config, meeting.checkpoint or None)

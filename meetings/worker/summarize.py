@@ -1,7 +1,7 @@
-"""Summaries: when one is due the models for captions make room, it is written, and they come back.
+"""Write summaries: swap the caption models out when one is due, write it, and swap them back in.
 
-Nothing is lost meanwhile: audio goes on into the log, and what was said is captioned afterwards. Whoever reads is told
-before, with the seconds that earlier pauses took. Several meetings that are due together are summed up in one go.
+Nothing is lost meanwhile: audio goes on into the log and is captioned afterwards. Viewers are notified first, with the
+duration of earlier pauses. Meetings that are due at the same time share one swap.
 """
 
 from __future__ import annotations
@@ -46,40 +46,40 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 PAUSE_WAIT_S = 8.0
-"""How long a summary waits for the people to breathe."""
+"""How long a summary waits for a pause in speech."""
 
 PAUSE_POLL_S = 0.1
 WITHIN_S = 90.0
-"""The longest that one meeting's summary may be written; what does not look at its time meets the watchdog."""
+"""Time limit for one meeting's summary. The watchdog ends a summariser that ignores it."""
 
 DWELL_S = 20.0
-"""Between two goes, so that swaps never thrash."""
+"""Minimum time between two swaps, to prevent thrashing."""
 
 FIRST_RETRY_S = 30.0
-"""After the first failure; twice as long after each further one, up to LONGEST_PUT_OFF_S. A host need not wait."""
+"""Backoff after the first failure; doubles up to LONGEST_PUT_OFF_S. A host's request need not wait."""
 
 MAX_FINAL_ATTEMPTS = 3
-"""Failed attempts of a meeting that is over, after which it is closed without its summary."""
+"""Failed attempts after which an ended meeting is closed without its summary."""
 
 UNPACKING_S = 5.0
 """Until a summary looks again whether its model is unpacked."""
 
 REFUSED_S = 60.0
-"""Where there is no summariser, until that is looked at again."""
+"""Backoff where there is no summariser."""
 
 BROKEN_OFF_S = 300.0
-"""How long a summary waits that an operator has broken off."""
+"""Backoff after an operator has cancelled a summary."""
 
 FIRST_EXPECTED_S = 20.0
-"""What people are told before anything is measured."""
+"""Duration announced to viewers before anything was measured."""
 
 
 class WritingFailed(RuntimeError):
-    """The summariser ran out of memory in the middle, or refused its input."""
+    """The summariser ran out of memory while writing, or refused its input."""
 
 
 PUT_OFF = (SwapFailed, ModelInUse, SwapUnderWay, WritingFailed)
-"""Captions go on; the summary stays due. CaptionsLost is not among them: a new process has a better chance."""
+"""Errors after which captions go on and the summary stays due. CaptionsLost instead ends the process."""
 
 due = database_sync_to_async(summaries.due, thread_sensitive=False)
 wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
@@ -93,7 +93,7 @@ file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
 
 
 class SummarizeStep:
-    """Sums up a worker's meetings. Without a summariser in the pool captions go on, and no summary is written."""
+    """Summarize a worker's meetings. Without a summariser in the pool captions go on without summaries."""
 
     def __init__(
         self,
@@ -114,29 +114,29 @@ class SummarizeStep:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="summaries")
         self._stopping = threading.Event()
         self._broken_off = threading.Event()
-        """By an operator, the present go."""
+        """Whether an operator has cancelled the current summaries."""
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
         self._warms_up = is_warm and self._has_summarizer
         self._failures = 0
         self._rests_until = self._not_before = 0.0
-        """When models may be exchanged again, and when that may happen for what no host asks for."""
+        """The earliest times of the next swap, and of the next swap that no host asked for."""
 
     async def is_wanted(self, stream: MeetingStream) -> bool:
-        """Whether a meeting that is over waits for its last summary."""
+        """Return whether an ended meeting waits for its last summary."""
         if not self._has_summarizer or self._stopping.is_set() or not await wanted_after_end(stream.meeting_id):
             return False
         attempts = await attempts_at([stream.meeting_id], Stage.SUMMARY)
         return attempts.get(stream.meeting_id, 0) < MAX_FINAL_ATTEMPTS
 
     def stop(self) -> None:
-        """Ends a summary that is being written; it stays due."""
+        """Cancel the summary being written. It stays due."""
         self._stopping.set()
         self._pool.cancel()
 
     async def break_off(self) -> bool:
-        """Ends a go that is under way and puts it off; captions are back then. False: there was none."""
+        """Cancel and put off the current summaries, and wait for captions to be back. Return False if none."""
         if self._at_rest.is_set():
             return False
         self._broken_off.set()
@@ -145,7 +145,7 @@ class SummarizeStep:
         return True
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Writes what is due, if anything is. Not before all models are there: those that join would be in the way."""
+        """Write the summaries that are due, but not before all deferred models have joined the pool."""
         if time.monotonic() < self._rests_until or not self._pool.is_complete or self._stopping.is_set():
             return
         is_unpacking = self._has_summarizer and await asyncio.to_thread(self._is_unpacking)
@@ -162,7 +162,7 @@ class SummarizeStep:
             await self._sum_up(wanted, streams)
 
     async def _refuse(self, wanted: Sequence[Due]) -> None:
-        """Lets the hosts know that there is no summariser."""
+        """Report to the hosts that there is no summariser."""
         trouble = summary_status.of_absence(self._pool.left_out.get(SUMMARY))
         await put_off([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
 
@@ -178,7 +178,7 @@ class SummarizeStep:
     async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         await put_off([one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S)
         await self._prepare()
-        # A load that starves the loop costs leases: a meeting that was taken anew has another stream.
+        # A load that starves the event loop costs leases: a meeting that was retaken has another stream.
         held = dict(streams)
         await self._wait_for_pause(held)
         await self._announce(held)
@@ -187,10 +187,10 @@ class SummarizeStep:
         finally:
             await self._come_back(held)
 
-    # -- the room ----------------------------------------------------------------------------------------------------
+    # -- viewers -------------------------------------------------------------------------------------------------------
 
     async def _wait_for_pause(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Until nobody is in the middle of a sentence, but not for long."""
+        """Wait for a pause in all meetings, up to PAUSE_WAIT_S."""
         deadline = time.monotonic() + PAUSE_WAIT_S
         while any(stream.is_speaking for stream in streams.values()):
             if time.monotonic() > deadline or self._is_cancelled():
@@ -203,16 +203,16 @@ class SummarizeStep:
             await self._publisher.tell_phase(stream, "summarizing", expected_s=expected_s)
 
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
-        """The worker's watch tells from here on how far behind the captions are, and when they are live again."""
+        """Publish that captions catch up. From here on the monitor publishes the lag, and when they are live again."""
         self._rests_until = time.monotonic() + DWELL_S
         self._not_before = time.monotonic() + _pause_s(self._failures)
         for stream in _live(streams):
             await self._publisher.tell_phase(stream, "catching_up")
 
     async def _prepare(self) -> None:
-        """Loads what stands in and, where there is room, the summariser, while captions go on.
+        """Load the bridge and, if it fits, the summariser, while captions go on.
 
-        The swap says what is wrong with the summariser.
+        Errors of the summariser are only logged here; the swap raises them again.
         """
         await self._in_thread(self._bridge.prepare)
         await self._in_thread(lambda: model_sleep.wake(self._pool))
@@ -221,7 +221,7 @@ class SummarizeStep:
         except (SwapUnderWay, *MOVE_ERRORS) as error:
             log.warning("summariser_not_prepared", error=str(error))
 
-    # -- the models --------------------------------------------------------------------------------------------------
+    # -- models --------------------------------------------------------------------------------------------------------
 
     async def _write_all(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         left = {one.meeting_id for one in wanted}
@@ -245,7 +245,7 @@ class SummarizeStep:
                 await self._swap(self._pool.swap_to_transcription)
 
     async def _write_or_put_off(self, one: Due, stream: MeetingStream) -> None:
-        """One meeting's summary; what fails puts off that one alone."""
+        """Write one meeting's summary. An error puts off that meeting only."""
         passing = (SummaryCancelled, SwapCancelled, *FATAL)
         written = await supervise.contained(lambda: self._write(one, stream), fatal=passing)
         if written.error is not None:
@@ -256,14 +256,14 @@ class SummarizeStep:
             await clear_failure(one.meeting_id, Stage.SUMMARY)
 
     async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
-        """Count a failed attempt in the meeting's row, and wait the longer the more there were."""
+        """Count a failed attempt in the meeting's row, and put it off with backoff."""
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
         await record_failure(stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False)
         attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
         await put_off([stream.meeting_id], summary_status.of_attempt(error), least_s=_pause_s(attempts))
 
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
-        """What was cancelled is the next worker's at once; what an operator broke off has time."""
+        """Make cancelled summaries due again at once, or with a delay if an operator cancelled them."""
         if self._broken_off.is_set():
             await put_off(meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
         else:
@@ -274,7 +274,7 @@ class SummarizeStep:
         return self._stopping.is_set() or self._broken_off.is_set()
 
     async def _swap(self, verb: Callable[[], SwapRecord | None]) -> None:
-        """One of the pool's two verbs; what came of it is filed, failed or not."""
+        """Run one of the pool's two swaps, and store its record whether it failed or not."""
         before = self._pool.history.count
         try:
             await self._in_thread(verb)
@@ -314,5 +314,5 @@ def _pause_s(failures: int) -> float:
 
 
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:
-    """Those whose people are still there."""
+    """Return the streams of meetings that have not ended."""
     return [stream for stream in streams.values() if stream.state is not MeetingState.ENDED]

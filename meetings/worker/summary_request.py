@@ -1,4 +1,4 @@
-"""From a meeting's rows to what its summariser is asked, and from what it writes to rows."""
+"""Convert a meeting's rows to a summary request, and a summary to rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meetings.store.summaries import Due, Written
 
 
 def summary_request(one: Due) -> SummaryRequest | None:
-    """What is new in the meeting, and its notes; None when nothing is."""
+    """Return the meeting's new captions and its latest notes, or None if there are no new captions."""
     captions = summaries.new_captions(one.meeting_id, one.from_s)
     if not captions:
         return None

@@ -1,4 +1,4 @@
-"""Captions out, the models' part: what was read is heard and decoded, for all meetings together."""
+"""Transcribe: take in the audio that was read, and decode it for all meetings together."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from meetings.worker.stream import TurnResult
 log = structlog.get_logger(__name__)
 
 MODELS_AWAY_S = 0.25
-"""How long a turn waits for the models while a summary is written; audio is taken in between."""
+"""How long a turn waits for the models while a summary is written. Audio is taken in between turns."""
 
 BRIDGED_S = 0.05
-"""The same, where provisional captions are written meanwhile."""
+"""The same while the bridge writes provisional captions."""
 
 
 @dataclass(slots=True)
 class Turn:
-    """What one turn brought, by meeting."""
+    """The result of one turn, by meeting."""
 
     found: dict[str, TurnResult] = field(default_factory=dict)
     failed: dict[str, Exception] = field(default_factory=dict)
-    """Meetings whose own work failed. What they found in this turn is void."""
+    """Meetings that failed. Their results of this turn are discarded."""
 
 
 class TranscribeStep:
-    """Belongs to the thread that owns the device."""
+    """Transcribe a worker's meetings. Runs in the thread that owns the device."""
 
     def __init__(self, pool: ModelPool, bridge: SwapBridge) -> None:
-        """Brings the pool's models to the device. Raises what they raise when they cannot be loaded."""
+        """Start the pool. Raises what its models raise when they cannot be loaded."""
         self._pool = pool
         self._bridge = bridge
         self._priority = Priority()
@@ -53,13 +53,13 @@ class TranscribeStep:
 
     @property
     def engine(self) -> Engine:
-        """Its timings may be read by others."""
+        """The engine, whose timings other threads may read."""
         return self._engine
 
     def turn(self, streams: Streams) -> Turn:
-        """Take in what was read and decode once.
+        """Take in what was read, and decode one batch.
 
-        Raises DeviceFailed when nothing at all can be decoded any more.
+        Raises DeviceFailed when no audio can be decoded any more.
         """
         if any(stream.has_work for stream in streams.values()):
             model_sleep.wake(self._pool)
@@ -84,7 +84,7 @@ class TranscribeStep:
             turn.failed[meeting_id] = error
 
     def _decode(self, streams: Streams, turn: Turn) -> None:
-        """One step of the engine, or of the bridge while the summariser has its turn."""
+        """Run one step of the engine, or of the bridge while the summariser uses the device."""
         try:
             with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridge.is_ready else MODELS_AWAY_S) as transcriber:
                 self._engine.transcriber = transcriber
@@ -98,7 +98,7 @@ class TranscribeStep:
                 turn.found[meeting_id].add(events)
 
     def _step(self, streams: Streams, turn: Turn) -> None:
-        """People first; recordings while nothing of theirs is to be decoded, and one utterance at a time."""
+        """Decode live meetings first. Recordings follow when no live audio waits, one utterance at a time."""
         people = {key: stream.session for key, stream in spoken(streams).items()}
         heard = self._decode_and_accept(people, turn)
         waiting = {key: stream.session for key, stream in recorded(streams).items() if stream.session.backlog}
@@ -128,7 +128,7 @@ class TranscribeStep:
     def _decode_one_by_one(
         self, sessions: Mapping[str, CaptionSession], turn: Turn, *, live: bool
     ) -> Sequence[Decoded[str]]:
-        """Repeat a batch that failed, a request at a time: only what fails alone is the meeting's own failure."""
+        """Decode a failed batch one request at a time: a request that fails alone is its meeting's own failure."""
         decoded: list[Decoded[str]] = []
         for meeting_id, session in sessions.items():
             alone = contained_call(lambda: self._engine.decode({meeting_id: session}, live=live, limit=1))  # noqa: B023
@@ -139,7 +139,7 @@ class TranscribeStep:
         return decoded
 
     def _probe(self, error: Exception) -> None:
-        """Raise DeviceFailed if silence cannot be decoded either: no meeting is to blame then."""
+        """Raise DeviceFailed if silence cannot be decoded either, so that no meeting is blamed."""
         probed = contained_call(self._engine.probe)
         if probed.error is not None:
             raise DeviceFailed(f"Nothing can be decoded any more: {type(error).__name__}.") from error

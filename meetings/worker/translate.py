@@ -1,7 +1,7 @@
-"""Captions and summaries in other languages: a third thread translates what somebody reads or the meeting lists.
+"""Translate captions and summaries, in a thread of their own, into the languages that are read or listed.
 
-What is to be translated is asked of the rows, the newest caption first. So nothing is lost in a crash, and a language
-that is opened late is filled in backwards by the same question.
+Untranslated captions are queried from the rows, newest first. Nothing is lost in a crash, and a language that is
+selected late is filled in backwards by the same query.
 """
 
 from __future__ import annotations
@@ -42,20 +42,20 @@ T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 MODELS_AWAY_S = 0.5
-"""How long to wait for the captions' turn while a summary is written."""
+"""How long to wait for the models while a summary is written."""
 
 PLAIN_WORD = "OK."
-"""What any model translates that works at all."""
+"""A text that any working model can translate."""
 
 CAPTION_BATCH = 4
-"""Captions at once: a new one waits for no more than these."""
+"""Captions per batch. A new caption waits for one batch at most."""
 
 untranslated_summaries = database_sync_to_async(summaries.untranslated, thread_sensitive=False)
 untranslated = database_sync_to_async(translations.untranslated, thread_sensitive=False)
 
 
 class TranslateStep:
-    """Translates the captions of a worker's meetings. Without its models captions go on as they were said."""
+    """Translate the captions of a worker's meetings. Without the models captions go on untranslated."""
 
     def __init__(
         self,
@@ -71,12 +71,12 @@ class TranslateStep:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
         self._has_tried = not pool.has(TRANSLATION)
         self._sources: dict[str, frozenset[str]] = {}
-        """By target; empty as long as there are no models."""
+        """Source languages by target; empty while there are no models."""
         self.seconds = 0.0
-        """Spent translating."""
+        """Seconds spent translating."""
 
     async def _load(self) -> None:
-        """Loads the models, or says why nothing will be translated; during a swap it is left for later."""
+        """Load the models, or log why there will be no translations. During a swap, leave it for later."""
         try:
             self._sources = await self._in_thread(self._join)
         except (SwapUnderWay, ModelAsleep):
@@ -91,14 +91,14 @@ class TranslateStep:
             await asyncio.sleep(MODELS_AWAY_S)
 
     def _join(self) -> dict[str, frozenset[str]]:
-        """The languages that can be translated, by target."""
+        """Load the models; return the source languages by target."""
         self._pool.join(TRANSLATION)
         with self._pool.use(TRANSLATION) as translator:
             targets = {source: translator.targets(source) for source in LANGUAGES}
         return {target: frozenset(source for source in LANGUAGES if target in targets[source]) for target in LANGUAGES}
 
     async def look(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Learns which languages are read now."""
+        """Read from the broker which languages are read now."""
         for stream in list(streams.values()):
             read = await self._readership.languages(stream.meeting_id)
             if read - stream.languages_read:
@@ -106,7 +106,7 @@ class TranslateStep:
             stream.languages_read = read
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> bool:
-        """One batch of every meeting, the models loaded first; says whether there was any."""
+        """Translate one batch of every meeting; return whether there was any. Load the models first."""
         if not self._has_tried:
             await self._load()
         done = [
@@ -115,7 +115,7 @@ class TranslateStep:
         return any(done)
 
     async def _interpret_contained(self, stream: MeetingStream) -> bool:
-        """What fails is the meeting's own; while a summary is written, nothing is translated."""
+        """Translate a batch, with errors counted against this meeting. Do nothing while a summary is written."""
         if Stage.TRANSLATION in stream.set_aside:
             return False
         with contextlib.suppress(ModelAsleep):
@@ -123,7 +123,7 @@ class TranslateStep:
         return False
 
     async def finish(self, stream: MeetingStream) -> None:
-        """The meeting is over: translates what is left. A worker that has just started loads its models first."""
+        """Translate the rest of an ended meeting. Load the models first if this worker has just started."""
         while not self._has_tried:
             await self._load_or_wait()
         stream.awaits_translation = True
@@ -131,13 +131,13 @@ class TranslateStep:
             pass
 
     async def _interpret_or_wait(self, stream: MeetingStream) -> bool:
-        """Waits for the end of another meeting's summary: nothing that was said stays untranslated."""
+        """Translate a batch, after any summary in progress, so that nothing stays untranslated."""
         while True:
             with contextlib.suppress(ModelAsleep):
                 return await self._interpret(stream)
 
     async def _interpret(self, stream: MeetingStream) -> bool:
-        """A batch of captions, or when there are none, a summary; says whether there was any.
+        """Translate a batch of captions or, if there are none, a summary; return whether there was any.
 
         Raises:
             ModelAsleep: a summary is being written; what is untranslated waits.
@@ -145,7 +145,7 @@ class TranslateStep:
         if not self._sources:
             return False
         stream.awaits_translation = False
-        done = True  # what fails is still to be done
+        done = True  # after an error the batch is still to be done
         try:
             done = await self._translate(stream) or await self._sum_up(stream)
         except transcript.LeaseLost:
@@ -167,7 +167,7 @@ class TranslateStep:
         return True
 
     async def _sum_up(self, stream: MeetingStream) -> bool:
-        """One summary in one language."""
+        """Translate one summary into one language."""
         for target in sorted(stream.languages_wanted):
             sources = self._sources.get(target, frozenset())
             found = await untranslated_summaries(stream.meeting_id, target, sources=sources)
@@ -193,7 +193,7 @@ class TranslateStep:
         return wanted
 
     def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
-        """Raises ModelAsleep."""
+        """Translate a batch, and add up the seconds. Raises ModelAsleep."""
         model_sleep.wake(self._pool)
         with self._pool.use(TRANSLATION, wait_s=MODELS_AWAY_S) as translator, watchdog.model_call("translating"):
             started = time.perf_counter()
@@ -206,7 +206,7 @@ class TranslateStep:
 
 
 def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
-    """Translate the texts together, and what fails so one by one: a text that fails alone stands as it was said.
+    """Translate the texts together or, on failure, one by one. A text that fails alone stays untranslated.
 
     Raises ModelFailed if a plain word cannot be translated either.
     """

@@ -1,8 +1,8 @@
-"""A worker's part in uploads: speaks recordings into the audio log, as a host would, no faster than they are captioned.
+"""Feed uploaded recordings into the audio log as a host would, no faster than they are captioned.
 
-From there on all is as in a live meeting: captions, speakers, translations, the end, and what happens when the worker
-dies. Its successor decodes the file again and goes on at the log's next sample. So does this worker when something goes
-wrong with a file; what goes wrong with one is counted in its row, and costs no other anything.
+From there on everything works as in a live meeting. If the worker dies, the next one decodes the file again and resumes
+at the log's next sample. So does this worker after an error with a file. Errors are counted in the upload's row and do
+not affect other uploads.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ log = structlog.get_logger(__name__)
 UPLOAD_POLL_S = 1.0
 NO_ROOM_S = 0.05
 AHEAD_S = 60.0
-"""Sound in the log that is not captioned: some utterances for each batch, and little to keep in memory."""
+"""Seconds of uncaptioned audio in the log: enough utterances for each batch, with little memory."""
 
 UNHEARD_S = 45.0
-"""Sound that the speakers' thread has not heard. Above a minute it would skip some (`tracker.BACKLOG`)."""
+"""Seconds of audio not diarized yet. Above a minute the tracker would skip some (`tracker.BACKLOG`)."""
 
 STEP = 5
-"""Blocks of a second that are appended at once."""
+"""Blocks of one second that are appended at once."""
 
 GOES_ON_S = 60.0
-"""Seconds of sound after which opening the file counts as a success."""
+"""Seconds of audio after which opening the file counts as a success."""
 
 AGAIN_AFTER_S = (2.0, 15.0)
-"""Before a file that failed is opened again: what is wrong may be the machine."""
+"""Delays before a failed file is opened again: the machine may be at fault."""
 
 next_waiting = database_sync_to_async(uploads.next_waiting, thread_sensitive=False)
 take = database_sync_to_async(uploads.take, thread_sensitive=False)
@@ -66,11 +66,11 @@ settle = database_sync_to_async(uploads.settle, thread_sensitive=False)
 
 @dataclass(slots=True)
 class Feeder:
-    """One recording on its way into the log of the meeting that this worker holds."""
+    """One recording being fed into the log of a meeting that this worker holds."""
 
     stream: MeetingStream
     file: DecodedFile | None
-    """None: there is nothing to read."""
+    """None if there is nothing to read."""
     blocks: Iterator[np.ndarray]
     next_frame: int
     next_sample: int
@@ -80,35 +80,35 @@ class Feeder:
     has_gone_on: bool = False
 
     def kill(self) -> None:
-        """End the decoder, also while the thread reads."""
+        """End the decoder, also while the thread reads from it."""
         if self.file is not None:
             self.file.kill()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self.file is not None:
             self.file.close()
 
 
 class UploadStep:
-    """Belongs to one worker; it feeds the uploads among the meetings that the worker holds."""
+    """Feed the uploads among the meetings that one worker holds."""
 
     def __init__(
         self, worker: str, broker: redis.asyncio.Redis, *, unheard_s: Callable[[MeetingStream], float] = lambda _: 0.0
     ) -> None:
-        """`unheard_s`: how much of a meeting the speakers' thread has not heard."""
+        """`unheard_s`: seconds of a meeting that are not diarized yet."""
         self._connection = f"upload:{worker}"
         self._audio = AudioLog(broker)
         self._unheard_s = unheard_s
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="uploads")
         self._feeders: dict[str, Feeder] = {}
         self._interrupted: set[str] = set()
-        """Uploads that were put off because the database or the broker was away: no attempt of theirs."""
+        """Uploads put off by an outage of the database or the broker, which does not count as an attempt."""
         self._not_before: dict[str, float] = {}
         self._look_at = 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Looks after uploads once a second, and feeds those that have room. Raises what is an outage."""
+        """Check for uploads once a second, and feed those that have room. Raises outages."""
         self._drop_lost(streams)
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + UPLOAD_POLL_S
@@ -118,7 +118,7 @@ class UploadStep:
             await asyncio.sleep(NO_ROOM_S)
 
     def close(self) -> None:
-        """End the decoders of all files: the worker stops. What is being read ends with its decoder."""
+        """End the decoders of all files when the worker stops. A read in progress ends with its decoder."""
         for feeder in self._feeders.values():
             feeder.kill()
             self._thread.submit(feeder.close)
@@ -134,7 +134,7 @@ class UploadStep:
         if feeder is not None:
             feeder.close()
 
-    # -- which ones --------------------------------------------------------------------------------------------------
+    # -- selection -----------------------------------------------------------------------------------------------------
 
     async def _look(self, streams: Mapping[str, MeetingStream]) -> None:
         await settle()
@@ -147,7 +147,7 @@ class UploadStep:
             await self._take_next()
 
     async def _take_next(self) -> None:
-        """Makes an upload active: whichever worker sees it first holds it like any meeting, and feeds it."""
+        """Make an upload active. The first worker that sees it acquires it like any meeting, and feeds it."""
         for upload in await abandoned(await self._audio.active()):
             await self._claim_alone(upload)
         upload = await next_waiting()
@@ -156,7 +156,7 @@ class UploadStep:
             await self._claim_alone(upload)
 
     async def _claim_alone(self, upload: Upload) -> None:
-        """Claims it; one that cannot be claimed again and again is given up, so that the next one's turn comes."""
+        """Claim the upload. After too many failures mark it as failed, so that the next one gets its turn."""
         claimed = await supervise.contained(partial(self._claim, upload.meeting))
         if claimed.error is None:
             return
@@ -166,21 +166,21 @@ class UploadStep:
             await fail(upload.pk, UploadFailure.CRASHED)
 
     async def _claim(self, meeting: Meeting) -> None:
-        """Becomes the host. Where the broker has lost its file, the log begins where the captions need it to."""
+        """Become the host. If the broker has lost its file, start the log where the captions need it."""
         begin = await self._in_thread(lambda: needed_from(meeting))
         await self._audio.claim(meeting.pk, self._connection, takeover=True, cursor=begin)
 
-    # -- what goes wrong with one ------------------------------------------------------------------------------------
+    # -- failures ------------------------------------------------------------------------------------------------------
 
     async def _contained(self, meeting_id: str, work: Callable[[], Awaitable[bool]]) -> bool:
-        """Does one upload's work; an error of it puts this upload off, and none else."""
+        """Run one upload's work; an error puts off this upload only."""
         done = await supervise.contained(work)
         if done.error is not None:
             self._put_off(meeting_id, done.error)
         return bool(done.value)
 
     def _put_off(self, meeting_id: str, error: Exception) -> None:
-        """The file is opened again, where the log goes on. Raises what is an outage: all wait for that."""
+        """Close the file, to be reopened where the log continues. Raises outages, which affect all uploads."""
         self._forget(meeting_id)
         if supervise.outage_of(error) is not None:
             self._interrupted.add(meeting_id)
@@ -192,7 +192,7 @@ class UploadStep:
     # -- one file ----------------------------------------------------------------------------------------------------
 
     async def _open(self, stream: MeetingStream) -> bool:
-        """Begins to feed, or gives up. What ends the process here is counted too: the row is written first."""
+        """Start to feed, or give up. The attempt is counted first, so that a crash of the process counts too."""
         was_interrupted = stream.meeting_id in self._interrupted
         upload = await (find if was_interrupted else open_again)(stream.meeting_id)
         self._interrupted.discard(stream.meeting_id)
@@ -217,7 +217,7 @@ class UploadStep:
             await set_length(upload.pk, await self._ask(feeder, lambda: stated_length(file)))
 
     async def _feed(self, feeder: Feeder) -> bool:
-        """Appends the next seconds, if there is room for them; says whether it did."""
+        """Append the next seconds if there is room; return whether any were read."""
         if feeder.is_over or not self._has_room(feeder):
             return False
         blocks, error = await self._ask(feeder, lambda: read(feeder.blocks))
@@ -240,7 +240,7 @@ class UploadStep:
         return ahead_s < AHEAD_S and unread_s + self._unheard_s(feeder.stream) < UNHEARD_S
 
     async def _append(self, feeder: Feeder, block: np.ndarray) -> bool:
-        """False: another worker feeds the meeting by now, and this one forgets it."""
+        """Append a block. Return False, and forget the upload, if another worker feeds it by now."""
         appended = await self._audio.append(
             feeder.stream.meeting_id, self._connection, feeder.next_frame, float_to_pcm16(block)
         )
@@ -258,7 +258,7 @@ class UploadStep:
             await went_on(feeder.stream.meeting_id)
 
     async def _try_again_later(self, feeder: Feeder, error: DecoderFailed) -> None:
-        """The decoder may have failed for want of memory, or because somebody ended it."""
+        """Reopen the file later: the decoder may have run out of memory, or have been killed."""
         meeting_id = feeder.stream.meeting_id
         log.warning("decoder_failed", meeting=meeting_id, reason=error.reason.value)
         await note_failure(meeting_id, UploadFailure(error.reason))
@@ -271,12 +271,12 @@ class UploadStep:
     # -- the end -----------------------------------------------------------------------------------------------------
 
     async def _finish(self, feeder: Feeder, failure: UploadFailure | None = None) -> None:
-        """The file is read to its end, or as far as it can be: what was heard is captioned."""
+        """End an upload whose file was read as far as possible. Its audio is captioned."""
         feeder.is_over = True
         await self._end(feeder, feeder.file.missing_s if feeder.file is not None else None, failure)
 
     async def _give_up(self, stream: MeetingStream, upload: Upload, failure: UploadFailure) -> None:
-        """The file is not opened any more: what was heard of it before is captioned."""
+        """End an upload whose file is not opened any more. The audio read before is captioned."""
         log.warning("upload_given_up", meeting=stream.meeting_id, failure=failure)
         state = await self._audio.state(stream.meeting_id)
         feeder = Feeder(stream, None, iter(()), state.next_frame, state.next_sample, state.next_sample, is_over=True)
@@ -286,14 +286,14 @@ class UploadStep:
         await self._end(feeder, left_s, failure)
 
     async def _end(self, feeder: Feeder, missing_s: float | None, failure: UploadFailure | None) -> None:
-        """The row first: whatever dies in between, the next worker comes to the same end."""
+        """Store the outcome before the end mark: if the worker dies in between, the next one does the same."""
         meeting_id, seconds = feeder.stream.meeting_id, feeder.next_sample / SAMPLE_RATE
         await finish(meeting_id, seconds=seconds, missing_s=missing_s, failure=failure)
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
 
     async def _ask(self, feeder: Feeder, work: Callable[[], T]) -> T:
-        """What reading the file says. A worker that stops does not wait for a decoder that hangs."""
+        """Run `work` in the reading thread. When cancelled, kill the decoder instead of waiting for it."""
         try:
             return await self._in_thread(work)
         except asyncio.CancelledError:
@@ -305,13 +305,13 @@ class UploadStep:
 
 
 def needed_from(meeting: Meeting) -> int:
-    """The sample from which a worker that takes the meeting over hears it (`MeetingStream.forgettable`)."""
+    """Return the first sample that a worker needs to take the meeting over (`MeetingStream.forgettable`)."""
     session = resumed_session(meeting, session_config(meeting, meeting.language))
     return max(0, session.audio_from - REHEAR_S * SAMPLE_RATE)
 
 
 def stated_length(file: DecodedFile) -> float | None:
-    """Seconds as the file says; None when it does not, or cannot be read, which reading it will tell."""
+    """Return the duration in seconds stated by the file, or None if it states none or cannot be read."""
     try:
         return file.duration_s
     except UnreadableAudioError:
@@ -319,7 +319,7 @@ def stated_length(file: DecodedFile) -> float | None:
 
 
 def read(blocks: Iterator[np.ndarray]) -> tuple[list[np.ndarray], UnreadableAudioError | None]:
-    """STEP blocks, fewer at the end; and what broke the file off, if it did."""
+    """Return up to STEP blocks, fewer at the end, and the error that interrupted the file, if any."""
     found: list[np.ndarray] = []
     try:
         found.extend(islice(blocks, STEP))
@@ -329,7 +329,7 @@ def read(blocks: Iterator[np.ndarray]) -> tuple[list[np.ndarray], UnreadableAudi
 
 
 def skipping(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
-    """Float32 blocks without the first `samples`."""
+    """Yield float32 blocks without the first `samples`."""
     for block in blocks:
         if samples < len(block):
             yield block[samples:]

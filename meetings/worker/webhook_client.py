@@ -1,4 +1,4 @@
-"""Send one webhook delivery, signed as Standard Webhooks 1.0 (https://www.standardwebhooks.com) defines it.
+"""Send a webhook delivery, signed as Standard Webhooks 1.0 (https://www.standardwebhooks.com) defines it.
 
 The signature is an HMAC-SHA256 over id, time and body.
 """
@@ -19,7 +19,7 @@ from meetings.store.webhooks import MAX_ATTEMPTS
 
 
 async def send(delivery: Delivery) -> str:
-    """Send a claimed delivery once; return why it was not taken, or an empty text."""
+    """Send a claimed delivery once; return the failure, or an empty string."""
     if delivery.attempts >= MAX_ATTEMPTS:
         return delivery.failure or "The server ended during the last attempt."
     now = timezone.now()

@@ -1,6 +1,6 @@
-"""A worker's part in webhooks: sends what is due, several at once; nothing else waits for it.
+"""Send the webhook deliveries that are due, several at once. Nothing else waits for this job.
 
-A delivery that fails, for whatever reason, fails by itself: its attempt was counted before it was made.
+Each delivery fails on its own: its attempt is counted before it is made.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ log = structlog.get_logger(__name__)
 
 DELIVERY_POLL_S = 2.0
 SLOTS = 16
-"""Deliveries of one worker under way."""
+"""Concurrent deliveries per worker."""
 
 PER_USER = 2
-"""Of these, of one user: addresses that answer slowly hold up those of the same user alone."""
+"""Of these, per user: slow endpoints delay only deliveries of the same user."""
 
 
 class WebhookJob:
-    """Belongs to one worker; of several, whoever claims a delivery sends it."""
+    """Send webhooks. Of several workers, the one that claims a delivery sends it."""
 
     def __init__(self) -> None:
         self._threads = DaemonThreads("webhooks")
         self._sending: dict[asyncio.Task[None], int] = {}
-        """By the user whose delivery it is."""
+        """The user id of each delivery in progress."""
 
     async def turn(self) -> None:
-        """Begin what is due and has a slot; return when a slot is free again, or when it is time to look again."""
+        """Start due deliveries while there are free slots; return when one is free again or after a poll interval."""
         free = SLOTS - len(self._sending)
         if free:
             find = partial(webhooks.due, limit=free, per_user=PER_USER, busy=Counter(self._sending.values()))

@@ -1,9 +1,9 @@
-"""An inference worker: takes meetings, reads their audio logs, has them captioned, stores, tells.
+"""An inference worker: take meetings, read their audio logs, caption them, store and publish the results.
 
-The event loop does the reading, storing and telling; one thread owns the models that write (`captioning`), one those
-that tell speakers apart (`labelling`), one those that translate (`interpreting`). Durable first, live second: finals
-and cursor are committed in one transaction before anybody is told, and the log is trimmed after that (`settling`).
-Whatever dies in between, the next worker resumes at the cursor and finds the same captions.
+The event loop reads, stores and publishes. One thread each owns the models for captions (`transcribe`), speakers
+(`diarize`) and translation (`translate`). Durable first, live second: finals and cursor are committed in one
+transaction before they are published, and the log is trimmed after that (`commit`). After a crash at any point, the
+next worker resumes at the cursor and finds the same captions.
 """
 
 from __future__ import annotations
@@ -53,18 +53,18 @@ log = structlog.get_logger(__name__)
 ASSIGN_S = 0.5
 READ_BLOCK_MS = 250
 READ_COUNT = 600
-"""Entries a reading: a minute of audio."""
+"""Entries per read: a minute of audio."""
 
 YIELD_S = 0.05
-"""How long recordings wait before it is asked again whether it is their turn."""
+"""How long recordings wait before their priority is checked again."""
 
 WATCH_S = 1.0
 DRAIN_S = 8.0
-"""How long a worker that was told to stop may go on captioning what it has read."""
+"""How long a stopping worker may go on captioning what it has read."""
 
 
 class Worker:
-    """Captions any number of meetings with one engine."""
+    """Caption any number of meetings with one engine."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Worker:
         *,
         blocking: redis.asyncio.Redis | None = None,
     ) -> None:
-        """`blocking` is the client of what waits at the broker; `broker` where none is given."""
+        """`blocking` is the client for blocking broker calls; it defaults to `broker`."""
         self._name = name
         self._broker = broker
         self._blocking = blocking or broker
@@ -82,7 +82,7 @@ class Worker:
         self._assignments = Assignments(name, broker)
         self._streams = self._assignments.streams
         self._is_another_broker = False
-        """Whether the next one that answers may know less than the one that was read from."""
+        """Whether the broker may have been replaced by one with fewer entries."""
         self._device = ThreadPoolExecutor(1, thread_name_prefix="device")
         self._publisher = Publisher(broker, on_outage=self._note_outage)
         self._isolation = Isolation(self._assignments, self._publisher, broker)
@@ -91,18 +91,18 @@ class Worker:
         self._work = asyncio.Event()
         self._diarize_priority = Priority()
         self._fresh = asyncio.Event()
-        """There are finals to translate."""
+        """Set when there are finals to translate."""
         self._idle = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Asks for a clean end: no new meetings, caption what was read, give the meetings back."""
+        """Request a clean stop: take no new meetings, caption what was read, release the meetings."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Works until `stop`; raises what the models raise when they cannot be loaded.
+        """Run until `stop`. Raises what the models raise when they cannot be loaded.
 
-        Captions begin before the models for speakers and translations are there.
+        Captions start before the models for speakers and translation are loaded.
         """
         await self._load()
         log.info("worker_ready", models=self._pool.plan.sentence)
@@ -141,7 +141,7 @@ class Worker:
         await self._assignments.give_back()
 
     async def _load(self) -> None:
-        """The models, and everything that works with them."""
+        """Load the models, and create the steps that use them."""
         assignments, publisher, audio = self._assignments, self._publisher, self._audio
         self._pool = pool = await self._on_device(self._loaders.pool)
         swap_bridge = SwapBridge(self._loaders.bridge)
@@ -164,7 +164,7 @@ class Worker:
         )
         self._commit_step = CommitStep(publisher, audio, on_finals=self._fresh.set, on_end=self._finalize_step.add)
         self._operator_commands = OperatorCommands(self._name, self._blocking, pool, self._summarize_step, self._report)
-        # Work that another version could not do; a database that is away now has it done at the next start.
+        # Retry stages that another version set aside. If the database is away, the next start does it.
         await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
 
     async def _renew(self) -> None:
@@ -196,7 +196,7 @@ class Worker:
                 self._work.set()
 
     async def _caption(self) -> None:
-        """One turn: what was read is heard and decoded in the device's thread, then stored, then told."""
+        """Run one turn: decode in the device's thread what was read, then store it, then publish it."""
         await self._work.wait()
         self._work.clear()
         streams = dict(self._streams)
@@ -210,16 +210,16 @@ class Worker:
             self._work.set()
             return
         self._idle.set()
-        if any(stream.has_work for stream in streams.values()):  # recordings, whose turn it is not
+        if any(stream.has_work for stream in streams.values()):  # recordings that have to wait
             asyncio.get_running_loop().call_later(YIELD_S, self._work.set)
 
     async def _turn(self, streams: dict[str, MeetingStream]) -> bool:
-        """Caption for these meetings; return whether anything came of it. What fails is a meeting's own."""
+        """Caption these meetings; return whether there were results. Errors are counted against single meetings."""
         done = await supervise.contained(
             lambda: self._on_device(lambda: self._transcribe_step.turn(streams)), fatal=FATAL
         )
         if done.value is None:
-            # What was taken in is lost with the turn: all are read again from their cursors.
+            # The turn's audio is lost with it: read all of these meetings again from their cursors.
             for meeting_id in streams:
                 self._assignments.drop(meeting_id, "turn_failed")
             raise done.error or AssertionError
@@ -238,7 +238,7 @@ class Worker:
         await self._diarize_step.turn(self._diarize_priority.admitted(self._streams))
 
     async def _translate(self) -> None:
-        """Goes on as long as there is something, then waits for the next final, or to be asked for a language."""
+        """Translate until nothing is left, then wait for the next final or a newly selected language."""
         if not await self._translate_step.turn(self._streams):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._fresh.wait(), WATCH_S)
@@ -248,13 +248,13 @@ class Worker:
         await self._summarize_step.turn(self._streams)
 
     async def _ingest(self) -> None:
-        """Not while it drains: what is fed would have to be captioned first."""
+        """Feed uploads, but not while draining: their audio would have to be captioned first."""
         if self._stopping.is_set():
             await asyncio.sleep(ASSIGN_S)
         else:
             await self._upload_step.turn(self._streams)
 
-    # -- watching ----------------------------------------------------------------------------------------------------
+    # -- monitoring ----------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         await self._assignments.recheck()
@@ -281,7 +281,7 @@ class Worker:
         )
         await file_report(self._broker, self._name, report)
 
-    # -- plumbing ----------------------------------------------------------------------------------------------------
+    # -- helpers -------------------------------------------------------------------------------------------------------
 
     async def _on_device(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._device, work)
@@ -290,14 +290,14 @@ class Worker:
         outage = supervise.outage_of(error)
         if outage is not None:
             self._note_outage(outage)
-        self._work.set()  # whatever failed, there may be something to caption
+        self._work.set()  # after any error there may be audio to caption
 
     def _note_outage(self, outage: supervise.Outage) -> None:
         if outage is supervise.Outage.DATABASE:
             self._monitor.is_database_away = True
 
     async def _drain(self) -> None:
-        """Captions what was read before the stop, as far as time goes; the rest is in the log for the next worker."""
+        """Caption what was read before the stop, up to DRAIN_S. The rest is in the log for the next worker."""
         self._idle.clear()
         self._work.set()
         with contextlib.suppress(TimeoutError):
@@ -309,7 +309,7 @@ class Worker:
 
 
 async def _beat(block: int) -> None:
-    """Show the watchdog that the event loop turns."""
+    """Show the watchdog that the event loop is running."""
     while True:
         watchdog.watchdog.restart(block)
         await asyncio.sleep(RENEW_S)

@@ -20,6 +20,7 @@ from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
 from inference.models.loading import ModelMissing
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.broker.leases import lease_key
 from meetings.broker.reader_languages import ReaderLanguages
