@@ -54,7 +54,10 @@ def setting(name: str, *default: Any) -> Any:
 
 
 class OpenIdBackend(OIDCAuthenticationBackend):
-    """OpenID Connect backend. Django instantiates it at every login, so the constructor must not contact the provider."""
+    """OpenID Connect backend.
+
+    Django instantiates it at every login, so the constructor must not contact the provider.
+    """
 
     get_settings = staticmethod(setting)
 
@@ -79,7 +82,7 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
-        """Return the claims of an id token: signed, not expired, from our issuer, for us. Raises SuspiciousOperation."""
+        """Return the claims of an id token: signed, fresh, from our issuer, for us. Raises SuspiciousOperation."""
         claims: dict[str, Any] = super().verify_token(token, **kwargs)
         client = _client()
         audience = claims.get("aud")
