@@ -110,7 +110,7 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
         save_correction(request, form)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Save corrected inline translations; if the caption was corrected too, they are translations of the new text."""
+        """Save corrected inline translations; if the caption was corrected too, they belong to the new text."""
         is_reworded = "text" in form.changed_data
         for row in corrected_rows(formset):
             seen = None if is_reworded else row.seen("text")

@@ -49,7 +49,7 @@ class Translations(Rows):
 
 @admin.register(Translation)
 class TranslationAdmin(admin.ModelAdmin[Translation]):
-    """Deleted ones are made again."""
+    """Deleted translations are made again."""
 
     form = TranslationForm
     list_display = ("said", "language", "text", "meeting", "is_translated", "is_text_fixed")
