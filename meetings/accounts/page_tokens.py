@@ -32,7 +32,7 @@ HOST_PASS = re.compile(rf"{HOST_PREFIX}\.(\d{{1,18}})\.([0-9a-f]{{32}})\.(\d{{1,
 """User, sign-in, seconds since 1970, signature. Lengths are limited so that huge numbers are never parsed."""
 
 SOCKET_DEEDS: dict[Role, Deed] = {"host": Deed.SPEAK, "join": Deed.READ}
-"""What the holder of a pass must be allowed to do."""
+"""Deed that the user of a pass must be allowed to do, by role."""
 
 
 def sign_in_name(request: HttpRequest) -> str:

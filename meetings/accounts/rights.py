@@ -47,7 +47,7 @@ class Deed(Enum):
 
 
 BY_LINK = frozenset({Deed.READ, Deed.SPEAK, Deed.CORRECT_LINES, Deed.CORRECT_SPEAKERS, Deed.CORRECT_SUMMARIES})
-"""What the host's link also allows."""
+"""Deeds that the host's link allows too."""
 
 
 def may(user: Account, deed: Deed, meeting: Meeting) -> bool:

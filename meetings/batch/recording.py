@@ -41,7 +41,7 @@ class Hearing:
 
     @property
     def warning(self) -> str:
-        """What is missing after all audio was read, as a sentence; empty: nothing."""
+        """Sentence about missing audio, once all of it was read; empty: nothing is missing."""
         if self.broken_off is not None:
             return f"{self.broken_off}; only the first {self._file.heard_s:.1f} s of it are heard."
         if self.missing_s:

@@ -31,7 +31,7 @@ SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
 
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]~|])")
 MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
-"""What would start a list, a heading or a rule at the beginning of a line."""
+"""Characters that start a list, a heading or a rule at the beginning of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def _voice(cue: Entry) -> str:
 
 
 def _voice_name(name: str) -> str:
-    """Escape the name, and a final hyphen as a number, because `->` at its end could form an arrow with the bracket."""
+    """Escape the name, and a final hyphen by number, because hyphens before the closing bracket would form `-->`."""
     escaped = html.escape(name, quote=False)
     return f"{escaped.removesuffix('-')}&#45;" if escaped.endswith("-") else escaped
 

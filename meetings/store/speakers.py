@@ -50,7 +50,7 @@ class UnfitName(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledCaption:
-    """Who was labelled as speaking when, from which a new worker recognises voices."""
+    """An already labelled caption, from which a new worker recognises voices."""
 
     start: float
     end: float

@@ -32,7 +32,7 @@ class TooManyUnfinished(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What a browser sends about a file before its content."""
+    """A browser's description of a file, sent before its content."""
 
     name: str
     size: int

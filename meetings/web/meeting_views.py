@@ -169,7 +169,7 @@ def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
-    """Use the public https origin if it is trusted: behind a TLS proxy the request is plain, and a token must not be."""
+    """Use the public https origin if trusted: behind a TLS proxy the request is plain, but a token must never be."""
     path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
     link = f"{path}?{urlencode({'token': meeting_token(meeting, role)})}"
     public = f"https://{request.get_host()}"

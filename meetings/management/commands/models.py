@@ -145,7 +145,7 @@ def _presence(model: Model, models: Path) -> str:
 
 @contextmanager
 def _progress(label: str, total: int) -> Iterator[Advance]:
-    """Show a progress bar if standard error is a terminal; it appears with the first byte, so not if nothing is to do."""
+    """Show a progress bar on a terminal's standard error, from the first byte on, so not if there is nothing to do."""
     with tqdm(
         desc=label, total=total, unit="B", unit_scale=True, delay=0.2, disable=not sys.stderr.isatty(), leave=False
     ) as bar:

@@ -55,7 +55,7 @@ class Product:
     content: bytes
     """The transcript in the requested format."""
     warning: str
-    """What is missing from it; empty: nothing."""
+    """Sentence about missing parts; empty: none."""
     is_whole: bool
     """Whether the recording could be read to its end."""
 
