@@ -10,7 +10,7 @@ from typing import Literal
 from meetings.environment import Environment
 
 FORMAT = 1
-"""Version of the archive format, to be raised by incompatible changes."""
+"""Version of the archive format; archives of another version are refused."""
 
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"

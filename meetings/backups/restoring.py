@@ -21,7 +21,7 @@ class RestoreRefused(Exception):
 
 
 def restore(environment: Environment, archive: Path) -> Manifest:
-    """Restore the archive; the database comes last, so that an interrupted restore does not look complete.
+    """Restore the archive; an SQLite database comes last, so that an interrupted restore does not look complete.
 
     Raises:
         AlreadyRunning, RestoreRefused, NoBackup, DatabaseNotCopied, OSError.

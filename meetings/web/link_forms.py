@@ -27,7 +27,7 @@ EXPIRY_CHOICES = (
 
 
 class LinkForm(forms.Form):
-    """Settings of the readers' link."""
+    """Settings of a meeting's links."""
 
     password = forms.CharField(
         label=_("New password for readers"),
