@@ -102,7 +102,7 @@ def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
 def socket_token(request: HttpRequest, meeting: Meeting, role: Role) -> str:
     """Return the token with which the page opens its socket.
 
-    A signed-in user gets a pass that ends with the sign-in; others get the token of the link, or with a password a
+    A user with the right gets a pass that ends with the sign-in; others get the token of the link, or with a password a
     reader's pass.
     """
     if may(request.user, SOCKET_DEEDS[role], meeting):
