@@ -1,1 +1,1 @@
-"""Who may do what: accounts, sign-in, links, page tokens and API tokens."""
+"""Authorization: accounts, sign-in, links, page tokens and API tokens."""

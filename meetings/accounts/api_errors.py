@@ -1,4 +1,4 @@
-"""Errors of the programs' endpoints, in OpenAI's form."""
+"""Errors of the API endpoints, in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Refused(Exception):
-    """The answer is an error."""
+    """The request is answered with an error."""
 
     def __init__(
         self, status: int, code: str, sentence: str, *, field: str | None = None, again_in_s: int | None = None
@@ -16,13 +16,13 @@ class Refused(Exception):
 
     @property
     def content(self) -> dict[str, Any]:
-        """What is sent as JSON."""
+        """The JSON body of the response."""
         kind = "invalid_request_error" if self.status < 500 else "server_error"
         return {"error": {"message": str(self), "type": kind, "param": self.field, "code": self.code}}
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is sent beside it."""
+        """The additional headers of the response."""
         if self.status == 401:
             return {"WWW-Authenticate": "Bearer"}
         return {} if self.again_in_s is None else {"Retry-After": str(self.again_in_s)}

@@ -1,7 +1,7 @@
-"""Who may send a body to the programs' endpoints: asked when a request's head is there, before its body is read.
+"""Authorization of requests with a body to the API endpoints, checked after the head and before the body is read.
 
-A server asks once for each request that brings a body (`meetings.serving.bodies`). What brings none costs nothing and
-is answered by its page.
+A server checks once for each request with a body (`meetings.serving.bodies`). Requests without one cost nothing and are
+answered by their view.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from meetings.broker.rate_limit import RateLimited, count_attempt
 
 PATHS = b"/v1/"
 REQUESTS_A_MINUTE = 60
-"""Of one user."""
+"""Per user."""
 
 MAX_AT_ONCE = 8
-"""Requests of one user in one process, from their head to the end of their answer."""
+"""Requests of one user in one process, from the head to the end of the response."""
 
 RETRY_AFTER_S = 5
 
 
 class TokenGate:
-    """One web process's; `meetings.serving.bodies.Gate`."""
+    """The gate of one web process; implements `meetings.serving.bodies.Gate`."""
 
     def __init__(self) -> None:
         self._inside: Counter[int] = Counter()
 
     def guards(self, path: bytes) -> bool:
-        """Whether a token is needed to send something to `path`."""
+        """Return whether sending a body to `path` requires a token."""
         return path.startswith(PATHS)
 
     async def enter(self, authorization: str) -> Visit:
-        """Let a request in, until its visit is left. Raises Refused."""
+        """Admit a request until its visit is left. Raises Refused."""
         user_id = await admit(authorization)
         if self._inside[user_id] >= MAX_AT_ONCE:
             sentence = f"{MAX_AT_ONCE} requests of yours are under way, the most at once."
@@ -53,7 +53,7 @@ class TokenGate:
 
 
 class Visit:
-    """One request that was let in; it is left once."""
+    """One admitted request; leaving it twice has no effect."""
 
     def __init__(self, gate: TokenGate, user_id: int) -> None:
         self._gate: TokenGate | None = gate
@@ -78,7 +78,7 @@ def _look_up(authorization: str) -> int:
 
 
 async def admit(authorization: str) -> int:
-    """Return whose token it is, and count the request. Raises Refused."""
+    """Return the id of the token's user, and count the request. Raises Refused."""
     try:
         return await database_sync_to_async(_look_up, thread_sensitive=False)(authorization)
     except (OperationalError, InterfaceError) as error:

@@ -1,4 +1,4 @@
-"""Tokens for programs: made once, shown once, stored as a digest."""
+"""API tokens: created once, shown once, stored as a digest."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from meetings.accounts.bearer import is_well_made, new_token
 from meetings.models import ApiToken
 
 USED_EVERY = timedelta(minutes=1)
-"""How exactly it is noted when a token was last used."""
+"""Precision of the time at which a token was last used."""
 
 
 def create_token(user: User, name: str) -> str:
-    """A new token of the user; nobody can show it again."""
+    """Create a token for the user and return it; it cannot be shown again."""
     token = new_token()
     ApiToken.objects.create(user=user, name=name, digest=_digest(token))
     return token
 
 
 def user_of_token(token: str) -> User | None:
-    """Whose token it is; None for one that is forged, revoked, or of somebody who may not sign in."""
+    """Return the token's user; None: the token is forged or revoked, or the user is inactive."""
     if not is_well_made(token):
         return None
     row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
@@ -36,5 +36,5 @@ def user_of_token(token: str) -> User | None:
 
 
 def _digest(token: str) -> str:
-    """Without salt: what is hashed has 192 random bits."""
+    """Unsalted, because the token has 192 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Bearer tokens of programs: how they are made, and told apart from forged ones without asking a database."""
+"""Bearer tokens of API clients: creation, and detection of forged ones without a database query."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ CHECK_DIGITS = 16
 
 
 def new_token() -> str:
-    """`parlance_<192 random bits>_<check>`."""
+    """Return `parlance_<192 random bits>_<check>`."""
     random = secrets.token_hex(RANDOM_BYTES)
     return f"{PREFIX}_{random}_{_check(random)}"
 
 
 def is_well_made(token: str) -> bool:
-    """Whether this installation made the token, whoever has it and whether it still counts or not."""
+    """Return whether this installation created the token, revoked or not."""
     parts = token.split("_")
     if len(parts) != 3 or parts[0] != PREFIX:
         return False
@@ -28,7 +28,7 @@ def is_well_made(token: str) -> bool:
 
 
 def token_in(authorization: str) -> str:
-    """What stands in an `Authorization: Bearer …` header; empty: nothing."""
+    """Return the token of an `Authorization: Bearer …` header; empty: none."""
     scheme, _, token = authorization.partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 

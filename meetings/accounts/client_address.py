@@ -1,4 +1,4 @@
-"""Who is at the other end: the peer's address, or the one that a trusted proxy names."""
+"""The client's address: the peer's, or the one reported by a trusted proxy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 def is_proxy(address: str, proxies: Sequence[str]) -> bool:
-    """Whether `address` lies in one of the networks `proxies`."""
+    """Return whether `address` lies in one of the networks `proxies`."""
     try:
         found = ipaddress.ip_address(plain_address(address))
     except ValueError:
@@ -18,9 +18,9 @@ def is_proxy(address: str, proxies: Sequence[str]) -> bool:
 
 
 def plain_address(address: str) -> str:
-    """Return the IPv4 address of a caller on a socket that takes both kinds, where it is written as an IPv6 one.
+    """Return the IPv4 address of an IPv4-mapped IPv6 address, as seen on a dual-stack socket.
 
-    A server on `::` names the peer `127.0.0.1` as `::ffff:127.0.0.1`. What is no address is returned as it is.
+    A server on `::` sees the peer `127.0.0.1` as `::ffff:127.0.0.1`. Anything else is returned unchanged.
     """
     try:
         mapped = ipaddress.IPv6Address(address).ipv4_mapped
@@ -30,10 +30,10 @@ def plain_address(address: str) -> str:
 
 
 def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
-    """The nearest address that is not a trusted proxy.
+    """Return the nearest address that is not a trusted proxy.
 
-    Each proxy adds its peer at the end of `forwarded` (X-Forwarded-For), so what stands before the first address that
-    is not one of ours was written by anybody. A peer that is no proxy is believed about nothing.
+    Each proxy appends its peer to `forwarded` (X-Forwarded-For), so anything before the first address that is not a
+    proxy of ours can be forged. The header of an untrusted peer is ignored.
     """
     nearest = plain_address(peer)
     for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
@@ -44,20 +44,20 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[str]) -> str:
 
 
 def request_address(request: HttpRequest) -> str:
-    """The caller's, as `middleware.trusted_proxies` left it."""
+    """Return the client's address, as set by `middleware.trusted_proxies`."""
     address: str = request.META.get("REMOTE_ADDR", "")
     return address
 
 
 def request_block(request: HttpRequest) -> str | None:
-    """Return what a caller is counted by: see `block`. None where the peer has no address, as on a Unix socket."""
+    """Return the `block` by which a client is counted; None: the peer has no address, as on a Unix socket."""
     return block(request_address(request)) or None
 
 
 def block(address: str) -> str:
-    """Return the first address of what one caller has: an IPv4 address, the 64 bits of a network in IPv6.
+    """Return the address of an IPv4 client, or the first address of an IPv6 client's /64 network.
 
-    What is no address is returned as empty.
+    Empty if `address` is not an address.
     """
     try:
         found = ipaddress.ip_address(plain_address(address))

@@ -1,4 +1,4 @@
-"""Links that let someone in: derived from the secret key, so nothing is stored and raising a number revokes them."""
+"""Tokens of meeting links, derived from the secret key: nothing is stored, and raising a number revokes them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from meetings.models import Meeting
 Role = Literal["host", "join"]
 
 TOKEN_BYTES = 24
-"""192 bits: beyond guessing, short enough for a QR code that a phone reads across a room."""
+"""192 bits: unguessable, yet short enough for a QR code that a phone reads across a room."""
 
 
 def meeting_token(meeting: Meeting, role: Role) -> str:
-    """The secret part of a meeting's host or viewer link."""
+    """Return the secret part of a meeting's host or viewer link."""
     value = f"{meeting.pk}:{role}:{meeting.link_generation}"
     digest = salted_hmac("meetings.tokens", value, secret=settings.SECRET_KEY, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(digest[:TOKEN_BYTES]).decode("ascii")
 
 
 def is_meeting_token(meeting: Meeting, role: Role, token: str) -> bool:
-    """Whether `token` opens the meeting for `role`, compared in constant time."""
+    """Return whether `token` opens the meeting for `role`, compared in constant time."""
     return hmac.compare_digest(meeting_token(meeting, role).encode(), token.encode("utf-8", "replace"))
 
 
 def storage_key(meeting: Meeting) -> str:
-    """What the host's page encrypts sound with that waits in the browser's storage: 256 bits in base64url.
+    """Return the key with which the host's page encrypts audio in browser storage: 256 bits in base64url.
 
-    New links do not change it: what waits under the old ones is still sent.
+    New links do not change it, so audio stored under the old ones is still sent.
     """
     digest = salted_hmac("meetings.tokens.storage", meeting.pk, secret=settings.SECRET_KEY, algorithm="sha256").digest()
     return base64.urlsafe_b64encode(digest).decode("ascii")

@@ -1,8 +1,8 @@
-"""What a page opens its sockets with, so that no link alone does: bound to a sign-in, or to a password.
+"""Tokens with which a page opens its sockets, bound to a sign-in or to a password.
 
-A host's page gets a pass of its sign-in, which ends with it. A reader's page gets the token of its link, or where a
-password is asked, a pass that only who knew it holds. Passes are derived like tokens; none is stored. They open sockets
-alone: pages and files have cookies, and what stands in an address is passed on.
+A host's page gets a pass that ends with the sign-in. A reader's page gets the token of its link, or if a password is
+set, a pass that proves it was given. Passes are derived like tokens and not stored. They open sockets only: pages and
+files use cookies, and addresses get passed on.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from meetings.models import EndedSignIn, Meeting
 from meetings.queries import reading
 
 SESSION_NAME = "sign_in"
-"""Where a session keeps the name of its sign-in."""
+"""Session key of the sign-in's name."""
 
 HOST_PREFIX, READER_PREFIX = "h", "r"
 
 HOST_PASS = re.compile(rf"{HOST_PREFIX}\.(\d{{1,18}})\.([0-9a-f]{{32}})\.(\d{{1,12}})\.([0-9a-f]{{64}})", re.ASCII)
-"""User, sign-in, seconds since 1970, signature. No longer: numbers of any length are taken apart by nobody."""
+"""User, sign-in, seconds since 1970, signature. Lengths are limited so that huge numbers are never parsed."""
 
 SOCKET_DEEDS: dict[Role, Deed] = {"host": Deed.SPEAK, "join": Deed.READ}
-"""What somebody with a pass must be allowed to do."""
+"""Deed that the user of a pass must be allowed to do, by role."""
 
 
 def sign_in_name(request: HttpRequest) -> str:
-    """The name of the request's sign-in, given to it now if it has none."""
+    """Return the name of the request's sign-in, creating it if there is none."""
     if SESSION_NAME not in request.session:
         request.session[SESSION_NAME] = secrets.token_hex(16)
     name: str = request.session[SESSION_NAME]
@@ -44,14 +44,14 @@ def sign_in_name(request: HttpRequest) -> str:
 
 
 def host_pass(meeting: Meeting, request: HttpRequest) -> str:
-    """For the page of a host who is signed in: `h.<user>.<sign-in>.<seconds since 1970>.<signature>`."""
+    """Return the pass for a signed-in host's page: `h.<user>.<sign-in>.<seconds since 1970>.<signature>`."""
     assert isinstance(request.user, User)
     parts = [HOST_PREFIX, str(request.user.pk), sign_in_name(request), str(int(time.time()))]
     return ".".join([*parts, _host_signature(meeting, request.user, parts)])
 
 
 def reader_pass(meeting: Meeting) -> str:
-    """For the page of a reader who knew the password; where none is asked, the token of the link."""
+    """Return the pass for a reader who gave the password; without a password, the token of the link."""
     if not meeting.link_password:
         return meeting_token(meeting, "join")
     value = f"{meeting.pk}:{meeting.link_generation}:{meeting.link_password}"
@@ -59,7 +59,7 @@ def reader_pass(meeting: Meeting) -> str:
 
 
 def opens_for_readers(meeting: Meeting, token: str) -> bool:
-    """Whether `token` lets somebody read: it is that of the link, or, with a password, the pass; before they expire."""
+    """Return whether `token` admits readers: the link's, or with a password the pass, before they expire."""
     return not are_links_expired(meeting) and hmac.compare_digest(
         reader_pass(meeting).encode(), token.encode("utf-8", "replace")
     )
@@ -70,7 +70,7 @@ def are_links_expired(meeting: Meeting) -> bool:
 
 
 def is_host_pass(meeting: Meeting, token: str, deed: Deed) -> bool:
-    """Return whether `token` is a pass for the meeting, of a sign-in that is not over, of who may still do the deed."""
+    """Return whether `token` is a pass for the meeting from a valid sign-in, whose user may still do the deed."""
     found = HOST_PASS.fullmatch(token)
     if found is None:
         return False
@@ -85,7 +85,7 @@ def is_host_pass(meeting: Meeting, token: str, deed: Deed) -> bool:
 
 
 def admits(meeting: Meeting, role: Role, token: str) -> bool:
-    """Return whether a socket of that role opens with `token`, and may stay open."""
+    """Return whether a socket of that role may be opened, or stay open, with `token`."""
     by_link = is_meeting_token(meeting, "host", token) if role == "host" else opens_for_readers(meeting, token)
     return by_link or is_host_pass(meeting, token, SOCKET_DEEDS[role])
 
@@ -94,7 +94,7 @@ is_still_admitted = reading(admits)
 
 
 def _host_signature(meeting: Meeting, user: User, parts: list[str]) -> str:
-    """Another password of the user ends it too."""
+    """A new password of the user ends the pass too."""
     return _signature("host", ":".join([meeting.pk, *parts, user.get_session_auth_hash()]))
 
 

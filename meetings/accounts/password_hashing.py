@@ -1,6 +1,6 @@
-"""Password hashes, one after the other: they are slow on purpose, and anybody may ask for one by making a name up.
+"""Serialised password hashing, because hashes are slow on purpose and anyone can cause one with a made-up name.
 
-A hash is never skipped, so that the time of an answer tells no names; it waits, and where too many wait it is refused.
+A hash is never skipped, so that response times do not reveal names. It waits, and is refused if too many wait.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 T = TypeVar("T")
 
 MOST_WAITING = 32
-"""Hashes of a process that are under way or waiting: some eight seconds of one core."""
+"""Hashes of a process that are running or waiting: about eight seconds of one core."""
 
 RETRY_AFTER_S = 10
-"""What who is refused is told to wait."""
+"""Reported to refused clients."""
 
 NICENESS = 5
-"""Of the thread that hashes: captions come first on every core."""
+"""Of the hashing thread: captions come first on every core."""
 
 
 class TooManyHashes(Exception):
-    """So many wait that one more would wait too long; `seconds` says when to try again."""
+    """Too many hashes are waiting; `seconds` says when to try again."""
 
     seconds = RETRY_AFTER_S
 
 
 def _be_nice() -> None:
-    """Linux keeps the priority of each thread; elsewhere it is that of the process, and stays."""
+    """Lower the priority of this thread on Linux; elsewhere priorities are per process and stay."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class HashQueue:
-    """One thread that hashes, and those who wait for it."""
+    """One hashing thread, and the calls that wait for it."""
 
     def __init__(self, *, most: int = MOST_WAITING) -> None:
         self._most = most
@@ -50,7 +50,7 @@ class HashQueue:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hashing", initializer=_be_nice)
 
     def run(self, work: Callable[[], T]) -> T:
-        """Return what the work returns. Raise TooManyHashes instead of letting too many wait."""
+        """Return the result of `work`. Raises TooManyHashes if too many calls are waiting."""
         with self._lock:
             if self._under_way >= self._most:
                 raise TooManyHashes
@@ -63,11 +63,11 @@ class HashQueue:
 
 
 queue = HashQueue()
-"""The process's own."""
+"""The queue of this process."""
 
 
 class PasswordHasher(PBKDF2PasswordHasher):
-    """Django's, which stored passwords name by its algorithm; whoever hashes anywhere waits in the queue."""
+    """Django's hasher, which stored passwords reference by its algorithm; every hash waits in the queue."""
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         encode = super().encode

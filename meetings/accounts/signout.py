@@ -1,4 +1,4 @@
-"""The end of a sign-in, of somebody's rights or of a meeting: what pages hold is dead, and their sockets are closed."""
+"""Revocation at the end of a sign-in, of rights or of a meeting: page tokens become invalid and sockets are closed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from meetings.broker.notify import notify_recheck
 from meetings.models import EndedSignIn, Meeting, State
 
 LAST_LOGIN = frozenset({"last_login"})
-"""What every sign-in stores: nobody's rights are other ones after it."""
+"""Stored at every login; rights are unaffected."""
 
 MOST_MEETINGS = 1_000
-"""Whose sockets are asked at once; those of older ones are within a minute (`broadcast.ADMISSION_S`)."""
+"""Meetings whose sockets are rechecked at once; older ones follow within a minute (`fanout.ADMISSION_S`)."""
 
 
 @receiver(user_logged_out)
 def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_: Any) -> None:
-    """Note that the sign-in is over, then have the sockets of the user's meetings asked what they came in with."""
+    """Record the end of the sign-in, then recheck the sockets of the user's meetings."""
     name = request.session.get(SESSION_NAME) if request is not None else None
     if user is None or name is None:
         return
@@ -35,7 +35,7 @@ def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_
 
 @receiver(post_save, sender=User)
 def account_changed(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """Have sockets asked after a deactivation, another password, other rights; whose they are is what has changed."""
+    """Recheck sockets after a deactivation or a change of password or rights; any meeting may be affected."""
     if not created and update_fields != LAST_LOGIN:
         transaction.on_commit(lambda: ask_in(running()))
 
@@ -45,14 +45,14 @@ def account_changed(instance: User, created: bool, update_fields: frozenset[str]
 @receiver(m2m_changed, sender=User.groups.through)
 @receiver(m2m_changed, sender=Group.permissions.through)
 def rights_changed(action: str = "post_delete", **_: Any) -> None:
-    """Have sockets asked after a deletion of an account, and after other permissions."""
+    """Recheck sockets after an account is deleted or permissions change."""
     if action.startswith("post_"):
         transaction.on_commit(lambda: ask_in(running()))
 
 
 @receiver(post_delete, sender=Meeting)
 def end_meeting(instance: Meeting, **_: Any) -> None:
-    """Has the sockets of a deleted meeting find out that it is gone."""
+    """Recheck the sockets of a deleted meeting, so that they close."""
     meeting_id = instance.pk
     transaction.on_commit(lambda: notify_recheck(meeting_id))
 

@@ -1,4 +1,4 @@
-"""The admin's page for a search in everything that was said."""
+"""The admin's search page over everything that was said."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHOWN = 100
 @require_GET
 @permission_required(READING, raise_exception=True)
 def search_page(request: HttpRequest) -> HttpResponse:
-    """The best places first, each with a link to its caption or summary."""
+    """Show the best matches first, each with a link to its caption or summary."""
     query = request.GET.get("q", "").strip()
     hits = find(query, limit=SHOWN + 1)
     context = {

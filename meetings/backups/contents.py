@@ -1,4 +1,4 @@
-"""What a backup holds, by its names within the archive. Models are fetched again, and not among it."""
+"""Names of the members of a backup archive. Models are not included; they are fetched again."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Literal
 from meetings.environment import Environment
 
 FORMAT = 1
-"""Of the archive. A later version reads it as long as it knows what to do with it."""
+"""Version of the archive format; archives of another version are refused."""
 
 MANIFEST = "manifest.json"
 DATABASE = "database.sqlite3"
 DUMP = "database.dump"
 KEY_FILE = "secret_key"
 LOGS = "broker/appendonlydir"
-"""The embedded broker's append-only file: sound that is not captioned yet."""
+"""The embedded broker's append-only file: audio that is not captioned yet."""
 
 FOLDERS = ("uploads", "recordings", "results")
-"""Of PARLANCE_DATA, by the same names."""
+"""Folders of PARLANCE_DATA, with the same names in the archive."""
 
 
 class NoBackup(Exception):
-    """The file is not one that this version can restore; the text says why."""
+    """This version cannot restore the file; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The last member of the archive: one that has it is whole."""
+    """The last member of the archive, so an archive that contains it is complete."""
 
     made_at: str
     """UTC, ISO 8601."""
@@ -42,7 +42,7 @@ class Manifest:
 
 
 def manifest_from(packed: bytes) -> Manifest:
-    """Raises NoBackup."""
+    """Parse the manifest. Raises NoBackup."""
     try:
         fields = json.loads(packed)
         told = Manifest(**fields)

@@ -1,4 +1,4 @@
-"""An installation from a backup: into a folder and a database in which there is none yet."""
+"""Restoring a backup into an empty folder and an empty database."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from meetings.supervisor import data_folder_lock
 
 
 class RestoreRefused(Exception):
-    """Something is there that would be lost, or does not fit the backup; the text says what."""
+    """Existing data would be lost, or the settings do not match the backup; the message says which."""
 
 
 def restore(environment: Environment, archive: Path) -> Manifest:
-    """Put everything in its place; the database last, so that what was broken off is not taken for whole.
+    """Restore the archive; an SQLite database comes last, so that an interrupted restore does not look complete.
 
     Raises:
         AlreadyRunning, RestoreRefused, NoBackup, DatabaseNotCopied, OSError.
@@ -57,7 +57,7 @@ def _refuse_what_does_not_fit(environment: Environment, manifest: Manifest) -> N
 
 @contextmanager
 def _unpacked(archive: Path, data: Path) -> Iterator[tuple[Manifest, Path]]:
-    """The archive's files in a folder beside their places. Raises NoBackup, OSError."""
+    """Unpack the archive into a temporary folder within `data`. Raises NoBackup, OSError."""
     staging = Path(tempfile.mkdtemp(prefix=".restore-", dir=data))
     try:
         with tarfile.open(archive) as packed:
@@ -73,7 +73,7 @@ def _unpacked(archive: Path, data: Path) -> Iterator[tuple[Manifest, Path]]:
 
 
 def _unpack(packed: tarfile.TarFile, member: tarfile.TarInfo, staging: Path) -> None:
-    """Only files with names that a backup has: whoever made the archive may want others."""
+    """Accept only regular files with names of a backup, because the archive may be malicious."""
     path = PurePosixPath(member.name)
     known = member.name in (contents.MANIFEST, contents.DATABASE, contents.DUMP, contents.KEY_FILE) or any(
         member.name.startswith(f"{folder}/") for folder in (*contents.FOLDERS, contents.LOGS)
@@ -91,7 +91,7 @@ def _unpack(packed: tarfile.TarFile, member: tarfile.TarInfo, staging: Path) -> 
 
 
 def _move(environment: Environment, staging: Path) -> None:
-    """The database last: without it the folder counts as empty."""
+    """Move the database last: without it, the folder counts as empty."""
     for name in (*contents.FOLDERS, contents.LOGS):
         if (staging / name).exists():
             place = environment.data / name

@@ -1,8 +1,8 @@
-"""A backup of an installation that runs: one archive, from which nothing is missing that it had at the beginning.
+"""Backup of a running installation: one archive, with everything that existed when it began.
 
-The order makes it so. Files first, by second names, so that none of them can go away any more. Then the sound that
-waits in the broker. Then the database, which is at most further than that sound: what is captioned by then needs it no
-more, and a database that was behind it would look for sound that the broker has given up. Then the files that are new.
+The order guarantees this. First files are linked, so that none can disappear. Then the audio waiting in the broker is
+copied, then the database. The database may only be ahead of that audio, which it does not need once captioned; behind
+it, it would look for audio that the broker has trimmed. Finally, new files are linked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meetings.environment import Environment
 
 
 class TargetTaken(Exception):
-    """There is a file of this name; backups are not written over."""
+    """A file of this name exists; backups are never overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Saved:
 
 
 def save(environment: Environment, target: Path) -> Saved:
-    """Write the archive, in a folder under a name of its own.
+    """Write the archive; if `target` is a folder, under a generated name.
 
     Raises:
         DatabaseNotCopied, Unsteady, TargetTaken, OSError.
@@ -68,7 +68,7 @@ def save(environment: Environment, target: Path) -> Saved:
 
 @contextmanager
 def _staging(data: Path) -> Iterator[Path]:
-    """A folder on the same file system as what it holds. One whose process was killed goes with the next backup."""
+    """Yield a folder on the file system of the data. The next backup removes folders of killed processes."""
     for left in data.glob(".backup-*"):
         if not _is_alive(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
@@ -91,7 +91,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
-    """For the owner alone; it gets its name when it is whole and on disk."""
+    """Yield a file for its owner only; it gets its name when it is complete and synced."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -112,7 +112,7 @@ def _copy_database(staging: Path) -> Path:
 
 
 def _link_files(data: Path, staging: Path) -> None:
-    """What is there and was not before. Half written files have names with a dot before, or `.partial` behind."""
+    """Link new files. Unfinished ones have names that start with a dot, or end in `.partial`."""
     for path in _files(data):
         link = staging / path.relative_to(data)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _add_file(archive: tarfile.TarFile, name: str, path: Path, *, size: int | None = None) -> None:
-    """As long as it is now, or was: it may be growing."""
+    """Add the file with its current or given size, because it may be growing."""
     with path.open("rb") as file:
         stat = os.fstat(file.fileno())
         _add(archive, name, file, stat.st_size if size is None else size, datetime.fromtimestamp(stat.st_mtime, UTC))

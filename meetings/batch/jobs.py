@@ -1,4 +1,4 @@
-"""Many recorded files and where their transcripts go: what is done and unchanged is not done again."""
+"""Jobs to transcribe many files, and their outputs: files that are done and unchanged are skipped."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ class Job:
 
     file: Path
     name: str
-    """Of its transcript within the storage."""
+    """Name of its transcript within the storage."""
 
 
 def is_place(output: str) -> bool:
-    """Whether transcripts of several files can be put there: a folder, or `s3://bucket/prefix`."""
+    """Return whether `output` can hold several transcripts: a folder, or `s3://bucket/prefix`."""
     return output.startswith(S3) or output.endswith("/") or Path(output).is_dir()
 
 
 def plan(files: Sequence[Path], format_name: str) -> list[Job]:
-    """A job a file, in their order. Raises SameName; the message is a sentence."""
+    """Return one job per file, in order. Raises SameName; the message is a sentence for people."""
     jobs = [Job(file, f"{file.stem}.{format_name}") for file in files]
     first: dict[str, Path] = {}
     for job in jobs:
@@ -42,9 +42,9 @@ def plan(files: Sequence[Path], format_name: str) -> list[Job]:
 
 
 def is_done(job: Job, storage: Storage) -> bool:
-    """Whether the transcript is there and not older than the recording. Raises what the storage raises.
+    """Return whether the transcript exists and is not older than the recording. Raises the errors of the storage.
 
-    A bucket tells time in whole seconds, cut off: a recording of the same second is not younger there.
+    A bucket truncates times to whole seconds, so a recording of the same second counts as not newer.
     """
     if not storage.exists(job.name):
         return False

@@ -1,4 +1,4 @@
-"""A recording on its way into a transcript or a meeting: heard to its end, or as far as it can be."""
+"""Decoding of a recording for a transcript or a meeting: to its end, or as far as possible."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from inference.audio import UnreadableAudioError, decode_file
 
 
 class Hearing:
-    """The sound of one file. What breaks it off is kept for afterwards, so that what was heard is not lost."""
+    """The audio of one file. An error while reading is kept for later, so that the audio before it is not lost."""
 
     def __init__(self, path: Path) -> None:
-        """Reads the first second. Raises UnreadableAudioError when there is nothing to hear."""
+        """Read the first second. Raises UnreadableAudioError if there is no audio."""
         self._path = path
         self._file = decode_file(path, limits=settings.ENVIRONMENT.media_limits)
         self._first = next(self._file)
         self.broken_off: UnreadableAudioError | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Float32 blocks of a second; once."""
+        """Yield float32 blocks of a second; can be iterated once."""
         yield self._first
         try:
             yield from self._file
@@ -31,17 +31,17 @@ class Hearing:
 
     @property
     def duration_s(self) -> float | None:
-        """As the file says; None when it does not."""
+        """From the file's metadata; None: not given there."""
         return self._file.duration_s
 
     @property
     def missing_s(self) -> float | None:
-        """Seconds that could not be read; None: it broke off, and nobody knows how much was to come."""
+        """Seconds that could not be read; None: the file breaks off, and the rest is unknown."""
         return self._file.missing_s
 
     @property
     def warning(self) -> str:
-        """What people should know when all is heard, as a sentence; empty when nothing is missing."""
+        """Sentence about missing audio, once all of it was read; empty: nothing is missing."""
         if self.broken_off is not None:
             return f"{self.broken_off}; only the first {self._file.heard_s:.1f} s of it are heard."
         if self.missing_s:

@@ -1,7 +1,7 @@
-"""A recorded file, spoken into a meeting through the host socket as a browser would do it.
+"""Replay of a recorded file into a meeting through the host socket, like a browser.
 
-Frames are kept until they are acknowledged; a dropped socket is opened again, and what the server has not stored goes
-again. Like a page that is opened anew, a replay follows whatever the meeting has heard before it.
+Frames are kept until they are acknowledged. After a disconnect, the socket is reopened and unacknowledged frames are
+sent again. Like a reloaded page, a replay continues after whatever audio the meeting already has.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FRAME_S = FRAME_MS / 1000
 FRAME_SAMPLES = SAMPLE_RATE * FRAME_MS // 1000
 
 MAX_UNACKNOWLEDGED = 40
-"""Frames on their way: 4 s of audio, so that a server that stores slowly slows us down instead of piling up."""
+"""Frames in flight: 4 s of audio, so that a slow server slows the sender down instead of queueing."""
 
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
-"""Bounds of the random wait before another try; the upper one of a try doubles up to the longest."""
+"""Bounds of the random pause before a retry; its upper bound doubles with each attempt up to the longest."""
 
 GIVE_UP_S = 120.0
 """Without a connection."""
@@ -42,15 +42,15 @@ REFUSALS = {
     4413: "The server takes no frames of 0.1 s.",
     4429: "The server takes audio at most about four times as fast as real time; use a lower --speed.",
 }
-"""Close codes after which another try would end the same way."""
+"""Close codes after which a retry would fail in the same way."""
 
 
 class ReplayRefused(Exception):
-    """The server will not take the audio; the text says why."""
+    """The server rejects the audio; the message says why."""
 
 
 class ServerUnreachable(ConnectionError):
-    """Nobody answers."""
+    """The server does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,12 @@ class ReplayFrame:
     pcm: bytes
 
     def message(self, first: int) -> bytes:
-        """As it goes over the wire, where the file's first frame has the number `first`."""
+        """Return the wire format, where `first` is the number of the file's first frame."""
         return HEADER.pack(first + self.number) + self.pcm
 
 
 def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[ReplayFrame]:
-    """Float32 blocks at SAMPLE_RATE, cut into frames."""
+    """Cut float32 blocks at SAMPLE_RATE into frames."""
     rest = np.zeros(0, np.float32)
     number = 0
     for block in blocks:
@@ -79,12 +79,12 @@ def file_frames(blocks: Iterable[np.ndarray]) -> Iterator[ReplayFrame]:
 
 
 def jittered_pause(attempt: int) -> float:
-    """Seconds before try number `attempt` (from 0): full jitter, so that many hosts do not come back at once."""
+    """Return the seconds before retry `attempt` (from 0): full jitter, so that hosts do not all return at once."""
     return random.uniform(0, min(LONGEST_PAUSE_S, SHORTEST_PAUSE_S * 2**attempt))  # noqa: S311
 
 
 class FrameWindow:
-    """The frames that the server has not acknowledged, and which of them goes next. No sockets, no clocks."""
+    """Unacknowledged frames, and which one to send next. Uses no sockets and no clocks."""
 
     def __init__(self, frames: Iterable[ReplayFrame]) -> None:
         self._frames = iter(frames)
@@ -99,7 +99,7 @@ class FrameWindow:
         return self._is_read and not self._kept
 
     def resume(self, next_frame: int) -> None:
-        """A new connection: the server has every frame before `next_frame` and wants the rest."""
+        """Start a new connection: the server has every frame before `next_frame` and wants the rest."""
         self._drop_before(next_frame)
         self._sent = 0
         while not self._kept and (frame := self._read()) is not None:
@@ -109,7 +109,7 @@ class FrameWindow:
             raise ReplayRefused(f"The server wants frame {next_frame} again, which it had acknowledged.")
 
     def take(self) -> ReplayFrame | None:
-        """The frame to send now; None while too many are on their way, or when the file has no more."""
+        """Return the frame to send now; None: too many are in flight, or the file has no more."""
         if self._sent == MAX_UNACKNOWLEDGED:
             return None
         if self._sent == len(self._kept):
@@ -121,7 +121,7 @@ class FrameWindow:
         return self._kept[self._sent - 1]
 
     def acknowledge(self, number: int) -> None:
-        """Every frame up to `number` is durable."""
+        """Record that every frame up to `number` is durable."""
         before = len(self._kept)
         self._drop_before(number + 1)
         self._sent = max(0, self._sent - (before - len(self._kept)))
@@ -137,7 +137,7 @@ class FrameWindow:
 
 
 class Replay:
-    """One file on its way into one meeting."""
+    """The replay of one file into one meeting."""
 
     def __init__(
         self,
@@ -148,7 +148,7 @@ class Replay:
         pause: Callable[[int], float] = jittered_pause,
         on_stored: Callable[[int], object] = lambda _: None,
     ) -> None:
-        """`url` is the host socket's with its token; `on_stored` is told the file's newest frame that is durable."""
+        """`url` is the host socket's, with its token; `on_stored` is called with the file's newest durable frame."""
         self._window = FrameWindow(frames)
         self._url = f"{url}&session={uuid.uuid4().hex}"
         self._speed = speed
@@ -158,14 +158,14 @@ class Replay:
         self._first: int | None = None
         """The meeting's number of the file's first frame; set by the first connection."""
         self._epoch: float | None = None
-        """Clock time at which frame 0 would have begun to be spoken."""
+        """Clock time at which frame 0 would have started."""
 
     async def run(self) -> None:
-        """Returns when every frame is durable.
+        """Return when every frame is durable.
 
         Raises:
-            ReplayRefused: the server closed with a code that another try would not change.
-            ServerUnreachable: nobody answered the first try, or for GIVE_UP_S since the last connection.
+            ReplayRefused: the server closed with a code that a retry would not change.
+            ServerUnreachable: the first attempt failed, or all for GIVE_UP_S since the last connection.
         """
         contact: float | None = None
         attempt = 0
@@ -185,7 +185,7 @@ class Replay:
             attempt += 1
 
     async def _talk(self, socket: ClientConnection) -> None:
-        """One connection; returns when the whole file is durable."""
+        """Use one connection; return when the whole file is durable."""
         next_frame = await _next_frame(socket)
         first = self._first = next_frame if self._first is None else self._first
         self._window.resume(next_frame - first)
@@ -222,14 +222,14 @@ class Replay:
                 self._acknowledged.set()
 
     def _until_spoken(self, frame: ReplayFrame, now: float) -> float:
-        """Seconds until the frame's last sample is due. What was held up by a cut is overdue and goes at once."""
+        """Return the seconds until the frame's last sample is due. Frames delayed by a disconnect are sent at once."""
         if self._epoch is None:
             self._epoch = now - frame.number * FRAME_S / self._speed
         return max(0.0, self._epoch + (frame.number + 1) * FRAME_S / self._speed - now)
 
 
 async def _next_frame(socket: ClientConnection) -> int:
-    """What the server says first; a refusal instead shows as a close."""
+    """Return the next frame number from the server's first message; a refusal closes the socket instead."""
     while True:
         message = json.loads(await socket.recv())
         if message["type"] == "ready":

@@ -1,4 +1,4 @@
-"""The summary of a recorded file, by the summariser that meetings have, from the captions that came of it."""
+"""Summary of a recorded file, by the summarizer of meetings, from its captions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.store.serializers import SummaryItem, SummaryMessage
 
 WITHIN_S = 900.0
-"""The longest that a recording's summary may be written; what is not written by then is quoted."""
+"""Time limit for the summary of a recording; what is not written by then is quoted."""
 ID = "1"
 """A recording has one summary."""
 
 
 def sum_up(transcription: Transcription, summarizer: Summarizer) -> Transcription:
-    """With a summary, whose seconds are the stage `summary`; without one where nothing was said."""
+    """Return the transcription with a summary, timed as stage `summary`; without one if nothing was said."""
     lines = tuple(_line(cue) for cue in transcription.cues if cue.line)
     if not lines:
         return transcription
@@ -34,7 +34,7 @@ def sum_up(transcription: Transcription, summarizer: Summarizer) -> Transcriptio
 def translate_recording_summary(
     transcription: Transcription, translator: Translator, *, target: str, vocabulary: tuple[str, ...] = ()
 ) -> Transcription:
-    """With its summary in `target`, whose seconds count as translation; as it was where it cannot be had in that."""
+    """Return it with the summary in `target`, timed as stage `translation`; unchanged if that is not possible."""
     summary = transcription.summary
     if summary is None or not offers(translator, summary.language, target):
         return transcription
@@ -50,7 +50,7 @@ def translate_recording_summary(
 
 
 def recording_summary(transcription: Transcription) -> SummaryDocument | None:
-    """The summary for a file: it cites captions by their `seq`, and comes after them."""
+    """Return the summary for a file: it cites captions by `seq` and follows them."""
     summary = transcription.summary
     if summary is None:
         return None

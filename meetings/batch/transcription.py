@@ -1,7 +1,6 @@
-"""A recorded file, transcribed: the batch path of the command line and of uploads.
+"""Transcription of a recorded file, for the command line and for benchmarks.
 
-Three threads share the cores: recognition, the speakers' pass over the same audio, and the translation of what has been
-recognised so far.
+Three threads share the cores: recognition, diarization of the same audio, and translation of finished captions.
 """
 
 from __future__ import annotations
@@ -34,48 +33,49 @@ from meetings.export.summary import SummaryDocument
 from meetings.store.speakers import divided_text
 
 Advance = Callable[[float], object]
-"""Told how many more seconds of audio are done."""
+"""Called with the seconds of audio processed since the last call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What does the work."""
+    """The models in use."""
 
     engine: Engine
     listener: Listener | None = None
-    """None: speakers are not told apart."""
+    """None: no diarization."""
     translator: Translator | None = None
-    """None: nothing is translated."""
+    """None: no translation."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionOptions:
-    """What is to come of a recording."""
+    """Options of a transcription."""
 
     session: SessionConfig
     targets: tuple[str, ...] = ()
-    """Languages to translate into; captions that are in one already, or cannot be translated into it, are left out."""
+    """Languages to translate into; captions already in one, or that cannot be translated into it, are left out."""
     speakers: SpeakerHint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What was said in one recording, and what it took to find out."""
+    """The result for one recording, with timings."""
 
     cues: list[Entry]
     language: str | None
-    """As given, else what was spoken most; None when nothing was said."""
+    """As given, else the most spoken one; None: nothing was said."""
     audio_s: float
     elapsed_s: float
-    """Seconds from the first sample to the last caption. Loading is not counted."""
+    """Seconds from the first sample to the last caption, without loading."""
     stages: dict[str, float]
-    """Seconds by stage: `audio` reads the file and looks for speech, `asr` writes it down, `speakers` tells voices
-    apart, `translation` translates, `summary` sums up. All but the last run beside each other, so their sum may be more
-    than `elapsed_s`; the last comes after them and is no part of it."""
+    """Seconds by stage: `audio` (reading, voice activity detection), `asr` (recognition), `speakers` (diarization),
+    `translation`, `summary`. All but the last run concurrently, so their sum may exceed `elapsed_s`; the last follows
+    them and is not part of it.
+    """
     summary: Summary | None = None
-    """None: nothing is summed up."""
+    """None: there is no summary."""
     missing_s: float | None = 0.0
-    """Seconds of the recording that could not be read; None: it broke off, and nobody knows."""
+    """Seconds of the recording that could not be read; None: it breaks off, and the rest is unknown."""
 
     @property
     def rtf(self) -> float:
@@ -86,7 +86,7 @@ class Transcription:
 def transcribe_recording(
     blocks: Iterable[np.ndarray], models: Models, wishes: TranscriptionOptions, *, advance: Advance = lambda _: None
 ) -> Transcription:
-    """Captions float32 blocks at SAMPLE_RATE; raises what the models raise. Two minutes of audio are held at most."""
+    """Caption float32 blocks at SAMPLE_RATE; at most two minutes of audio are buffered. Raises errors of the models."""
     clock = _AudioClock(blocks, advance)
     with ExitStack() as stack:
         diarization = translation = None
@@ -100,7 +100,7 @@ def transcribe_recording(
 
 
 def transcription_object(transcription: Transcription, *, digest: SummaryDocument | None = None) -> dict[str, Any]:
-    """The JSON form, with the summary as `digest` has it."""
+    """Return the JSON form, with the summary from `digest`."""
     return {
         "audio_s": round(transcription.audio_s, 3),
         "missing_s": None if transcription.missing_s is None else round(transcription.missing_s, 3),
@@ -114,7 +114,7 @@ def transcription_object(transcription: Transcription, *, digest: SummaryDocumen
 
 
 def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Entry]:
-    """The captions, numbered, and divided where the speaker changes; without `turns` nobody is told apart."""
+    """Return the captions, numbered, and divided where the speaker changes; without `turns`, they have no speakers."""
     if turns is None:
         parts = [_cue(final) for final in finals]
     else:
@@ -145,7 +145,7 @@ def _cue(final: FinalCaption) -> Entry:
 
 @dataclass(slots=True)
 class _Work:
-    """One recording on its way through the models."""
+    """The processing of one recording."""
 
     clock: _AudioClock
     engine: Engine
@@ -185,7 +185,7 @@ class _Work:
         return turns
 
     def _translated(self, cues: list[Entry], stages: dict[str, float]) -> list[Entry]:
-        """A caption that was divided is translated again, part by part; all others were begun long ago."""
+        """Translate the parts of divided captions; translation of all others has already begun."""
         if self.translation is None:
             return cues
         for cue in cues:
@@ -196,7 +196,7 @@ class _Work:
 
 
 class _AudioClock:
-    """Passes blocks on and counts them."""
+    """Passes blocks through and counts their samples."""
 
     def __init__(self, blocks: Iterable[np.ndarray], advance: Advance) -> None:
         self._blocks = blocks

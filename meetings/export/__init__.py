@@ -1,1 +1,1 @@
-"""Transcripts as files: what an entry is, every format, and where results are stored."""
+"""Transcripts as files: their entries, every format, and where results are stored."""

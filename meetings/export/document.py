@@ -1,4 +1,4 @@
-"""What a transcript file is made of, whatever its format."""
+"""The content of a transcript file, independent of its format."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from meetings.export.summary import SummaryDocument
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A transcript on its way into a file."""
+    """The transcript that a renderer turns into a file."""
 
     title: str
     cues: Sequence[Entry]
-    """Those that say something, in the language that is read."""
+    """Those with text, in the language of the file."""
     digest: SummaryDocument | None = None
     missing_s: float = 0.0
-    """Seconds that were spoken and not heard."""
+    """Seconds that were spoken but not received."""

@@ -1,4 +1,4 @@
-"""What a transcript is made of: captions in the order of speech, with their speakers and translations."""
+"""Entries of a transcript: captions in spoken order, with their speakers and translations."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from meetings.models import UNSURE, Caption, Meeting, Speaker, Translation
 from meetings.text import one_line
 
 SHORTEST_CUE_MS = 1
-"""WebVTT wants a cue to end after it starts."""
+"""WebVTT requires a cue to end after it starts."""
 
 
 class UnknownLanguage(ValueError):
@@ -21,32 +21,32 @@ class UnknownLanguage(ValueError):
 
 
 class NotTranslated(LookupError):
-    """Nothing of the meeting is there in that language."""
+    """The meeting has nothing in that language."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntrySpeaker:
-    """Who spoke, as a transcript says it."""
+    """A speaker as shown in a transcript."""
 
     id: str | None
-    """`S1`, `S2` …; None: somebody, and it cannot be said who."""
+    """`S1`, `S2` …; None: the speaker could not be determined."""
     name: str = ""
-    """As the host calls them; may be empty."""
+    """As the host named them; may be empty."""
 
     @property
     def label(self) -> str:
-        """What people read, on one line."""
+        """The name shown to people, on one line."""
         return one_line(self.name) or (Speaker(label=self.id).display_name if self.id else _("Speaker ?"))
 
     @property
     def number(self) -> int:
-        """Counted from 1; 0 where it cannot be said who."""
+        """Counted from 1; 0: the speaker could not be determined."""
         return Speaker(label=self.id).number if self.id else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One caption of a transcript, wherever it came from."""
+    """One caption of a transcript, from any source."""
 
     seq: int
     start: float
@@ -54,14 +54,14 @@ class Entry:
     end: float
     text: str
     language: str
-    """ISO 639-1 code: as spoken, or of `text` where the transcript is in another language."""
+    """ISO 639-1 code: as spoken, or of `text` if the transcript is in another language."""
     speaker: EntrySpeaker | None = None
-    """None: it was not told yet, or speakers are not told apart."""
+    """None: not labelled yet, or without diarization."""
     words: tuple[Word, ...] = ()
     translations: Mapping[str, str] = field(default_factory=dict)
     """Text by language."""
     segment: str = ""
-    """The caption's stable id, where it has one."""
+    """The caption's stable id, if it has one."""
 
     @property
     def start_ms(self) -> int:
@@ -73,22 +73,22 @@ class Entry:
 
     @property
     def line(self) -> str:
-        """The text as one line without control characters."""
+        """The text on one line, without control characters."""
         return one_line(self.text)
 
     @property
     def named_line(self) -> str:
-        """`line`, with who said it before it where that is told."""
+        """`line`, preceded by the speaker if there is one."""
         return f"{self.speaker.label}: {self.line}" if self.speaker else self.line
 
     @property
     def clock(self) -> str:
-        """When it was said: hours, minutes and seconds since the first sample."""
+        """Its start as hours, minutes and seconds since the first sample."""
         seconds = self.start_ms // 1000
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
     def in_language(self, language: str) -> Entry:
-        """The cue as it is read in `language`: what is not translated stands as it was said."""
+        """Return the cue in `language`; an untranslated one stays as spoken."""
         text = self.translations.get(language, "")
         if not one_line(text):
             return self
@@ -96,18 +96,18 @@ class Entry:
 
 
 def meeting_entries(meeting: Meeting) -> list[Entry]:
-    """The stored captions that say something, in the order of speech."""
+    """Return the stored captions with text, in spoken order."""
     speakers = speakers_by_label(meeting)
     rows = meeting.captions.exclude(text="").prefetch_related("translations").order_by("start", "segment")
     return [_stored_cue(caption, speakers) for caption in rows]
 
 
 def require_language(meeting: Meeting, language: str) -> None:
-    """Whether a transcript of `meeting` can be had in `language`: it is spoken there, or something is translated.
+    """Raise unless `meeting` has a transcript in `language`: it is spoken there, or something is translated.
 
     Raises:
-        UnknownLanguage: nobody knows the code; the message is a sentence.
-        NotTranslated: it is known, and nothing is there in it; the message is a sentence.
+        UnknownLanguage: the code is unknown; the message is a sentence for people.
+        NotTranslated: it is known, but nothing is in it; the message is a sentence for people.
     """
     stored = Translation.objects.filter(caption__meeting=meeting, language=language).exists()
     spoken = language == meeting.language or meeting.captions.filter(language=language).exists()
@@ -118,13 +118,13 @@ def require_language(meeting: Meeting, language: str) -> None:
 
 
 def require_known(language: str) -> None:
-    """Raises UnknownLanguage where nobody knows the code; the message is a sentence."""
+    """Raise UnknownLanguage if the code is unknown; the message is a sentence for people."""
     if not is_language(language):
         raise UnknownLanguage(_("%(code)s is no language code; use one such as en, pt, es.") % {"code": language[:20]})
 
 
 def spoken_seconds(cues: Iterable[Entry]) -> dict[EntrySpeaker, float]:
-    """How long each known speaker's captions last, by the number of the speaker."""
+    """Return the total length of each known speaker's captions, ordered by speaker number."""
     seconds: dict[EntrySpeaker, float] = {}
     for cue in cues:
         if cue.speaker and cue.speaker.id:
@@ -133,19 +133,19 @@ def spoken_seconds(cues: Iterable[Entry]) -> dict[EntrySpeaker, float]:
 
 
 def speakers_by_label(meeting: Meeting) -> dict[str, EntrySpeaker]:
-    """Those of `meeting`; those that turned out to be somebody else stand for that one."""
+    """Return the speakers of `meeting` by label; merged labels map to the speaker they were merged into."""
     rows = {row.label: row for row in Speaker.objects.filter(meeting=meeting)}
     present = {label: rows.get(row.merged_into, row) for label, row in rows.items()}
     return {UNSURE: EntrySpeaker(None)} | {label: EntrySpeaker(row.label, row.name) for label, row in present.items()}
 
 
 def caption_cue(caption: Caption) -> Entry:
-    """One stored caption by itself."""
+    """Return one stored caption as an entry."""
     return _stored_cue(caption, speakers_by_label(caption.meeting))
 
 
 def _stored_cue(caption: Caption, speakers: Mapping[str, EntrySpeaker]) -> Entry:
-    """Words are those of the sound: a corrected text has others."""
+    """Words are those of the audio, so a corrected text has none."""
     return Entry(
         caption.seq,
         caption.start,

@@ -1,7 +1,7 @@
 """Transcripts as files: WebVTT, SubRip, plain text, Markdown, JSON, Word.
 
-People say anything, and models write down anything, so no text may become structure: a caption stays one line, and
-what a format would read as markup is escaped, or where the format has no escape, replaced by a look-alike.
+People may say anything and models may write anything, so text must not become structure: a caption stays one line, and
+markup is escaped, or where the format has no escape, replaced by a look-alike.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from meetings.models import Meeting
 from meetings.text import one_line
 
 SUBRIP_LOOKALIKES = str.maketrans({"<": "‹", ">": "›"})
-"""SubRip has tags and no escape for them; so also no caption holds its `-->`."""
+"""SubRip has tags but no escape for them; this also keeps its `-->` out of captions."""
 
 MARKDOWN_SPECIAL = re.compile(r"([\\`*_\[\]~|])")
 MARKDOWN_BLOCK = re.compile(r"^(\d{0,9})([-+#=.)])")
-"""What at the start of a line would make it a list, a heading or a rule."""
+"""Characters that start a list, a heading or a rule at the beginning of a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A file to hand out."""
+    """A rendered transcript file."""
 
     content_type: str
     content: bytes
 
     @property
     def body(self) -> str:
-        """The content of a format that is text."""
+        """The content of a text format."""
         return self.content.decode()
 
 
@@ -52,9 +52,9 @@ class UnknownFormat(ValueError):
 
 
 def render_transcript(meeting: Meeting, format_name: str, language: str | None = None) -> Transcript:
-    """Everything stored of `meeting`; with a `language`, as it is read in that one.
+    """Render everything stored of `meeting`; with a `language`, in that language.
 
-    What is not translated stands as it was said. JSON always holds both.
+    Untranslated captions stay as spoken. JSON always holds both.
 
     Raises:
         UnknownFormat: there is no such format.
@@ -78,7 +78,7 @@ def render_cues(
     digest: SummaryDocument | None = None,
     missing_s: float = 0.0,
 ) -> Transcript:
-    """The cues that say something, as a file of one of FORMATS, and the digest where the format has a place for it.
+    """Render the cues with text as a file of one of FORMATS, with the digest if the format has a place for it.
 
     Raises:
         UnknownFormat: there is no such format.
@@ -93,7 +93,7 @@ def render_cues(
 
 
 def cue_object(cue: Entry) -> dict[str, Any]:
-    """The JSON form of one caption."""
+    """Return the JSON form of one caption."""
     return {
         "seq": cue.seq,
         "start": cue.start,
@@ -107,7 +107,7 @@ def cue_object(cue: Entry) -> dict[str, Any]:
 
 
 def speaker_objects(cues: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The JSON form of those who speak in `cues`, and for how long."""
+    """Return the JSON form of the speakers in `cues`, with their speaking time."""
     return [
         {"id": speaker.id, "name": speaker.name or None, "seconds": round(seconds, 2)}
         for speaker, seconds in spoken_seconds(cues).items()
@@ -118,7 +118,7 @@ def speaker_objects(cues: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _webvtt(document: Document) -> str:
-    """https://www.w3.org/TR/webvtt1/; a summary is a comment in it, which players do not show."""
+    """https://www.w3.org/TR/webvtt1/; a summary becomes a comment, which players do not show."""
     captions = [
         webvtt.Caption(str(_timestamp(cue.start_ms)), str(_timestamp(cue.end_ms)), [_voice(cue)])
         for cue in document.cues
@@ -138,7 +138,7 @@ def _voice(cue: Entry) -> str:
 
 
 def _voice_name(name: str) -> str:
-    """A name that ends in hyphens would make an arrow with the bracket behind it: there they are written by number."""
+    """Escape the name, and a final hyphen by number, because hyphens before the closing bracket would form `-->`."""
     escaped = html.escape(name, quote=False)
     return f"{escaped.removesuffix('-')}&#45;" if escaped.endswith("-") else escaped
 
@@ -163,7 +163,7 @@ def _text(document: Document) -> str:
 
 
 def _summary_lines(digest: SummaryDocument) -> list[str]:
-    """Plain text: headings, and under each its items; no line is empty."""
+    """Return plain text: headings, each followed by its items; no line is empty."""
     lines = [_("Summary")]
     for heading, items in digest.by_kind():
         lines += [f"{heading}:", *(_plain_item(item) for item in items)]
@@ -175,14 +175,14 @@ def _plain_item(item: SummaryLine) -> str:
 
 
 def _markdown(document: Document) -> str:
-    """CommonMark; text is escaped for HTML too, which Markdown lets through."""
+    """CommonMark; text is also escaped for HTML, which Markdown passes through."""
     summary = _markdown_summary(document.digest) if document.digest else []
     paragraphs = [f"**{cue.clock}** {_markdown_text(cue.named_line)}" for cue in document.cues]
     return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *paragraphs]) + "\n"
 
 
 def _markdown_summary(digest: SummaryDocument) -> list[str]:
-    """A heading and a list for each kind of item; then the heading of what follows."""
+    """Return a heading and a list for each kind of item, then the heading for the captions."""
     blocks = [f"## {_('Summary')}"]
     for heading, items in digest.by_kind():
         blocks += [f"### {heading}", "\n".join(_markdown_item(item) for item in items)]
@@ -221,13 +221,13 @@ FORMATS: dict[str, tuple[str, Callable[[Document], bytes]]] = {
     "json": ("application/json", _utf8(_json)),
     "docx": (word_document.CONTENT_TYPE, word_document.word_document),
 }
-"""Content type and renderer by the ending of the file's name."""
+"""Content type and renderer by file extension."""
 
 ONE_LANGUAGE = frozenset(FORMATS) - {"json"}
-"""Formats with room for one text a caption."""
+"""Formats with one text per caption."""
 
 BINARY = frozenset({"docx"})
-"""Formats that no terminal shows."""
+"""Formats that cannot be shown in a terminal."""
 
 WITHOUT_SUMMARY = frozenset({"srt"})
 """Formats with no place for a summary."""

@@ -1,6 +1,6 @@
-"""A meeting's transcript as files in the results storage: one folder a meeting, one file a format.
+"""Transcript files of meetings in the results storage: one folder per meeting, one file per format.
 
-That files are due is asked of the rows: whatever changes after a meeting has ended (a name, a summary) is stored again.
+Which files are due is derived from the rows, so a change after the end of a meeting (a name, a summary) is stored too.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(hours=1)
 
 
 def results_storage() -> Storage:
-    """The storage that the settings name."""
+    """Return the storage configured in the settings."""
     place = settings.ENVIRONMENT.results
     return open_storage(place if place.startswith(S3) else str(settings.ENVIRONMENT.data / "results"))
 
 
 def file_name(meeting_id: str, format_name: str) -> str:
-    """Within the storage."""
+    """Return the path within the storage."""
     return f"{meeting_id}/{NAME}.{format_name}"
 
 
 def due(*, limit: int) -> list[str]:
-    """Return meetings that are over and whose files are not there, or are older than their transcript.
+    """Return ended meetings whose files are missing or older than their transcript.
 
-    Those that could not be stored wait for their time.
+    Failed ones are left out during their backoff.
     """
     which = settings.ENVIRONMENT.results_of
     if which == "none":
@@ -52,9 +52,9 @@ def due(*, limit: int) -> list[str]:
 
 
 def claim(meeting_id: str) -> int | None:
-    """Take the storing of one; return the number of the attempt, or None where another worker has it.
+    """Claim a meeting's files; return the number of the attempt, or None if another worker has it.
 
-    The attempt is counted before it is made. A worker that dies of it leaves it due again after CLAIMED.
+    The attempt is counted before it is made. If it kills the worker, it is due again after CLAIM_TTL.
     """
     found = Meeting.objects.filter(pk=meeting_id).values_list("results_attempts", "results_not_before").first()
     if found is None:
@@ -66,16 +66,16 @@ def claim(meeting_id: str) -> int | None:
 
 
 def put_off(meeting_id: str, attempt: int) -> timedelta:
-    """It could not be stored: it is tried again after a pause, which is returned, and those after it at once."""
+    """Back off after a failed attempt, without delaying other meetings; return the pause."""
     pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 20))
     Meeting.objects.filter(pk=meeting_id).update(results_not_before=timezone.now() + pause)
     return pause
 
 
 def store(meeting_id: str, storage: Storage) -> bool:
-    """Store every format anew, each file whole or not at all; False when the meeting is gone.
+    """Store all formats again, each file completely or not at all; return False if the meeting was deleted.
 
-    Raises what the storage raises (`storages.storage_errors`).
+    Raises the errors of the storage (`storages.storage_errors`).
     """
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
@@ -85,12 +85,12 @@ def store(meeting_id: str, storage: Storage) -> bool:
         storage.save(file_name(meeting_id, format_name), ContentFile(content))
     stored = {"results_seq": meeting.last_seq, "results_attempts": 0, "results_not_before": None}
     if not Meeting.objects.filter(pk=meeting_id).update(**stored):
-        tombstones.put_if_gone(meeting_id, has_results=True)  # deleted meanwhile
+        tombstones.put_if_gone(meeting_id, has_results=True)  # deleted in the meantime
     return True
 
 
 def delete(meeting_id: str, storage: Storage) -> None:
-    """Delete the files of a deleted meeting. Raises what the storage raises."""
+    """Delete the files of a deleted meeting. Raises the errors of the storage."""
     for format_name in FORMATS:
         storage.delete(file_name(meeting_id, format_name))
     storage.delete(meeting_id)

@@ -1,6 +1,6 @@
-"""Where transcript files are stored: a folder, or a bucket of S3 or of what speaks its language.
+"""Storages of transcript files: a folder, or a bucket of S3 or a compatible service.
 
-Keys, region and endpoint of a bucket are what the AWS tools read: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+Keys, region and endpoint of a bucket are those of the AWS tools: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
 `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` …
 """
 
@@ -17,16 +17,16 @@ from django.core.files.storage import FileSystemStorage, Storage
 S3 = "s3://"
 CONNECT_S, ANSWER_S = 5, 30
 ATTEMPTS = 2
-"""Of one request; whoever stores a transcript tries again later, with a growing pause."""
+"""Per request; callers retry later, with backoff."""
 
 
 def open_storage(place: str) -> Storage:
-    """The storage at `s3://bucket/prefix`, or at the folder `place`."""
+    """Return the storage at `s3://bucket/prefix`, or in the folder `place`."""
     return _bucket(place.removeprefix(S3)) if place.startswith(S3) else FolderStorage(location=place)
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
-    """What storages raise when they cannot be reached, refuse, or are full."""
+    """Return the exceptions that storages raise when unreachable, refusing or full."""
     from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -34,7 +34,7 @@ def storage_errors() -> tuple[type[Exception], ...]:
 
 
 def _bucket(address: str) -> Storage:
-    """A bucket that answers soon or not at all."""
+    """Return a bucket with short timeouts."""
     from botocore.config import Config
     from storages.backends.s3 import S3Storage
 
@@ -46,10 +46,10 @@ def _bucket(address: str) -> Storage:
 
 
 class FolderStorage(FileSystemStorage):
-    """Files in a folder. A full disk leaves the old file, not half of the new one."""
+    """Files in a folder. If the disk is full, the old file stays intact."""
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
-        """The same name: what is stored again replaces what was there."""
+        """Return the same name, so that storing again replaces the file."""
         return name
 
     def _save(self, name: str, content: File[Any]) -> str:

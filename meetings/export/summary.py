@@ -1,4 +1,4 @@
-"""What a transcript says first: the newest summary of its meeting, in the language that is read."""
+"""The newest summary of a meeting, in the language of the transcript."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from meetings.store.serializers import SummaryItem, SummaryMessage, summary
 
 @dataclass(frozen=True, slots=True)
 class SummaryLine:
-    """One line of a summary."""
+    """One item of a summary."""
 
     kind: str
     """topic, decision, action or question."""
     text: str
     owner: str = ""
-    """What people read of who is to do it; empty: nobody is named."""
+    """Name of the responsible person as shown to people; empty: none."""
     segments: tuple[str, ...] = ()
     """Ids of the captions that it comes from."""
     place: int = 0
-    """Among the stored summary's texts, as `meetings.store.summary_corrections` counts them; 0: it is not stored."""
+    """Index among the stored summary's texts, as in `meetings.store.summary_corrections`; 0: it is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,13 @@ class SummaryDocument:
     """A summary for a file."""
 
     message: SummaryMessage
-    """As on the wire, with owners as they are now: whoever turned out to be somebody else is that one."""
+    """As on the wire, with merged owners replaced."""
     items: tuple[SummaryLine, ...]
     translation: str = ""
-    """The language that it is translated into; empty: it is read as it was written."""
+    """The language that it is translated into; empty: as written."""
 
     def by_kind(self) -> Iterator[tuple[str, list[SummaryLine]]]:
-        """What is to be done before what was talked about, each under its heading; empty kinds are left out."""
+        """Yield headings with their items, decisions and actions before topics; empty kinds are left out."""
         headings = {
             "decision": _("Decisions"),
             "action": _("Actions"),
@@ -52,7 +52,7 @@ class SummaryDocument:
 
 
 def newest_summary(meeting: Meeting, language: str | None) -> SummaryDocument | None:
-    """The summary that reaches furthest, translated where it is; None where nothing is summed up."""
+    """Return the summary that reaches furthest, translated if possible; None: there is none."""
     row = meeting.summaries.order_by("-to_s", "-seq").first()
     if row is None:
         return None

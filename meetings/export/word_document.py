@@ -1,8 +1,8 @@
 """A transcript as a Word document (Office Open XML, ECMA-376 part 1), written by python-docx.
 
-Every run says in which language it is, so that spelling and speech are right; what is written from right to left is
-marked so, run by run and paragraph by paragraph (17.3.1.6 `bidi`, 17.3.2.30 `rtl`). The same transcript is the same
-file, byte for byte: nothing in it tells when it was made.
+Every run names its language, for spelling and speech output. Right-to-left text is marked, run by run and paragraph by
+paragraph (17.3.1.6 `bidi`, 17.3.2.30 `rtl`). Equal transcripts give identical files: nothing in them depends on the
+time of creation.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 NOT_IN_XML = re.compile("[\ufffe\uffff]")
-"""What XML 1.0 has no place for and `one_line` leaves."""
+"""Characters that XML 1.0 excludes and `one_line` keeps."""
 
 MAX_PROPERTY = 255
-"""Characters of a title among the file's properties, by python-docx."""
+"""Maximum characters of a title property in python-docx."""
 
 EAST_ASIAN = frozenset({"ja", "ko", "yue", "zh"})
-"""Word names the languages of three kinds of scripts apart (17.3.2.20 `lang`)."""
+"""Word distinguishes the languages of three kinds of scripts (17.3.2.20 `lang`)."""
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)
-"""The first moment that a ZIP file can name."""
+"""The earliest time that a ZIP file can hold."""
 
 
 def word_document(document: Document) -> bytes:
-    """The file: a title, the summary by its kinds, and one paragraph a caption: `0:00:05 Ana: What was said.`"""
+    """Render a title, the summary by its kinds, and one paragraph per caption: `0:00:05 Ana: What was said.`"""
     import docx
 
     word = docx.Document()
@@ -59,7 +59,7 @@ def word_document(document: Document) -> bytes:
 
 
 def visible(text: str) -> str:
-    """`text` on one line, as XML can hold it."""
+    """Return `text` on one line, limited to what XML can hold."""
     return NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", one_line(text))
 
 
@@ -73,7 +73,7 @@ def _set_properties(word: WordDocument, title: str) -> None:
 
 
 def _write_summary(word: WordDocument, document: Document) -> None:
-    """Headings are in the language of the interface, items in that of the summary."""
+    """Write headings in the interface language, items in that of the summary."""
     assert document.digest is not None
     interface, language = get_language() or "en", document.digest.message["language"]
     _write(word.add_heading(level=1), _("Summary"), interface)
@@ -96,7 +96,7 @@ def _write_cue(paragraph: Paragraph, cue: Entry) -> None:
 
 
 def _write(paragraph: Paragraph, text: str, language: str, *, after: str = "") -> Run:
-    """Adds `text`, then `after`; the paragraph is read the way of the `language`. Empty: a name, a number."""
+    """Add `text`, then `after`, and set the paragraph's direction by `language`. Empty: a name or a number."""
     run = paragraph.add_run(visible(text) + after)
     is_reversed = is_right_to_left(language) if language else _begins_right_to_left(text)
     if is_reversed:
@@ -108,7 +108,7 @@ def _write(paragraph: Paragraph, text: str, language: str, *, after: str = "") -
 
 
 def _begins_right_to_left(text: str) -> bool:
-    """By the first letter that has a direction, as Unicode's rule P2 for paragraphs has it."""
+    """Decide by the first letter with a direction, as in Unicode's rule P2 for paragraphs."""
     directions = map(unicodedata.bidirectional, text)
     return next((direction for direction in directions if direction in ("L", "R", "AL")), "L") != "L"
 
@@ -133,7 +133,7 @@ def _set_direction(paragraph: Paragraph, *, is_reversed: bool) -> None:
 
 
 def _without_dates(file: io.BytesIO) -> bytes:
-    """The same ZIP file, as if all of it had been written at the beginning of time."""
+    """Rewrite the ZIP file with the earliest possible time for every entry."""
     dateless = io.BytesIO()
     with zipfile.ZipFile(file) as dated, zipfile.ZipFile(dateless, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in dated.namelist():

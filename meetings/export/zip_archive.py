@@ -1,6 +1,6 @@
-"""Many meetings as one ZIP file, made while it is sent: each a folder with its transcript in every format and language.
+"""Many meetings as one streamed ZIP file: a folder for each, with its transcript in every format and language.
 
-https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT; sizes stand behind the data, as whoever streams must write.
+https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT; streaming requires the sizes to follow the data.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ CHUNK = 1 << 18
 """Bytes of a recording that are read at once."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The oldest time that the format knows; files are dated by their meeting."""
+"""The earliest time in the format; files are dated by their meeting."""
 
 
 class Outbox(io.RawIOBase):
-    """Takes what the ZIP writer writes, and gives it out once; cannot go back."""
+    """Write-only buffer for the ZIP writer, which cannot seek; each byte is taken once."""
 
     def __init__(self) -> None:
         self._written = bytearray()
@@ -47,7 +47,7 @@ class Outbox(io.RawIOBase):
 
 
 async def stream_zip(meeting_ids: Sequence[str], interface: str) -> AsyncIterator[bytes]:
-    """The file piece by piece; `interface`: language of headings."""
+    """Yield the file in pieces; `interface`: language of headings."""
     pieces = zip_pieces(meeting_ids, interface)
     step = database_sync_to_async(lambda: next(pieces, None))
     while (piece := await step()) is not None:
@@ -55,7 +55,7 @@ async def stream_zip(meeting_ids: Sequence[str], interface: str) -> AsyncIterato
 
 
 def zip_pieces(meeting_ids: Sequence[str], interface: str) -> Iterator[bytes]:
-    """The same for a plain thread. A meeting that is deleted meanwhile is left out."""
+    """Do the same in a plain thread. Meetings deleted in the meantime are left out."""
     outbox = Outbox()
     with zipfile.ZipFile(outbox, "w", zipfile.ZIP_DEFLATED) as archive:
         for meeting_id in meeting_ids:
@@ -71,13 +71,13 @@ def zip_pieces(meeting_ids: Sequence[str], interface: str) -> Iterator[bytes]:
 
 
 def folder_name(meeting: Meeting) -> str:
-    """Letters, digits and hyphens, whatever the title is; the id keeps two of one title apart."""
+    """Return letters, digits and hyphens for any title; the id separates meetings with the same title."""
     slug = slugify(meeting.title)[:LONGEST_NAME].strip("-_")
     return f"{slug or 'meeting'}-{meeting.pk}"
 
 
 def _transcripts(meeting: Meeting, interface: str) -> Iterator[tuple[str, bytes]]:
-    """As it was said, then as it is read in each language that something is translated into."""
+    """Yield the transcript as spoken, then in each language that something is translated into."""
     for language in (None, *languages_of(meeting)):
         for format_name in FORMATS if language is None else sorted(ONE_LANGUAGE):
             with translation.override(interface):
@@ -86,7 +86,7 @@ def _transcripts(meeting: Meeting, interface: str) -> Iterator[tuple[str, bytes]
 
 
 def _recording(meeting: Meeting, archive: zipfile.ZipFile) -> Iterator[int]:
-    """Writes the sound, where it is kept, a step at a time. It is compressed already."""
+    """Write the recording in steps, if there is one; uncompressed, because FLAC is compressed already."""
     path = recordings.flac_path(meeting.pk)
     if not path.exists():
         return

@@ -1,7 +1,7 @@
-"""What all of our commands share: one sentence and an exit code for everything that can go wrong.
+"""Shared base of our commands: one sentence and an exit code for every expected failure.
 
-Exit 2 says that the request makes no sense (no such file, no such meeting, an odd setting), exit 1 that it made sense
-and did not work out. `--traceback` shows where.
+Exit code 2: the request is invalid (no such file, no such meeting, a wrong setting). Exit code 1: it was valid, but
+failed. `--traceback` shows where.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from meetings.supervisor import AlreadyRunning, PortInUse
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one kind of exception is told to people."""
+    """How one kind of exception is reported."""
 
     exit_code: int
     sentence: Callable[[Any], str] = str
-    """Ours carry their sentence; foreign ones get it here."""
+    """Our own exceptions carry their sentence; others get it here."""
 
 
 def _database(error: DatabaseError) -> str:
     if "no such table" in str(error) or "does not exist" in str(error):
         return "The database is not set up; run `manage.py migrate`."
-    # What PostgreSQL says of a refused row quotes it.
+    # PostgreSQL's message about a rejected row quotes the row.
     return f"The database cannot be used: {error if isinstance(error, OperationalError) else describe(error)}"
 
 
@@ -83,21 +83,24 @@ ANSWERS: dict[type[Exception], Answer] = {
 
 
 def command_error(error: Exception) -> CommandError:
-    """The sentence and exit code for an exception of the table; the most particular entry counts."""
+    """Return message and exit code for an exception in ANSWERS; the most specific entry applies."""
     answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
     sentence = answer.sentence(error)
     return CommandError(sentence if sentence.endswith((".", "?")) else f"{sentence}.", returncode=answer.exit_code)
 
 
 class ParlanceCommand(BaseCommand):
-    """A management command that ends in one sentence instead of a traceback."""
+    """A management command that ends with one sentence instead of a traceback."""
 
     requires_system_checks: tuple[str, ...] = ()
     _called_from_command_line: bool
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """As Django's. From the command line a known failure is printed and ends the process; in code it is raised
-        as CommandError with the same sentence."""
+        """Run the command.
+
+        On the command line, a known failure is printed and ends the process; in code, it is raised as CommandError with
+        the same sentence.
+        """
         try:
             return super().execute(*args, **options)
         except CommandError as error:
@@ -115,7 +118,7 @@ class ParlanceCommand(BaseCommand):
 
 
 def main(argv: list[str]) -> None:
-    """Django's command line, with a sentence for settings that it cannot start with."""
+    """Run Django's command line, with a sentence for settings that prevent the start."""
     try:
         execute_from_command_line(argv)
     except ImproperlyConfigured as error:

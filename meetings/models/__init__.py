@@ -1,4 +1,4 @@
-"""Rows: meetings with what belongs to them, and accounts. Functions over them are in `meetings.store`."""
+"""Models: meetings with everything that belongs to them, and accounts. Functions over them are in `meetings.store`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of accounts: tokens for programs, addresses that are told what is ready, and the sign-ins that are over."""
+"""Models of accounts: API tokens, webhooks with their deliveries, and ended sign-ins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 
 class EndedSignIn(models.Model):
-    """A sign-in that was signed out of: what its pages were given opens nothing any more."""
+    """A sign-in that was signed out of; tokens issued to its pages are no longer valid."""
 
     name = models.CharField(primary_key=True, max_length=32)
     ended_at = models.DateTimeField(auto_now_add=True, db_index=True)
@@ -20,7 +20,7 @@ class EndedSignIn(models.Model):
 
 
 class ApiToken(models.Model):
-    """What a program of a user shows; it itself is shown once and only its digest is stored."""
+    """A user's API token. It is shown once; only its digest is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80)
@@ -36,12 +36,12 @@ class ApiToken(models.Model):
 
 
 def new_webhook_secret() -> str:
-    """192 bits in the form of https://www.standardwebhooks.com (base64 behind a prefix)."""
+    """Return 192 random bits in the form of https://www.standardwebhooks.com (base64 after a prefix)."""
     return f"whsec_{secrets.token_urlsafe(24)}"
 
 
 class Webhook(models.Model):
-    """An address of a user that is told when a meeting or a summary is ready."""
+    """A user's address that is notified when a meeting or a summary is ready."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")
     url = models.URLField(max_length=500)
@@ -56,7 +56,7 @@ class Webhook(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to a webhook, until it is taken or given up."""
+    """One message to a webhook, until it is accepted or given up."""
 
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event = models.CharField(max_length=32)

@@ -1,4 +1,4 @@
-"""Rows: a meeting, its speakers, its captions and their translations. Verbs over them: `meetings.rows`."""
+"""Models: a meeting, its speakers, captions, translations and summaries. Functions over them: `meetings.store`."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ MAX_VOCABULARY = 2_000
 
 MAX_SPEAKER_NAME = 80
 MAX_SPEAKERS = 20
-"""As many as a host may say that there are."""
+"""Maximum that a host may specify."""
 
 MAX_FILE_NAME = 255
 
 SPEAKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
-"""Okabe and Ito's colours, told apart by colour-blind people (https://jfly.uni-koeln.de/color/), grey for black."""
+"""Okabe and Ito's palette for colour-blind people (https://jfly.uni-koeln.de/color/), with grey in place of black."""
 
 UNSURE = "?"
-"""Instead of a speaker's label: somebody spoke, and it cannot be said who."""
+"""In place of a speaker's label: it cannot be determined who spoke."""
 
 
 def new_meeting_id() -> str:
-    """An unguessable id of 72 bits that fits a spoken URL and a channel name."""
+    """Return an unguessable id of 72 bits that suits a spoken URL and a channel name."""
     return secrets.token_hex(9)
 
 
 class State(models.TextChoices):
-    """What viewers are told a meeting is doing."""
+    """The state of a meeting as shown to viewers."""
 
     WAITING = "waiting", gettext_lazy("Waiting for the host")
     LIVE = "live", gettext_lazy("Live")
@@ -45,7 +45,7 @@ class State(models.TextChoices):
 
 
 class Meeting(models.Model):
-    """One meeting: what the host chose, and how far its audio is captioned."""
+    """A meeting: the host's settings, and how far its audio is captioned."""
 
     id = models.CharField(primary_key=True, max_length=32, default=new_meeting_id, editable=False)
     title = models.CharField(max_length=200)
@@ -133,9 +133,9 @@ class Meeting(models.Model):
 
     @property
     def detectable_languages(self) -> tuple[str, ...]:
-        """Where the spoken language is detected: those that it may be; empty: any.
+        """Return the candidates when the spoken language is detected; empty: any.
 
-        Who offers two languages or more and names none as spoken has a meeting in these.
+        If none is set as spoken, and two or more are offered, those are the candidates.
         """
         return tuple(self.spoken_languages or (self.languages if len(self.languages) > 1 else ()))
 
@@ -145,7 +145,7 @@ class Meeting(models.Model):
 
 
 class Stage(models.TextChoices):
-    """The work on a meeting that can fail by itself."""
+    """The parts of the work on a meeting that can fail independently."""
 
     CAPTIONS = "captions", gettext_lazy("Captions")
     SPEAKERS = "speakers", gettext_lazy("Speakers")
@@ -154,9 +154,9 @@ class Stage(models.TextChoices):
 
 
 class StageFailure(models.Model):
-    """Failed attempts at one stage of one meeting; the row goes when the stage gets past the place.
+    """Failed attempts at one stage of a meeting; deleted when the stage gets past the position.
 
-    `meetings.store.stage_failures` has the verbs and the limit.
+    Functions and limit are in `meetings.store.stage_failures`.
     """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="stage_failures")
@@ -177,7 +177,7 @@ class StageFailure(models.Model):
 
 
 class UploadState(models.TextChoices):
-    """How far a recording is."""
+    """The progress of a recording."""
 
     RECEIVING = "receiving", gettext_lazy("Uploading")
     WAITING = "waiting", gettext_lazy("Waiting for its turn")
@@ -187,9 +187,9 @@ class UploadState(models.TextChoices):
 
 
 class UploadFailure(models.TextChoices):
-    """Why a recording is not captioned to its end; `meetings.store.uploads.sentence` says it to people.
+    """Why a recording is not captioned to its end; `meetings.store.uploads.sentence` turns it into a sentence.
 
-    Each `inference.media.protocol.Reason` is among them.
+    Includes every `inference.media.protocol.Reason`.
     """
 
     UNREADABLE = "unreadable"
@@ -204,15 +204,15 @@ class UploadFailure(models.TextChoices):
     HUNG = "hung"
     TIME = "time"
     DAMAGED = "damaged"
-    """Of uploads before 2026-12: what is damaged now is left out, and the rest is captioned."""
+    """Only of uploads before 2026-12: damaged parts are now skipped, and the rest is captioned."""
     MISSING = "missing"
     """The file is gone."""
     SET_ASIDE = "set_aside"
-    """Its captions failed too often; another version tries again."""
+    """Captioning failed too often; another version of the code tries again."""
 
 
 class Upload(models.Model):
-    """The recording that a meeting is made from. How much of it has arrived is the size of its file."""
+    """The recording that a meeting is made from. The size of its file is how much has arrived."""
 
     meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, primary_key=True, related_name="upload")
     name = models.CharField(max_length=MAX_FILE_NAME)
@@ -240,10 +240,10 @@ class Upload(models.Model):
 
 
 class Tombstone(models.Model):
-    """A deleted meeting, of which something may be left outside the database.
+    """A deleted meeting of which data outside the database may remain.
 
-    The row is written in the transaction that deletes the meeting, and goes when nothing can come after it any more.
-    `meetings.store.tombstones` has the verbs.
+    The row is written in the transaction that deletes the meeting, and deleted when nothing can be written after it.
+    Functions are in `meetings.store.tombstones`.
     """
 
     meeting_id = models.CharField(primary_key=True, max_length=32)
@@ -260,7 +260,7 @@ class Tombstone(models.Model):
     created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
 
     class Meta:
-        # Of the name, and with defaults in the database: processes of the version before write it too.
+        # The old name and database defaults are kept because processes of the previous version write it too.
         db_table = "meetings_discardedresults"
         ordering = ("created_at",)
 
@@ -269,7 +269,7 @@ class Tombstone(models.Model):
 
 
 class Speaker(models.Model):
-    """A voice of the meeting, told from the others. No voice print is stored: that would be biometric data."""
+    """A distinct voice of the meeting. No voice print is stored: that would be biometric data."""
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="speakers")
     label = models.CharField(max_length=16, help_text="S1, S2 … in the order in which voices were first known.")
@@ -293,20 +293,20 @@ class Speaker(models.Model):
 
     @property
     def display_name(self) -> str:
-        """What people read."""
+        """The name shown to people."""
         return self.name or _("Speaker %(number)d") % {"number": self.number}
 
     @property
     def color(self) -> str:
-        """One of SPEAKER_COLORS; with more speakers they come again, so the name is always beside it."""
+        """One of SPEAKER_COLORS; colours repeat with more speakers, so the name is always shown with it."""
         return SPEAKER_COLORS[(self.number - 1) % len(SPEAKER_COLORS)]
 
 
 class Caption(models.Model):
-    """The present form of one caption; `seq` moves to the end of the series whenever it changes.
+    """The present form of one caption; every change gives it the next `seq`.
 
     Where the speaker changes within an utterance, the utterance is several captions: the first has its segment id, the
-    others `<id>.1`, `<id>.2`. One that is no longer needed stays with an empty text, so that screens take it away.
+    others `<id>.1`, `<id>.2`. A caption that is no longer needed stays with an empty text, so that screens remove it.
     """
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="captions")
@@ -336,12 +336,12 @@ class Caption(models.Model):
         )
 
     def __str__(self) -> str:
-        """Not what was said: the admin keeps a log of what rows are called."""
+        """Not the spoken text, because the admin logs the names of rows."""
         return self.segment
 
 
 class Translation(models.Model):
-    """One caption's present text in another language."""
+    """The translation of a caption's present text."""
 
     caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="translations")
     language = models.CharField(max_length=8)
@@ -358,7 +358,7 @@ class Translation(models.Model):
 
 
 class Summary(models.Model):
-    """What was said in a part of the meeting, and who will do what. Every item names the captions it comes from."""
+    """A summary of a part of the meeting, with action items. Every item names the captions it comes from."""
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="summaries")
     seq = models.PositiveBigIntegerField()
@@ -383,9 +383,9 @@ class Summary(models.Model):
 
 
 class Correction(models.Model):
-    """What somebody wrote instead of what a model had written: in a caption, in a translation of one, in a summary.
+    """A change by a person to a model's text in a caption, a translation or a summary.
 
-    What the model had written is `before` of a text's first correction.
+    `before` of a text's first correction is the model's wording.
     """
 
     caption = models.ForeignKey(Caption, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
@@ -421,7 +421,7 @@ class Correction(models.Model):
 
 
 class LagSample(models.Model):
-    """How far the captions of a live meeting were behind its sound at a moment, for a chart."""
+    """How far the captions of a live meeting lagged behind the audio at a moment, for a chart."""
 
     meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="lag_samples")
     at = models.DateTimeField()
@@ -436,7 +436,7 @@ class LagSample(models.Model):
 
 
 class Swap(models.Model):
-    """One exchange of the models on a worker's device, for those who look after it."""
+    """One swap of the models on a worker's device, for operators."""
 
     worker = models.CharField(max_length=80)
     direction = models.CharField(max_length=32)

@@ -1,1 +1,1 @@
-"""What operators see: metrics, charts, and the state of workers."""
+"""The operators' view: metrics, charts, and the state of workers."""

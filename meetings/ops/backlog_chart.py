@@ -1,4 +1,4 @@
-"""How much sound waited for captions, in the worst meeting of every moment: figures that a template draws."""
+"""Chart data for a template: seconds of uncaptioned audio over time, of the worst meeting at each moment."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ WIDTH, HEIGHT = 720, 120
 """Units of the drawing."""
 
 BARS = 120
-"""At most; each is the worst of the minutes that it stands for."""
+"""Maximum; each is the worst of the minutes that it covers."""
 
 LEAST_S = 1.0
-"""The scale of a chart of captions that were never late."""
+"""Minimum of the scale, for charts in which captions were never late."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacklogBar:
-    """Stands on the bottom line; there is none for times in which nobody was captioned live."""
+    """A bar on the bottom line; times without live captions have none."""
 
     at: datetime
-    """Where its time begins."""
+    """Start of its time."""
     behind_s: float
     x: float
     y: float
@@ -40,11 +40,11 @@ class BacklogChart:
     width: float
     """Of every bar."""
     longest_s: float
-    """What HEIGHT stands for."""
+    """The value that HEIGHT represents."""
 
 
 def backlog_chart(*, start: datetime, end: datetime) -> BacklogChart | None:
-    """Of all meetings between two moments; None: none was live."""
+    """Return the chart of all meetings between two moments; None: none was live."""
     length = max(timedelta(minutes=1), (end - start) / BARS)
     worst: dict[int, float] = {}
     for minute, behind_s in _worst_by_minute(start, end):
@@ -59,7 +59,7 @@ def backlog_chart(*, start: datetime, end: datetime) -> BacklogChart | None:
 
 
 def _worst_by_minute(start: datetime, end: datetime) -> list[tuple[datetime, float]]:
-    """The database sums a day up: it may have a sample every two seconds of every meeting."""
+    """Aggregate in the database, because a day may have a sample every two seconds for every meeting."""
     samples = LagSample.objects.filter(at__range=(start, end)).order_by()
     return list(samples.values_list(TruncMinute("at")).annotate(Max("behind_s")))
 

@@ -1,4 +1,4 @@
-"""A meeting in pictures for the admin, as figures that a template draws: who spoke how long, how late captions were."""
+"""Chart data of a meeting for the admin's template: speaking times and caption lag."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ BAR = 100
 """Units of the longest bar."""
 
 POINTS = 120
-"""At most; each is the worst of the samples that it stands for."""
+"""Maximum; each is the worst of the samples that it covers."""
 
 LEAST_S = 1.0
-"""The scale of a chart of captions that were never late."""
+"""Minimum of the scale, for charts in which captions were never late."""
 
 UNKNOWN_COLOR = "#999999"
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What one speaker's captions last."""
+    """The total length of one speaker's captions."""
 
     name: str
     color: str
     seconds: float
     percent: int
     width: float
-    """Of BAR, against who spoke longest."""
+    """Of BAR, relative to the longest speaker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class LagPoint:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """While the models were away."""
+    """A time during which the models were swapped out."""
 
     x: float
     width: float
@@ -67,7 +67,7 @@ class LagChart:
 
     @property
     def line(self) -> str:
-        """As SVG's polyline wants it."""
+        """The points of an SVG polyline."""
         return " ".join(f"{point.x},{point.y}" for point in self.points)
 
 
@@ -81,14 +81,14 @@ class MeetingCharts:
 
 
 def charts_of(meeting: Meeting) -> MeetingCharts:
-    """Everything that there is to draw of it."""
+    """Return all charts of the meeting."""
     samples = list(meeting.lag_samples.order_by("at"))
     swaps = _swaps_during(samples)
     return MeetingCharts(talk_times(meeting), lag_chart(samples, swaps), _swap_timeline(samples, swaps))
 
 
 def talk_times(meeting: Meeting) -> list[Talk]:
-    """Who spoke longest first; lines of which nobody is told last."""
+    """Return the longest speaker first; lines without a known speaker last."""
     rows = meeting.captions.exclude(text="").order_by().values("speaker").annotate(seconds=Sum(F("end") - F("start")))
     seconds = {row["speaker"]: float(row["seconds"]) for row in rows}
     if not seconds:
@@ -104,7 +104,7 @@ def talk_times(meeting: Meeting) -> list[Talk]:
 
 
 def lag_chart(samples: Sequence[LagSample], swaps: Sequence[Swap] = ()) -> LagChart | None:
-    """The worst of every part of the time, and when the models were away; None: fewer than two samples."""
+    """Return the worst sample of each interval, and when the models were swapped out; None: fewer than two samples."""
     if len(samples) < 2:
         return None
     step = -(-len(samples) // POINTS)
@@ -131,7 +131,7 @@ def _band(absence: Absence, start: datetime, span: timedelta) -> Band:
 
 
 def _swaps_during(samples: Sequence[LagSample]) -> list[Swap]:
-    """While the meeting was live, of whatever worker."""
+    """Return swaps of any worker while the meeting was live."""
     if len(samples) < 2:
         return []
     return list(Swap.objects.filter(created_at__range=(samples[0].at, samples[-1].at)))

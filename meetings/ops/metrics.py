@@ -1,4 +1,4 @@
-"""Collectors for Prometheus over what workers report to the broker, and over the broker itself."""
+"""Prometheus collectors for the workers' reports in the broker, and for the broker itself."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class WorkersCollector(Collector):
 
 
 class BrokerCollector(Collector):
-    """How much sound waits in the broker, and how full that is."""
+    """Audio stored in the broker, and the broker's memory usage."""
 
     def __init__(self, broker: redis.Redis) -> None:
         self._broker = broker
@@ -62,7 +62,7 @@ class BrokerCollector(Collector):
 
 
 def residency_metrics(reports: dict[str, WorkerReport]) -> Iterator[Metric]:
-    """Where the models are, and what moving them took."""
+    """Yield where the models are, and how long swaps took."""
     size = GaugeMetricFamily(
         "parlance_model_bytes", "What a model needs on the device, by where it is", labels=["worker", "model", "where"]
     )

@@ -1,7 +1,7 @@
-"""The operators' page in the admin: workers, where their models are, what swaps took, what failed, who is behind.
+"""The operators' page in the admin: workers, their models, swaps, failures and backlogs.
 
-Two things can be told to a worker there (`meetings.broker.commands`): captions back at once, and models asleep. What
-workers have set aside can be had tried again.
+Two commands can be sent to a worker (`meetings.broker.commands`): restore captioning at once, and put the models to
+sleep. Stages that workers have set aside can be retried.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SHOWN_INCIDENTS = 50
 WINDOW = timedelta(days=1)
 PERMISSIONS = ("meetings.view_meeting", "meetings.view_swap")
 TELLING = (*PERMISSIONS, "meetings.change_meeting")
-"""What a worker is told touches all of its meetings."""
+"""A command to a worker affects all of its meetings."""
 
 SAID: dict[CommandResult | None, tuple[int, str]] = {
     CommandResult.RESTORED: (messages.SUCCESS, gettext_noop("Worker %(worker)s: captions are back.")),
@@ -63,7 +63,7 @@ SAID: dict[CommandResult | None, tuple[int, str]] = {
     CommandResult.UNDER_WAY: (messages.INFO, gettext_noop("Worker %(worker)s is at it. Look here again in a moment.")),
     None: (messages.ERROR, gettext_noop("Worker %(worker)s does not answer; nothing was done.")),
 }
-"""How each answer is told to people."""
+"""Level and sentence for each result of a command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,15 @@ class Backlog:
 
     meeting: Meeting
     worker: str
-    """Empty: none holds it."""
+    """Empty: no worker holds it."""
     phase: str
-    """What the worker does beyond captioning live, or empty."""
+    """The worker's phase other than live captioning, or empty."""
     behind_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """What the broker knows now."""
+    """The current state according to the broker."""
 
     workers: dict[str, WorkerReport]
     backlogs: list[Backlog]
@@ -91,7 +91,7 @@ class Floor:
 @require_GET
 @permission_required(PERMISSIONS, raise_exception=True)
 def operations(request: HttpRequest) -> HttpResponse:
-    """One page; as it was when it was asked for."""
+    """Render the page, which does not update itself."""
     now = timezone.now()
     swaps = Swap.objects.filter(created_at__gte=now - WINDOW)
     shown = list(swaps[:SHOWN_SWAPS])
@@ -114,7 +114,7 @@ def operations(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(TELLING, raise_exception=True)
 def tell(request: HttpRequest) -> HttpResponse:
-    """Tells one worker, waits for its answer, and shows the page with it."""
+    """Send a command to one worker, wait for the result, and redirect to the page with it."""
     worker, wanted = request.POST.get("worker", ""), request.POST.get("order", "")
     try:
         broker = connect_sync()
@@ -132,10 +132,10 @@ def tell(request: HttpRequest) -> HttpResponse:
 @require_POST
 @permission_required(TELLING, raise_exception=True)
 def try_again(request: HttpRequest) -> HttpResponse:
-    """Have one meeting taken up again that workers have set aside."""
+    """Retry one meeting that workers have set aside."""
     meeting_id = request.POST.get("meeting", "")
     try:
-        connect_sync().ping()  # before the row is forgotten
+        connect_sync().ping()  # before the row is deleted
         for found in stage_failures.try_again([meeting_id]):
             connect_sync().sadd(ACTIVE, found)
             messages.success(request, _("The meeting is tried again."))
@@ -145,7 +145,7 @@ def try_again(request: HttpRequest) -> HttpResponse:
 
 
 def _floor() -> Floor | None:
-    """None: the broker does not answer."""
+    """Return the current state; None: the broker does not answer."""
     try:
         broker = connect_sync()
         return Floor(read_reports(broker), backlogs(broker), read_incidents(broker)[:SHOWN_INCIDENTS])
@@ -154,7 +154,7 @@ def _floor() -> Floor | None:
 
 
 def backlogs(broker: redis.Redis) -> list[Backlog]:
-    """Of every meeting that is not over, the one that is furthest behind first."""
+    """Return every active meeting, the one furthest behind first."""
     active = [_text(member) for member in broker.smembers(ACTIVE)]
     meetings = Meeting.objects.filter(pk__in=active)
     return sorted((_backlog(broker, meeting) for meeting in meetings), key=lambda found: -found.behind_s)
@@ -169,5 +169,5 @@ def _backlog(broker: redis.Redis, meeting: Meeting) -> Backlog:
 
 
 def _text(value: bytes | str) -> str:
-    """redis-py types its answers for both kinds of client; ours gives bytes."""
+    """Decode bytes: redis-py types its answers for both kinds of client, and ours returns bytes."""
     return value if isinstance(value, str) else value.decode()

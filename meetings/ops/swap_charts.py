@@ -1,4 +1,4 @@
-"""Charts for operators, as figures that a template draws: swaps over time."""
+"""Chart data for a template: swaps over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inference.models.residency.history import Direction, Outcome
 from meetings.models import Swap
 
 WIDTH, HALF = 720, 70
-"""Units of the drawing: its width, and what the longest swap takes above or below the line."""
+"""Units of the drawing: its width, and the height of the longest swap above or below the line."""
 
 THINNEST = 3.0
 TICKS = 4
@@ -18,7 +18,7 @@ TICKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One swap: upwards to the summariser, downwards back to captions."""
+    """One swap: upwards to the summarizer, downwards back to captioning."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A moment on the line."""
+    """A time label on the line."""
 
     x: float
     at: datetime
@@ -44,11 +44,11 @@ class SwapTimeline:
     bars: list[Bar]
     ticks: list[Tick]
     longest_s: float
-    """What a bar of HALF stands for."""
+    """The value that a bar of HALF represents."""
 
 
 def swap_timeline(swaps: Sequence[Swap], *, start: datetime, end: datetime) -> SwapTimeline | None:
-    """The swaps between two moments; None: there were none."""
+    """Return the swaps between two moments; None: there were none."""
     if not swaps:
         return None
     longest_s = max(swap.seconds for swap in swaps) or 1.0
@@ -59,7 +59,7 @@ def swap_timeline(swaps: Sequence[Swap], *, start: datetime, end: datetime) -> S
 
 
 def window(now: datetime, length: timedelta, swaps: Sequence[Swap]) -> tuple[datetime, datetime]:
-    """What to draw: from the oldest of `swaps` (they are all younger than `length`) to now, an hour at least."""
+    """Return the time to draw: from the oldest of `swaps` (all younger than `length`) until now, at least an hour."""
     oldest = min((swap.created_at for swap in swaps), default=now)
     return max(now - length, min(oldest, now - timedelta(hours=1))), now
 

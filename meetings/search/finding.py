@@ -1,8 +1,7 @@
-"""Finds what was said: in captions, in their translations and in summaries, whichever database holds them.
+"""Full text search in captions, their translations and summaries, on any supported database.
 
-A word finds whatever begins with it, with or without accents: `orcamento` finds `Orçamentos`. All words must be there.
-The index is the database's own (`sqlite`, `postgresql`) and follows every change of a row, whoever makes
-it.
+A word matches everything that begins with it, with or without accents: `orcamento` matches `Orçamentos`. All words must
+match. The index is the database's own (`sqlite`, `postgresql`) and follows every change of a row, whatever makes it.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ MAX_TERMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where all the words are said."""
+    """A place that matches all words."""
 
     kind: Kind
     pk: int
@@ -38,12 +37,12 @@ class Hit:
 
 
 def terms_of(query: str) -> list[str]:
-    """The words that are asked for; signs that a database would obey are no part of any."""
+    """Return the words of the query, without characters that are operators in a database."""
     return [word.group() for word in WORD.finditer(unicodedata.normalize("NFC", query))][:MAX_TERMS]
 
 
 def find(query: str, *, limit: int) -> list[Hit]:
-    """The best places first."""
+    """Return the best matches first."""
     terms = terms_of(query)
     if not terms:
         return []
@@ -53,22 +52,22 @@ def find(query: str, *, limit: int) -> list[Hit]:
 
 
 def saying(query: str) -> models.Q:
-    """Captions in which all the words are said, or stand in a translation."""
+    """Match captions that contain all words, in the text or in a translation."""
     return _of_terms(terms_of(query), {"pk__in": Kind.CAPTION, "translations__pk__in": Kind.TRANSLATION})
 
 
 def translating(query: str) -> models.Q:
-    """Translations with all the words."""
+    """Match translations that contain all words."""
     return _of_terms(terms_of(query), {"pk__in": Kind.TRANSLATION})
 
 
 def summing_up(query: str) -> models.Q:
-    """Summaries with all the words."""
+    """Match summaries that contain all words."""
     return _of_terms(terms_of(query), {"pk__in": Kind.SUMMARY})
 
 
 def about(query: str) -> models.Q:
-    """Meetings in which one caption, translation or summary has all the words."""
+    """Match meetings in which one caption, translation or summary contains all words."""
     terms = terms_of(query)
     if not terms:
         return models.Q(pk__in=[])
@@ -77,13 +76,13 @@ def about(query: str) -> models.Q:
 
 
 def index(using: str = DEFAULT_DB_ALIAS) -> Index:
-    """That of the database."""
+    """Return the index of the database."""
     connection = connections[using]
     return PostgresIndex(connection) if connection.vendor == "postgresql" else SqliteIndex(connection)
 
 
 def ensure_index(using: str, **_: Any) -> None:
-    """Receives `post_migrate`."""
+    """Receive `post_migrate`."""
     index(using).ensure()
 
 

@@ -1,6 +1,6 @@
-"""What was said in PostgreSQL's full text search: an index over an expression of each table, so it cannot be wrong.
+"""PostgreSQL's full text search: an index over an expression of each table, so it is never out of date.
 
-Words are those of the configuration `simple`, without accents and the signs that its parser would join words by.
+Words are those of the configuration `simple`, without accents and without the signs by which its parser joins words.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ SAID = {
     Kind.TRANSLATION: "text",
     Kind.SUMMARY: "meetings_summary_said(text, items, translations)",
 }
-"""What is searched of a row."""
+"""The searched text of a row."""
 
 ROWS = "SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s)"
 MOST_RANKED = 2_000
-"""The rank of a row is made from its words anew: of very many with a common word, the newest are ranked."""
+"""Ranking computes a row's words again, so only the newest rows of many matches are ranked."""
 
 RANKED = """
     (WITH found AS MATERIALIZED (SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s))
@@ -56,7 +56,7 @@ FUNCTIONS = (
 
 
 class PostgresIndex:
-    """On one connection."""
+    """The index on one connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
@@ -82,11 +82,11 @@ class PostgresIndex:
                 cursor.execute(statement)
 
     def erase(self) -> None:
-        """Nothing here: what a deleted row leaves in table and index goes with the server's own vacuum."""
+        """Do nothing: the server's own vacuum removes deleted rows from table and index."""
 
 
 def _expression(terms: Sequence[str]) -> str:
-    """All of them, as beginnings of words. They are letters and digits alone, so none of them is an operator."""
+    """Match the beginnings of all words. Terms are letters and digits only, so none is an operator."""
     return " & ".join(f"{fold(term)}:*" for term in terms)
 
 

@@ -1,8 +1,8 @@
-"""What was said in SQLite's full text index (FTS5, https://www.sqlite.org/fts5.html), kept right by triggers.
+"""SQLite's full text index (FTS5, https://www.sqlite.org/fts5.html), kept up to date by triggers.
 
-One table for captions, translations and summaries, so that their ranks can be compared; a row's number there is its key
-times four plus its kind. The triggers name no other table: SQLite could not rebuild that one in a migration. A rebuilt
-table has lost its triggers, and `ensure`, which runs after every `migrate`, makes them and the index anew.
+Captions, translations and summaries share one table, so that their ranks are comparable; a rowid is the row's key times
+four plus its kind. The triggers reference no other table, because SQLite could not rebuild that one in a migration.
+Rebuilding a table drops its triggers; `ensure` runs after every `migrate` and recreates them and the index.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ SAID = {
         " FROM json_tree({row}.translations) AS leaf WHERE leaf.type = 'text'), '')"
     ),
 }
-"""What is searched of a row."""
+"""The searched text of a row."""
 
 COLUMNS = {Kind.CAPTION: "text", Kind.TRANSLATION: "text", Kind.SUMMARY: "text, items, translations"}
-"""Those that it is made of."""
+"""The columns that it is built from."""
 
 
 class SqliteIndex:
-    """On one connection."""
+    """The index on one connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
@@ -70,18 +70,18 @@ class SqliteIndex:
                 cursor.execute(_put(kind, _table(kind), source=f" FROM {_table(kind)}"))
 
     def erase(self) -> None:
-        """Deleted words stay in the index's segments until these are merged: this merges all."""
+        """Merge all segments of the index, because deleted words stay in them until then."""
         with self._connection.cursor() as cursor:
             cursor.execute(MERGE)
 
 
 def _expression(terms: Sequence[str]) -> str:
-    """All of them, as beginnings of words. They are letters and digits alone, so none can end its quotes."""
+    """Match the beginnings of all words. Terms are letters and digits only, so none can close its quotes."""
     return " ".join(f'"{term}"*' for term in terms)
 
 
 def _triggers() -> Iterator[tuple[str, str]]:
-    """Names and statements."""
+    """Yield names and statements."""
     for kind in Kind:
         table = _table(kind)
         remove = f"DELETE FROM {TABLE} WHERE rowid = old.id * {KINDS} + {kind.value}; "  # noqa: S608  # nosec B608

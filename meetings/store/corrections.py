@@ -1,6 +1,6 @@
-"""What people write instead of what a model wrote: a revision of the line, and nothing that stood there is lost.
+"""Corrections of captions and translations by people. Each is a revision of the line, and the old text is kept.
 
-Lines are corrected here, as they were said and in other languages; summaries in `meetings.store.summary_corrections`.
+Summaries are corrected in `meetings.store.summary_corrections`.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from meetings.store.transcript import bump_seq, changing, save_revision
 from meetings.text import one_line
 
 MAX_TEXT = 2_000
-"""Characters; the longest utterance, said very fast, has half as many."""
+"""Characters; twice the length of the longest utterance, spoken very fast."""
 
 
 class UnfitText(ValueError):
-    """A text that is no caption; the message is a sentence."""
+    """The text cannot be a caption; the message is a sentence for people."""
 
 
 class ChangedMeanwhile(Exception):
-    """The text no longer is what the editor had before them; the message is a sentence."""
+    """The text has changed since the editor saw it; the message is a sentence for people."""
 
     def __init__(self) -> None:
         super().__init__(_("Somebody else has changed this line meanwhile: read it again."))
 
 
 def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | None, seen: str | None = None) -> int:
-    """Somebody's wording of one line, which no model changes again; returns the meeting's newest `seq`.
+    """Replace the text of a caption, which no model changes again; return the meeting's newest `seq`.
 
-    Translations of the old text go, corrected ones too (`corrected_languages` says which), and are made again once a
-    worker is told (`meetings.store.requeue.requeue`).
+    Translations of the old text are deleted, corrected ones too (`corrected_languages` lists those). They are made
+    again when a worker is notified (`meetings.store.requeue.requeue`).
 
     Args:
-        text: On one line; empty: the line is taken away.
-        editor_id: Key of the user; None: who only holds the host's link.
-        seen: What the editor had before them; None: whatever stands there is replaced.
+        text: One line; empty: the caption is removed.
+        editor_id: Key of the user; None: the editor only holds the host's link.
+        seen: The text that the editor saw; None: replace whatever is stored.
 
     Raises:
         UnfitText, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
@@ -54,13 +54,13 @@ def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | N
 def correct_translation(
     meeting_id: str, segment: str, language: str, text: str, *, editor_id: int | None, seen: str | None = None
 ) -> int:
-    """Somebody's wording of one line in another language; returns the meeting's newest `seq`.
+    """Replace the translation of a caption; return the meeting's newest `seq`.
 
-    It stands until the line itself is corrected, which no model does.
+    It is kept until a person corrects the caption itself.
 
     Args:
-        text: On one line; empty: it is translated anew, once a worker is told (`meetings.store.requeue.requeue`).
-        editor_id, seen: As of `correct_text`.
+        text: One line; empty: translate again when a worker is notified (`meetings.store.requeue.requeue`).
+        editor_id, seen: As for `correct_text`.
 
     Raises:
         UnfitText, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
@@ -82,12 +82,12 @@ def correct_translation(
 
 
 def corrected_languages(caption: Caption) -> list[str]:
-    """Those of its translations that are somebody's own wording."""
+    """Return the languages in which a person has corrected the translation."""
     return list(caption.translations.filter(is_text_fixed=True).values_list("language", flat=True))
 
 
 def fit_text(text: str) -> str:
-    """The text as it is stored: one line, without invisible controls. Raises UnfitText."""
+    """Return the text as it is stored: one line, without invisible controls. Raises UnfitText."""
     text = one_line(text)
     if len(text) > MAX_TEXT:
         raise UnfitText(_("A line has at most %(count)d characters.") % {"count": MAX_TEXT})
@@ -95,13 +95,13 @@ def fit_text(text: str) -> str:
 
 
 def require_seen(seen: str | None, present: str) -> None:
-    """Raises ChangedMeanwhile where the editor saw other words; None: they need not have seen any."""
+    """Raise ChangedMeanwhile if the editor saw another text; None: the editor need not have seen any."""
     if seen is not None and one_line(seen) != one_line(present):
         raise ChangedMeanwhile
 
 
 def _caption(meeting: Meeting, segment: str) -> Caption:
-    """Raises NoSuchCaption."""
+    """Return the caption. Raises NoSuchCaption."""
     caption = Caption.objects.filter(meeting=meeting, segment=segment).first()
     if caption is None:
         raise NoSuchCaption(f"There is no line {segment}.")
@@ -109,7 +109,7 @@ def _caption(meeting: Meeting, segment: str) -> Caption:
 
 
 def _replace(translation: Translation, text: str) -> None:
-    """An empty one is no longer there, as one that was never made."""
+    """Store the text. An empty one deletes the row, as if it had never been translated."""
     if text:
         translation.text, translation.is_translated, translation.is_text_fixed = text, True, True
         translation.save()

@@ -1,9 +1,8 @@
-"""Deleting a meeting deletes all of it: rows by the database; its sound, the broker's keys and every trace here.
+"""Deletion of a meeting with everything that belongs to it: rows, audio, broker keys and traces in files.
 
-What lies outside the database is deleted when the transaction is committed, so that a deletion that is taken back has
-cost nothing. A tombstone that is written with it has a worker do the same again, until it is done
-(`meetings.worker.erasure`). What cannot be promised is in docs/deletion.md: copies of the database, PostgreSQL's
-files, blocks of the disk.
+Data outside the database is deleted after the commit, so that a rollback loses nothing. A tombstone written in the same
+transaction makes a worker repeat the deletion until it is complete (`meetings.worker.erasure`). docs/deletion.md lists
+what cannot be guaranteed: copies of the database, PostgreSQL's files, disk blocks.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ log = structlog.get_logger(__name__)
 
 
 class _Deletions(threading.local):
-    """Of this thread: to merge an index takes as long for one meeting as for a hundred."""
+    """Deletions of this thread. Merging an index takes as long for one meeting as for a hundred."""
 
     def __init__(self) -> None:
         self.fresh: list[str] = []
-        """Meetings whose rows are deleted, if the transaction is committed."""
+        """Meetings whose rows are deleted if the transaction is committed."""
         self.forgotten: list[str] = []
-        """Those of which the files of database and broker may keep something."""
+        """Meetings of which the files of database and broker may still hold traces."""
         self.may_wait = False
 
 
@@ -47,7 +46,7 @@ deletions = _Deletions()
 
 @contextmanager
 def one_erasure() -> Iterator[None]:
-    """Many deletions, whose traces are erased once, at their end."""
+    """Erase the traces of all deletions in the block once, at its end."""
     deletions.may_wait = True
     try:
         yield
@@ -58,7 +57,7 @@ def one_erasure() -> Iterator[None]:
 
 @receiver(pre_delete, sender=Meeting)
 def forget_names(instance: Meeting, **_: Any) -> None:
-    """The admin's log says who did what to which row and when, no longer what the row was called."""
+    """Keep in the admin's log who did what to which row and when, but remove the name of the row."""
     speakers = [str(pk) for pk in Speaker.objects.filter(meeting=instance).values_list("pk", flat=True)]
     told = Q(content_type=ContentType.objects.get_for_model(Speaker), object_id__in=speakers)
     for model in (Meeting, Upload):
@@ -68,27 +67,27 @@ def forget_names(instance: Meeting, **_: Any) -> None:
 
 @receiver(post_delete, sender=Meeting)
 def leave_tombstone(instance: Meeting, **_: Any) -> None:
-    """Whichever page or command deleted the row. What is left, and its stored files, a worker removes."""
+    """Add a tombstone, whichever page or command deleted the row. A worker removes the remains and the stored files."""
     tombstones.add_tombstone(instance)
     deletions.fresh.append(instance.pk)
     transaction.on_commit(forget_fresh, robust=True)
 
 
 def forget_fresh() -> None:
-    """Do at once what can be done, after a commit; the first call does it for all meetings of the transaction."""
+    """Delete at once what can be deleted after a commit; the first call covers all meetings of the transaction."""
     fresh, deletions.fresh = deletions.fresh, []
-    for meeting_id in tombstones.existing(fresh):  # of a deletion that was taken back there is none
+    for meeting_id in tombstones.existing(fresh):  # a rolled-back deletion has no tombstone
         deletions.forgotten.append(meeting_id)
         _forget_or_warn(meeting_id)
     _erase_traces()
 
 
 def forget(meeting_id: str) -> bool:
-    """Remove sound and audio log of a deleted meeting; return whether the broker had anything of it.
+    """Remove audio and audio log of a deleted meeting; return whether the broker held any of it.
 
     Raises:
         OSError: a file cannot be removed.
-        RedisError: the broker is away.
+        RedisError: the broker is unreachable.
     """
     recordings.delete(meeting_id)
     upload_files.delete(meeting_id)
@@ -99,7 +98,7 @@ def forget(meeting_id: str) -> bool:
 def _forget_or_warn(meeting_id: str) -> None:
     try:
         forget(meeting_id)
-        # It stays active until a worker finds it gone: one may be appending to its keys right now.
+        # It stays active until a worker finds it gone, because a worker may be appending to its keys right now.
         connect_sync().sadd(ACTIVE, meeting_id)
     except (RedisError, OSError) as error:
         log.warning("audio_log_left", meeting=meeting_id, error=type(error).__name__)

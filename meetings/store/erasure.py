@@ -1,8 +1,8 @@
-"""Bytes of what was deleted leave the files of database, index and broker, however often it takes.
+"""Erasure of deleted data from the files of database, index and broker, retried until it succeeds.
 
-How many deletions there were is counted in the broker, and up to which of them its file and the database's are clean.
-A rewrite that runs while something is deleted began before, so that another one follows. What cannot be promised is in
-docs/deletion.md.
+The broker holds the number of deletions, and up to which of them its own file and the database's are clean. A rewrite
+that was running during a deletion may contain the data, so another one follows. docs/deletion.md lists what cannot be
+guaranteed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 WANTED = "parlance:erasure:wanted"
 DATABASE = "parlance:erasure:database"
 BEGUN = "parlance:erasure:begun"
-"""Up to which deletion, and by which run of the broker, its file is being rewritten or was last."""
+"""The deletion count and the broker's run id at the start of its newest file rewrite, running or not."""
 
 BROKER = "parlance:erasure:broker"
 PAUSED_DATABASE = "parlance:erasure:paused:database"
@@ -29,16 +29,16 @@ PAUSE_S = 60
 """After a failure."""
 
 RUNNING = "in progress"
-"""In the broker's answer to who asks for a rewrite while one runs."""
+"""Part of the broker's error when a rewrite is requested while one is running."""
 
 CHECKPOINT_WAIT_MS = 2_000
-"""How long the database waits for its readers; it is tried again after PAUSE_S."""
+"""How long the database waits for readers; the next attempt follows after PAUSE_S."""
 
 
 def erase() -> bool:
-    """Begin, after something was deleted. What is in the way now is left to `go_on`.
+    """Start the erasure after a deletion; `go_on` retries what fails.
 
-    Returns False when the broker was away, so that nobody will know that something is left.
+    Returns False if the broker was unreachable, in which case no retry is recorded.
     """
     broker = connect_sync()
     wanted = _count(broker)
@@ -55,9 +55,9 @@ def erase() -> bool:
 
 
 def go_on() -> None:
-    """Do what earlier deletions could not; a worker calls it again and again.
+    """Retry what earlier deletions could not erase; a worker calls this periodically.
 
-    Raises what a broker raises that is away.
+    Raises the errors of an unreachable broker.
     """
     broker = connect_sync()
     wanted = _number(broker.get(WANTED))
@@ -69,7 +69,7 @@ def go_on() -> None:
 
 
 def _count(broker: redis.Redis) -> int | None:
-    """One deletion more; None when the broker cannot count it."""
+    """Count one more deletion; None: the broker could not count it."""
     try:
         return int(broker.incr(WANTED))
     except (RedisError, OSError) as error:
@@ -78,7 +78,7 @@ def _count(broker: redis.Redis) -> int | None:
 
 
 def _erase_database() -> bool:
-    """Whether neither the index nor the database's log of writes keeps anything of rows that are deleted."""
+    """Return whether index and write-ahead log of the database are free of deleted rows."""
     try:
         index().erase()
         is_clean = connection.vendor != "sqlite" or _empty_log_of_writes()
@@ -89,9 +89,9 @@ def _erase_database() -> bool:
 
 
 def _empty_log_of_writes() -> bool:
-    """Bring freed pages from SQLite's log to its file; they are overwritten (`secure_delete` in the settings).
+    """Checkpoint SQLite's write-ahead log; freed pages are overwritten (`secure_delete` in the settings).
 
-    Returns False where a reader stood in the way.
+    Returns False if a reader blocked it.
     """
     with connection.cursor() as cursor:
         [before] = cursor.execute("PRAGMA busy_timeout").fetchone()
@@ -102,7 +102,7 @@ def _empty_log_of_writes() -> bool:
 
 
 def _rewrite(broker: redis.Redis, wanted: int) -> None:
-    """Have the broker write its file anew, unless the one that is there was begun after the last deletion."""
+    """Make the broker rewrite its file, unless the newest rewrite started after the last deletion."""
     done = _number(broker.get(BROKER))
     if done >= wanted:
         return
@@ -113,13 +113,13 @@ def _rewrite(broker: redis.Redis, wanted: int) -> None:
         elif not (persistence["aof_rewrite_in_progress"] or persistence.get("aof_rewrite_scheduled")):
             _begin_rewrite(broker, wanted, done, run, is_well=persistence["aof_last_bgrewrite_status"] == "ok")
     except ResponseError as error:
-        if RUNNING not in str(error):  # it is not allowed here, and will not be the next time
+        if RUNNING not in str(error):  # rewrites are not allowed here, now or later
             log.warning("traces_left", place="broker", error=type(error).__name__)
             broker.set(BROKER, wanted)
 
 
 def _begin_rewrite(broker: redis.Redis, wanted: int, done: int, run: str, *, is_well: bool) -> None:
-    """No rewrite runs. `is_well`: the last one of this run of the broker came to its end."""
+    """Start a rewrite; none is running. `is_well`: the last one of this broker run succeeded."""
     begun, of_run = broker.hmget(BEGUN, "count", "run")
     if of_run == run.encode() and _number(begun) > done:
         if is_well:

@@ -1,4 +1,4 @@
-"""A recording that comes within one request: written to the folder of uploads while it is parsed, copied nowhere."""
+"""Recordings uploaded in one request: written to the upload folder while the form is parsed, never copied."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from meetings.store import upload_files
 
 PREFIX = ".incoming-"
 FORGOTTEN_S = 86_400.0
-"""A file that is older was left by a process that died."""
+"""An older file was left by a process that died."""
 
 
 class Incoming(UploadedFile):
-    """The file as a form gives it; it is deleted with the request unless somebody moves it."""
+    """The uploaded file of a form; deleted at the end of the request unless it was moved."""
 
     def __init__(self, name: str, content_type: str, charset: str | None) -> None:
         descriptor, path = tempfile.mkstemp(prefix=PREFIX, dir=upload_files.folder())
@@ -29,7 +29,7 @@ class Incoming(UploadedFile):
         super().__init__(os.fdopen(descriptor, "w+b"), name, content_type, 0, charset)
 
     def move(self, meeting_id: str) -> None:
-        """Make it the upload of a meeting, on disk for good."""
+        """Make it the upload of a meeting, synced to disk."""
         self.flush()
         os.fsync(self.fileno())
         os.replace(self.path, upload_files.path(meeting_id))
@@ -40,7 +40,7 @@ class Incoming(UploadedFile):
 
 
 class IncomingHandler(FileUploadHandler):
-    """What a request is given to have its file written there."""
+    """Upload handler that writes the file of a request to the upload folder."""
 
     incoming: Incoming | None = None
 
@@ -49,7 +49,7 @@ class IncomingHandler(FileUploadHandler):
         self.incoming = Incoming(self.file_name or "", self.content_type or "", self.charset)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        """Raises chunks.DiskFull, and keeps nothing of the file then."""
+        """Raises upload_files.DiskFull, after deleting the file."""
         assert self.incoming is not None
         try:
             upload_files.require_room(len(raw_data))
@@ -73,7 +73,7 @@ class IncomingHandler(FileUploadHandler):
 
 
 def forget_old() -> None:
-    """Delete the files of requests that ended with their process."""
+    """Delete files left by requests whose process died."""
     before = time.time() - FORGOTTEN_S
     for path in upload_files.folder().glob(f"{PREFIX}*"):
         if path.stat().st_mtime < before:

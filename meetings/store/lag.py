@@ -1,4 +1,4 @@
-"""How far behind the sound the captions of many meetings are: now, asked of the broker at once, and as it was."""
+"""Seconds by which captions lag behind the audio: current values of many meetings from the broker, and samples."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from meetings.models import LagSample, Meeting, State
 log = structlog.get_logger(__name__)
 
 SAMPLE_S = 10.0
-"""Between two samples that are kept: 360 rows an hour."""
+"""Between two stored samples: 360 rows an hour."""
 
 MOVING_SAMPLE_S = 2.0
-"""The same while the models are away, and until captions have caught up."""
+"""The same while the models are swapped out, and until captions have caught up."""
 
 
 def lags(meetings: Iterable[Meeting]) -> dict[str, float]:
-    """Seconds by meeting, of those that are not over; of none when the broker does not answer."""
+    """Return the seconds by meeting, without ended meetings; empty if the broker does not answer."""
     running = [meeting for meeting in meetings if meeting.state != State.ENDED]
     try:
         with connect_sync().pipeline(transaction=False) as asked:
@@ -40,12 +40,12 @@ def lags(meetings: Iterable[Meeting]) -> dict[str, float]:
 
 
 def lag_s(meeting: Meeting, state: LogState) -> float:
-    """Seconds of sound in the log that are not captioned."""
+    """Return the seconds of audio in the log that are not captioned yet."""
     return max(0, state.next_sample - max(state.captioned, meeting.cursor)) / SAMPLE_RATE
 
 
 def keep(behind: Mapping[str, float]) -> None:
-    """Stores the seconds of now by meeting; a sample that cannot be stored is no loss."""
+    """Store the current seconds by meeting; a database error only loses the sample."""
     now = timezone.now()
     try:
         LagSample.objects.bulk_create(

@@ -1,4 +1,4 @@
-"""How much one host may ask of the server: meetings and recordings a day."""
+"""Limit on the meetings and recordings that one host may create per day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from meetings.models import Meeting
 
 
 def refusal(owner_id: int | None) -> str:
-    """Why this host may make no more meetings now, as a sentence; empty: they may."""
+    """Return why this host may not create more meetings now, as a sentence; empty: allowed."""
     most: int = settings.ENVIRONMENT.meetings_a_day
     since = timezone.now() - timedelta(days=1)
     if Meeting.objects.filter(owner_id=owner_id, created_at__gt=since).count() < most:

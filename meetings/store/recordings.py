@@ -1,4 +1,4 @@
-"""The sound of a meeting that is to be kept: raw samples while it runs, one FLAC file when it has ended."""
+"""Recordings of meetings: raw samples while the meeting runs, one FLAC file after its end."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def flac_path(meeting_id: str) -> Path:
 
 
 def write(meeting_id: str, entries: Iterable[Entry]) -> None:
-    """Put audio at its own place in the raw file, so that writing it again after a crash changes nothing.
+    """Write audio at its own position in the raw file, so that repeating the write after a crash changes nothing.
 
-    When this returns it is on disk. Raises OSError.
+    The audio is synced to disk on return. Raises OSError.
     """
     entries = [entry for entry in entries if entry.pcm]
     if not entries:
@@ -47,9 +47,9 @@ def write(meeting_id: str, entries: Iterable[Entry]) -> None:
 
 
 def finish(meeting_id: str) -> Path | None:
-    """Turn the raw samples into FLAC; return None when there are none, as when that was done before. Raises OSError.
+    """Encode the raw samples as FLAC; return None if there are none, as after an earlier call. Raises OSError.
 
-    The FLAC gets its name when it is whole: who dies before that is followed by somebody who begins again.
+    The FLAC gets its name when it is complete, so that a crash before that only means starting again.
     """
     import av
 
@@ -68,11 +68,11 @@ def finish(meeting_id: str) -> Path | None:
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     os.replace(partial, flac_path(meeting_id))
-    raw.unlink(missing_ok=True)  # a deletion may have been quicker
+    raw.unlink(missing_ok=True)  # a deletion may have come first
     return flac_path(meeting_id)
 
 
 def delete(meeting_id: str) -> None:
-    """Removes every trace of a meeting's sound."""
+    """Delete all audio files of a meeting."""
     for path in (raw_path(meeting_id), flac_path(meeting_id), flac_path(meeting_id).with_suffix(".partial")):
         path.unlink(missing_ok=True)

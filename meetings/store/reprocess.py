@@ -1,4 +1,4 @@
-"""What an operator wants after all, of a meeting that is over too: a summary, translations made anew."""
+"""Reprocessing on request of an operator, also after the end of a meeting: a summary, new translations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meetings.store.transcript import changing
 
 
 def summarise_now(meeting: Meeting) -> bool:
-    """Asks for a summary; False when nothing was said since the last one. Raises what an unreachable broker raises."""
+    """Ask for a summary; False: nothing was said since the last one. Raises the errors of an unreachable broker."""
     if not summaries.ask(meeting.pk):
         return False
     if meeting.state == State.ENDED:
@@ -19,10 +19,10 @@ def summarise_now(meeting: Meeting) -> bool:
 
 
 def translate_again(meeting: Meeting) -> bool:
-    """Has everything translated anew; False when there is no language to translate into.
+    """Translate everything again; False: there is no language to translate into.
 
-    What somebody worded themselves stays (`corrected_translations`); screens show what they have until the new texts
-    come. Raises what an unreachable broker raises, before anything is forgotten.
+    Corrected translations are kept (`corrected_translations`); screens show the old texts until the new ones arrive.
+    Raises the errors of an unreachable broker before anything is deleted.
     """
     languages = {*languages_of(meeting), *meeting.languages}
     if not languages:
@@ -38,7 +38,7 @@ def translate_again(meeting: Meeting) -> bool:
 
 
 def corrected_translations(meeting: Meeting) -> int:
-    """How many of its lines and summaries stand in another language as somebody worded them."""
+    """Return the number of lines and summaries with a corrected translation."""
     lines = Translation.objects.filter(caption__meeting=meeting, is_text_fixed=True).count()
     return lines + sum(len(_corrected_languages(summary)) for summary in Summary.objects.filter(meeting=meeting))
 

@@ -1,4 +1,4 @@
-"""Has a worker come back to a meeting for what is not sound: a line to be translated again, a summary after all."""
+"""Wake a worker for a meeting without new audio, to translate lines again or write a late summary."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = structlog.get_logger(__name__)
 
 
 def requeue(meeting_id: str, seq: int) -> None:
-    """Tells open screens of a stored change, and a worker that lines may have to be translated again.
+    """Notify open screens of a stored change, and a worker that lines may need translating again.
 
-    When the broker is away, screens look by themselves; translations are made when the meeting is next woken.
+    If the broker is unreachable, screens poll, and translations are made when the meeting is next woken.
     """
     notify_change(meeting_id, seq)
     meeting = Meeting.objects.filter(pk=meeting_id).first()
@@ -33,22 +33,22 @@ def requeue(meeting_id: str, seq: int) -> None:
 
 
 def languages_of(meeting: Meeting) -> list[str]:
-    """Those that its captions are translated into."""
+    """Return the languages that captions are translated into."""
     rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
     return list(rows.values_list("language", flat=True).distinct())
 
 
 def _languages_once_there(meeting: Meeting) -> set[str]:
-    """Also those of which a correction took the last translation away."""
+    """Include languages whose last translation was deleted by a correction."""
     of_meeting = Q(caption__meeting=meeting) | Q(summary__meeting=meeting)
     rows = Correction.objects.filter(of_meeting).exclude(language="").order_by("language")
     return {*languages_of(meeting), *rows.values_list("language", flat=True).distinct()}
 
 
 def rouse(meeting: Meeting, languages: Collection[str] = ()) -> None:
-    """A worker takes the meeting, and of one that is over does what is left to do, as after the death of another.
+    """Make a worker take the meeting; if it has ended, the worker does what is left, as after a crash.
 
-    `languages` are translated into beside those that the meeting lists. Raises what an unreachable broker raises.
+    Translate into `languages` in addition to those of the meeting. Raises the errors of an unreachable broker.
     """
     marks: list[tuple[Mark, str]] = [("translate", " ".join(sorted(languages)))]
     if meeting.state == State.ENDED:

@@ -1,4 +1,4 @@
-"""How long what is kept: meetings that are not stored, sound, text, and what only machinery needs."""
+"""Retention periods: meetings that are not stored, audio, text, and technical rows."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from meetings.store import incoming_files, recordings, upload_files, uploads, we
 from meetings.store.deletion import one_erasure
 
 LAST_WORDS = timedelta(minutes=1)
-"""How long the captions of a meeting that is not stored can be read after its end."""
+"""How long the captions of an ephemeral meeting can be read after its end."""
 
 UNFINISHED = timedelta(days=7)
-"""An upload of which nothing has arrived for so long is given up, and so is the file of one that failed."""
+"""An upload that received nothing for this long is given up; the file of a failed one is deleted."""
 
 ABANDONED = timedelta(days=1)
-"""A meeting that is not stored and that nobody ended is over when it was silent for so long."""
+"""An ephemeral meeting that was never ended is over after this much silence."""
 
 TRIES_KEPT = timedelta(days=1)
-"""How long wrong passwords are remembered; they count for `AXES_COOLOFF_TIME`."""
+"""How long wrong passwords are stored; they count for `AXES_COOLOFF_TIME`."""
 
 LAG_KEPT = timedelta(days=90)
-"""How long it is kept how late captions were, for the charts of a meeting."""
+"""How long lag samples are stored for the charts of a meeting."""
 
 ROWS_PER_QUERY = 500
 """Rows that one query names or deletes."""
@@ -41,14 +41,14 @@ ROWS_PER_QUERY = 500
 
 @dataclass(slots=True)
 class Purge:
-    """What was deleted, or would be: ids of meetings."""
+    """Ids of meetings that were deleted, or would be."""
 
     meetings: list[str] = field(default_factory=list)
-    """Deleted with everything of theirs."""
+    """Deleted with everything that belongs to them."""
     recordings: list[str] = field(default_factory=list)
-    """Their sound is deleted, their text stays."""
+    """The audio is deleted, the text stays."""
     failed: list[str] = field(default_factory=list)
-    """They should be, and could not be deleted."""
+    """Due, but could not be deleted."""
 
 
 def purge(
@@ -58,12 +58,12 @@ def purge(
     limit: int | None = None,
     but: Collection[str] = (),
 ) -> Purge:
-    """Delete what is older than it may be.
+    """Delete everything past its retention period.
 
     Args:
-        is_rehearsal: Only say what that would be.
-        limit: So many meetings, and the sound of so many more, at most; None: all.
-        but: Meetings that are left alone.
+        is_rehearsal: Only report what would be deleted.
+        limit: Maximum of meetings, and of further meetings' audio; None: all.
+        but: Meetings to skip.
     """
     now = now or timezone.now()
     found = Purge()
@@ -85,9 +85,9 @@ def purge(
 
 
 def forget_machinery(now: datetime | None = None, *, limit: int = ROWS_PER_QUERY) -> int:
-    """Delete rows that nobody reads any more, `limit` of each kind at most; return how many.
+    """Delete technical rows that are no longer needed, `limit` of each kind at most; return how many.
 
-    Files go too that requests left whose process died.
+    Also deletes files left by requests whose process died.
     """
     incoming_files.forget_old()
     now = now or timezone.now()
@@ -110,7 +110,7 @@ def _delete_some(rows: QuerySet[Any], limit: int) -> int:
 
 
 def _is_deleted(meeting: Meeting) -> bool:
-    """Delete it; False for an error that is this meeting's own. Raises what a database raises that is away."""
+    """Delete the meeting; False: the error concerns this meeting only. Raises the errors of an unreachable database."""
     try:
         meeting.delete()
     except DatabaseError as error:
@@ -121,7 +121,7 @@ def _is_deleted(meeting: Meeting) -> bool:
 
 
 def _overdue(now: datetime) -> QuerySet[Meeting]:
-    """Those not stored, soon after their end; recordings that never arrived; the others when their text is too old."""
+    """Return ephemeral meetings soon after their end, recordings that never arrived, and meetings with expired text."""
     is_over = Q(state=State.ENDED, ended_at__lt=now - LAST_WORDS) | _silent_since(now - ABANDONED)
     overdue = Q(is_over, is_ephemeral=True) | Q(pk__in=uploads.unfinished_since(now - UNFINISHED))
     if (days := settings.ENVIRONMENT.keep_text_days) is not None:
@@ -132,12 +132,12 @@ def _overdue(now: datetime) -> QuerySet[Meeting]:
 
 
 def _silent_since(before: datetime) -> Q:
-    """Nothing was said since then, in meetings that are older; only of these are captions looked for."""
+    """Match older meetings in which nothing was said since then; captions are looked up for these only."""
     return Q(~Exists(Caption.objects.filter(meeting=OuterRef("pk"), created_at__gte=before)), created_at__lt=before)
 
 
 def _with_old_sound(now: datetime) -> Iterator[str]:
-    """Those over for too long whose recording, or whose failed upload, is still there."""
+    """Yield ended meetings past the period whose recording or failed upload still exists."""
     days = settings.ENVIRONMENT.keep_audio_days
     if days is None:
         return
@@ -149,6 +149,6 @@ def _with_old_sound(now: datetime) -> Iterator[str]:
 
 
 def _sounds() -> Iterator[str]:
-    """Ids of the meetings that have files of sound."""
+    """Return the ids of meetings with audio files."""
     folders = (recordings.folder(), upload_files.folder())
     return iter(sorted({path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()}))

@@ -1,4 +1,4 @@
-"""Stored rows as JSON messages: the same on the socket and in exported files (CONTRACT.md)."""
+"""Rows as JSON messages, the same on the socket and in exported files (CONTRACT.md)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SummaryMessage(TypedDict):
 
 
 def change(row: Change, language: str) -> CaptionMessage | SpeakerMessage | SummaryMessage:
-    """A stored change, for those who read in `language`; empty: as it was said."""
+    """Return the message of a stored change for readers of `language`; empty: as spoken."""
     match row:
         case Speaker():
             return speaker(row)
@@ -103,7 +103,7 @@ def speaker(row: Speaker) -> SpeakerMessage:
 
 
 def summary(row: Summary, language: str = "") -> SummaryMessage:
-    """In `language` where it is translated, else as it was written."""
+    """In `language` if it is translated, else as written."""
     translated = row.translations.get(language)
     texts = translated["items"] if translated else [item["text"] for item in row.items]
     return SummaryMessage(

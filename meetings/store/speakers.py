@@ -1,7 +1,7 @@
-"""The verbs over a meeting's speakers: who said what, as the models tell it and as the host corrects it.
+"""The speakers of a meeting: labels from the models, and corrections by the host.
 
-What the host says stands: a renamed speaker keeps the name, merged speakers stay one, and no model takes away a line
-that the host gave to somebody.
+The host's corrections win: a renamed speaker keeps the name, merged speakers stay merged, and no model relabels a line
+that the host assigned.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from meetings.store.transcript import (
 )
 
 WHOLE = 1e-6
-"""Seconds that a caption may reach beyond what is told, for rounding."""
+"""Seconds by which a caption may exceed the diarized range, for rounding."""
 
 
 MERGED_AT_ONCE = 200
-"""Lines in one statement, so that databases take its length."""
+"""Lines in one statement, within the databases' limits on its length."""
 
 
 class NoSuchSpeaker(LookupError):
@@ -45,12 +45,12 @@ class NoSuchCaption(LookupError):
 
 
 class UnfitName(ValueError):
-    """A name that cannot be shown."""
+    """The name cannot be displayed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledCaption:
-    """What a new worker needs to know a voice again: who is said to have spoken when."""
+    """An already labelled caption, from which a new worker recognises voices."""
 
     start: float
     end: float
@@ -58,18 +58,18 @@ class LabelledCaption:
 
 
 def utterances_of(meeting_id: str, known: SpeakerTurns) -> list[str]:
-    """Return the utterances that `known` tells about, in the order they were spoken: see `label_captions`."""
+    """Return the utterances that overlap `known` or are unlabelled, in spoken order, for `label_captions`."""
     is_news = Q(end__gt=known.start) | Q(speaker="")
     rows = Caption.objects.filter(is_news, meeting_id=meeting_id, start__lt=known.end).exclude(text="")
     return list(dict.fromkeys(rows.order_by("start").values_list("utterance", flat=True)))
 
 
 def label_captions(lease: Lease, known: SpeakerTurns, utterances: Collection[str] | None = None) -> int:
-    """Says who spoke in utterances between `known.start` and `known.end`, and in earlier ones of which it is not told.
+    """Label the utterances between `known.start` and `known.end`, and earlier ones that are still unlabelled.
 
     `known.turns` are all turns so far. An utterance is divided where the speaker changes; one that reaches beyond
-    `known.end` waits for the next time. `utterances`: of `utterances_of`, those to do in this transaction; None: all.
-    Returns the meeting's newest `seq`. Reads a fixed number of times, however many there are.
+    `known.end` waits for the next call. `utterances`: those of `utterances_of` to do in this transaction; None: all.
+    Returns the meeting's newest `seq`. The number of queries for reading does not depend on their number.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -88,7 +88,7 @@ def label_captions(lease: Lease, known: SpeakerTurns, utterances: Collection[str
 
 
 def rename(meeting_id: str, label: str, name: str) -> int:
-    """Gives a speaker a name, or with an empty one the number back; returns the newest `seq`.
+    """Rename a speaker, or restore the number with an empty name; return the newest `seq`.
 
     Raises:
         NoSuchSpeaker, UnfitName, NoSuchMeeting: nothing was stored.
@@ -103,7 +103,7 @@ def rename(meeting_id: str, label: str, name: str) -> int:
 
 
 def fit_name(name: str) -> str:
-    """The name as it is stored. Raises UnfitName for one that cannot be shown."""
+    """Return the name as it is stored. Raises UnfitName."""
     name = " ".join(name.split())
     if len(name) > MAX_SPEAKER_NAME or not name.isprintable():
         raise UnfitName(f"A name has at most {MAX_SPEAKER_NAME} characters, all of them visible.")
@@ -111,7 +111,7 @@ def fit_name(name: str) -> str:
 
 
 def merge_speakers(meeting_id: str, label: str, into: str) -> int:
-    """`label` turned out to be `into`: all their lines become one person's, from now on too; returns the newest `seq`.
+    """Merge speaker `label` into `into`, for past and future lines; return the newest `seq`.
 
     Raises:
         NoSuchSpeaker, NoSuchMeeting: nothing was stored.
@@ -134,7 +134,7 @@ def merge_speakers(meeting_id: str, label: str, into: str) -> int:
 
 
 def assign(meeting_id: str, segment: str, label: str) -> int:
-    """Gives one line to a speaker for good; returns the newest `seq`.
+    """Assign one line to a speaker permanently; return the newest `seq`.
 
     Raises:
         NoSuchSpeaker, NoSuchCaption, NoSuchMeeting: nothing was stored.
@@ -149,28 +149,28 @@ def assign(meeting_id: str, segment: str, label: str) -> int:
 
 
 def expect_speakers(meeting_id: str, count: int | None) -> None:
-    """How many people speak, as the host says; None: it is found out."""
+    """Store how many people speak, as the host says; None: detect it."""
     Meeting.objects.filter(pk=meeting_id).update(expected_speakers=count)
 
 
 def present_speakers(meeting: Meeting) -> list[Speaker]:
-    """The meeting's speakers by number, without those who turned out to be somebody else."""
+    """Return the meeting's speakers by number, without merged ones."""
     return sorted(Speaker.objects.filter(meeting=meeting, merged_into=""), key=lambda speaker: speaker.number)
 
 
 def highest_number(meeting: Meeting) -> int:
-    """Of the speakers known so far, counted from 1; 0 when there are none."""
+    """Return the highest speaker number so far, counted from 1; 0: no speakers."""
     return max((speaker.number for speaker in Speaker.objects.filter(meeting=meeting)), default=0)
 
 
 def labelled_since(meeting: Meeting, start: float) -> list[LabelledCaption]:
-    """Who is said to have spoken since then."""
+    """Return the labelled captions that end after `start`."""
     rows = Caption.objects.filter(meeting=meeting, end__gt=start).exclude(speaker__in=("", UNSURE)).exclude(text="")
     return [LabelledCaption(caption.start, caption.end, caption.speaker) for caption in rows.order_by("start")]
 
 
 class _Labels:
-    """A meeting's speakers while captions are labelled: merges are followed, new ones are stored when first named."""
+    """A meeting's speakers during labelling: merges are followed, and new speakers are stored at first use."""
 
     def __init__(self, meeting: Meeting) -> None:
         self.meeting = meeting
@@ -179,7 +179,7 @@ class _Labels:
         }
 
     def stored(self, label: str | None) -> str:
-        """As a caption holds it; None: unsure."""
+        """Return the label as a caption stores it; None: unsure."""
         if label is None:
             return UNSURE
         if label not in self._present:
@@ -190,7 +190,7 @@ class _Labels:
 
 
 def _speaker(meeting: Meeting, label: str) -> Speaker:
-    """The speaker that `label` stands for. Raises NoSuchSpeaker."""
+    """Return the speaker that `label` stands for. Raises NoSuchSpeaker."""
     speakers = {speaker.label: speaker for speaker in Speaker.objects.filter(meeting=meeting)}
     if label not in speakers:
         raise NoSuchSpeaker(f"There is no speaker {label}.")
@@ -198,7 +198,7 @@ def _speaker(meeting: Meeting, label: str) -> Speaker:
 
 
 class TurnIndex:
-    """Turns by where they are: found without looking at all of them."""
+    """Speaker turns indexed by time, so that a lookup does not scan all of them."""
 
     def __init__(self, turns: Sequence[SpeakerTurn]) -> None:
         self._turns = sorted(turns, key=lambda turn: turn.start)
@@ -224,20 +224,20 @@ def _label(labels: _Labels, parts: Sequence[Caption], near: Sequence[SpeakerTurn
 
 
 def _main_speaker(part: Caption, turns: Sequence[SpeakerTurn]) -> str | None:
-    """Who said most of its words."""
+    """Return who said most of its words."""
     runs = label_words(words_of([part]), turns)
     return max(runs, key=lambda run: len(run.words)).speaker if runs else None
 
 
 def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[SpeakerSegment]) -> None:
-    """Stores an utterance as one caption for each run; captions that are left over become empty.
+    """Store an utterance as one caption for each run; leftover captions become empty.
 
-    Last caption first: screens follow change by change, and words that move on into a new caption must stand there
-    before they leave the old one.
+    Last caption first: screens apply change by change, and words that move to a new caption must appear there before
+    they leave the old one.
     """
     first = parts[0]
     texts = divided_text(join_texts([part.text for part in parts], first.language), runs, first.language)
-    speakers = [labels.stored(run.speaker) for run in runs]  # numbered as they speak
+    speakers = [labels.stored(run.speaker) for run in runs]  # numbered in speaking order
     for index in reversed(range(len(runs))):
         run = runs[index]
         save_revision(
@@ -257,7 +257,7 @@ def _divide(labels: _Labels, parts: Sequence[Caption], runs: Sequence[SpeakerSeg
 
 
 def divided_text(text: str, runs: Sequence[SpeakerSegment], language: str) -> list[str]:
-    """`text` cut where the runs after the first begin, so that nothing of its writing is lost."""
+    """Return `text` cut where the runs after the first begin, so that its spelling and punctuation are kept."""
     cuts = [0]
     place = 0
     for index, run in enumerate(runs):
@@ -265,7 +265,7 @@ def divided_text(text: str, runs: Sequence[SpeakerSegment], language: str) -> li
             cuts.append(_find(text, run.words[0], place))
         for word in run.words:
             place = _find(text, word, place) + len(word.text)
-    if len(set(cuts)) < len(runs) or cuts != sorted(cuts):  # the words are not those of the text
+    if len(set(cuts)) < len(runs) or cuts != sorted(cuts):  # the words do not match the text
         space = "" if language in UNSPACED else " "
         return [space.join(word.text for word in run.words) for run in runs]
     return [text[start:end].strip() for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]

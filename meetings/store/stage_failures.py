@@ -1,4 +1,4 @@
-"""The verbs over failed attempts at a meeting's stages: counted in rows, to outlive the worker that failed."""
+"""Failed attempts at a meeting's stages, counted in rows so that they survive the worker that failed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from meetings.models import Meeting, Stage, StageFailure
 from meetings.version import code_version
 
 MAX_ATTEMPTS = 3
-"""Failures at one place after which a stage of a meeting is set aside."""
+"""Failures at one position after which a stage of a meeting is set aside."""
 
 
 def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str, may_set_aside: bool = True) -> bool:
-    """Count one more failed attempt at `position` (samples captioned); return whether the stage is set aside now.
+    """Count one more failed attempt at `position` (samples captioned); return whether the stage is now set aside.
 
-    A failure at another place counts from one again. `may_set_aside` is false for what is tried again with pauses.
-    A meeting that is gone has no stages.
+    A failure at another position starts from one. `may_set_aside` is false for work that is retried with backoff. For a
+    deleted meeting nothing is counted.
     """
     with transaction.atomic():
         if not Meeting.objects.select_for_update().filter(pk=meeting_id).exists():
@@ -40,7 +40,7 @@ def failures_of(meeting_id: str) -> dict[Stage, StageFailure]:
 
 
 def clear_failure(meeting_id: str, stage: Stage) -> None:
-    """The stage got past the place where it had failed."""
+    """Delete the failure: the stage got past the position where it had failed."""
     StageFailure.objects.filter(meeting_id=meeting_id, stage=stage).delete()
 
 
@@ -51,21 +51,21 @@ def attempts_at(meeting_ids: Collection[str], stage: Stage) -> dict[str, int]:
 
 
 def set_aside() -> list[StageFailure]:
-    """Return what no worker tries any more, the newest first."""
+    """Return the stages that workers no longer try, newest first."""
     return list(StageFailure.objects.exclude(set_aside_at=None).select_related("meeting"))
 
 
 def try_again(meeting_ids: Collection[str] | None = None) -> list[str]:
-    """Forget what is set aside, of these meetings or of all, and return the meetings that workers have to take again.
+    """Clear what is set aside, in these meetings or in all; return the meetings that workers have to take again.
 
-    The caller makes them active in the audio log (`AudioLog.activate`).
+    The caller activates them in the audio log (`AudioLog.activate`).
     """
     rows = StageFailure.objects.exclude(set_aside_at=None)
     return _forget(rows if meeting_ids is None else rows.filter(meeting_id__in=meeting_ids))
 
 
 def try_again_what_other_code_set_aside() -> list[str]:
-    """The same for what another version of the code could not do: this one may have the mend."""
+    """Do the same for stages set aside by another version of the code, as this one may contain the fix."""
     return _forget(StageFailure.objects.exclude(set_aside_at=None).exclude(version=code_version()))
 
 

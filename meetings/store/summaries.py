@@ -1,6 +1,6 @@
-"""The verbs over a meeting's summaries: when one is due, what it is to be written from, and what was written.
+"""Summaries of a meeting: when one is due, what it is based on, and storing it.
 
-That a summary is due is asked of the rows, so a worker that dies while it writes leaves it due for the next one.
+Whether a summary is due is derived from the rows, so it stays due if a worker dies while writing it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ NOT_NOW_S = 300
 """How long the host's "not now" holds."""
 
 LONGEST_PUT_OFF_S = 600
-"""Between two attempts at a summary that fail."""
+"""Between two failed attempts at a summary."""
 
 GIVE_UP_S = 900
-"""How long a meeting that is over waits for a summary that cannot be written."""
+"""How long an ended meeting waits for a summary that cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A meeting that is to be summed up now."""
+    """A meeting that is due for a summary."""
 
     meeting_id: str
     asked: bool
@@ -53,7 +53,7 @@ class Written:
 
 
 def ask(meeting_id: str) -> bool:
-    """A summary is wanted now; False when nothing was said since the last one."""
+    """Ask for a summary now; False: nothing was said since the last one."""
     summed_up_s = Summary.objects.filter(meeting_id=meeting_id).aggregate(to_s=Max("to_s"))["to_s"] or 0.0
     if not new_captions(meeting_id, summed_up_s):
         return False
@@ -64,33 +64,33 @@ def ask(meeting_id: str) -> bool:
 
 
 def not_now(meeting_id: str) -> None:
-    """No summary for a while, whatever the interval says."""
+    """Suppress summaries for a while, whatever the interval."""
     later = timezone.now() + timedelta(seconds=NOT_NOW_S)
     Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=None, summary_not_before=later, summary_trouble="")
 
 
 def set_interval(meeting_id: str, seconds: int | None) -> None:
-    """Seconds between summaries; None: only when asked for."""
+    """Set the seconds between summaries; None: only on request."""
     Meeting.objects.filter(pk=meeting_id).update(summary_every_s=seconds)
 
 
 def due(meeting_ids: Collection[str]) -> list[Due]:
-    """Those of the meetings that want a summary now, have something new to sum up, and are not put off."""
+    """Return the meetings that want a summary now, have new captions, and are not backing off."""
     now = timezone.now()
     return _found([one for one in _wanting(meeting_ids, now) if not _is_put_off(one, now)])
 
 
 def wanted_after_end(meeting_id: str) -> bool:
-    """Whether a meeting that is over waits for a summary, one that is put off included; not for ever."""
+    """Return whether an ended meeting still waits for a summary, during backoff too; limited by GIVE_UP_S."""
     now = timezone.now()
     patient = [one for one in _wanting([meeting_id], now) if _waited_s(one, now) < GIVE_UP_S]
     return bool(_found(patient))
 
 
 def put_off(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: float) -> None:
-    """To be said of an attempt that failed; and before each, so that a worker that dies of it is not followed at once.
+    """Back off. Also called before every attempt, so that an attempt that kills the worker is not retried at once.
 
-    For as long as the summary has been wanted already, so that attempts become rarer; the host's asking ends it.
+    The pause is as long as the summary has been wanted so far, so attempts become rarer; a request by the host ends it.
     """
     now = timezone.now()
     for meeting in _wanting(meeting_ids, now):
@@ -101,39 +101,42 @@ def put_off(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: f
 
 
 def put_off_no_more(meeting_ids: Collection[str]) -> None:
-    """After an attempt that ended well, or was broken off for another reason than the summary."""
+    """End the backoff after a successful attempt, or one that was cancelled for an unrelated reason."""
     Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None, summary_trouble="")
 
 
 def take_over(meeting_id: str) -> None:
-    """To be said by a meeting's new worker: an attempt of the one before is over, and what it had not may be here."""
+    """Reset the summary state left by the previous worker.
+
+    An attempt in progress has failed, and 'model missing' may not apply to this worker.
+    """
     meeting = Meeting.objects.filter(pk=meeting_id)
     meeting.filter(summary_trouble=SummaryFailure.UNDER_WAY).update(summary_trouble=SummaryFailure.BROKEN_OFF)
     meeting.filter(summary_trouble__in=LASTING).update(summary_trouble="", summary_not_before=None)
 
 
 def next_due(meeting: Meeting) -> datetime | None:
-    """When the interval is over next; None: summaries are only written when asked for."""
+    """Return when the next interval ends; None: summaries are only written on request."""
     last = meeting.summaries.aggregate(at=Max("created_at"))["at"]
     return _next_due(meeting, last)
 
 
 def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
-    """What was said since the last summary."""
+    """Return the captions that start at or after `from_s`, the end of the last summary."""
     rows = Caption.objects.filter(meeting_id=meeting_id, start__gte=from_s).exclude(text="")
     return list(rows.order_by("start", "segment"))
 
 
 def earlier(meeting_id: str) -> list[Summary]:
-    """The summaries so far, oldest first."""
+    """Return the summaries so far, oldest first."""
     return list(Summary.objects.filter(meeting_id=meeting_id).order_by("from_s", "pk"))
 
 
 def store(lease: Lease, written: Written) -> int:
-    """Stores a summary, which is no longer asked for then; returns the meeting's newest `seq`.
+    """Store a summary and clear the request for it; return the meeting's newest `seq`.
 
     Raises:
-        LeaseLost: a newer worker owns the meeting, and will write one itself; nothing was stored.
+        LeaseLost: a newer worker owns the meeting and will write one itself; nothing was stored.
     """
     with changing(lease.meeting_id, lease=lease) as meeting:
         meeting.last_seq += 1
@@ -153,22 +156,22 @@ def store(lease: Lease, written: Written) -> int:
 
 
 def untranslated(meeting_id: str, target: str, *, sources: Collection[str]) -> list[Summary]:
-    """Summaries in one of the languages `sources` that are not there in `target` yet, newest first."""
+    """Return summaries in one of the languages `sources` without a translation into `target`, newest first."""
     rows = Summary.objects.filter(meeting_id=meeting_id, language__in=sources).exclude(language=target)
     return [summary for summary in rows.order_by("-from_s") if target not in summary.translations]
 
 
 def texts_of(summary: Summary) -> list[str]:
-    """Its own text, then those of its items, as they were written."""
+    """Return the summary's text, then those of its items, as written."""
     return [summary.text, *(item["text"] for item in summary.items)]
 
 
 def store_translation(
     lease: Lease, summary_id: int, language: str, texts: Sequence[str], *, translated: Sequence[str]
 ) -> int:
-    """Stores a summary in another language; returns the meeting's newest `seq`.
+    """Store a translation of a summary; return the meeting's newest `seq`.
 
-    Left out: what translates other `texts` than the summary has by now, and what somebody's own wording stands for.
+    Skipped: translations of other `texts` than the summary has now, and languages with a corrected translation.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -185,12 +188,12 @@ def store_translation(
 
 
 def is_corrected(summary: Summary, language: str) -> bool:
-    """Whether what stands there in `language`, a translation, is somebody's own wording."""
+    """Return whether a person has corrected the translation into `language`."""
     return bool(summary.translations.get(language, {}).get("is_fixed"))
 
 
 def _wanting(meeting_ids: Collection[str], now: datetime) -> list[Meeting]:
-    """Annotated with the end (`summed_up_s`) and the time (`summed_up_at`) of their last summaries."""
+    """Annotate with end (`summed_up_s`) and creation time (`summed_up_at`) of the last summary."""
     meetings = Meeting.objects.filter(pk__in=meeting_ids).annotate(
         summed_up_s=Max("summaries__to_s"), summed_up_at=Max("summaries__created_at")
     )
@@ -198,7 +201,7 @@ def _wanting(meeting_ids: Collection[str], now: datetime) -> list[Meeting]:
 
 
 def _found(meetings: Collection[Any]) -> list[Due]:
-    """Those that have something new to sum up."""
+    """Return those with new captions to sum up."""
     found = [Due(one.pk, one.summary_asked_at is not None, one.summed_up_s or 0.0) for one in meetings]
     return [one for one in found if new_captions(one.meeting_id, one.from_s)]
 
@@ -208,7 +211,7 @@ def _is_put_off(meeting: Meeting, now: datetime) -> bool:
 
 
 def _waited_s(meeting: Any, now: datetime) -> float:
-    """Seconds since a summary was asked for, or the interval or the meeting was over; the latest of them."""
+    """Return the seconds since the latest of: request, end of the interval, end of the meeting."""
     over = _interval_end(meeting, meeting.summed_up_at)
     moments = [meeting.summary_asked_at, meeting.ended_at, over]
     return max(
@@ -217,7 +220,7 @@ def _waited_s(meeting: Any, now: datetime) -> float:
 
 
 def _interval_is_over(meeting: Any, now: datetime) -> bool:
-    """The end of a meeting ends its interval too."""
+    """The end of a meeting also ends its interval."""
     at = _interval_end(meeting, meeting.summed_up_at)
     return at is not None and (meeting.state == State.ENDED or (at <= now and meeting.state == State.LIVE))
 

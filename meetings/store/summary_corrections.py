@@ -1,4 +1,4 @@
-"""What people write instead of what the summariser wrote, and instead of its translations; nothing of it is lost."""
+"""Corrections of summaries and their translations by people; every old text is kept."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from meetings.store.summaries import is_corrected, texts_of
 from meetings.store.transcript import changing
 
 AS_WRITTEN = ""
-"""Instead of a language: the summary itself."""
+"""In place of a language: the summary as written."""
 
 
 class NoSuchSummary(Exception):
-    """The meeting has no such summary, or no longer has."""
+    """The meeting has no such summary, or no longer has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewording:
-    """One text of a summary, as somebody wants it."""
+    """The new wording of one text of a summary."""
 
     place: int
     """0: its own text; from 1: its items."""
     text: str
     seen: str | None = None
-    """What the editor had before them; None: whatever stands there is replaced."""
+    """The text that the editor saw; None: replace whatever is stored."""
 
 
 def correct_summary(
     meeting_id: str, summary_id: int, rewordings: Mapping[str, Sequence[Rewording]], *, editor_id: int | None
 ) -> int:
-    """Somebody's wording of a summary; returns the meeting's newest `seq`.
+    """Correct the texts of a summary; return the meeting's newest `seq`.
 
-    No later summary changes it. Where it is corrected as it was written, its translations go, corrected ones too
-    (`corrected_languages` says which), but for those that are corrected here and now; they are made again once a worker
-    is told (`meetings.store.requeue.requeue`).
+    No later summary changes it. Correcting the original deletes its translations, corrected ones too
+    (`corrected_languages` lists those), except those corrected in the same call. They are made again when a worker is
+    notified (`meetings.store.requeue.requeue`).
 
     Args:
-        rewordings: By language, or `AS_WRITTEN`. An empty item is taken away; in a translation, an empty text of what
-            is not empty as written has the whole of it made again.
-        editor_id: Key of the user; None: who only holds the host's link.
+        rewordings: By language, or `AS_WRITTEN`. An empty item is removed; in a translation, an empty text whose
+            original is not empty has the whole translation made again.
+        editor_id: Key of the user; None: the editor only holds the host's link.
 
     Raises:
         UnfitText, ChangedMeanwhile, NoSuchSummary, NoSuchMeeting: nothing was stored.
@@ -63,13 +63,13 @@ def correct_summary(
 
 
 def wordings(summary: Summary) -> dict[str, list[str]]:
-    """Its own text, then those of its items: as written, and in every language that it is translated into."""
+    """Return the summary's text, then those of its items: as written, and in every language it is translated into."""
     translated = {language: [texts["text"], *texts["items"]] for language, texts in summary.translations.items()}
     return {AS_WRITTEN: texts_of(summary), **translated}
 
 
 def corrected_languages(summary: Summary) -> list[str]:
-    """Those of its translations that are somebody's own wording."""
+    """Return the languages in which a person has corrected the translation."""
     return sorted(language for language in summary.translations if is_corrected(summary, language))
 
 
@@ -98,7 +98,7 @@ def _history(
 
 
 def _write(summary: Summary, present: Mapping[str, list[str]], changed: Mapping[str, list[str]]) -> None:
-    """Into the row, which is not stored yet."""
+    """Apply the changes to the instance, without saving it."""
     written = changed.get(AS_WRITTEN, present[AS_WRITTEN])
     kept = changed if AS_WRITTEN in changed else {**present, **changed}
     left = [place for place, text in enumerate(written) if text or place == 0]

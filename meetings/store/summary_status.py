@@ -1,4 +1,4 @@
-"""Why a summary is put off: from an error to what is stored, and from there to the sentence that its host reads."""
+"""Why a summary is postponed: maps errors to stored values, and those to sentences for the host."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from inference.models.residency.pool import SwapUnderWay
 
 
 class SummaryFailure(StrEnum):
-    """As `Meeting.summary_trouble` holds it; empty there: none."""
+    """Values of `Meeting.summary_trouble`; empty there: no failure."""
 
     UNDER_WAY = "under_way"
-    """None yet. Who takes over a meeting of which this is stored knows that the attempt was broken off."""
+    """No failure yet. A worker that takes over a meeting in this state knows that the attempt was aborted."""
     BROKEN_OFF = "broken_off"
     STOPPED = "stopped"
     BUSY = "busy"
@@ -55,7 +55,7 @@ SENTENCES: dict[SummaryFailure, str] = {
 }
 
 LASTING = (SummaryFailure.NONE_HERE, SummaryFailure.TOO_LARGE)
-"""Trying again does not help before the server is started anew."""
+"""Retrying does not help until the server is restarted."""
 
 CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
     ((ModelMissing, ModelCorrupt), SummaryFailure.MISSING),
@@ -65,18 +65,18 @@ CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
 
 
 def of_attempt(error: BaseException) -> SummaryFailure:
-    """What went wrong with an attempt, by the error's cause where it has one."""
+    """Return the failure of an attempt, by the cause of the error if it has one."""
     cause = error.__cause__ or error
     return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), SummaryFailure.FAILED)
 
 
 def of_absence(error: Exception | None) -> SummaryFailure:
-    """Why a worker has no summariser at all; `error`: what kept it out, where something did."""
+    """Return why a worker has no summarizer; `error`: what prevented loading it, if anything."""
     return SummaryFailure.TOO_LARGE if isinstance(error, DoesNotFit) else SummaryFailure.NONE_HERE
 
 
 def sentence(trouble: str) -> str | None:
-    """What people read, in the language of the interface; None where there is nothing to tell."""
+    """Return the sentence for people in the interface language; None: nothing to report."""
     told = SENTENCES.get(SummaryFailure(trouble)) if trouble in set(SummaryFailure) else None
     return gettext(told) if told else None
 

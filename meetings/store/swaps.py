@@ -1,4 +1,4 @@
-"""The record of swaps, for those who look after a machine."""
+"""History of model swaps, for operators."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from inference.models.residency.history import Direction, Outcome, StepKind, Swa
 from meetings.models import Swap
 
 MAX_SWAPS = 1_000
-"""Rows; older ones go."""
+"""Rows; older ones are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """The models' way to a summary and back."""
+    """A swap to the summarizer and the swap back."""
 
     swap_s: float
-    """Both ways together."""
+    """Both swaps together."""
     seconds: float
-    """The same with what was written in between."""
+    """Both swaps, including the time in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """While the models for captions were away."""
+    """Time during which the captioning models were swapped out."""
 
     start: datetime
     end: datetime
 
 
 def file_swap(worker: str, record: SwapRecord) -> None:
-    """Keeps what one swap took."""
+    """Store the record of one swap, and delete the oldest ones beyond MAX_SWAPS."""
     Swap.objects.create(
         worker=worker,
         direction=record.direction.value,
@@ -48,7 +48,7 @@ def file_swap(worker: str, record: SwapRecord) -> None:
 
 
 def last_exchange() -> Exchange | None:
-    """The newest one that was completed, of whatever worker; None: there was none."""
+    """Return the newest completed exchange of any worker; None: there was none."""
     completed = Swap.objects.filter(outcome=Outcome.COMPLETED.value).order_by("-created_at")
     back = completed.filter(direction=Direction.TO_TRANSCRIPTION.value).first()
     if back is None:
@@ -63,9 +63,9 @@ def last_exchange() -> Exchange | None:
 
 
 def absences(swaps: Iterable[Swap]) -> list[Absence]:
-    """In the order of their ends: from leaving until being back, or until a swap that failed had brought captions back.
+    """Return absences by their end: until the swap back, or until a failed swap had restored captioning.
 
-    One whose way back is not among the swaps is left out, as is one that moved nothing.
+    Those whose swap back is not in `swaps` are left out, as are swaps that moved nothing.
     """
     left: dict[str, datetime] = {}
     found = []

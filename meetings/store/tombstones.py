@@ -1,4 +1,4 @@
-"""Work that a deletion leaves to do outside the database: which of it is due, and what came of it."""
+"""Work that a deletion leaves outside the database: what is due, and how it went."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.utils import timezone
 from meetings.models import Meeting, State, Tombstone
 
 LATE = timedelta(hours=1)
-"""Longer than a worker that had the meeting can go on writing sound and files of it: it is looked after once more."""
+"""Longer than a worker can keep writing audio and files of a meeting; cleanup runs once more after this."""
 
 FRESH = timedelta(seconds=10)
-"""Whoever deletes a meeting does most of the work at once; what is left after this is a worker's."""
+"""The process that deletes a meeting does most of the work at once; after this, a worker does the rest."""
 
 CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
@@ -23,14 +23,14 @@ SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(minutes=5)
 
 
 def add_tombstone(meeting: Meeting) -> None:
-    """Leave one, in the transaction that deletes the meeting."""
+    """Add one, in the transaction that deletes the meeting."""
     has_results = meeting.state == State.ENDED and not meeting.is_ephemeral
     fresh = {"has_results": has_results, "not_before": timezone.now() + FRESH}
     Tombstone.objects.update_or_create(pk=meeting.pk, defaults=fresh)
 
 
 def put_if_gone(meeting_id: str, *, has_results: bool = False) -> bool:
-    """Have what was written of a meeting taken away now if it was deleted meanwhile; return whether it was."""
+    """Have files written for a meeting removed now if it was deleted in the meantime; return whether it was."""
     if Meeting.objects.filter(pk=meeting_id).exists():
         return False
     changed = {"not_before": timezone.now(), **({"has_results": True} if has_results else {})}
@@ -50,18 +50,18 @@ def traces_are_erased(meeting_ids: Collection[str]) -> None:
 
 
 def due(*, limit: int) -> list[Tombstone]:
-    """Return those to look after now, the longest waiting first."""
+    """Return the tombstones due now, the longest waiting first."""
     return list(Tombstone.objects.filter(not_before__lte=timezone.now()).order_by("not_before")[:limit])
 
 
 def claim(tombstone: Tombstone) -> bool:
-    """Whether it is ours to look after: of several workers one gets it. The attempt is counted before it is made."""
+    """Claim the tombstone; one of several workers gets it. The attempt is counted before it is made."""
     mine = Tombstone.objects.filter(pk=tombstone.pk, not_before=tombstone.not_before)
     return bool(mine.update(not_before=timezone.now() + CLAIM_TTL, attempts=F("attempts") + 1))
 
 
 def record_outcome(tombstone: Tombstone) -> None:
-    """Everything of the meeting is gone: look once more when nobody writes of it any more, or never again."""
+    """Schedule a last cleanup for when no worker can still be writing; after that one, delete the tombstone."""
     row = Tombstone.objects.filter(pk=tombstone.pk)
     once_more = tombstone.created_at + LATE
     if timezone.now() < once_more:
@@ -71,7 +71,7 @@ def record_outcome(tombstone: Tombstone) -> None:
 
 
 def put_off(tombstone: Tombstone) -> timedelta:
-    """Something could not be taken away: try again after a pause, which is returned."""
+    """Back off after a failed removal; return the pause."""
     pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(tombstone.attempts, 20))
     Tombstone.objects.filter(pk=tombstone.pk).update(not_before=timezone.now() + pause)
     return pause

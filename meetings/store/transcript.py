@@ -1,6 +1,6 @@
-"""The verbs over a meeting's rows. Every change of what people read goes through here and gets the next `seq`.
+"""Rows of a meeting's transcript. Every change of what people read goes through this package and gets the next `seq`.
 
-Who spoke is in `speakers`, other languages are in `translations`; both go through `changing` here.
+Speaker changes are in `speakers`, translations in `translations`; both use `changing`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from meetings.store.webhooks import announce
 
 
 class LeaseLost(Exception):
-    """Another worker has taken the meeting over; what this one decoded must not be stored."""
+    """Another worker has taken over the meeting; what this one decoded must not be stored."""
 
     def __init__(self, meeting_id: str) -> None:
         super().__init__(f"Meeting {meeting_id} is now another worker's.")
@@ -41,7 +41,7 @@ class NoSuchMeeting(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A worker's right to write one meeting, as fenced by the database."""
+    """A worker's right to write one meeting, fenced by the database."""
 
     meeting_id: str
     epoch: int
@@ -49,7 +49,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one decoding step found out about one meeting."""
+    """The result of one decoding step for one meeting."""
 
     lease: Lease
     finals: Sequence[FinalCaption]
@@ -57,15 +57,15 @@ class Batch:
     missing_s: float = 0.0
     """Seconds that the audio log should hold and does not."""
     recorded_until: int | None = None
-    """Samples in the kept recording; None: none is kept."""
+    """Samples in the kept recording; None: no recording is kept."""
 
 
 Change = Caption | Speaker | Summary
-"""What has a `seq`."""
+"""Rows with a `seq`."""
 
 
 def take_lease(meeting_id: str) -> Meeting:
-    """Fence off every earlier worker of the meeting and return its row, `is_leased` as it was before.
+    """Fence off every earlier worker of the meeting; return its row, with `is_leased` as it was before.
 
     Raises:
         NoSuchMeeting: the meeting was deleted.
@@ -80,16 +80,16 @@ def take_lease(meeting_id: str) -> Meeting:
 
 
 def release_lease(lease: Lease) -> None:
-    """Note that the worker gave the meeting back in order; one that was fenced off changes nothing."""
+    """Mark the meeting as given back by its worker; a fenced-off worker changes nothing."""
     Meeting.objects.filter(pk=lease.meeting_id, lease_epoch=lease.epoch).update(is_leased=False)
 
 
 @contextmanager
 def changing(meeting_id: str, *, lease: Lease | None = None) -> Iterator[Meeting]:
-    """One transaction over the meeting's rows, alone; `last_seq` of the row given out is stored at its end.
+    """Lock the meeting's row in a transaction; `last_seq` of the yielded row is stored at the end.
 
     Raises:
-        LeaseLost: `lease` is given and a newer worker owns the meeting, or it is gone.
+        LeaseLost: `lease` is given and a newer worker owns the meeting, or it was deleted.
         NoSuchMeeting: the meeting was deleted.
     """
     with transaction.atomic():
@@ -105,9 +105,9 @@ def changing(meeting_id: str, *, lease: Lease | None = None) -> Iterator[Meeting
 
 
 def commit(batch: Batch) -> int:
-    """Stores finals and cursor in one transaction; returns the meeting's newest `seq`.
+    """Store finals and cursor in one transaction; return the meeting's newest `seq`.
 
-    A final that is already stored with the same content changes nothing, so a step repeated after a crash is harmless.
+    A final that is already stored with the same content changes nothing, so repeating a step after a crash is harmless.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -131,19 +131,19 @@ def commit(batch: Batch) -> int:
 
 
 def changes_after(meeting_id: str, seq: int, *, limit: int) -> list[Change]:
-    """The present form of up to `limit` captions, with translations, speakers and summaries changed since `seq`."""
+    """Return up to `limit` captions (with translations), speakers and summaries changed since `seq`, by `seq`."""
     tables = (Caption.objects.prefetch_related("translations"), Speaker.objects.all(), Summary.objects.all())
     rows = (table.filter(meeting_id=meeting_id, seq__gt=seq).order_by("seq")[:limit] for table in tables)
     return list(islice(merge(*rows, key=attrgetter("seq")), limit))
 
 
 def last_seq(meeting_id: str) -> int:
-    """Number of the newest stored change; 0 when there is none or the meeting is gone."""
+    """Return the number of the newest stored change; 0: there is none, or the meeting was deleted."""
     return Meeting.objects.filter(pk=meeting_id).values_list("last_seq", flat=True).first() or 0
 
 
 def set_state(lease: Lease, state: State) -> bool:
-    """Move the meeting to `state`; return whether that was a change. A meeting that has ended stays ended.
+    """Move the meeting to `state`; return whether that was a change. An ended meeting stays ended.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -170,22 +170,22 @@ def set_language(lease: Lease, language: str) -> None:
 
 
 def store_recorded_until(lease: Lease, samples: int) -> None:
-    """Note that the audio before `samples` is in the kept recording. Raises LeaseLost."""
+    """Store that the audio before `samples` is in the kept recording. Raises LeaseLost."""
     with changing(lease.meeting_id, lease=lease) as meeting:
         meeting.recorded_until = samples
         meeting.save(update_fields=("recorded_until",))
 
 
 def add_missing(meeting_id: str, seconds: float) -> None:
-    """Counts seconds that the host's browser lost for good."""
+    """Add seconds that the host's browser lost permanently."""
     Meeting.objects.filter(pk=meeting_id).update(missing_s=F("missing_s") + seconds)
 
 
-# ---- captions, for this module and its sisters ---------------------------------------------------------------------
+# ---- captions, for this module and its siblings --------------------------------------------------------------------
 
 
 def parts_of(meeting: Meeting, utterance: str) -> list[Caption]:
-    """The captions that an utterance is divided into, in order."""
+    """Return the captions that an utterance is divided into, in order."""
     return parts_of_all(meeting, [utterance]).get(utterance, [])
 
 
@@ -200,9 +200,9 @@ def parts_of_all(meeting: Meeting, utterances: Collection[str]) -> dict[str, lis
 
 
 def save_revision(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
-    """Stores a caption's new content as the meeting's next change; says whether it was one.
+    """Store a caption's new content as the meeting's next change; return whether anything changed.
 
-    Translations of a text that is no longer there go with it.
+    Translations of a replaced text are deleted.
     """
     if stored is not None and all(getattr(stored, name) == value for name, value in content.items()):
         return False
@@ -217,24 +217,24 @@ def save_revision(meeting: Meeting, stored: Caption | None, **content: Any) -> b
 
 
 def bump_seq(meeting: Meeting, caption: Caption) -> None:
-    """Moves a caption to the end of the series: something that belongs to it has changed."""
+    """Give a caption the next `seq`, because a row that belongs to it has changed."""
     meeting.last_seq += 1
     Caption.objects.filter(pk=caption.pk).update(seq=meeting.last_seq, revision=F("revision") + 1)
 
 
 def are_corrected(parts: Sequence[Caption]) -> bool:
-    """Whether one of them, or a translation of one, is somebody's own wording: then no model words them anew."""
+    """Return whether a person corrected one of them or a translation; models then leave the text alone."""
     return any(part.is_text_fixed for part in parts) or bool(corrected_captions(part.pk for part in parts))
 
 
 def corrected_captions(captions: Iterable[int]) -> set[int]:
-    """Return those of which somebody worded a translation."""
+    """Return those with a corrected translation."""
     rows = Translation.objects.filter(caption__in=list(captions), is_text_fixed=True)
     return set(rows.values_list("caption_id", flat=True))
 
 
 def words_of(captions: Sequence[Caption]) -> tuple[Word, ...]:
-    """All their words, in order."""
+    """Return all their words, in order."""
     return tuple(Word(**word) for caption in captions for word in caption.words)
 
 
@@ -243,12 +243,12 @@ def words_as_stored(words: Sequence[Word]) -> list[dict[str, Any]]:
 
 
 def _part(segment: str) -> int:
-    """0 for an utterance's first caption, 1 for `<id>.1`."""
+    """Return 0 for an utterance's first caption, 1 for `<id>.1`."""
     return int(segment.partition(".")[2] or 0)
 
 
 def _storable(final: FinalCaption) -> FinalCaption:
-    """No database takes a NUL in a text, nor NaN in JSON: it would refuse the caption at every try."""
+    """Remove NUL from texts and NaN from numbers: databases reject both, so the caption would fail at every attempt."""
     words = tuple(
         replace(
             word, text=word.text.replace("\0", ""), probability=word.probability if isfinite(word.probability) else 0.0
@@ -259,7 +259,7 @@ def _storable(final: FinalCaption) -> FinalCaption:
 
 
 def _store(meeting: Meeting, final: FinalCaption) -> None:
-    """Stores an utterance; one that is stored already, however it is divided or corrected by now, stays as it is."""
+    """Store an utterance; one that is already stored stays as it is, even if divided or corrected since."""
     final = _storable(final)
     parts = parts_of(meeting, final.segment)
     if are_corrected(parts):

@@ -1,4 +1,4 @@
-"""The verbs over captions in other languages. What is to be translated is found in the rows, so no crash loses any."""
+"""Translations of captions. What is untranslated is derived from the rows, so a crash loses none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from meetings.store.transcript import Lease, bump_seq, changing
 
 @dataclass(frozen=True, slots=True)
 class Untranslated:
-    """A caption that somebody wants to read in another language."""
+    """A caption that is wanted in another language."""
 
     caption_id: int
     text: str
@@ -23,7 +23,7 @@ class Untranslated:
 
 
 def untranslated(meeting_id: str, target: str, *, sources: Collection[str], limit: int) -> list[Untranslated]:
-    """The newest captions in one of the languages `sources` that are not there in `target` yet."""
+    """Return the newest captions in one of the languages `sources` without a translation into `target`."""
     done = Translation.objects.filter(caption=OuterRef("pk"), language=target)
     rows = Caption.objects.filter(~Exists(done), meeting_id=meeting_id, language__in=sources)
     missing = rows.exclude(language=target).exclude(text="").order_by("-start")[:limit]
@@ -31,10 +31,10 @@ def untranslated(meeting_id: str, target: str, *, sources: Collection[str], limi
 
 
 def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translated]]) -> int:
-    """Stores translations, all of one caption as one revision of it; returns the meeting's newest `seq`.
+    """Store translations, all of one caption as one revision; return the meeting's newest `seq`.
 
-    A translation of a text that has changed meanwhile is left out: the new text is untranslated again. So is one in
-    whose place somebody's own wording stands by now.
+    Skipped: translations of a text that has changed since, which will be translated again, and languages with a
+    corrected translation.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
@@ -59,6 +59,6 @@ def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translat
 
 
 def _corrected(captions: Collection[int]) -> set[tuple[int, str]]:
-    """Keys and languages of the captions that somebody worded in another language."""
+    """Return the (caption key, language) pairs of corrected translations."""
     rows = Translation.objects.filter(caption__in=captions, is_text_fixed=True)
     return set(rows.values_list("caption", "language"))

@@ -1,4 +1,4 @@
-"""A file that arrives in chunks: how much of it is there is the size of what is on disk, and nothing else."""
+"""Files that arrive in chunks. The size on disk is the only record of how much has arrived."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pathlib import Path
 from django.conf import settings
 
 MAX_CHUNK = 1 << 20
-"""Bytes; small enough that a slow link shows progress, and that a broken one repeats little."""
+"""Bytes; small enough to show progress on a slow link, and to repeat little after a broken one."""
 
 DISK_RESERVE = 1 << 30
-"""Bytes of the disk that uploads leave to database and audio log."""
+"""Bytes of disk space that uploads leave to database and audio log."""
 
 
 class WrongOffset(Exception):
-    """The chunk does not begin where the file ends; `received` says where that is."""
+    """The chunk does not begin where the file ends, which is at `received`."""
 
     def __init__(self, received: int) -> None:
         super().__init__(f"{received} bytes are here; go on there.")
@@ -32,11 +32,11 @@ class WrongOffset(Exception):
 
 
 class ChunkDamaged(Exception):
-    """The chunk is not what was sent; send it again."""
+    """The checksum does not match; send the chunk again."""
 
 
 class ChunkTooLarge(Exception):
-    """The chunk is longer than MAX_CHUNK, or than what is left of the file."""
+    """The chunk is longer than MAX_CHUNK, or than the rest of the file."""
 
 
 class Occupied(Exception):
@@ -48,38 +48,38 @@ class DiskFull(Exception):
 
 
 def folder() -> Path:
-    """Of all uploads; made when it is not there."""
+    """Return the folder of all uploads, created if missing."""
     place = Path(settings.ENVIRONMENT.data) / "uploads"
     place.mkdir(parents=True, exist_ok=True)
     return place
 
 
 def path(meeting_id: str) -> Path:
-    """Where a meeting's recording lies until it is captioned."""
+    """Return the path of a meeting's recording until it is captioned."""
     return folder() / meeting_id
 
 
 @contextmanager
 def announcing() -> Iterator[None]:
-    """One announcement at a time, in whatever process: the next one counts what this one reserves."""
+    """Serialise announcements across processes, so that each counts the space reserved by the one before."""
     with (folder() / ".announcing").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def require_room(size: int) -> None:
-    """Raises DiskFull unless `size` bytes more leave RESERVE free."""
+    """Raise DiskFull unless `size` more bytes leave DISK_RESERVE free."""
     if shutil.disk_usage(folder()).free - size < DISK_RESERVE:
         raise DiskFull
 
 
 def create(meeting_id: str) -> None:
-    """An empty file, of which nothing has arrived."""
+    """Create an empty file."""
     path(meeting_id).touch(mode=0o600)
 
 
 def received(meeting_id: str) -> int:
-    """Bytes that are here."""
+    """Return the bytes that have arrived."""
     try:
         return path(meeting_id).stat().st_size
     except FileNotFoundError:
@@ -87,7 +87,7 @@ def received(meeting_id: str) -> int:
 
 
 def touched_at(meeting_id: str) -> datetime | None:
-    """When the last byte arrived; None when there is no file."""
+    """Return when the last byte arrived; None: no file."""
     try:
         return datetime.fromtimestamp(path(meeting_id).stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -95,11 +95,11 @@ def touched_at(meeting_id: str) -> datetime | None:
 
 
 def append(meeting_id: str, chunk: bytes, *, offset: int, size: int, checksum: str = "") -> int:
-    """Writes a chunk where the file ends; returns the bytes that are here then, on disk for good once it is whole.
+    """Append a chunk; return the bytes that have arrived. The complete file is synced to disk.
 
     Args:
         size: Bytes of the whole file.
-        checksum: Base64 of the chunk's SHA-256; empty: not told.
+        checksum: Base64 of the chunk's SHA-256; empty: not sent.
 
     Raises:
         WrongOffset, ChunkDamaged, ChunkTooLarge, Occupied, DiskFull: nothing was written.
@@ -125,7 +125,7 @@ def delete(meeting_id: str) -> None:
 
 
 def _write(file: FileIO, chunk: bytes, end: int) -> None:
-    """All of it, or nothing: half a chunk on a full disk is taken back."""
+    """Write all or nothing: a partial chunk on a full disk is truncated."""
     try:
         rest = memoryview(chunk)
         while rest:

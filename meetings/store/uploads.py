@@ -1,6 +1,6 @@
-"""The verbs over uploaded recordings: announced, received, taken by a worker, captioned or failed.
+"""Uploaded recordings: announced, received, taken by a worker, captioned or failed.
 
-A recording becomes a meeting like any other: a worker speaks it into the audio log (`meetings.worker.uploads`).
+A recording becomes a meeting like any other: a worker feeds it into the audio log (`meetings.worker.uploads`).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from meetings.models import Meeting, Stage, State, Upload, UploadFailure, Upload
 from meetings.store import upload_files
 
 MAX_ATTEMPTS = 3
-"""Openings of a file without getting further in it, after which it is given up."""
+"""Openings of a file without progress after which it is given up."""
 
 MOST_UNFINISHED = 50
-"""Uploads of one host that have not arrived whole."""
+"""Incomplete uploads of one host."""
 
 
 class TooManyUnfinished(Exception):
-    """The host has announced too many recordings that have not arrived; the text is a sentence."""
+    """The host has announced too many recordings that have not arrived; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What a browser says of a file before it sends it."""
+    """A browser's description of a file, sent before its content."""
 
     name: str
     size: int
@@ -42,7 +42,7 @@ class Announced:
 
 
 def begin(meeting: Meeting, file: Announced) -> Upload:
-    """Stores the meeting with an empty file, for which room is kept. Raises chunks.DiskFull, TooManyUnfinished."""
+    """Store the meeting with an empty file and reserve space. Raises upload_files.DiskFull, TooManyUnfinished."""
     with upload_files.announcing():
         _require_few(meeting.owner_id)
         upload_files.require_room(file.size + outstanding())
@@ -54,19 +54,19 @@ def begin(meeting: Meeting, file: Announced) -> Upload:
 
 
 def outstanding() -> int:
-    """Bytes that are announced and have not arrived."""
+    """Return the bytes that are announced but have not arrived."""
     announced = Upload.objects.filter(state=UploadState.RECEIVING).values_list("pk", "size")
     return sum(max(0, size - upload_files.received(meeting_id)) for meeting_id, size in announced)
 
 
 def unfinished_since(before: datetime) -> list[str]:
-    """Those that have not arrived whole, and of which nothing has arrived since then."""
+    """Return incomplete uploads that received nothing since then."""
     receiving = Upload.objects.filter(state=UploadState.RECEIVING, created_at__lt=before).values_list("pk", flat=True)
     return [meeting_id for meeting_id in receiving if (upload_files.touched_at(meeting_id) or before) <= before]
 
 
 def failed_before(before: datetime) -> list[str]:
-    """Those that failed before then, and whose files are still there. What is set aside still needs its file."""
+    """Return uploads that failed before then and still have a file. Those set aside still need theirs."""
     failed = Upload.objects.filter(state=UploadState.FAILED, created_at__lt=before)
     over = failed.filter(Q(meeting__ended_at=None) | Q(meeting__ended_at__lt=before))
     old = over.exclude(failure=UploadFailure.SET_ASIDE).values_list("pk", flat=True)
@@ -83,39 +83,39 @@ def _require_few(owner_id: int | None) -> None:
 
 
 def is_upload(meeting_id: str) -> bool:
-    """Whether the meeting is made from a recording."""
+    """Return whether the meeting is made from a recording."""
     return Upload.objects.filter(pk=meeting_id).exists()
 
 
 def finish_receiving(meeting_id: str) -> None:
-    """The file is whole: the next worker that has time takes it."""
+    """Mark the file as complete; the next free worker takes it."""
     Upload.objects.filter(pk=meeting_id, state=UploadState.RECEIVING).update(state=UploadState.WAITING)
 
 
 def next_waiting() -> Upload | None:
-    """The oldest that nobody has taken."""
+    """Return the oldest upload that no worker has taken."""
     return Upload.objects.filter(state=UploadState.WAITING).select_related("meeting").order_by("created_at").first()
 
 
 def take(upload: Upload) -> bool:
-    """Whether it was still to be had: one of several workers gets it."""
+    """Take the upload; return whether this worker got it."""
     waiting = Upload.objects.filter(pk=upload.pk, state=UploadState.WAITING)
     return bool(waiting.update(state=UploadState.CAPTIONING))
 
 
 def abandoned(active: Collection[str]) -> list[Upload]:
-    """Taken, not at their end, and not among the meetings that workers look for: whoever took them died at once."""
+    """Return taken uploads that are neither ended nor active: their worker died right after taking them."""
     taken = Upload.objects.filter(state=UploadState.CAPTIONING).exclude(meeting__state=State.ENDED)
     return list(taken.exclude(pk__in=active).select_related("meeting"))
 
 
 def find(meeting_id: str) -> Upload | None:
-    """The upload; None when it was deleted."""
+    """Return the upload; None: it was deleted."""
     return Upload.objects.filter(pk=meeting_id).select_related("meeting").first()
 
 
 def open_again(meeting_id: str) -> Upload | None:
-    """The same, with one attempt more. What was set aside is captioned again."""
+    """Do the same and count an attempt. An upload that was set aside is captioned again."""
     Upload.objects.filter(pk=meeting_id).update(attempts=F("attempts") + 1)
     Upload.objects.filter(pk=meeting_id, state=UploadState.FAILED, failure=UploadFailure.SET_ASIDE).update(
         state=UploadState.CAPTIONING, failure="", attempts=1
@@ -124,26 +124,26 @@ def open_again(meeting_id: str) -> Upload | None:
 
 
 def went_on(meeting_id: str) -> None:
-    """The file could be read a good deal further."""
+    """Reset the attempts: the file was read considerably further."""
     Upload.objects.filter(pk=meeting_id).update(attempts=0, failure="")
 
 
 def set_length(meeting_id: str, seconds: float | None) -> None:
-    """The length of the sound; None: not known yet."""
+    """Store the length of the audio; None: not known yet."""
     Upload.objects.filter(pk=meeting_id).update(seconds=seconds)
 
 
 def note_failure(meeting_id: str, failure: UploadFailure) -> None:
-    """How the last try ended; there may be another one."""
+    """Store how the last attempt ended; another one may follow."""
     Upload.objects.filter(pk=meeting_id).update(failure=failure)
 
 
 def finish(meeting_id: str, *, seconds: float, missing_s: float | None, failure: UploadFailure | None = None) -> None:
-    """The file is read, to its end or as far as it could be; `settle` says so when all of that is captioned.
+    """Store that the file was read, completely or as far as possible; `settle` follows when all of it is captioned.
 
     Args:
-        seconds: Length of the sound that was heard.
-        missing_s: Of the file; None: nobody knows.
+        seconds: Length of the audio that was read.
+        missing_s: Seconds missing from the file; None: unknown.
         failure: Why it was not read to its end.
     """
     with transaction.atomic():
@@ -152,12 +152,12 @@ def finish(meeting_id: str, *, seconds: float, missing_s: float | None, failure:
 
 
 def fail(meeting_id: str, failure: UploadFailure) -> None:
-    """It goes no further. What is captioned stays, and so does the file, for some days."""
+    """Give the upload up. Captions stay, and so does the file for some days."""
     Upload.objects.filter(pk=meeting_id).update(state=UploadState.FAILED, failure=failure)
 
 
 def settle() -> None:
-    """Those whose meetings are over are ready, and their files no longer needed, or they have failed."""
+    """Mark uploads of ended meetings as ready, deleting their files, or as failed."""
     taken = Upload.objects.filter(state=UploadState.CAPTIONING)
     for meeting_id, failure in list(taken.filter(meeting__state=State.ENDED).values_list("pk", "failure")):
         if not failure:
@@ -170,7 +170,7 @@ def settle() -> None:
 
 
 def sentence(upload: Upload) -> str:
-    """Why it is not captioned to its end, for people; empty when it is, or may still be."""
+    """Return why it is not captioned to its end, for people; empty: it is, or may still be."""
     if upload.state != UploadState.FAILED:
         return ""
     time = clock(upload.seconds or 0.0)
@@ -183,7 +183,7 @@ def sentence(upload: Upload) -> str:
 
 
 NOTHING_HEARD = (UploadFailure.MISSING, UploadFailure.SET_ASIDE)
-"""Failures that say nothing about how far the file was read."""
+"""Failures that do not say how far the file was read."""
 
 
 def _reason(failure: UploadFailure) -> str:
@@ -219,7 +219,7 @@ def _reason(failure: UploadFailure) -> str:
 
 
 def note(upload: Upload) -> str:
-    """What is not there of a recording that is ready; empty when nothing is missing."""
+    """Return what is missing from a recording that is ready, for people; empty: nothing."""
     if upload.state != UploadState.READY or not upload.missing_s:
         return ""
     return _("The file is damaged: %(seconds)s seconds of it could not be read.") % {
@@ -228,6 +228,6 @@ def note(upload: Upload) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Hours, minutes and seconds."""
+    """Format as hours, minutes and seconds."""
     whole = int(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -1,4 +1,4 @@
-"""Webhook deliveries as rows: written with what they announce, claimed by a worker, retried until taken or given up.
+"""Webhook deliveries as rows: written together with the event, claimed by a worker, retried until accepted or given up.
 
 A message says what is ready and where, never what was said.
 """
@@ -23,29 +23,29 @@ log = structlog.get_logger(__name__)
 Event = Literal["meeting.ready", "summary.ready"]
 
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 300, 1_800, 7_200, 28_800, 86_400))
-"""After the first, second, … attempt that failed."""
+"""After the first, second, … failed attempt."""
 
 MAX_ATTEMPTS = len(PAUSES) + 1
 CLAIM_TTL = timedelta(minutes=1)
-"""Longer than an attempt can take (`public_addresses.DEADLINE_S`)."""
+"""Longer than an attempt can take (`meetings.safe_http.DEADLINE_S`)."""
 
 DELIVERY_KEPT = timedelta(days=14)
-"""How long what became of a delivery can be read."""
+"""How long the outcome of a delivery can be read."""
 
 MAX_WEBHOOKS = 20
-"""Of one user."""
+"""Per user."""
 
 MAX_WAITING = 1_000
-"""Deliveries of one user that are not over."""
+"""Unfinished deliveries per user."""
 
 MAX_FAILURE = 200
 
 
 def announce(meeting: Meeting, event: Event) -> int:
-    """Note a delivery to every webhook of the meeting's owner, in the caller's transaction; return how many.
+    """Add a delivery for every webhook of the meeting's owner, in the caller's transaction; return how many.
 
-    What is gone when it is ready, and what nobody owns, is told to nobody. Nor is what comes when MAX_WAITING
-    deliveries of the owner wait already.
+    Ephemeral meetings and meetings without an owner are not announced, nor are events while MAX_WAITING deliveries of
+    the owner are waiting.
     """
     if meeting.owner_id is None or meeting.is_ephemeral:
         return 0
@@ -68,14 +68,14 @@ def announce(meeting: Meeting, event: Event) -> int:
 
 
 def waiting(user_id: int) -> int:
-    """How many deliveries of the user are not over."""
+    """Return the number of unfinished deliveries of the user."""
     return Delivery.objects.filter(webhook__user_id=user_id, next_at__isnull=False).count()
 
 
 def due(*, limit: int, per_user: int, busy: Mapping[int, int]) -> list[Delivery]:
-    """Return deliveries whose next attempt is due, the oldest first, and of every user one before another's second.
+    """Return due deliveries, oldest first, one of every user before a second one of any.
 
-    `busy` says how many of a user are being sent now: with those there are `per_user` of each at most.
+    `busy` holds the deliveries in progress by user; including those, each user gets at most `per_user`.
     """
     full = [user_id for user_id, count in busy.items() if count >= per_user]
     place = Window(RowNumber(), partition_by=F("webhook__user_id"), order_by=(F("next_at").asc(), F("pk").asc()))
@@ -91,9 +91,9 @@ def due(*, limit: int, per_user: int, busy: Mapping[int, int]) -> list[Delivery]
 
 
 def claim(delivery: Delivery) -> bool:
-    """Whether it is ours to send: of several workers one gets it.
+    """Claim the delivery; one of several workers gets it.
 
-    The attempt is counted before it is made. A worker that dies of it leaves it due again in a minute, with fewer
+    The attempt is counted before it is made. If it kills the worker, the delivery is due again in a minute, with fewer
     attempts left.
     """
     mine = Delivery.objects.filter(pk=delivery.pk, next_at=delivery.next_at)
@@ -101,7 +101,7 @@ def claim(delivery: Delivery) -> bool:
 
 
 def record_outcome(delivery: Delivery, failure: str) -> None:
-    """Store what came of a claimed delivery; the next attempt is due after a pause, if there is one."""
+    """Store the outcome of a claimed delivery and schedule the next attempt, if there is one."""
     attempts, now = delivery.attempts + 1, timezone.now()
     pause = PAUSES[attempts - 1] if failure and attempts < MAX_ATTEMPTS else None
     Delivery.objects.filter(pk=delivery.pk, delivered_at=None).update(
@@ -116,7 +116,7 @@ def record_outcome(delivery: Delivery, failure: str) -> None:
 
 
 def delete_old(*, limit: int) -> int:
-    """Delete deliveries older than KEPT, at most `limit`; return how many."""
+    """Delete deliveries older than DELIVERY_KEPT, at most `limit`; return how many."""
     old = (
         Delivery.objects.filter(created_at__lt=timezone.now() - DELIVERY_KEPT)
         .order_by("pk")

@@ -1,1 +1,1 @@
-"""Every page, form and HTTP endpoint."""
+"""Views, forms and HTTP endpoints."""

@@ -1,4 +1,4 @@
-"""The forms of an account: a token for a program, an address for messages."""
+"""Forms of an account: API tokens and webhooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from meetings.store.webhooks import MAX_WEBHOOKS
 
 
 class TokenForm(forms.ModelForm[ApiToken]):
-    """What the token is called in the list."""
+    """The token's name in the list."""
 
     class Meta:
         model = ApiToken
@@ -25,7 +25,7 @@ class TokenForm(forms.ModelForm[ApiToken]):
 
 
 class WebhookForm(forms.ModelForm[Webhook]):
-    """Where to send what is ready. The instance has its user already, who has MAX_WEBHOOKS addresses at most."""
+    """The address for notifications. The instance already has its user, who may have at most MAX_WEBHOOKS of them."""
 
     url = forms.URLField(
         label=_("Address"), max_length=500, assume_scheme="https", widget=forms.URLInput(attrs={"autocomplete": "off"})

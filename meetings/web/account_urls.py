@@ -1,4 +1,4 @@
-"""HTTP paths of accounts and links; part of `meetings.urls`."""
+"""URL patterns of accounts and links; included in `meetings.urls`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an account: tokens for programs, and addresses that are told what is ready."""
+"""The account page: API tokens and webhooks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHOWN_DELIVERIES = 20
 @private
 @require_http_methods(["GET", "POST"])
 def account_page(request: HttpRequest) -> HttpResponseBase:
-    """Lists both; a POST makes a token, which this one answer shows."""
+    """List both; a POST creates a token, which only this response shows."""
     form = TokenForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         token = create_token(_user(request), form.cleaned_data["name"])
@@ -43,9 +43,9 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponseBase:
 @private
 @require_POST
 def add_webhook(request: HttpRequest) -> HttpResponseBase:
-    """Stores the address, and shows the secret that signs what it is sent, this once."""
+    """Store the address, and show its signing secret once."""
     with transaction.atomic():
-        user = User.objects.select_for_update().get(pk=_user(request).pk)  # two requests at once are counted in turn
+        user = User.objects.select_for_update().get(pk=_user(request).pk)  # concurrent requests count in turn
         form = WebhookForm(request.POST, instance=Webhook(user=user))
         webhook = form.save() if form.is_valid() else None
     if webhook is None:

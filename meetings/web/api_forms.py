@@ -1,4 +1,4 @@
-"""The fields of the transcriptions endpoint, as OpenAI's (https://platform.openai.com/docs/api-reference/audio)."""
+"""Fields of the transcriptions endpoint, as in OpenAI's API (https://platform.openai.com/docs/api-reference/audio)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
 
 class TranscriptionForm(forms.Form):
-    """`model` and `temperature` are taken and change nothing: which model hears is the server's choice."""
+    """`model` and `temperature` are accepted and ignored, because the server chooses the model."""
 
     file = forms.FileField(max_length=None)
     model = forms.CharField(required=False)
@@ -53,7 +53,7 @@ class TranscriptionForm(forms.Form):
         return Announced((file.name or "recording")[:MAX_FILE_NAME], file.size, 0)
 
     def meeting(self, owner_id: int) -> Meeting:
-        """A meeting that is gone with its answer."""
+        """Return a meeting that is not stored beyond its response."""
         chosen = self.cleaned_data
         return Meeting(
             title=self.announced.name[:200],
@@ -65,5 +65,5 @@ class TranscriptionForm(forms.Form):
 
     @property
     def first_error(self) -> tuple[str, str]:
-        """Field and sentence."""
+        """The field and its message."""
         return next(((name, str(errors[0])) for name, errors in self.errors.items()), ("", ""))

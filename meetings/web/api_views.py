@@ -1,7 +1,7 @@
-"""`/v1/audio/transcriptions`: a program sends a recording and waits for its text, as it would from OpenAI.
+"""`/v1/audio/transcriptions`: an API client sends a recording and waits for its text, as with OpenAI.
 
-The recording goes the way of an upload: a worker takes it when people leave it time. It and its captions are deleted
-as soon as they are answered, or nobody waits for the answer any more.
+The recording is processed like an upload: by a worker, when live meetings leave it time. It and its captions are
+deleted after the response, or when the client disconnects.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from meetings.web.api_forms import TranscriptionForm
 
 RESULT_POLL_S = 0.25
 in_thread = partial(database_sync_to_async, thread_sensitive=False)
-"""Not in the one thread of the sockets' queries: a recording of 100 MB is parsed for seconds."""
+"""Not in the sockets' single query thread, because parsing a recording of 100 MB takes seconds."""
 
 FILE_FORMATS = ("srt", "vtt")
 
 MISSING = "X-Parlance-Missing-Seconds"
-"""Seconds of the sound that could not be read; `unknown`: the file breaks off, and does not say how long it is."""
+"""Seconds of audio that could not be read; `unknown`: the file breaks off, and its length is unknown."""
 
 
-@csrf_exempt  # no cookie counts here: only the token in the header does
+@csrf_exempt  # authenticated by the token in the header, never by a cookie
 async def transcriptions(request: HttpRequest) -> HttpResponse:
-    """Answers with the text once it is there; 504 when that takes longer than `PARLANCE_API_WAIT_S`."""
+    """Return the text when it is ready; 504 if that takes longer than `PARLANCE_API_WAIT_S`."""
     try:
         meeting = await in_thread(_begin)(request)
     except Refused as refused:
@@ -56,9 +56,9 @@ async def transcriptions(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest) -> Meeting:
-    """Checks everything, stores the recording, and hands it to the workers.
+    """Validate the request, store the recording, and queue it for the workers.
 
-    The server has asked for the token already, before it took the recording (`meetings.accounts.api_gate`).
+    The server has already checked the token before it accepted the body (`meetings.accounts.api_gate`).
     """
     if request.method != "POST":
         raise Refused(405, "method_not_allowed", "Send a POST.")
@@ -79,7 +79,7 @@ def _begin(request: HttpRequest) -> Meeting:
 
 
 def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
-    """Raises Refused, chunks.DiskFull."""
+    """Store meeting and recording. Raises Refused, upload_files.DiskFull."""
     meeting = form.meeting(owner_id)
     try:
         uploads.begin(meeting, form.announced)
@@ -91,7 +91,7 @@ def _store(form: TranscriptionForm, owner_id: int) -> Meeting:
 
 
 async def _wait(meeting_id: str, deadline: float) -> None:
-    """Until there is all that can be had. Raises Refused when nothing could be heard, or it takes too long."""
+    """Wait until the result is final. Raises Refused if nothing could be read, or at the deadline."""
     while (upload := await Upload.objects.filter(pk=meeting_id).afirst()) is not None:
         if upload.state == UploadState.READY:
             return
@@ -105,7 +105,7 @@ async def _wait(meeting_id: str, deadline: float) -> None:
 
 
 def _require_something(upload: Upload) -> None:
-    """Raises Refused unless something was heard before the file broke off."""
+    """Raise Refused unless some audio was read before the file broke off."""
     if upload.failure == UploadFailure.SET_ASIDE:
         raise Refused(500, "not_captioned", uploads.sentence(upload))
     if upload.failure == UploadFailure.MISSING or not upload.seconds:
@@ -113,7 +113,7 @@ def _require_something(upload: Upload) -> None:
 
 
 def _answer(meeting_id: str, fields: Any) -> HttpResponse:
-    """The text as it was asked for; how much of the sound it lacks is in a header, and in the JSON forms."""
+    """Return the text in the requested format; missing seconds are in a header, and in the JSON formats."""
     meeting = Meeting.objects.select_related("upload").get(pk=meeting_id)
     missing_s = meeting.upload.missing_s
     answer = _document(meeting, fields, None if missing_s is None else round(missing_s, 3))
@@ -138,7 +138,7 @@ def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpRes
 
 
 def _verbose(meeting: Meeting, cues: list[Any], text: str, wants_words: bool) -> dict[str, Any]:
-    """What is known of OpenAI's fields, and who spoke; what is not known is left out."""
+    """Return the known ones of OpenAI's fields, and the speakers; unknown fields are left out."""
     spoken = cues[0].language if cues else meeting.language
     segments = [
         {"id": index, "start": cue.start, "end": cue.end, "text": cue.line, "speaker": cue.speaker and cue.speaker.id}

@@ -1,4 +1,4 @@
-"""A file over HTTP, whole or a part of it: players ask for the part that they are about to play (RFC 9110, 14)."""
+"""File responses with byte ranges, as players request the part that they are about to play (RFC 9110, 14)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ BLOCK = 256 * 1024
 """Bytes that are read at once."""
 
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-"""Longer numbers are no range that a file can have."""
+"""Longer numbers cannot be positions in a file."""
 
 
 class Unsatisfiable(ValueError):
-    """The range begins behind the end of the file."""
+    """The range begins beyond the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """From the byte `first` up to the byte before `end`."""
+    """From the byte `first` up to, but not including, `end`."""
 
     first: int
     end: int
 
     def content_range(self, size: int) -> str:
-        """The header of an answer that has this part of `size` bytes."""
+        """Return the Content-Range header for this part of `size` bytes."""
         return f"bytes {self.first}-{self.end - 1}/{size}"
 
 
 def parse_range(header: str, size: int) -> ByteRange | None:
-    """The part that `header` asks for; None: the whole file, as for several parts and for what is no range at all.
+    """Return the requested part; None: the whole file, also for several ranges or an invalid header.
 
     Raises:
-        Unsatisfiable: there is no byte of it in the file.
+        Unsatisfiable: the file contains no byte of it.
     """
     match = ONE_RANGE.fullmatch(header.strip())
     if match is None or match.groups() == ("", ""):
@@ -55,7 +55,7 @@ def parse_range(header: str, size: int) -> ByteRange | None:
 
 
 def file_response(path: Path, *, content_type: str, range_header: str) -> HttpResponseBase:
-    """The file, or the part of it that is asked for; 416 where there is none. Raises FileNotFoundError."""
+    """Return the file or the requested part; 416 if there is no such part. Raises FileNotFoundError."""
     size = path.stat().st_size
     try:
         wanted = parse_range(range_header, size)
@@ -70,7 +70,7 @@ def file_response(path: Path, *, content_type: str, range_header: str) -> HttpRe
 
 
 async def _read(path: Path, part: ByteRange) -> AsyncIterator[bytes]:
-    """Blocks of the part, read in a thread: a slow disk holds up nobody else."""
+    """Yield blocks of the part, read in a thread, so that a slow disk does not block the event loop."""
     with await asyncio.to_thread(path.open, "rb") as file:
         await asyncio.to_thread(file.seek, part.first)
         left = part.end - part.first

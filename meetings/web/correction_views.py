@@ -1,4 +1,4 @@
-"""What the host knows better than the models, from the page of a transcript: lines, speakers, summaries."""
+"""Corrections by the host on the transcript page: lines, speakers, summaries."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from meetings.text import one_line
 from meetings.web.transcript import LanguageFilter, caption_line, requested_choice
 
 ITEM_TEXT = re.compile(r"text-(\d{1,3})")
-"""Name of the field of an item of a summary."""
+"""Field name of a summary's item."""
 
 
 @private
 @require_POST
 def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpResponse:
-    """The host's wording of a line, and whose it is; answers with the line as it is read from now on."""
+    """Store the host's text and speaker of a line; return the line as it now reads."""
     meeting = find_meeting(meeting_id)
     require(request, Deed.CORRECT_LINES, meeting)
     try:
@@ -51,7 +51,7 @@ def correct_line(request: HttpRequest, meeting_id: str, segment: str) -> HttpRes
 @private
 @require_POST
 def correct_speaker(request: HttpRequest, meeting_id: str, label: str) -> HttpResponseBase:
-    """The host's name of a speaker, or whom else they turned out to be; then the page again."""
+    """Rename a speaker, or merge it into another; redirect to the page."""
     meeting = find_meeting(meeting_id)
     require(request, Deed.CORRECT_SPEAKERS, meeting)
     into = request.POST.get("into", "")
@@ -72,7 +72,7 @@ def correct_speaker(request: HttpRequest, meeting_id: str, label: str) -> HttpRe
 @private
 @require_POST
 def correct_summary(request: HttpRequest, meeting_id: str, summary_id: int) -> HttpResponseBase:
-    """The host's wording of the summary's items, in the language that they are read in; then the page again."""
+    """Store the host's texts of the summary's items, in the language shown; redirect to the page."""
     meeting = find_meeting(meeting_id)
     require(request, Deed.CORRECT_SUMMARIES, meeting)
     rewordings = {request.POST.get("language", ""): _rewordings(request)}
@@ -89,7 +89,7 @@ def correct_summary(request: HttpRequest, meeting_id: str, summary_id: int) -> H
 
 
 def _correct(request: HttpRequest, meeting: Meeting, segment: str, choice: LanguageFilter) -> int:
-    """Stores what differs; returns the newest `seq`."""
+    """Store what differs; return the newest `seq`."""
     speaker, editor_id, seen = request.POST.get("speaker", ""), request.user.pk, request.POST.get("seen")
     text = request.POST.get("text", "")
     seq = correct_text(meeting.pk, segment, text, editor_id=editor_id, seen=seen)
@@ -126,7 +126,7 @@ def _line_object(caption: Caption, choice: LanguageFilter) -> dict[str, Any]:
 
 
 def _rewordings(request: HttpRequest) -> list[Rewording]:
-    """The items that were changed: who changes another one at the same time is not in the way."""
+    """Return the changed items only, so that concurrent changes of other items do not conflict."""
     asked = [
         Rewording(int(field[1]), str(text), request.POST.get(f"seen-{field[1]}", ""))
         for name, text in request.POST.items()

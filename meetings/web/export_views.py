@@ -1,4 +1,4 @@
-"""Everything of one meeting to take along, before it is deleted or whenever somebody asks for it."""
+"""Download of everything in one meeting."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from meetings.export.zip_archive import stream_zip
 @private
 @require_GET
 def export_meeting(request: HttpRequest, meeting_id: str) -> StreamingHttpResponse:
-    """Transcript in every format and language, and the recording, as one ZIP file."""
+    """Return the transcript in every format and language, and the recording, as one ZIP file."""
     meeting = find_meeting(meeting_id)
     if not may(request.user, Deed.EXPORT, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may export it."))

@@ -1,4 +1,4 @@
-"""Whether this process is alive, and whether captions can be had: for supervisors, load balancers and people."""
+"""Liveness, readiness and metrics: for supervisors, load balancers and people."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from meetings.postgresql.patience import answering_within
 
 OK = "ok"
 DATABASE_S = 5.0
-"""Whoever asks for readiness does not wait as long as a query may."""
+"""Readiness checks wait less than a query may take."""
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """Return 200 while the process answers."""
     return JsonResponse({"status": OK})
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Database, broker and at least one worker answer; else 503 with what does not."""
+    """Return 200 if database, broker and at least one worker answer; else 503 with those that do not."""
     checks = {"database": _said(_database), "broker": _said(_broker), "worker": _said(_worker)}
     ready = all(answer == OK for answer in checks.values())
     return JsonResponse({"status": OK if ready else "not ready", **checks}, status=200 if ready else 503)
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text: this process's numbers, then the workers' and the broker's."""
+    """Return Prometheus text: this process's metrics, then those of workers and broker."""
     shared = CollectorRegistry()
     body = generate_latest(REGISTRY)
     try:

@@ -1,4 +1,4 @@
-"""The form for a meeting's links: a password, an end, new ones."""
+"""Form for a meeting's links: password, expiry, renewal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXPIRY_CHOICES = (
 
 
 class LinkForm(forms.Form):
-    """What readers need beside the link, and until when it opens."""
+    """Settings of a meeting's links."""
 
     password = forms.CharField(
         label=_("New password for readers"),
@@ -46,7 +46,7 @@ class LinkForm(forms.Form):
     )
 
     def apply(self, meeting: Meeting) -> None:
-        """Stores what was chosen."""
+        """Store the settings."""
         chosen: dict[str, Any] = self.cleaned_data
         meeting.link_password = self._hashed(meeting.link_password)
         if chosen["expiry"] == NEVER:
@@ -57,7 +57,7 @@ class LinkForm(forms.Form):
         meeting.save(update_fields=("link_password", "links_expire_at", "link_generation"))
 
     def _hashed(self, before: str) -> str:
-        """What is stored of the password from now on; empty: none is asked."""
+        """Return the hash to store; empty: no password."""
         if self.cleaned_data["is_open"]:
             return ""
         given: str = self.cleaned_data["password"]

@@ -1,4 +1,4 @@
-"""Who may come in by a meeting's links: the host's page for that, and the page that asks readers for the password."""
+"""Pages about a meeting's links: their settings for the host, and the readers' password form."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from meetings.models import Meeting
 from meetings.web.link_forms import AS_IT_IS, LinkForm
 
 TRIES = 10
-"""Wrong passwords of a meeting that one address may give."""
+"""Wrong passwords of a meeting allowed per address."""
 
 TRIES_WHEN_ATTACKED = 2
 
 ATTACKED = 100
-"""Wrong passwords of a meeting, by all addresses, after which each has fewer: what others do locks nobody out."""
+"""Wrong passwords of a meeting from all addresses, after which each gets fewer: attacks lock out no other address."""
 
 TRIES_WITHIN_S = 300
 
@@ -34,7 +34,7 @@ TRIES_WITHIN_S = 300
 @private
 @require_http_methods(["GET", "POST"])
 def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Password, end and renewal of the links; for who is signed in alone, for a link must not change itself."""
+    """Set password, expiry and renewal of the links; only when signed in, because a link must not change itself."""
     meeting = find_meeting(meeting_id)
     if not may(request.user, Deed.MANAGE, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may change its links."))
@@ -48,7 +48,7 @@ def links_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 
 
 def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
-    """Asks for the password; a right one leads on to the captions."""
+    """Ask for the password; the right one leads on to the captions."""
     if request.method != "POST":
         return render(request, "meetings/password.html", {"meeting": meeting})
     caller = f"{meeting.pk}:{block(request_address(request))}"
@@ -69,7 +69,7 @@ def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
 
 
 def _require_tries(meeting: Meeting, caller: str) -> None:
-    """Raise TooManyTries for an address with too many wrong passwords; right ones count for nothing.
+    """Raise RateLimited for an address with too many wrong passwords; right ones do not count.
 
     A building full of readers may share one address.
     """

@@ -1,4 +1,4 @@
-"""The form that makes a meeting."""
+"""The form for a new meeting."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ SUMMARY_CHOICES = (
     (900, _("Every 15 minutes")),
     (1800, _("Every 30 minutes")),
 )
-"""Seconds; shorter ones would say little."""
+"""Seconds; summaries of less time would say little."""
 
 
 def detectable_choices() -> list[tuple[str, str]]:
-    """Every language that can be heard."""
+    """Return every language that can be recognised."""
     return named_languages(LANGUAGES)
 
 
 def offered_choices() -> list[tuple[str, str]]:
-    """Every language that something spoken can be read in here."""
+    """Return every language that some speech can be translated into here."""
     return named_languages(readable_languages(settings.ENVIRONMENT, AUTO))
 
 
 class MeetingForm(forms.ModelForm[Meeting]):
-    """What the host chooses before a meeting; everything but the title has a sensible value."""
+    """The host's settings of a meeting; everything but the title has a default."""
 
     language = forms.ChoiceField(
         label=_("Spoken language"),
@@ -107,7 +107,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         }
 
     def clean(self) -> dict[str, Any]:
-        """Keeps only what goes together: where the spoken language is stated there is nothing to detect."""
+        """Drop settings that exclude each other, such as languages to detect with a fixed spoken language."""
         cleaned = super().clean() or self.cleaned_data
         spoken = cleaned.get("language")
         if spoken != AUTO and "spoken_languages" in cleaned:
@@ -119,7 +119,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         return cleaned
 
     def _offered(self, spoken: str, languages: list[str]) -> list[str]:
-        """Without the spoken one, which is always there; says of each that cannot be had why."""
+        """Return the languages without the spoken one, which is always available; add an error for unavailable ones."""
         others = [code for code in languages if code != spoken]
         targets = offered_targets(settings.ENVIRONMENT, spoken)
         for sentence in dict.fromkeys(

@@ -1,4 +1,4 @@
-"""The pages: the host's meetings, the host page, the viewer page, and what they link to."""
+"""Views of meetings: the list, the host page, the viewer page, and what they link to."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from meetings.web.qr import qr_svg
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 MEETINGS_A_PAGE = 50
-"""Of the list of meetings."""
+"""In the list of meetings."""
 
 
 @login_required
 @private
 @require_http_methods(["GET", "POST"])
 def meetings(request: HttpRequest) -> HttpResponseBase:
-    """The host's meetings, and the form for a new one."""
+    """List the host's meetings, with the form for a new one."""
     form = MeetingForm(request.POST or None)
     if request.method == "POST" and form.is_valid() and (sentence := quotas.refusal(request.user.pk)):
         form.add_error("title", sentence)
@@ -65,7 +65,7 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
 @login_required
 @require_POST
 def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Deletes the meeting with its captions; who only holds a link may not."""
+    """Delete the meeting with everything that belongs to it; a link alone does not allow this."""
     meeting = find_meeting(meeting_id)
     if not may(request.user, Deed.DELETE, meeting):
         raise PermissionDenied(_("Only the owner of a meeting may delete it."))
@@ -76,7 +76,7 @@ def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 @private
 @require_GET
 def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Where the host speaks."""
+    """Show the page on which the host speaks."""
     meeting = find_meeting(meeting_id)
     if not request.user.is_authenticated and "token" not in request.GET:
         return redirect_to_login(request.get_full_path())
@@ -103,7 +103,7 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 @private
 @require_GET
 def qr_card(request: HttpRequest, meeting_id: str) -> HttpResponse:
-    """The viewer link as an SVG QR code."""
+    """Return the viewer link as an SVG QR code."""
     meeting = find_meeting(meeting_id)
     require(request, Deed.SPEAK, meeting)
     return HttpResponse(qr_svg(_link(request, meeting, "join")), content_type="image/svg+xml")
@@ -112,7 +112,7 @@ def qr_card(request: HttpRequest, meeting_id: str) -> HttpResponse:
 @private
 @require_http_methods(["GET", "POST"])
 def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Where everyone else reads; `overlay=1` is the layout for a projector or a video mixer."""
+    """Show the page for readers; `overlay=1` is the layout for a projector or a video mixer."""
     meeting = find_meeting(meeting_id)
     if asks_for_password(request, meeting):
         return password_page(request, meeting)
@@ -131,7 +131,7 @@ def viewer_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 @private
 @require_GET
 def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpResponse:
-    """The stored captions as a file; `lang=pt`: as they are read in that language."""
+    """Return the stored captions as a file; `lang=pt`: in that language."""
     meeting = find_meeting(meeting_id)
     require_viewer(request, meeting)
     if format_name not in FORMATS:
@@ -154,7 +154,7 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
 @private
 @require_GET
 def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
-    """Uses up a one-time link from `meetings.accounts.signin`."""
+    """Sign in with a one-time link from `meetings.accounts.signin`."""
     user = user_of_link(uid, token)
     if user is None:
         return render(request, "registration/link_expired.html", status=403)
@@ -163,13 +163,13 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 
 def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
-    """Who may see everybody's in the admin sees them here too."""
+    """Return the user's meetings, or all for those who may list them in the admin."""
     rows = Meeting.objects.select_related("owner", "upload")
     return rows if may_with_all(request.user, Deed.LIST) else rows.filter(owner_id=request.user.pk)
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
-    """Behind a proxy that ends TLS the request itself is plain; a token must not go out so, not even once."""
+    """Use the public https origin if trusted: behind a TLS proxy the request is plain, but a token must never be."""
     path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
     link = f"{path}?{urlencode({'token': meeting_token(meeting, role)})}"
     public = f"https://{request.get_host()}"
@@ -177,5 +177,5 @@ def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
 
 
 def _transcript_links(meeting: Meeting, query: str) -> list[tuple[str, str]]:
-    """Format and path of every download."""
+    """Return format and path of every download."""
     return [(name, reverse("transcript", args=[meeting.pk, name]) + query) for name in FORMATS]

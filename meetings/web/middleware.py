@@ -1,7 +1,6 @@
-"""What no library of ours does to requests and responses: whom proxies speak for, and a header.
+"""Middleware for trusted proxies, the Permissions-Policy header and overloaded password hashing.
 
-Both run in coroutines as well as in threads. One that did not would put every page into Django's one thread, also those
-that wait long.
+All of it supports both sync and async. Otherwise Django would run every page in its single thread, slow ones included.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ Handler = Callable[[HttpRequest], Any]
 
 @sync_and_async_middleware
 def trusted_proxies(get_response: Handler) -> Handler:
-    """Takes the caller's address and scheme from the proxies that the settings name; others claim in vain."""
+    """Take the client's address and scheme from the proxies named in the settings; ignore the headers of others."""
     return _around(get_response, before=_believe_proxies, after=lambda response: response)
 
 
 @sync_and_async_middleware
 def permissions_policy(get_response: Handler) -> Handler:
-    """Only our own pages may ask for the microphone, a tab's sound and the wake lock."""
+    """Allow microphone, tab audio and wake lock for our own pages only."""
     return _around(get_response, before=lambda request: None, after=_add_policy)
 
 
 @sync_and_async_middleware
 def busy_hashing(get_response: Handler) -> Handler:
-    """Answers whoever would wait too long for a password's hash, on whichever page, and says when to try again."""
+    """Return 503 with Retry-After on any page if too many password hashes are waiting."""
     handler: Any = _around(get_response, before=lambda request: None, after=lambda response: response)
     handler.process_exception = _say_when
     answering: Handler = handler

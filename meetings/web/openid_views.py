@@ -1,4 +1,4 @@
-"""To the OpenID provider and back."""
+"""Views of the OpenID login: redirect to the provider, and its callback."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class CallbackView(OIDCAuthenticationCallbackView):
 
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponseBase:
-    """Sends the browser to the provider."""
+    """Redirect the browser to the provider."""
     return _with_provider(request, SignInView)
 
 
 @never_cache
 def callback(request: HttpRequest) -> HttpResponseBase:
-    """Where the provider sends it back to."""
+    """Handle the redirect back from the provider."""
     return _with_provider(request, CallbackView)
 
 

@@ -7,13 +7,14 @@ import io
 import segno
 
 QUIET_ZONE = 4
-"""Modules of white border, as ISO/IEC 18004 asks for; readers fail without it."""
+"""Modules of white border required by ISO/IEC 18004; readers fail without it."""
 
 
 def qr_svg(link: str) -> bytes:
-    """An SVG image that scales to any size.
+    """Return an SVG image that scales to any size.
 
-    Error correction is level M, raised where the version has room: a projector's glare hides a part of the code.
+    Error correction is level M, or higher where the version has room, because glare on a projection hides part of the
+    code.
     """
     image = io.BytesIO()
     code = segno.make(link, error="m", micro=False)

@@ -1,7 +1,7 @@
-"""A recording that comes with Parlance, spoken into a meeting as a host would speak: a first look without a microphone.
+"""Bundled sample recording, played into a meeting as if by a host: a demonstration that needs no microphone.
 
-The web process that was asked is the host: it appends the frames to the audio log at the pace of speech, and from there
-on all is as in any meeting. One sample at a time is spoken, whichever process is asked.
+The web process that receives the request acts as the host: it appends frames to the audio log in real time, and the
+rest works as in any meeting. One sample plays at a time, across all processes.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from meetings.store.summaries import LONGEST_INTERVAL_S
 log = structlog.get_logger(__name__)
 
 CLIP = Path(__file__).resolve().parent.parent / "data" / "sample.flac"
-"""SAMPLE.md beside it names its source."""
+"""Its source is in SAMPLE.md, in the same folder."""
 
 LANGUAGE, TARGET = "en", "pt"
 PEOPLE = 2
 
 PLAYING = "parlance:sample"
-"""Key in the broker: the id of the meeting into which the sample is being spoken."""
+"""Broker key that holds the id of the meeting in which the sample is playing."""
 
 LONGEST_MS = 90_000
-"""After so long a process that has died in the middle keeps nobody out; three times the clip."""
+"""Expiry of PLAYING, so that a process that died does not block others: three times the clip."""
 
 AN_HOUR_S = 3600
 MOST_AN_HOUR = 6
-"""Samples of one host."""
+"""Samples per host."""
 
 
 class SamplePlaying(Exception):
-    """Another sample is being spoken."""
+    """Another sample is playing."""
 
     def __init__(self, meeting_id: str) -> None:
         super().__init__(f"The sample is being spoken into meeting {meeting_id}.")
@@ -53,15 +53,15 @@ class SamplePlaying(Exception):
 
 
 class TooManySamples(Exception):
-    """This host has heard it often enough for now."""
+    """This host has reached the hourly limit."""
 
 
 def begin(owner_id: int, broker: redis.Redis) -> Meeting:
-    """A stored meeting that `speak` is to be called for.
+    """Store and return the meeting to call `speak` for.
 
     Raises:
         SamplePlaying, TooManySamples: nothing was stored.
-        redis.exceptions.RedisError, OSError: the broker is away; nothing was stored.
+        redis.exceptions.RedisError, OSError: the broker is unreachable; nothing was stored.
     """
     meeting = _sample_meeting(owner_id)
     if not broker.set(PLAYING, meeting.pk, nx=True, px=LONGEST_MS):
@@ -75,7 +75,7 @@ def begin(owner_id: int, broker: redis.Redis) -> Meeting:
 
 
 async def speak(meeting_id: str, broker: redis.asyncio.Redis, *, pace: float = 1.0) -> None:
-    """Speaks the clip into the meeting, `pace` times as fast as it was spoken, and ends the meeting."""
+    """Play the clip into the meeting at `pace` times real time, and end the meeting."""
     audio = AudioLog(broker)
     connection = f"sample:{meeting_id}"
     frames = await asyncio.to_thread(sample_frames)
@@ -91,14 +91,14 @@ async def speak(meeting_id: str, broker: redis.asyncio.Redis, *, pace: float = 1
 
 
 def sample_frames() -> list[ReplayFrame]:
-    """The clip as a host's browser would send it."""
+    """Return the clip in the frames that a host's browser would send."""
     return list(file_frames(decode_file(CLIP)))
 
 
 async def _append(
     audio: AudioLog, meeting_id: str, connection: str, frames: Sequence[ReplayFrame], pace: float
 ) -> None:
-    """Stops where somebody else has become the host."""
+    """Append the frames; stop if another host has taken over."""
     began = time.monotonic()
     for frame in frames:
         spoken_at = began + (frame.number + 1) * FRAME_S / pace
@@ -109,7 +109,7 @@ async def _append(
 
 
 def _sample_meeting(owner_id: int) -> Meeting:
-    """Summed up at its end; the recording is kept, so that its lines can be heard."""
+    """Return a meeting with a summary at its end; the recording is kept, so that lines can be played."""
     targets = [TARGET] if TARGET in offered_targets(settings.ENVIRONMENT, LANGUAGE) else []
     return Meeting(
         title=_("A sample meeting"),
@@ -123,7 +123,7 @@ def _sample_meeting(owner_id: int) -> Meeting:
 
 
 def _spend(owner_id: int, broker: redis.Redis) -> bool:
-    """Whether the host may hear it once more."""
+    """Count the sample; return whether the host may play it."""
     key = f"{PLAYING}:{owner_id}"
     count = broker.incr(key)
     if count == 1:

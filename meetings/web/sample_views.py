@@ -1,4 +1,4 @@
-"""The first look: a button that has a sample recording captioned, and the page where that is read."""
+"""Views of the sample: a button that has it captioned, and the page on which to read it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from meetings.web import sample
 log = structlog.get_logger(__name__)
 
 _speaking: set[asyncio.Task[None]] = set()
-"""The event loop holds tasks loosely; one that nobody holds may vanish."""
+"""References to running tasks; the event loop holds only weak ones, so they could be garbage collected."""
 
 
 @private
 @require_POST
 async def try_sample(request: HttpRequest) -> HttpResponseBase:
-    """Has the sample captioned in a new meeting, and shows it as a viewer sees it."""
+    """Start the sample in a new meeting, and redirect to its viewer page."""
     answer, meeting_id = await _begin(request)
     if meeting_id:
         task = asyncio.create_task(_speak(meeting_id))
@@ -42,7 +42,7 @@ async def try_sample(request: HttpRequest) -> HttpResponseBase:
 
 @database_sync_to_async
 def _begin(request: HttpRequest) -> tuple[HttpResponseBase, str]:
-    """The answer, and the meeting that is to be spoken into; empty: none."""
+    """Return the response, and the id of the meeting to play into; empty: none."""
     if request.user.pk is None:
         return redirect_to_login(reverse("meetings")), ""
     try:
@@ -57,7 +57,7 @@ def _begin(request: HttpRequest) -> tuple[HttpResponseBase, str]:
 
 
 def _playing(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Whose sample it is reads along; others wait for half a minute."""
+    """Redirect its owner to the running sample; ask others to wait."""
     meeting = Meeting.objects.filter(pk=meeting_id, owner_id=request.user.pk).first()
     if meeting is not None:
         return redirect(_viewer_address(meeting))
@@ -69,7 +69,7 @@ def _refused(request: HttpRequest, sentence: str, status: int) -> HttpResponseBa
 
 
 def _viewer_address(meeting: Meeting) -> str:
-    """In the other language, with the original beside it."""
+    """Return the address for the translation, with the original next to it."""
     query = {"token": meeting_token(meeting, "join")}
     if meeting.languages:
         query |= {"lang": meeting.languages[0], "original": "1"}

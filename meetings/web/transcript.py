@@ -1,4 +1,4 @@
-"""What the page of a transcript shows: every line in the languages that are read, side by side."""
+"""Content of the transcript page: every line in the chosen languages, side by side."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 from meetings.text import one_line
 
 SPOKEN = "spoken"
-"""Instead of a language: as it was said."""
+"""In place of a language: as spoken."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageFilter:
-    """In which languages a transcript is read."""
+    """The languages in which a transcript is read."""
 
     language: str = SPOKEN
     beside: str = ""
@@ -32,23 +32,23 @@ class LanguageFilter:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The columns that are not as it was said."""
+        """The columns other than as spoken."""
         return tuple(language for language in self.columns if language != SPOKEN)
 
     @property
     def file_language(self) -> str | None:
-        """That of the files to download; None: as spoken."""
+        """The language of files to download; None: as spoken."""
         return None if self.language == SPOKEN else self.language
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a line says in one column."""
+    """The text of a line in one column."""
 
     text: str
     language: str
     is_pending: bool
-    """It is not there in the language that is read: this is what was said."""
+    """It is not translated yet: this is the text as spoken."""
 
     @property
     def direction(self) -> str:
@@ -62,20 +62,20 @@ class Line:
     cue: Entry
     wordings: tuple[Wording, ...]
     is_turn: bool
-    """Whether somebody else speaks from here on."""
+    """Whether the speaker changes here."""
 
     @property
     def color(self) -> int:
-        """As in static/css/captions.css: from 1; 0 where it cannot be said who speaks."""
+        """As in static/css/captions.css: from 1; 0: the speaker is unknown."""
         number = self.cue.speaker.number if self.cue.speaker else 0
         return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
 
 
 def read_choice(language: str, beside: str) -> LanguageFilter:
-    """The choice; whether anything is there in a language changes while somebody reads.
+    """Return the choice. Translations need not exist, as they may change while the page is open.
 
     Raises:
-        UnknownLanguage: nobody knows a code; the message is a sentence.
+        UnknownLanguage: a code is unknown; the message is a sentence for people.
     """
     for code in (language, beside):
         if code not in ("", SPOKEN):
@@ -84,24 +84,24 @@ def read_choice(language: str, beside: str) -> LanguageFilter:
 
 
 def requested_choice(request: HttpRequest) -> LanguageFilter:
-    """That of the page's address. Raises UnknownLanguage."""
+    """Return the choice in the page's address. Raises UnknownLanguage."""
     return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
 
 
 def offered(meeting: Meeting, choice: LanguageFilter) -> list[tuple[str, str]]:
-    """The chosen languages and those that something is translated into, with their names as a list shows them."""
+    """Return the chosen and the translated languages, with their names as in a list."""
     rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
     codes = {*rows.values_list("language", flat=True).distinct(), *choice.columns} - {SPOKEN}
     return [(code, capfirst(language_name(code))) for code in sorted(codes)]
 
 
 def page_lines(meeting: Meeting, choice: LanguageFilter) -> list[Line]:
-    """The lines of the meeting that say something."""
+    """Return the lines of the meeting that have text."""
     return list(_lines([cue for cue in meeting_entries(meeting) if cue.line], choice))
 
 
 def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
-    """One line by itself."""
+    """Return one line by itself."""
     cue = caption_cue(caption)
     return Line(cue, _wordings(cue, choice), is_turn=True)
 

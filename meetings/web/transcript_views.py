@@ -1,4 +1,4 @@
-"""The page of a transcript: read, searched, heard, printed, downloaded; corrected by way of `correction_views`."""
+"""Views of the transcript page and its recording; corrections are in `correction_views`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLAC = "audio/flac"
 @private
 @require_GET
 def transcript_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """Everything that was said, for the host and, where the host allows it, for whoever holds the viewer link."""
+    """Show the transcript to the host and, if the host allows it, to readers with the viewer link."""
     meeting = find_meeting(meeting_id)
     require_reader(request, meeting)
     try:
@@ -43,7 +43,7 @@ def transcript_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 @private
 @require_GET
 async def recording(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
-    """The sound of a meeting that is over, or the part of it that a player asks for."""
+    """Return the recording of an ended meeting, or the part that a player requests."""
     await _authorise_listening(request, meeting_id)
     path = recordings.flac_path(meeting_id)
     try:
@@ -80,7 +80,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
 
 
 def _query(token: str, choice: LanguageFilter) -> str:
-    """Of everything that the page asks for; with its question mark, where there is anything to say."""
+    """Return the query string for the page's own requests; empty if it has no parameters."""
     said = {"token": token} if token else {}
     beside = {"beside": choice.beside} if choice.beside else {}
     language = {"lang": choice.language} if choice.language != SPOKEN else {}
@@ -90,5 +90,5 @@ def _query(token: str, choice: LanguageFilter) -> str:
 
 @database_sync_to_async
 def _authorise_listening(request: HttpRequest, meeting_id: str) -> None:
-    """Raises Http404, PermissionDenied."""
+    """Check that the request may play the recording. Raises Http404, PermissionDenied."""
     require_reader(request, find_meeting(meeting_id))

@@ -1,4 +1,4 @@
-"""The form for recordings: what a meeting's form asks, and what the browser says of the file."""
+"""The form for uploads: settings of a meeting, and the browser's description of the file."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from meetings.store.uploads import Announced
 from meetings.web.meeting_forms import MeetingForm
 
 NO_RECORDING = ("image", "text", "font", "message", "model")
-"""Main types of files that hold no sound; of all others a worker finds out."""
+"""Main MIME types that contain no audio; a worker checks all others."""
 
 
 def gigabytes(size: int) -> str:
-    """Of 10⁹ bytes, as disks are sold and the setting counts."""
+    """Format with 10⁹ bytes per GB, as disks are sold and the setting counts."""
     return f"{size / 1e9:.3g} GB"
 
 
 class UploadForm(MeetingForm):
-    """One file; its name is the meeting's title."""
+    """The form for one file, whose name becomes the meeting's title."""
 
     summary_every_s = None  # type: ignore[assignment]
     name = forms.CharField(max_length=MAX_FILE_NAME, widget=forms.HiddenInput)
@@ -50,12 +50,12 @@ class UploadForm(MeetingForm):
 
     @property
     def announced(self) -> Announced:
-        """What the browser says of the file."""
+        """The browser's description of the file."""
         return Announced(self.cleaned_data["name"], self.cleaned_data["size"], self.cleaned_data["modified"])
 
     @property
     def first_error(self) -> str:
-        """One sentence for the row of the file."""
+        """One message for the row of the file."""
         return next((str(error) for errors in self.errors.values() for error in errors), "")
 
     def clean_size(self) -> int:
@@ -77,10 +77,11 @@ class UploadForm(MeetingForm):
         return kind
 
     def clean(self) -> dict[str, Any]:
-        """The file's name becomes the title; a summary is written at the end, not by the clock."""
+        """Use the file's name as title, and write the summary at the end instead of by interval."""
         cleaned = super().clean()
         title_length: int = Meeting._meta.get_field("title").max_length or MAX_FILE_NAME
-        # Without a name the form is refused, and for the name alone: it has no field for a complaint about the title.
+        # Without a name the form is invalid; only the name gets the error, as there is no field for one about the
+        # title.
         self.instance.title = cleaned.get("name", "?")[:title_length]
         self.instance.allow_downloads = True
         if cleaned.get("summary"):

@@ -1,6 +1,6 @@
-"""The page for uploads, and the requests that bring a file: announced by POST, then PATCH after PATCH.
+"""The upload page, and the requests of an upload: a POST to announce it, then PATCH after PATCH.
 
-Headers and codes of the chunks are those of tus 1.0 (https://tus.io/protocols/resumable-upload).
+Headers and status codes of chunks are those of tus 1.0 (https://tus.io/protocols/resumable-upload).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHOWN = 200
 """Uploads on the page, newest first."""
 
 OFFSET = re.compile(r"\d{1,18}", re.ASCII)
-"""No longer: a number of any length is an error to whoever reads it."""
+"""Limited, because numbers of any length are an error to parse."""
 
 LOCKED, CHECKSUM_MISMATCH, INSUFFICIENT_STORAGE = 423, 460, 507
 """As in WebDAV and tus."""
@@ -41,7 +41,7 @@ LOCKED, CHECKSUM_MISMATCH, INSUFFICIENT_STORAGE = 423, 460, 507
 @private
 @require_http_methods(["GET", "POST"])
 def upload_page(request: HttpRequest) -> HttpResponseBase:
-    """The form and the list; a POST announces one file and answers with where to send it."""
+    """Show form and list; a POST announces one file and returns the address to send it to."""
     if request.method == "POST":
         return _announce(request)
     limit = gigabytes(settings.ENVIRONMENT.upload_limit)
@@ -53,7 +53,7 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
 @private
 @require_GET
 def upload_list(request: HttpRequest) -> JsonResponse:
-    """How far every upload is."""
+    """Return the progress of every upload."""
     rows = uploads_of(request).select_related("meeting").order_by("-created_at")[:SHOWN]
     return JsonResponse({"uploads": [upload_object(request, upload) for upload in rows]})
 
@@ -61,7 +61,7 @@ def upload_list(request: HttpRequest) -> JsonResponse:
 @private
 @require_http_methods(["HEAD", "PATCH"])
 async def upload_chunks(request: HttpRequest, meeting_id: str) -> HttpResponse:
-    """HEAD: how much is here. PATCH: the next chunk. Only for whoever began the upload, and for staff who may."""
+    """HEAD: return the offset. PATCH: append a chunk. Only for the uploader, and for staff with permission."""
     upload = await _find(request, meeting_id)
     if request.method == "HEAD":
         return _at_offset(await _received(upload), status=200)
@@ -82,13 +82,13 @@ async def upload_chunks(request: HttpRequest, meeting_id: str) -> HttpResponse:
 
 
 def uploads_of(request: HttpRequest, deed: Deed = Deed.LIST) -> QuerySet[Upload]:
-    """Return those that the account may do it with: staff look after everybody's uploads, as after meetings."""
+    """Return the uploads for which the user may do the deed: staff may for all uploads, as for meetings."""
     rows = Upload.objects.all()
     return rows if may_with_all(request.user, deed) else rows.filter(meeting__owner_id=request.user.pk)
 
 
 def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
-    """Return what the page shows of an upload; addresses are of what the account may do."""
+    """Return the data of an upload for the page; addresses depend on the user's rights."""
     meeting, may = upload.meeting, deeds(request.user, upload.meeting)
     is_over = upload.state in (UploadState.READY, UploadState.FAILED)
     return {
@@ -130,7 +130,7 @@ def _announce(request: HttpRequest) -> JsonResponse:
 
 @database_sync_to_async
 def _find(request: HttpRequest, meeting_id: str) -> Upload:
-    """Raises PermissionDenied for strangers, Http404 where there is nothing of theirs."""
+    """Raises PermissionDenied when signed out, Http404 if the user has no such upload."""
     if not request.user.is_authenticated:
         raise PermissionDenied(_("Sign in again to go on."))
     upload = uploads_of(request, Deed.MANAGE).filter(pk=meeting_id).first()
@@ -141,7 +141,7 @@ def _find(request: HttpRequest, meeting_id: str) -> Upload:
 
 @database_sync_to_async
 def _received(upload: Upload) -> int:
-    """Bytes that are here; a whole file whose last answer got lost is handed on."""
+    """Return the bytes received; a complete file whose last response was lost is queued now."""
     if upload.state != UploadState.RECEIVING:
         return upload.size
     here = upload_files.received(upload.pk)
@@ -151,7 +151,7 @@ def _received(upload: Upload) -> int:
 
 
 async def _take(request: HttpRequest, upload: Upload) -> HttpResponse:
-    """Writes the chunk in a thread that no other page waits for."""
+    """Append the chunk in a thread that no other view waits for."""
     offset = request.headers.get("Upload-Offset", "")
     if not OFFSET.fullmatch(offset):
         return HttpResponse(status=400)

@@ -1,4 +1,4 @@
-"""`manage.py inference`: one worker that captions meetings; any number of them share the work."""
+"""`manage.py inference`: run one worker that captions meetings; any number of them share the work."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class Command(ParlanceCommand):
 
 
 MAX_GIVEN_NAME = 50
-"""What of a name is kept: with what makes it unique it has to fit into a row."""
+"""Characters kept of a name: with its unique suffix, it must fit into a row."""
 
 
 def unique_name(name: str) -> str:
-    """Return a name that no other process has: leases are held by it, and containers may share host name and id."""
+    """Return a name unique to this process: it holds leases, and containers may share host name and process id."""
     return f"{name[:MAX_GIVEN_NAME]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -1,4 +1,4 @@
-"""`manage.py live`: everything on one box, from broker to page."""
+"""`manage.py live`: run everything on one machine, from broker to web server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from meetings.management.schema import has_pending_migrations
 from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
 
 READY_EXPECTED_S = 60.0
-"""A machine that takes longer is told about, and waited for."""
+"""After this, a warning is printed, and waiting continues."""
 
 POLL_S = 0.1
 
@@ -50,7 +50,7 @@ class Command(ParlanceCommand):
             supervisor.run(lambda: self._welcome(address(host, port)))
 
     def _welcome(self, base_url: str) -> None:
-        """Once the pages and a worker answer: where, and how to get in."""
+        """Print the address and how to sign in, once pages and a worker answer."""
         (settings.ENVIRONMENT.data / "address").write_text(base_url, encoding="ascii")
         late_at = time.monotonic() + READY_EXPECTED_S
         while not _is_ready(base_url):
@@ -81,7 +81,7 @@ class Command(ParlanceCommand):
 
 
 def welcome(environment: Environment, base_url: str) -> str:
-    """Return where the pages are and how to get in: by a link only where nobody can without one."""
+    """Return the address and how to sign in; a link is included only if no administrator can sign in without one."""
     if can_anybody_sign_in():
         how = "Sign in there; `manage.py signin` prints a one-time link for who has no password."
     else:
@@ -98,13 +98,13 @@ def framed(text: str, *, is_terminal: bool) -> str:
 
 
 def address(host: str, port: int) -> str:
-    """What to type into a browser on this machine."""
+    """Return the address for a browser on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"
 
 
 def entrance(environment: Environment, base_url: str) -> str:
-    """Where people come in: with TLS in front, by the public name."""
+    """Return the public address behind TLS, else `base_url`."""
     is_public = environment.https and environment.trusted_origins
     return environment.trusted_origins[0] if is_public else base_url
 

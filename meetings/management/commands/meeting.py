@@ -1,4 +1,4 @@
-"""`manage.py meeting create`: a meeting and its links, for scripts."""
+"""`manage.py meeting create`: create a meeting and print its links, for scripts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Command(ParlanceCommand):
 
 
 def create_meeting(options: dict[str, Any]) -> Meeting:
-    """Checks and stores a meeting. Raises CommandError for what the form would refuse too."""
+    """Validate and store a meeting. Raises CommandError for what the form would reject too."""
     meeting = Meeting(
         title=options["title"],
         language=options["language"],
@@ -61,7 +61,7 @@ def create_meeting(options: dict[str, Any]) -> Meeting:
 
 
 def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
-    """What a script needs to speak into and read from the meeting."""
+    """Return what a script needs to speak into the meeting and to read it."""
     host_token, join_token = meeting_token(meeting, "host"), meeting_token(meeting, "join")
     return {
         "id": meeting.pk,
@@ -73,7 +73,7 @@ def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
 
 
 def base_url() -> str:
-    """Where `manage.py live` last said that it listens."""
+    """Return the address at which `manage.py live` last listened."""
     try:
         address = (settings.ENVIRONMENT.data / "address").read_text(encoding="ascii").strip()
     except FileNotFoundError:

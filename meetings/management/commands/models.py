@@ -1,4 +1,4 @@
-"""`manage.py models`: which weights there are, and whether they are here and whole."""
+"""`manage.py models`: list, fetch, verify, snapshot and load model weights."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Command(ParlanceCommand):
         self.stdout.write(f"{model.name}: {folder}")
 
     def _unpack(self, model: Model, folder: Path) -> None:
-        """Once, so that no summary waits for it."""
+        """Unpack once, so that no summary has to wait for it."""
         gguf = gguf_of(folder)
         if gguf is None or find_unpacked(gguf):
             return
@@ -106,8 +106,8 @@ class Command(ParlanceCommand):
     def _components(
         self, model: Model, models: Path, action: str, kind: DeviceKind | None, strategy: Strategy | None
     ) -> None:
-        """Raises CommandError for a way that cannot be gone."""
-        # Torch takes a second to import; the other actions do without.
+        """Snapshot or load the components. Raises CommandError if that is not possible."""
+        # Importing torch takes a second; the other actions do not need it.
         from inference.components import model_components, model_form
 
         environment = settings.ENVIRONMENT
@@ -148,8 +148,7 @@ def _presence(model: Model, models: Path) -> str:
 
 @contextmanager
 def _progress(label: str, total: int) -> Iterator[Advance]:
-    """A bar on standard error when that is a terminal; drawn from the first byte on, so not when there is nothing to
-    do."""
+    """Show a progress bar on a terminal's standard error, from the first byte on, so not if there is nothing to do."""
     with tqdm(
         desc=label, total=total, unit="B", unit_scale=True, delay=0.2, disable=not sys.stderr.isatty(), leave=False
     ) as bar:

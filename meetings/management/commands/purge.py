@@ -1,4 +1,4 @@
-"""`manage.py purge`: deletes what is older than the settings allow, as a worker does by itself."""
+"""`manage.py purge`: delete what is past its retention period, as workers also do."""
 
 from __future__ import annotations
 

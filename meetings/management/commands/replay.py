@@ -1,4 +1,4 @@
-"""`manage.py replay`: speaks a recorded file into a meeting."""
+"""`manage.py replay`: stream a recorded file into a meeting."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Command(ParlanceCommand):
 
 
 def host_token(meeting_id: str) -> str:
-    """Raises CommandError when the database has no such meeting."""
+    """Return the host's token. Raises CommandError if the database has no such meeting."""
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
         raise CommandError(

@@ -1,4 +1,4 @@
-"""`manage.py restore`: an installation from a backup."""
+"""`manage.py restore`: restore an installation from a backup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py signin`: a one-time sign-in link, for who has no password or has forgotten it."""
+"""`manage.py signin`: print a one-time sign-in link, for a missing or forgotten password."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Command(ParlanceCommand):
 
 
 def find_account(name: str) -> User:
-    """Return the account of that name. Raise CommandError for one that may not sign in."""
+    """Return the active user of that name. Raises CommandError if there is none."""
     account = User.objects.filter(username=name, is_active=True).first()
     if account is None:
         raise CommandError(f"There is no account {name} that may sign in.", returncode=BAD_INPUT)

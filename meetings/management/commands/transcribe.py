@@ -1,4 +1,4 @@
-"""`manage.py transcribe`: the captions of a recorded file, with speakers, translations and a summary."""
+"""`manage.py transcribe`: caption a recorded file, with speakers, translations and a summary."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ DEFAULT_FORMAT = "txt"
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What came of one recording."""
+    """The result for one recording."""
 
     content: bytes
-    """The transcript in the wanted format."""
+    """The transcript in the requested format."""
     warning: str
-    """What is not in it; empty: nothing."""
+    """Sentence about missing parts; empty: none."""
     is_whole: bool
     """Whether the recording could be read to its end."""
 
@@ -133,7 +133,7 @@ class Command(ParlanceCommand):
             self.stderr.write(product.warning)
 
     def _batch(self, files: list[Path], output: str, format_name: str, produce: Producer, *, again: bool) -> None:
-        """One after the other; what cannot be read holds up none of the others."""
+        """Process one file after the other; an unreadable file does not stop the rest."""
         storage, failed = open_storage(output), 0
         try:
             for job in plan(files, format_name):
@@ -146,7 +146,7 @@ class Command(ParlanceCommand):
             raise CommandError(f"{failed} of {len(files)} files could not be transcribed.", returncode=FAILURE)
 
     def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> bool:
-        """False: the file cannot be read, or not to its end, which is told. What was heard is written all the same."""
+        """Return False if the file cannot be read to its end, after printing why; what was read is written anyway."""
         if not job.file.is_file():
             self.stderr.write(f"{job.file}: There is no such file.")
             return False
@@ -165,7 +165,7 @@ class Command(ParlanceCommand):
 
 
 def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptions:
-    """What the options ask for. Raises CommandError with a sentence where that cannot be had."""
+    """Return the options of the transcription. Raises CommandError if they cannot be met."""
     spoken = _spoken(options["language"])
     terms = tuple(term.strip() for term in options["vocabulary"].split(",") if term.strip())
     is_fixed = len(spoken) == 1
@@ -176,7 +176,7 @@ def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptio
 
 
 def _spoken(value: str) -> tuple[str, ...]:
-    """The languages that may be spoken; none: any."""
+    """Return the languages that may be spoken; empty: any."""
     codes = _codes(value)
     if codes == (AUTO,):
         return ()
@@ -189,7 +189,7 @@ def _spoken(value: str) -> tuple[str, ...]:
 
 
 def _targets(value: str, spoken: tuple[str, ...], format_name: str) -> tuple[str, ...]:
-    """The languages to translate into, each of which something that is spoken can be read in."""
+    """Return the languages to translate into. Raises CommandError unless some spoken language has each of them."""
     targets = _codes(value)
     for target in targets:
         _require_offer(target, spoken)
@@ -230,7 +230,7 @@ def _format_of(output: str | None) -> str:
 
 
 def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str, Any]) -> Producer:
-    """Makes a file's transcript. Models are loaded once, unless those for captions and summaries take turns."""
+    """Return a function that makes a file's transcript. Models load once, unless those for summaries replace them."""
     load: Callable[[], Models] = partial(
         _load,
         replace(settings.ENVIRONMENT, asr_backend=options["backend"]),
@@ -241,7 +241,7 @@ def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str,
         load = cache(load)
 
     def produce(file: Path) -> Product:
-        # The first second before the models load, so that a wrong file is refused at once.
+        # Read the first second before loading models, so that an unsuitable file is rejected at once.
         hearing = Hearing(file)
         transcription = _transcribe(hearing, file.name, wishes, load())
         if options["summary"]:
@@ -273,7 +273,7 @@ def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -
 
 
 def _require_summary(format_name: str) -> None:
-    """Refuses what would only be found out after the last caption. Raises as `chat_model_source` does."""
+    """Reject early what would otherwise fail after the last caption. Raises as `chat_model_source` does."""
     if format_name in WITHOUT_SUMMARY:
         raise CommandError(
             f"A {format_name} file has no place for a summary; use --format md, or leave --summary out.",
@@ -283,7 +283,7 @@ def _require_summary(format_name: str) -> None:
 
 
 def _summed_up(transcription: Transcription, wishes: TranscriptionOptions) -> Transcription:
-    """The captions' models are gone by now: those for a summary take their turn, as in a meeting."""
+    """Load the summary models when those for captions are released, as in a meeting."""
     environment = settings.ENVIRONMENT
     transcription = sum_up(transcription, load_summarizer(environment))
     if not wishes.targets:
@@ -315,7 +315,7 @@ def _rendered(transcription: Transcription, wishes: TranscriptionOptions, format
 
 
 def _write(output: Path, content: bytes) -> None:
-    """A full disk leaves the old file, not half of the new one."""
+    """Write to a temporary file first, so that a full disk leaves the old file intact."""
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         unfinished.write_bytes(content)

@@ -1,4 +1,4 @@
-"""`manage.py translate`: lines of text in, the same lines in another language out."""
+"""`manage.py translate`: translate lines of text from standard input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from meetings.management.exit_codes import BAD_INPUT
 from meetings.offers import offered_targets, refusal
 
 LINE_BATCH = 16
-"""Lines translated together, and written out together."""
+"""Lines translated and written together."""
 
 
 class Command(ParlanceCommand):
@@ -44,13 +44,13 @@ class Command(ParlanceCommand):
 
 
 def batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The lines, at most BATCH at once; nothing is read beyond a batch before it is taken."""
+    """Yield batches of at most LINE_BATCH lines, reading no further than the current batch."""
     remaining = iter(lines)
     while batch := list(islice(remaining, LINE_BATCH)):
         yield batch
 
 
 def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[str]:
-    """One line a request, in their order."""
+    """Return one line per request, in order."""
     spoken = iter(translator.translate([request for request in requests if request.text.strip()]))
     return [next(spoken).text if request.text.strip() else "" for request in requests]

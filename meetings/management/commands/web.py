@@ -1,4 +1,4 @@
-"""`manage.py web`: one web process. `live` starts one; behind a proxy start as many as you like."""
+"""`manage.py web`: run one web process. `live` starts one; behind a proxy there can be any number."""
 
 from __future__ import annotations
 
