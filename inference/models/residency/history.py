@@ -61,7 +61,7 @@ class Step:
 
     @property
     def gigabytes_per_second(self) -> float:
-        """Throughput in 10⁹ bytes per second; 0.0 if no time was measured."""
+        """Throughput in 10⁹ bytes per second; 0.0 if nothing was moved."""
         return self.size / self.seconds / 1e9 if self.seconds else 0.0
 
 

@@ -109,7 +109,7 @@ def gib(size: int) -> str:
 
 
 def _require_room(needs: Sequence[ModelNeed], budget: int) -> None:
-    """Raise DoesNotFit for the first model, then the first group, that cannot fit together with the permanent models."""
+    """Raise DoesNotFit for the first model, then the first group, that cannot fit next to the permanent models."""
     for need in needs:
         if need.size.total > budget:
             raise DoesNotFit(f"{_refusal([need], budget)}{_remedies([need])}.")

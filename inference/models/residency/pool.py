@@ -244,7 +244,7 @@ class ModelPool:
         """Free the device while captions are not needed; `wake` reverses it. Does nothing if already asleep.
 
         Raises:
-            SwapUnderWay: another thread is moving models, or the summarizer has its turn.
+            SwapUnderWay: another thread is moving models, models are joining, or the summarizer has its turn.
             ModelInUse, DrainTimeout: captions were in use for too long, or by this thread.
             CannotSleep: a model could not be moved.
             CaptionsLost: captions could not be restored after that.
@@ -263,7 +263,7 @@ class ModelPool:
             self._become(State.ASLEEP)
 
     def wake(self) -> None:
-        """Bring captions back after `sleep`. Does nothing if they are back or another thread is moving models.
+        """Bring captions back after `sleep`. Does nothing if they are back or another thread moves models.
 
         Raises:
             CaptionsLost: they could not be restored, not even from disk.
@@ -278,12 +278,11 @@ class ModelPool:
             raise NoSuchModel(f"No model is called {name!r}; the pool has {', '.join(self._members)}.")
         return self._members[name]
 
-    # # -- how
-    # -----------------------------------------------------------------------------------------------------------
+    # -- how -----------------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _move(self, begins: frozenset[State]) -> Iterator[None]:
-        """Hold the right to move models. Raises SwapUnderWay if another thread holds it or the state does not allow it."""
+        """Hold the right to move models. Raises SwapUnderWay if another thread holds it or the state forbids it."""
         if not self._moving.acquire(blocking=False):
             raise SwapUnderWay(f"Models are being moved already ({self._state}).")
         try:

@@ -72,7 +72,7 @@ class Mover:
         return self._where[name]
 
     def dtypes(self, name: str) -> tuple[str, ...]:
-        """Return the data types of the model's weights as loaded, the one with most bytes first; empty if never loaded."""
+        """Return the data types of the weights as loaded, the one with most bytes first; empty if never loaded."""
         return self._dtypes.get(name, ())
 
     def join(self, member: Member) -> None:
