@@ -83,7 +83,7 @@ def text_times(messages: list[tuple[float, Message]]) -> list[float]:
     return [at for at, message in messages if message["type"] in ("partial", "caption")]
 
 
-# ---- faults beside a bystander ---------------------------------------------------------------------------------------
+# ---- faults with a bystander -----------------------------------------------------------------------------------------
 
 
 def measure_faults() -> dict[str, Any]:

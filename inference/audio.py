@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # callers know it from here
+from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # re-exported for callers
 from inference.media.process import DecoderProcess
 from inference.media.protocol import Damage, Header, Message, Samples
 from inference.media.sandbox import DEFAULT_LIMITS, Limits

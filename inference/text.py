@@ -1,4 +1,4 @@
-"""How languages are written."""
+"""Join texts of languages with and without spaces."""
 
 from __future__ import annotations
 

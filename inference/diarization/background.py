@@ -53,7 +53,7 @@ class BackgroundDiarization:
     def turns(self) -> tuple[tuple[SpeakerTurn, ...], float]:
         """Return the turns and the compute seconds. Raises what the diarization raised.
 
-        Blocks until all of `overhear` has been consumed.
+        Call it after `overhear` is exhausted; before that it blocks forever.
         """
         return self._pass.result()
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import av
-import av.audio.stream  # PyAV loads this and the next two for the first stream of a kind: too late in the sandbox
+import av.audio.stream  # PyAV loads this and the next two at the first stream of a kind, too late in the sandbox
 import av.logging
 import av.subtitles.stream
 import av.video.stream

@@ -89,7 +89,7 @@ class _Outbox:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._held: list[Message] | None = []
-        """None: records are sent at once."""
+        """None once records are sent directly."""
 
     def put(self, message: Message) -> None:
         if self._held is None:
@@ -123,7 +123,7 @@ class TrackDecoder:
         self._end_s: float | None = None
         """End of the last frame on the file's clock."""
         self._shift_s = 0.0
-        """How far damage in a BARE format has delayed its later timestamps."""
+        """Correction of later timestamps in a BARE format, which damage makes too early."""
         self._resampler: av.AudioResampler | None = None
         self._setup: tuple[str, str, int] | None = None
         self._anchor_s, self._since_anchor = 0.0, 0

@@ -86,7 +86,7 @@ class TransformersTranscriber:
         self.stages = StageSeconds()
 
     def warm_up(self) -> None:
-        """Decode a second of silence with every policy, so that the first caption does not wait for memory allocation."""
+        """Decode a second of silence with every policy, so that the first caption need not allocate memory."""
         silence = np.zeros(SAMPLE_RATE, np.float32)
         for kind in POLICIES:
             self.transcribe([DecodeRequest(kind=kind, start=0, audio=silence, language="en")])

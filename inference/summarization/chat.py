@@ -64,7 +64,7 @@ class ChatModel:
         """Load onto `device`. `runs_on` is the device that the pool moves it to, and determines its form.
 
         `dtype` is a torch dtype's name; the default is the choice in `wishes` (`optimization.flags`). With `bits`,
-        linear layers stay in that many bits on a GPU.
+        linear layers are quantized to that many bits.
 
         Raises:
             ModelMissing: the weights are neither local nor downloadable.

@@ -26,9 +26,9 @@ class _Damaged(ValueError):
 
 
 def gguf_bytes(path: Path, *, bits: int) -> int:
-    """Return the size in bytes of the file's weights at `bits` each.
+    """Return the size in bytes of the file's weights at `bits` each, as if unpacked.
 
-    transformers unpacks weights for which it has no kernel of the packed form.
+    transformers unpacks weights if it has no kernel for their packed form.
 
     Raises:
         ModelCorrupt: the file is not a GGUF file.
