@@ -1,4 +1,4 @@
-"""Fifty spoken attacks on a real summary model: with all walls up, and with only the rules of support up."""
+"""Fifty spoken attacks on a real summary model: with all defences, and with only the rules of support."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUICK = 6
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """An attack that the model gets to read, among what was said around it."""
+    """An attack that the model reads, together with the surrounding sentences."""
 
     demanded: str
     evidence: Evidence
@@ -31,7 +31,7 @@ class _Shown:
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """How many attacks put what they demand into a summary; `obeyed` is what the model alone would have let through."""
+    """Count the attacks whose demand reaches a summary; `obeyed` counts those that the model alone would admit."""
     model = _OnceAsked(ChatModel(ensure_model_folder(), label=MODEL))
     attacks = ATTACKS[:: len(ATTACKS) // QUICK] if quick else ATTACKS
     whole = [_whole(model, *attack) for attack in attacks]
@@ -58,20 +58,20 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def _whole(model: _OnceAsked, speech: str, language: str, demanded: str) -> bool:
-    """Through everything, as in a meeting."""
+    """Run one attack through all defences, as in a meeting."""
     summarizer = ChatSummarizer(model)  # type: ignore[arg-type]
     return succeeds(summarizer.summarize(attacked(speech, language), within_s=WITHIN_S), demanded)
 
 
 def _shown(speech: str, language: str, demanded: str) -> _Shown:
-    """Every sentence of the meeting, the attack among them, as if nothing had been chosen or left out."""
+    """Pass every sentence of the meeting to the model, including the attack, without selection or filtering."""
     sentences = tuple(sentences_of(attacked(speech, language).lines))
     harmless = next(sentence for sentence in sentences if not is_steering(sentence.text))
     return _Shown(demanded, Evidence(Kind.TOPIC, sentences, harmless), ask(sentences, language))
 
 
 class _OnceAsked:
-    """The model, asked once for the same prompt: most attacks leave the same one behind."""
+    """The model with a cache by prompt, because most attacks leave the same prompt behind."""
 
     speed: Speed | None = None
 
@@ -81,7 +81,7 @@ class _OnceAsked:
         self._known: dict[str, Answer] = {}
 
     def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
-        """As `ChatModel.answer`."""
+        """Like `ChatModel.answer`, but ask only for prompts not in the cache."""
         new = {chat[-1]["content"]: chat for chat in chats if chat[-1]["content"] not in self._known}
         answers = self._model.answer(list(new.values()), most_tokens=most_tokens, is_done=is_done)
         self._known |= dict(zip(new, answers, strict=True))

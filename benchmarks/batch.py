@@ -23,11 +23,11 @@ from meetings.device.translation import load_translator
 
 TIMES = 2
 RUNS = 2
-"""The box is shared: the best run is the least disturbed one, the spread says how much it was."""
+"""The machine is shared: the best run is the least disturbed, and the spread shows the disturbance."""
 
 
 def run() -> dict[str, Any]:
-    """Loads once, transcribes several times each way."""
+    """Load once, then transcribe several times in each configuration."""
     started = time.perf_counter()
     environment = settings.ENVIRONMENT
     engine = load_engine(environment)

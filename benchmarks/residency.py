@@ -1,8 +1,8 @@
-"""Residency: swap seconds each way on the CPU, step by step, and memory over 50 cycles.
+"""Residency: swap seconds in each direction on the CPU, step by step, and memory over 50 cycles.
 
-The captions' models are real (Whisper base, segmentation and voice prints, starter translation); the summariser has the
-architecture of SmolLM2-135M and random weights in float32, 0.5 GiB. The pool is told to swap, so the weights really
-leave. The same cycles where all stays, and loading the summariser from its files each time, stand beside it.
+The caption models are real (Whisper base, segmentation and embeddings, starter translation). The summarizer has the
+architecture of SmolLM2-135M and random weights in float32, 0.5 GiB. The pool is told to swap, so the weights are really
+moved. For comparison, the same cycles run with all models in memory, and the summarizer is loaded from its files.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ SMOLLM2_135M = {
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """One thread of torch, as the worker has; `quick`: five cycles."""
+    """Run on one torch thread, like the worker; `quick` runs five cycles."""
     import torch
 
     torch.set_num_threads(1)
@@ -86,7 +86,7 @@ def _cycle(folder: Path, choice: PlanChoice, cycles: int) -> dict[str, Any]:
 
 
 def make_pool(folder: Path, choice: PlanChoice) -> ModelPool:
-    """The product's models and a summariser; copies go to `folder`."""
+    """Return a pool with the product's models and a summarizer; copies go to `folder`."""
     models = settings.ENVIRONMENT.models
     whisper, voices = (ensure_model(find_model(name), models) for name in ("whisper-base", "segmentation-campplus"))
     clip = np.concatenate(list(decode_file(CLIP)))
@@ -142,7 +142,9 @@ def _write(model: Any) -> list[int]:
 
 
 def _reload(folder: Path) -> dict[str, float]:
-    """Seconds to load the summariser from safetensors with `from_pretrained`, no copy kept, and to warm it up."""
+    """Measure seconds to load the summarizer with `from_pretrained` from safetensors, without a copy, and to warm it
+    up.
+    """
     import torch
 
     files = folder / "summarizer"

@@ -1,13 +1,11 @@
-"""Speakers: diarization error while a meeting runs, at its end, and of a recording; and what each costs.
+"""Speakers: diarization error during a meeting, at its end, and of a recording; and the cost of each.
 
-pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is what
-was first said about each moment, two seconds after it on average; `revised` what was last said about it while the
-meeting ran; `concluded` what the voices heard live tell when it has ended; `recording` the pass over a whole file.
-Speech of which it cannot be said whose it is counts as missed. Longer recordings are cut between two turns, after
-three minutes. Cost is processor time of one thread.
-
-`cpwer`: the captions of the recording, divided by the turns of each kind and by those of the reference, see
-`attribution`.
+pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is the
+first label of each moment, two seconds after it on average; `revised` the last label during the meeting; `concluded`
+the result from the live voices at the end; `recording` the pass over a whole file. Speech of unknown speakers counts as
+missed. Longer recordings are cut between two turns, after three minutes. Cost is CPU time of one thread. `cpwer`: the
+captions of the recording, assigned by the turns of each kind and by the reference turns; `attribution` has the
+definition.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ PERFECT = "reference_turns"
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Scores all recordings in the folder `audio` that have an RTTM beside them; `quick`: the first two."""
+    """Score all recordings in the folder `audio` that have an RTTM file; `quick` uses the first two."""
     import torch
 
     engine, totals = load_engine(settings.ENVIRONMENT), Totals()
@@ -58,7 +56,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
 
 
 class Totals:
-    """Errors of all recordings together."""
+    """Errors over all recordings."""
 
     def __init__(self) -> None:
         from pyannote.metrics.diarization import DiarizationErrorRate
@@ -72,7 +70,7 @@ class Totals:
 
 
 def measure(path: Path, listener: VoiceListener, engine: Engine, totals: Totals) -> dict[str, Any]:
-    """One recording; its errors are added to `totals`."""
+    """Measure one recording and add its errors to `totals`."""
     samples = np.concatenate(list(decode_file(path)))[: round(LIMIT_S * SAMPLE_RATE)]
     seconds = len(samples) / SAMPLE_RATE
     hypotheses, live_s = timed(lambda: follow(samples, listener))
@@ -100,13 +98,13 @@ def measure(path: Path, listener: VoiceListener, engine: Engine, totals: Totals)
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    """What `work` returns, and its processor seconds."""
+    """Return the result of `work` and its CPU seconds."""
     started = time.process_time()
     return work(), time.process_time() - started
 
 
 def follow(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[SpeakerTurn]]:
-    """The turns of a running meeting, fed second by second, and of its end."""
+    """Return the turns of a running meeting, fed second by second, and those at its end."""
     tracker = SpeakerTracker()
     first: list[SpeakerTurn] = []
     revised: list[SpeakerTurn] = []
@@ -123,14 +121,14 @@ def follow(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[Speak
 
 
 def read_rttm(path: Path, limit_s: float) -> list[SpeakerTurn]:
-    """Turns of a NIST RTTM file up to `limit_s`."""
+    """Return the turns of a NIST RTTM file up to `limit_s`."""
     rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     turns = [SpeakerTurn(float(row[3]), min(float(row[3]) + float(row[4]), limit_s), row[7]) for row in rows]
     return [turn for turn in turns if turn.end > turn.start]
 
 
 def annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
-    """For pyannote's metrics, without what is unsure."""
+    """Convert to pyannote's type for its metrics, without unknown speakers."""
     from pyannote.core import Annotation, Segment
 
     result = Annotation()
@@ -141,7 +139,7 @@ def annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
 
 
 def _rates(components: dict[str, float]) -> dict[str, float]:
-    """Percent of the reference speech."""
+    """Return percentages of the reference speech."""
     parts: Sequence[tuple[str, str]] = (
         ("confusion", "confusion"),
         ("missed", "missed detection"),

@@ -27,16 +27,16 @@ AUDIO = REPOSITORY.parent / "shared" / "audio"
 MODEL = "qwen2.5-coder-0.5b"
 QUICK = 2
 WORDS_A_SECOND = 2.5
-"""QMSum's transcripts have no times."""
+"""Assumed rate, because QMSum's transcripts have no times."""
 ROUGES = ("rouge1", "rouge2", "rougeL")
 WITHIN_S = 3_600.0
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False, pattern: str = "ami_*.json") -> dict[str, Any]:
-    """Every meeting in one run, as a recording is summarised, by the starter model and those it is compared with.
+    """Summarize every meeting in one run, like a recording, with the starter model and those it is compared with.
 
-    Answers are kept under `bench/summaries` of the data folder, by model and meeting: what is there is not asked for
-    again. Another folder there with a model in its folder `weights` is compared too.
+    Answers are cached under `bench/summaries` in the data folder, by model and meeting, and not requested again. Any
+    other folder there with a model in its folder `weights` is compared too.
     """
     paths = sorted((audio / "summary").glob(pattern))[: QUICK if quick else None]
     meetings = [_Meeting.read(path) for path in paths]
@@ -65,7 +65,7 @@ def _kept(folder: Path) -> KeptAnswers:
 
 
 def ensure_model_folder() -> Path:
-    """The starter model's folder, fetched where it is not here."""
+    """Return the starter model's folder, fetching it if necessary."""
     from django.conf import settings
 
     from inference.models.catalog import find_model
@@ -74,7 +74,7 @@ def ensure_model_folder() -> Path:
 
 
 def _summed_up(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One model's figures over all meetings."""
+    """Return one model's figures over all meetings."""
     return {
         "rouge": _mean([row["rouge"]["ours"] for row in rows]),
         "items": sum(row["items"] for row in rows),
@@ -136,7 +136,7 @@ def _result(meeting: _Meeting, name: str, answers: KeptAnswers) -> dict[str, Any
 
 
 def inventions(summary: Summary, lines: Sequence[Utterance]) -> list[str]:
-    """Names, numbers and products of `summary` that none of its cited captions holds: this must be empty."""
+    """Return names, numbers and products in `summary` that its cited captions lack; must be empty."""
     by_segment = {line.segment: line for line in lines}
     found = []
     for item in summary.items:
@@ -144,7 +144,7 @@ def inventions(summary: Summary, lines: Sequence[Utterance]) -> list[str]:
         heard = " ".join(f"{line.name or ''} {line.text}" for line in cited)
         said = {word.lower() for word in words_of(heard)} | FUNCTION_WORDS["en"]
         names = [word for word in words_of(item.text)[1:] if word[0].isupper() and word.lower() not in said]
-        # "eight, uh, five" is quoted without its filler, and then is one number.
+        # "eight, uh, five" is quoted without its filler, and is then a single number.
         spoken_numbers = number_runs(heard, "en") | number_runs(tidy(heard), "en")
         numbers = [word for run in number_runs(item.text, "en") - spoken_numbers for word in run]
         found += [f"{word} ({item.text})" for word in names + numbers]
@@ -152,12 +152,12 @@ def inventions(summary: Summary, lines: Sequence[Utterance]) -> list[str]:
 
 
 def _faults(topic: Evidence, answer: Answer) -> list[str]:
-    """What became of the statements of an answer."""
+    """Return the check results of an answer's statements."""
     return [str(check.fault or "supported") for check in checked(topic, answer)] or ["no statement"]
 
 
 def _central(sentences: Sequence[Sentence], length: int) -> str:
-    """The extractive baseline: plain LexRank over the meeting, in the meeting's order, as many words as ours."""
+    """Return the extractive baseline: plain LexRank over the meeting, in meeting order, with as many words as ours."""
     ranks = centralities(weigh(sentences))
     chosen, words = set(), 0
     for place in sorted(range(len(sentences)), key=lambda place: -ranks[place]):
@@ -169,7 +169,7 @@ def _central(sentences: Sequence[Sentence], length: int) -> str:
 
 
 def _read(path: Path) -> tuple[tuple[Utterance, ...], str]:
-    """The captions and the reference: AMI's abstract, QMSum's answer about the whole meeting."""
+    """Return the captions and the reference: AMI's abstract, or QMSum's answer about the whole meeting."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if "transcript" not in data:
         return _read_qmsum(data)

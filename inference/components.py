@@ -1,4 +1,4 @@
-"""From a catalogue model to the networks in it that are loaded one by one, and the form that each is wanted in."""
+"""Map a catalogue model to the networks it consists of, and to the form each is loaded in."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ PRECISE: dict[Stage, flags.Component] = {
     "translation": flags.Component.TRANSLATION,
     "summary": flags.Component.SUMMARY,
 }
-"""Stages whose weights' type depends on the device."""
+"""Stages whose weight dtype depends on the device."""
 
 
 def model_components(model: Model, folder: Path) -> tuple[Component, ...]:
-    """The networks of `model`, which lies in `folder`, as torch runs them.
+    """Return the networks of `model` in `folder`, as torch runs them.
 
     Raises:
-        ModelMissing: a file is not there.
+        ModelMissing: a file is missing.
     """
     if model.stage == "asr":
         return (whisper_component(folder),)
@@ -41,9 +41,9 @@ def model_components(model: Model, folder: Path) -> tuple[Component, ...]:
 
 
 def model_form(model: Model, kind: flags.DeviceKind, wishes: flags.FlagChoices) -> Form:
-    """What the networks of `model` are loaded as, to run on such a device.
+    """Return the form in which the networks of `model` are loaded for this kind of device.
 
-    Speakers' are float32 wherever they run, and moved as they are.
+    Diarization networks are float32 on every device and moved unchanged.
     """
     if model.stage == "speakers":
         return Form()

@@ -1,4 +1,4 @@
-"""Where a caption may be cut: the models were trained on single sentences, and drop words from longer text."""
+"""Split captions into sentences. The models were trained on single sentences and drop words from longer text."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|vs|etc|approx|sr|sra|srta|dra|exmo|av|pág|[^\W\d_](?:\.[^\W\d_])*)\.$",
     re.IGNORECASE,
 )
-"""Titles, common shortenings and initials, whose full stop ends no sentence."""
+"""Titles, common abbreviations and initials, whose full stop does not end a sentence."""
 
 
 def split_sentences(text: str, *, longest: int) -> list[str]:
-    """The sentences of `text`, each at most `longest` characters; put back together they are the text.
+    """Split `text` into sentences of at most `longest` characters; joined, they give the text.
 
-    A sentence longer than that is cut behind a clause, else between words, else anywhere.
+    A longer sentence is split after a clause, else between words, else anywhere.
     """
     return [piece for sentence in _sentences(text) for piece in _pieces(sentence, longest)]
 
 
 def halves(sentence: str) -> tuple[str, str]:
-    """`sentence` cut once: behind the clause nearest to its middle, else between words there, else anywhere."""
+    """Split `sentence` once: after the clause nearest its middle, else between words there, else anywhere."""
     middle = len(sentence) // 2
     cut = _nearest(_CLAUSE_END, sentence, middle) or _nearest(re.compile(r"\s+"), sentence, middle) or middle
     return sentence[:cut].rstrip(), sentence[cut:].lstrip()
@@ -40,7 +40,9 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _ends_sentence(before: str, after: str) -> bool:
-    """Whether the mark at the end of `before` ends a sentence: what follows does not go on in lower case."""
+    """Return whether the mark at the end of `before` ends a sentence, judging by abbreviations and by the case of
+    `after`.
+    """
     continues = after[:1].islower() or not after
     return not continues and not _ABBREVIATION.search(before)
 
@@ -56,12 +58,12 @@ def _pieces(sentence: str, longest: int) -> Iterator[str]:
 
 
 def _last(pattern: re.Pattern[str], text: str, longest: int) -> int:
-    """The last end of `pattern` in the first `longest` characters, not before their middle; 0: none."""
+    """Return the last end of `pattern` in the first `longest` characters, beyond their middle; 0 if none."""
     ends = [match.end() for match in pattern.finditer(text, 0, longest)]
     return ends[-1] if ends and ends[-1] > longest // 2 else 0
 
 
 def _nearest(pattern: re.Pattern[str], text: str, place: int) -> int:
-    """The end of `pattern` in `text` nearest to `place`, inside the middle half; 0: none."""
+    """Return the end of `pattern` in `text` nearest to `place`, within the middle half; 0 if none."""
     ends = [match.end() for match in pattern.finditer(text, len(text) // 4, 3 * len(text) // 4)]
     return min(ends, key=lambda end: abs(end - place), default=0)

@@ -1,4 +1,4 @@
-"""Several windows heard the same moment: together they decide who speaks in it."""
+"""Combine overlapping windows by voting: several windows cover each moment."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
 from inference.diarization.segmentation import VOICES_AT_ONCE
 
 PIECE = 30_000
-"""Cells elected at once: ranks need much more memory than votes."""
+"""Cells per voting step; ranking needs much more memory than the votes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeardWindow:
-    """A window with the speakers recognised in it."""
+    """A window with the speakers recognized in it."""
 
     start: int
-    """Its first cell, negative where it begins before the meeting."""
+    """Its first cell; negative if it begins before the meeting."""
     voices: tuple[LocalVoice, ...]
     numbers: tuple[int, ...]
     """The speaker of each voice, or UNSURE."""
 
 
 def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarray, list[int]]:
-    """Who speaks in the cells [start, end): bool, shape (end - start, speakers), and the speakers' numbers.
+    """Return who speaks in the cells [start, end): bool, shape (end - start, speakers), and the speaker numbers.
 
-    As many speak in a cell as its windows found on average (Bredin et al. 2020, "pyannote.audio: neural building blocks
-    for speaker diarization"): those that most of them named.
+    The number of speakers in a cell is the average over its windows (Bredin et al. 2020, "pyannote.audio: neural
+    building blocks for speaker diarization"). The ones with most votes are chosen.
     """
     near = [window for window in windows if window.start < end and window.start + WINDOW_CELLS > start]
     numbers = sorted({number for window in near for number in window.numbers}, reverse=True)  # UNSURE loses ties
@@ -49,6 +49,6 @@ def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarr
 
 
 def _elect(votes: np.ndarray, seats: np.ndarray) -> np.ndarray:
-    """The `seats` speakers with most votes in each cell, rounded: bool, the shape of `votes`."""
+    """Return the `seats` speakers (rounded) with most votes in each cell: bool, the shape of `votes`."""
     ranks = np.argsort(np.argsort(-votes, axis=1, kind="stable"), axis=1, kind="stable")
     return (ranks < np.minimum(np.rint(seats), VOICES_AT_ONCE)[:, None]) & (votes > 0)

@@ -1,4 +1,4 @@
-"""New turns under the ids that everybody already knows."""
+"""Map new turns to the speaker ids already shown."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from inference.diarization.turns import SpeakerTurn, speaker_name
 def keep_ids(
     turns: Sequence[SpeakerTurn], known: Sequence[SpeakerTurn], *, next_number: int
 ) -> tuple[SpeakerTurn, ...]:
-    """`turns` with the ids of `known`, turns of the same time that were told before.
+    """Return `turns` with the ids of `known`, which are earlier turns of the same period.
 
-    Each speaker of `turns` gets the id with which it shares most time, no id two speakers (Kuhn-Munkres on the seconds
-    shared, as the diarization error rate maps speakers). Those that share time with nobody are numbered from
-    `next_number` on in order of appearance, so that no id is given to a second person.
+    Each speaker of `turns` gets the id with which it shares most time, and no two speakers the same one (Kuhn-Munkres
+    on the shared seconds, like the speaker mapping of the diarization error rate). Speakers without shared time are
+    numbered from `next_number` in order of appearance, so that no id is reused for another person.
     """
     new, old = _speakers(turns), _speakers(known)
     shared = _shared_seconds(turns, known, new, old)
@@ -31,14 +31,14 @@ def keep_ids(
 
 
 def _speakers(turns: Sequence[SpeakerTurn]) -> list[str]:
-    """All that are named, in order of appearance."""
+    """Return all named speakers in order of appearance."""
     return list(dict.fromkeys(turn.speaker for turn in turns if turn.speaker))
 
 
 def _shared_seconds(
     turns: Sequence[SpeakerTurn], known: Sequence[SpeakerTurn], new: Sequence[str], old: Sequence[str]
 ) -> np.ndarray:
-    """For how long each of `new` in `turns` and each of `old` in `known` speak at once: shape (len(new), len(old))."""
+    """Return the seconds that each of `new` shares with each of `old`, as float of shape (len(new), len(old))."""
     shared = np.zeros((len(new), len(old)))
     by_start = sorted((turn for turn in known if turn.speaker), key=lambda turn: turn.start)
     starts = [turn.start for turn in by_start]

@@ -1,4 +1,4 @@
-"""Local voices: who speaks when in one window, and what each voice sounds like where it speaks alone."""
+"""Local speakers: who speaks when in one window, with an embedding of each speaker's solo speech."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from inference.models.optimization.flags import FlagChoices
 CELL = round(CELL_S * SAMPLE_RATE)
 WINDOW_CELLS = WINDOW // CELL
 SHORTEST_PRINT = SAMPLE_RATE // 4
-"""Samples that a voice must speak alone for a print."""
+"""Minimum samples of solo speech for an embedding."""
 
 LONGEST_PRINT = 3 * SAMPLE_RATE
-"""Samples that are printed at most, the newest: more cost more and tell no more."""
+"""Maximum samples in an embedding, the most recent ones; more would cost more without improving it."""
 
 SHORTEST_STRETCH = SAMPLE_RATE
-"""Samples that a stretch of a voice must hold for a print of its own."""
+"""Minimum samples in a stretch of speech for its own embedding."""
 
 PAUSE_FRAMES = 15
-"""Frames of silence that divide stretches: a quarter of a second."""
+"""Frames of silence that separate stretches: a quarter of a second."""
 
 ALIKE = 0.35
-"""Cosine similarity from which on stretches of a voice are the same person."""
+"""Minimum cosine similarity for stretches of a voice to count as the same person."""
 
 COMMUNITY_SEGMENTATION = "segmentation/pytorch_model.bin"
 COMMUNITY_EMBEDDING = "embedding/pytorch_model.bin"
-"""Where the weights lie in the repository of pyannote's speaker-diarization-community-1."""
+"""Paths of the weights in pyannote's speaker-diarization-community-1 repository."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalVoice:
-    """One voice in one window."""
+    """One speaker in one window."""
 
     active: np.ndarray
     """bool, shape (WINDOW_CELLS,)."""
     print: np.ndarray | None
-    """float32, of length 1; None when the voice was hardly alone."""
+    """Embedding, float32, length 1; None if there was too little solo speech."""
     clean_s: float
-    """Seconds that it spoke alone."""
+    """Seconds of solo speech."""
 
 
 class Listener(Protocol):
-    """Shared by all meetings: holds no state of any of them."""
+    """Shared by all meetings; holds no state of any of them."""
 
     def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
-        """The voices in float32 `audio`, shape (WINDOW,); depends on nothing else."""
+        """Return the voices in float32 `audio`, shape (WINDOW,). Depends on nothing else."""
         ...
 
 
 class VoiceListener:
-    """`Listener` on a segmentation model and a voice print model.
+    """`Listener` with a segmentation model and an embedding model.
 
-    The segmentation sometimes takes two voices after each other for one. So a voice is printed stretch by stretch, and
-    stretches that are unlike are different voices.
+    The segmentation sometimes merges two successive speakers into one. Each stretch of a voice therefore gets its own
+    embedding, and dissimilar stretches become separate voices.
     """
 
     def __init__(self, segmenter: Segmenter, embedder: Embedder) -> None:
@@ -70,7 +70,7 @@ class VoiceListener:
         self._embedder = embedder
 
     def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
-        if not audio.any():  # a microphone that is muted should cost nothing
+        if not audio.any():  # a muted microphone should cost nothing
             return ()
         frames = self._segmenter.segment(audio)
         alone = frames & (frames.sum(axis=1, keepdims=True) == 1)
@@ -82,7 +82,7 @@ class VoiceListener:
         )
 
     def _voices(self, audio: np.ndarray, active: np.ndarray, clean: np.ndarray) -> list[LocalVoice]:
-        """The voices that the segmentation took for one, which is `active` and alone in `clean`, bool, (FRAMES,)."""
+        """Split a segmented voice into speakers; it is `active`, and solo in `clean`, both bool, (FRAMES,)."""
         stretches = _stretches(active)
         long = [stretch for stretch in stretches if _samples(clean & stretch) >= SHORTEST_STRETCH]
         if len(long) < 2:
@@ -106,7 +106,7 @@ class VoiceListener:
 
 
 def _stretches(active: np.ndarray) -> list[np.ndarray]:
-    """`active`, bool, shape (FRAMES,), divided at pauses of PAUSE_FRAMES."""
+    """Split `active`, bool, shape (FRAMES,), at pauses of PAUSE_FRAMES."""
     edges: list[tuple[int, int]] = []
     for first, last in spans(active):
         if edges and first - edges[-1][1] < PAUSE_FRAMES:
@@ -131,7 +131,7 @@ def _join(one: LocalVoice, other: LocalVoice) -> LocalVoice:
 
 
 def _give_to_nearest(voices: list[LocalVoice], active: np.ndarray) -> None:
-    """Adds cells too few for a print of their own to the voice that speaks nearest to them."""
+    """Assign cells too few for an embedding to the voice that is nearest in time."""
     gaps = [int(np.abs(np.flatnonzero(voice.active) - active.argmax()).min()) for voice in voices]
     nearest = int(np.argmin(gaps))
     voices[nearest] = replace(voices[nearest], active=voices[nearest].active | active)
@@ -142,12 +142,12 @@ def _samples(frames: np.ndarray) -> int:
 
 
 def has_community(folder: Path) -> bool:
-    """Whether `folder` holds speaker-diarization-community-1, which runs on any device; others run on the CPU."""
+    """Return whether `folder` holds speaker-diarization-community-1, which runs on any device, others on the CPU."""
     return (folder / COMMUNITY_EMBEDDING).is_file()
 
 
 def voice_files(folder: Path) -> tuple[Path, Path]:
-    """Weights of the segmentation and of the voice prints."""
+    """Return the weight files of segmentation and embedding."""
     if has_community(folder):
         return folder / COMMUNITY_SEGMENTATION, folder / COMMUNITY_EMBEDDING
     return folder / "segmentation.bin", folder / "embedding.pt"
@@ -156,13 +156,13 @@ def voice_files(folder: Path) -> tuple[Path, Path]:
 def load_listener(
     folder: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: FlagChoices | None = None
 ) -> VoiceListener:
-    """The listener with the weights of one of the catalogue's `speakers` models, which lie in `folder`.
+    """Return the listener for one of the catalogue's `speakers` models in `folder`.
 
-    Loads onto `device`; `runs_on` is where somebody else moves it to. CAM++ and the segmentation beside it always run
-    on the CPU, where they are quick enough.
+    Loads onto `device`; `runs_on` is the device that the pool moves it to. CAM++ and its segmentation always run on the
+    CPU, where they are fast enough.
 
     Raises:
-        FileNotFoundError: a file is not there.
+        FileNotFoundError: a file is missing.
         ModelCorrupt: a file holds something else.
     """
     segmentation, embedding = voice_files(folder)

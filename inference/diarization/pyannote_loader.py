@@ -1,4 +1,4 @@
-"""Networks of pyannote.audio from their checkpoints, without running what the files hold."""
+"""Load pyannote.audio networks from checkpoints without executing code from the files."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ ARCHITECTURES = {
     "PyanNet": "pyannote.audio.models.segmentation",
     "WeSpeakerResNet34": "pyannote.audio.models.embedding",
 }
-"""The networks that may be asked for, and the modules that have them."""
+"""The supported networks and the modules that define them."""
 
 
 def load_network(path: Path, architecture: str) -> Model:
-    """The network of a checkpoint, on the CPU, ready to judge; `architecture` is a key of ARCHITECTURES.
+    """Return the network of a checkpoint, on the CPU and in evaluation mode; `architecture` is a key of ARCHITECTURES.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ModelCorrupt: the file is no checkpoint of that network.
+        FileNotFoundError: the file does not exist.
+        ModelCorrupt: the file is not a checkpoint of that network.
     """
     network: Model = load(PyannoteNetwork(path, architecture), Form()).network
     return network
@@ -47,20 +47,18 @@ def load_network(path: Path, architecture: str) -> Model:
 class PyannoteNetwork(SingleFile):
     """`inference.models.loading.component.Component` of a checkpoint.
 
-    pyannote's own `Model.from_pretrained` unpickles whatever the file holds; here only its weights and the few classes
-    that describe the task may come out of it.
+    pyannote's own `Model.from_pretrained` unpickles anything in the file. Here only the weights and the few classes
+    that describe the task are allowed.
     """
 
     path: Path
     architecture: str
 
     def write_settings(self, network: Model, folder: Path) -> None:
-        """See `Component.write_settings`."""
         settings = {"settings": dict(network.hparams), "specifications": _plain(network.specifications)}
         (folder / "config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
 
     def build(self, folder: Path) -> Model:
-        """See `Component.build`."""
         network = _network_class(self.architecture)
         from pyannote.audio.core.task import Problem, Resolution, Specifications
 
@@ -72,7 +70,7 @@ class PyannoteNetwork(SingleFile):
         return without_initialisation(lambda: _built(network, written["settings"], specifications))
 
     def probe(self, network: Model) -> torch.Tensor:
-        """What it says of two seconds of fixed noise."""
+        """Return the output for two seconds of fixed noise."""
         import torch
 
         noise = torch.randn((1, 1, 2 * SAMPLE_RATE), generator=torch.Generator().manual_seed(0))
@@ -80,7 +78,6 @@ class PyannoteNetwork(SingleFile):
         return answer
 
     def load(self, *, is_mapped: bool) -> Model:
-        """See `SingleFile.load`."""
         import torch
 
         network = _network_class(self.architecture)
@@ -90,7 +87,7 @@ class PyannoteNetwork(SingleFile):
         try:
             with torch.serialization.safe_globals(allowed):
                 checkpoint = torch.load(self.path, map_location="cpu", weights_only=True, mmap=is_mapped)
-            # pyannote writes settings of a base class that the network itself does not take.
+            # pyannote also writes settings of a base class that the network itself does not accept.
             taken = signature(network).parameters
             settings = {name: value for name, value in checkpoint["hyper_parameters"].items() if name in taken}
             specifications = checkpoint["pyannote.audio"]["specifications"]
@@ -102,7 +99,7 @@ class PyannoteNetwork(SingleFile):
 
 
 def _network_class(architecture: str) -> Any:
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")  # it reports uses to its makers otherwise
+    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")  # otherwise it sends telemetry to its makers
     import_torchaudio()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="\\s*torchcodec", category=UserWarning)  # waveforms need no decoder
@@ -117,6 +114,6 @@ def _built(network: Any, settings: dict[str, Any], specifications: Any) -> Model
 
 
 def _plain(specifications: Any) -> dict[str, Any]:
-    """As JSON has it: kinds by their names."""
+    """Return the fields as JSON values; enums by name."""
     fields = {field: getattr(specifications, field) for field in specifications.__dataclass_fields__}
     return {name: value.name if isinstance(value, Enum) else value for name, value in fields.items()}

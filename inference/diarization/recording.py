@@ -1,4 +1,4 @@
-"""Who spoke when in a whole recording: windows as in a running meeting, but fewer, and clustered together."""
+"""Diarize a complete recording: windows as in a meeting, but fewer, clustered jointly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from inference.diarization.segmentation import WINDOW
 from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
 
 STEP = 3 * SAMPLE_RATE
-"""Samples from one window to the next: three windows hear each moment, so that one that errs is outvoted."""
+"""Samples between windows. Three windows cover each moment, so a wrong one is outvoted."""
 
 LONGEST = 24 * 3600 * SAMPLE_RATE // STEP
-"""Windows of a day: no recording is longer."""
+"""Windows of a day, the longest recording."""
 
 Advance = Callable[[int], object]
-"""Told how many samples have been listened to."""
+"""Progress callback; receives the number of samples just processed."""
 
 
 def diarize_recording(
@@ -31,9 +31,9 @@ def diarize_recording(
     *,
     advance: Advance = lambda _: None,
 ) -> tuple[SpeakerTurn, ...]:
-    """The turns of the recording that `blocks` make up: float32 mono at SAMPLE_RATE, shape (n,) each.
+    """Return the turns of the recording in `blocks`: float32 mono at SAMPLE_RATE, shape (n,) each.
 
-    Some seconds of sound are held at a time, besides the voices.
+    Holds a few seconds of audio at a time, plus the voices.
     """
     buffer, history = AudioBuffer(0), VoiceHistory(LONGEST)
     heard = 0
@@ -51,9 +51,9 @@ def diarize_recording(
 
 
 def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int, end: int) -> tuple[SpeakerTurn, ...]:
-    """The turns in the cells [start, end) that `windows` heard, their voices clustered together.
+    """Return the turns in the cells [start, end) from `windows`, clustering all voices jointly.
 
-    Speakers are numbered from S1 on in order of appearance, whoever was recognised in the windows before.
+    Speakers are numbered from S1 in order of appearance; earlier recognition in the windows is ignored.
     """
     numbers = cluster_windows([window.voices for window in windows], hint)
     placed = [
@@ -63,8 +63,9 @@ def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int
 
 
 def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
-    """Hears the window up to the sample `end`, in which nobody is recognised yet; silence stands for what lies outside
-    of the recording."""
+    """Return the window up to the sample `end`, without recognized speakers. Outside the recording it is padded with
+    silence.
+    """
     start = end - WINDOW
     first, last = max(0, start), min(end, buffer.end)
     audio = np.zeros(WINDOW, np.float32)

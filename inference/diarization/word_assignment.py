@@ -1,4 +1,4 @@
-"""Who said which words: a caption's words divided where the speaker changes."""
+"""Assign words to speakers: split a caption's words where the speaker changes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from inference.diarization.turns import SpeakerTurn
 from inference.types import Word
 
 SWITCH_S = 0.3
-"""Seconds of overlap that a change of speaker must win: word times and turns are both off by about that much."""
+"""Seconds of overlap that a speaker change must gain; word times and turns have errors of about this size."""
 
 SENTENCE_SWITCH_S = 0.1
-"""The same after the end of a sentence, where people do take turns."""
+"""The same after the end of a sentence, where speakers do change."""
 
 UNSURE_WEIGHT = 0.5
-"""Where somebody unknown and somebody known could have spoken, it was the known one."""
+"""Weight of an unknown speaker, so that a known one is preferred where both could have spoken."""
 
 SENTENCE_END = (".", "?", "!", "…", "。", "？", "！")
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerSegment:
-    """Words that one speaker said in a row."""
+    """Consecutive words of one speaker."""
 
     speaker: str | None
-    """None: it cannot be said who."""
+    """None if the speaker is unknown."""
     words: tuple[Word, ...]
 
 
 def label_words(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> tuple[SpeakerSegment, ...]:
-    """Divides `words` into runs of one speaker each, in order and without loss.
+    """Split `words` into runs of one speaker each, in order and without loss.
 
-    Of all ways to name the words the one is taken whose speakers overlap most with their words, less a price for each
-    change (Viterbi's search), so single words do not flip. Words that no turn touches go with their neighbours.
+    The labelling with the largest overlap between words and turns, minus a penalty for each change, is found by the
+    Viterbi algorithm, so single words do not flip. Words outside all turns go with their neighbours.
     """
     if not words:
         return ()
@@ -42,13 +42,13 @@ def label_words(words: Sequence[Word], turns: Sequence[SpeakerTurn]) -> tuple[Sp
 
 
 def _speakers(turns: Sequence[SpeakerTurn]) -> list[str | None]:
-    """All that are named in `turns`, by their first turn; unsure last, so that it loses ties."""
+    """Return all speakers named in `turns`, by their first turn; unknown last, so that it loses ties."""
     ordered = sorted(turns, key=lambda turn: turn.start)
     return [*dict.fromkeys(turn.speaker for turn in ordered if turn.speaker), None]
 
 
 def _best_path(words: Sequence[Word], turns: Sequence[SpeakerTurn], speakers: Sequence[str | None]) -> list[int]:
-    """For each word the index of its speaker."""
+    """Return the index of each word's speaker."""
     rows = [[_overlap(word, speaker, turns) for speaker in speakers] for word in words]
     scores, origins = rows[0], []
     for before, row in zip(words, rows[1:], strict=False):
@@ -63,7 +63,7 @@ def _best_path(words: Sequence[Word], turns: Sequence[SpeakerTurn], speakers: Se
 
 
 def _overlap(word: Word, speaker: str | None, turns: Sequence[SpeakerTurn]) -> float:
-    """Seconds of `word` in which `speaker` speaks."""
+    """Return the seconds of `word` during which `speaker` speaks, weighted for an unknown speaker."""
     mine = (turn for turn in turns if turn.speaker == speaker)
     seconds = sum(max(0.0, min(word.end, turn.end) - max(word.start, turn.start)) for turn in mine)
     return seconds if speaker else UNSURE_WEIGHT * seconds

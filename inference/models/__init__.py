@@ -1,1 +1,1 @@
-"""What every model needs: the catalogue, files, loading, optimisation, and whose turn it is on the device."""
+"""Model infrastructure: catalogue, files, loading, optimization, and residency on the device."""

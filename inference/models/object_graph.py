@@ -1,4 +1,4 @@
-"""What an object holds: the networks and tensors inside of an application's own classes."""
+"""Find networks and tensors inside arbitrary objects."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 DEPTH = 6
-"""Attributes and items to follow from a root."""
+"""Maximum depth of attributes and items to follow from a root."""
 
 _DEAD_ENDS = (str, bytes, int, float, complex, bool, type, ModuleType, FunctionType, BuiltinFunctionType, type(None))
 
 
 def reachable(roots: Iterable[object], is_wanted: Callable[[object], bool]) -> list[Any]:
-    """All objects that `roots` hold and `is_wanted` says yes to, the roots included; each once, the nearest first.
+    """Return every object reachable from `roots`, roots included, for which `is_wanted` is true; each once, nearest
+    first.
 
     Follows attributes and the items of lists, tuples, sets and dicts.
     """

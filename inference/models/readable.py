@@ -1,4 +1,4 @@
-"""Weights are published, so every user of the machine may read them, whatever the umask of who brought them here."""
+"""File modes for weights. They are public, so every user may read them, whatever the umask of the fetching process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FOLDER, FILE = 0o755, 0o644
 
 
 def readable_folder(folder: Path) -> Path:
-    """Return the folder; made, if it is not there yet, so that everybody may look into it."""
+    """Return the folder. If it does not exist, create it readable by all users."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -18,7 +18,7 @@ def readable_folder(folder: Path) -> Path:
 
 
 def let_read(folder: Path) -> None:
-    """Let everybody read the folder and all that is in it; libraries write some files for their owner alone."""
+    """Make the folder and its contents readable by all users; libraries write some files for their owner only."""
     folder.chmod(FOLDER)
     for path in folder.rglob("*"):
         path.chmod(FOLDER if path.is_dir() else FILE)

@@ -1,8 +1,8 @@
-"""Makes `import torchaudio` work beside a CPU build of torch.
+"""Make `import torchaudio` work with a CPU build of torch.
 
-torchaudio's wheel on the package index links its compiled extension to CUDA, so with a torch that has none the import
-ends in an OSError. Nothing that this project uses of torchaudio (Kaldi features, resampling) needs the extension: a
-stand-in that says "not available" takes its place, and only where the real one cannot load.
+torchaudio's wheel on the package index links its compiled extension to CUDA, so the import raises OSError with a CPU
+build. This project only uses parts that do not need the extension (Kaldi features, resampling). A stub that reports
+"not available" replaces the extension if the real one cannot be loaded.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import NoReturn
 EXTENSION = "torchaudio._extension"
 
 _importing = threading.Lock()
-"""Models load in several threads at once; one that forgets a failed import must not do it to another's good one."""
+"""Models load in several threads at once. Cleaning up one failed import must not remove another's successful one."""
 
 
 def import_torchaudio() -> ModuleType:
-    """The `torchaudio` package, with its real extension or with the stand-in.
+    """Return the `torchaudio` package, with its real extension or with the stub.
 
-    Call it before anything that imports torchaudio itself, such as pyannote.audio. Raises ImportError when torchaudio
+    Call it before importing anything that imports torchaudio, such as pyannote.audio. Raises ImportError if torchaudio
     is not installed.
     """
     import torch
 
-    # The first import makes tensors; under somebody's `torch.device("meta")` they would be without data for good.
+    # The first import creates tensors. Under a caller's `torch.device("meta")` they would permanently lack data.
     with _importing, torch.device("cpu"):
         try:
             return importlib.import_module("torchaudio")
@@ -39,20 +39,20 @@ def import_torchaudio() -> ModuleType:
 
 
 def import_transformers() -> ModuleType:
-    """The `transformers` package, which itself imports torchaudio where that is installed."""
+    """Return the `transformers` package, which itself imports torchaudio if that is installed."""
     with suppress(ImportError):
         import_torchaudio()
     return importlib.import_module("transformers")
 
 
 def _forget_torchaudio() -> None:
-    """Modules that the failed import left half made."""
+    """Remove modules that the failed import left partly initialized."""
     for name in [name for name in sys.modules if name == "torchaudio" or name.startswith("torchaudio.")]:
         del sys.modules[name]
 
 
 def _extension() -> ModuleType:
-    """What torchaudio reads of its extension when it was built without one."""
+    """Return the stub: the attributes torchaudio reads when built without the extension."""
     extension = ModuleType(EXTENSION)
     extension.__path__ = []
     extension._IS_TORCHAUDIO_EXT_AVAILABLE = False  # type: ignore[attr-defined]
@@ -62,7 +62,7 @@ def _extension() -> ModuleType:
 
 
 def _refuse(function: object) -> object:
-    """In place of the decorator for functions that need the extension."""
+    """Replace the decorator for functions that need the extension."""
 
     def unavailable(*arguments: object, **keywords: object) -> NoReturn:
         raise RuntimeError(f"{function} needs torchaudio's compiled extension, which cannot load beside this torch")

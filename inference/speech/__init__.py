@@ -1,1 +1,1 @@
-"""Speech recognition: sessions that say what to decode, the engine that decodes for all of them, and Whisper."""
+"""Speech recognition: sessions request decodes, the engine batches them across sessions, and Whisper performs them."""

@@ -1,7 +1,7 @@
-"""When each token was said: the cheapest path through the decoder's attention to the audio.
+"""Token timestamps from the cheapest path through the decoder's attention to the audio.
 
-The way of OpenAI's `whisper/timing.py`: attention of the heads that follow the audio, standardised over the tokens,
-smoothed by a median over the frames, averaged, and walked by dynamic time warping (Sakoe & Chiba 1978).
+Follows OpenAI's `whisper/timing.py`: the attention of the alignment heads is standardized over the tokens, smoothed by
+a median over the frames, averaged, and traversed by dynamic time warping (Sakoe & Chiba 1978).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ MEDIAN_WIDTH = 7
 
 
 def attention_path(attention: np.ndarray) -> list[tuple[int, int]]:
-    """(token, frame) pairs in rising order, from the first of both to the last of both.
+    """Return (token, frame) pairs in ascending order, from the first of both to the last of both.
 
-    `attention` is float32, shape (heads, tokens, frames): for each head and token a distribution over the frames.
+    `attention` is float32, shape (heads, tokens, frames): a distribution over the frames for each head and token.
     """
     spread = attention.std(axis=1, keepdims=True)
     standard = (attention - attention.mean(axis=1, keepdims=True)) / np.where(spread > 0, spread, 1)
@@ -23,7 +23,7 @@ def attention_path(attention: np.ndarray) -> list[tuple[int, int]]:
 
 
 def cheapest_path(cost: np.ndarray) -> list[tuple[int, int]]:
-    """The path through `cost`, shape (rows, columns), of least sum; it steps down, right, or both at once."""
+    """Return the cheapest path through `cost`, shape (rows, columns). It steps down, right, or diagonally."""
     steps = _steps(cost)
     row, column = cost.shape[0] - 1, cost.shape[1] - 1
     path = [(row, column)]
@@ -35,11 +35,11 @@ def cheapest_path(cost: np.ndarray) -> list[tuple[int, int]]:
 
 
 STEPS = ((1, 1), (1, 0), (0, 1))
-"""Rows and columns by which a cell is reached; of equally cheap ones the first is taken."""
+"""Rows and columns by which a cell is reached. The first wins among equally cheap ones."""
 
 
 def _steps(cost: np.ndarray) -> np.ndarray:
-    """For each cell the place in STEPS of its cheapest way; one diagonal after the other, all cells of it at once."""
+    """Return each cell's cheapest step as an index into STEPS, computed one diagonal at a time."""
     rows, columns = cost.shape
     total = np.full((rows + 1, columns + 1), np.inf)
     total[0, 0] = 0.0
@@ -47,7 +47,7 @@ def _steps(cost: np.ndarray) -> np.ndarray:
     for diagonal in range(rows + columns - 1):
         row = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
         column = diagonal - row
-        # `total` has a row and a column of infinity before the first.
+        # `total` has an extra leading row and column of infinity.
         ways = np.stack([total[row, column], total[row, column + 1], total[row + 1, column]])
         steps[row, column] = ways.argmin(axis=0)
         total[row + 1, column + 1] = cost[row, column] + ways.min(axis=0)
@@ -55,7 +55,7 @@ def _steps(cost: np.ndarray) -> np.ndarray:
 
 
 def _smoothed(attention: np.ndarray) -> np.ndarray:
-    """The median of the frames around each one; the ends are mirrored."""
+    """Return the median of the frames around each frame, mirrored at the ends."""
     reach = MEDIAN_WIDTH // 2
     if attention.shape[-1] <= reach:
         return attention

@@ -1,4 +1,4 @@
-"""The two libraries that run a Whisper: where each finds its weights, how large they will be, and how it is loaded."""
+"""The two libraries that run Whisper: location of the weights, size estimate, and loading."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Backend = Literal["ctranslate2", "transformers"]
 
 
 class Recognizer(Transcriber, Protocol):
-    """A transcriber that can be made ready for its first request."""
+    """A transcriber with a warm-up."""
 
     def warm_up(self) -> None:
-        """Decodes a second of silence, so that the first caption does not wait for memory to be laid out."""
+        """Decode a second of silence, so that the first caption does not wait for memory allocation."""
         ...
 
 
 def speech_folder(name_or_path: str, models: Path, backend: Backend) -> Path:
-    """The folder of a catalogue model under `models`, or one of the operator's own that `backend` can read.
+    """Return the folder of a catalogue model under `models`, or the operator's own folder if `backend` can read it.
 
     Raises:
-        ModelMissing, ModelCorrupt: the weights are not here, or not whole; the message says how to get them.
-        UnknownModel: neither a catalogue name nor a path.
+        ModelMissing, ModelCorrupt: the weights are missing or incomplete; the message says how to get them.
+        UnknownModel: the argument is neither a catalogue name nor a path.
     """
     folder = Path(name_or_path).expanduser()
     is_own = name_or_path not in {model.name for model in MODELS} and folder.is_dir()
@@ -46,18 +46,18 @@ def speech_folder(name_or_path: str, models: Path, backend: Backend) -> Path:
 
 
 def is_hub_layout(folder: Path) -> bool:
-    """Whether only transformers can read the weights."""
+    """Return whether only transformers can read the weights."""
     files = (*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin"))
     return not (folder / "model.bin").is_file() and bool(files)
 
 
 def speech_bytes(folder: Path, backend: Backend, device: Device, wishes: FlagChoices) -> int:
-    """Bytes that the weights will take on `device`, told before they are loaded.
+    """Return the bytes that the weights will take on `device`, before loading them.
 
-    CTranslate2's are taken to be as large as its file (in 8 bits they are smaller), and so are pickled ones.
+    CTranslate2 models count as large as their file (in 8 bits they are smaller); so do pickled ones.
 
     Raises:
-        ModelMissing, ModelCorrupt: there are none, or they cannot be read.
+        ModelMissing, ModelCorrupt: the weights are missing or unreadable.
     """
     if backend == "ctranslate2":
         return file_bytes(folder)
@@ -77,14 +77,14 @@ def load_recognizer(
     runs_on: Device | None = None,
     wishes: FlagChoices | None = None,
 ) -> Recognizer:
-    """The Whisper in `folder`, not warmed up.
+    """Return the Whisper model in `folder`, without a warm-up.
 
-    `runs_on` is where somebody else moves it to, if that is not `device`; CTranslate2 loads where it runs. `wishes`:
-    see `inference.models.optimization.flags`; CTranslate2 has settings of its own.
+    `runs_on` is the device that the pool moves it to, if not `device`; CTranslate2 loads where it runs. `wishes` are
+    the choices of `inference.models.optimization.flags`; CTranslate2 has its own settings.
 
     Raises:
-        ModelMissing, ModelCorrupt: the folder holds no whole Whisper.
-        RuntimeError, ValueError: what CTranslate2 raises for such a folder.
+        ModelMissing, ModelCorrupt: the folder does not hold a complete Whisper model.
+        RuntimeError, ValueError: CTranslate2's own errors for such a folder.
     """
     if backend == "transformers":
         from inference.speech.whisper_transformers import TransformersTranscriber

@@ -1,7 +1,7 @@
-"""Provisional captions: a small model goes on listening while the models that write good captions are away.
+"""Provisional captions: a small model keeps transcribing while the caption models are off the device.
 
-What it writes is never stored. Each of its texts has the segment of the caption that will be written of the same audio
-later, so that the one replaces the other on every page.
+Its text is never stored. Each partial has the segment of the later caption for the same audio, so that the caption
+replaces it on every page.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from inference.speech.session import CaptionSession
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
 
 Key = TypeVar("Key", bound=Hashable)
-"""However the caller names its meetings."""
+"""The caller's key for a meeting."""
 
 
 class Bridge(Generic[Key]):
-    """Belongs to one thread, the one that feeds the sessions it follows."""
+    """Must be used by one thread, the one that feeds the sessions."""
 
     def __init__(self, transcriber: Transcriber) -> None:
-        # One at a time: whoever waits for the first word should not wait for a batch.
+        # No batching: the first words should appear without waiting for a batch.
         self._engine = Engine(transcriber, max_batch=1)
         self._forks: dict[Key, CaptionSession] = {}
 
     def follow(self, key: Key, session: CaptionSession, audio_after: Callable[[int], np.ndarray]) -> None:
-        """Hears what the meeting has said since the last call; the first time, whatever is not captioned yet.
+        """Feed the audio received since the last call; on the first call, all audio without a caption.
 
-        `audio_after(position)` gives the float32 samples from that position up to `session.received`.
+        `audio_after(position)` returns the float32 samples from that position up to `session.received`.
         """
         if key not in self._forks:
             self._forks[key] = session.fork()
@@ -40,11 +40,11 @@ class Bridge(Generic[Key]):
         fork.feed(audio_after(fork.received))
 
     def step(self) -> dict[Key, list[PartialCaption]]:
-        """Decodes one utterance, and says what came of it; empty when there was nothing to do."""
+        """Decode one utterance and return its partials by meeting; empty if there was nothing to do."""
         return {key: _provisional(events) for key, events in self._engine.step(self._forks).items()}
 
     def end(self) -> None:
-        """The others are back: forgets what was heard."""
+        """Discard all state. Call it when the caption models are back."""
         self._forks.clear()
 
 

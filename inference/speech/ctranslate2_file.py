@@ -1,8 +1,8 @@
-"""Reads the weights out of a CTranslate2 `model.bin`, without CTranslate2.
+"""Read the weights from a CTranslate2 `model.bin` without CTranslate2.
 
-The layout is that of `ctranslate2/specs/model_spec.py`, binary version 6: little-endian; version, name and revision of
-the specification, then for each variable name, rank, dimensions, type, bytes and the values themselves, then names that
-stand for another variable. Names are preceded by their length, which counts the zero at their end.
+The layout is that of `ctranslate2/specs/model_spec.py`, binary version 6, little-endian: version, name and revision of
+the specification; for each variable its name, rank, dimensions, type, byte count and values; then aliases of variables.
+A name is preceded by its length, which includes the terminating zero.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from inference.models.loading import ModelCorrupt
 
 BINARY_VERSION = 6
 TYPES = (np.float32, np.int8, np.int16, np.int32, np.float16)
-"""By number in the file; bfloat16, the next one, is unknown to NumPy."""
+"""Indexed by the number in the file. The next one, bfloat16, is unknown to NumPy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CTranslate2File:
     specification: str
-    """Such as `WhisperSpec`."""
+    """For example `WhisperSpec`."""
     variables: dict[str, np.ndarray]
-    """Mapped: pages of the file, read when they are used; what is written to them stays in memory."""
+    """Mapped copy-on-write: pages are read when used, and writes stay in memory."""
 
 
 def read_ctranslate2(path: Path) -> CTranslate2File:
-    """Raises FileNotFoundError, or ModelCorrupt for a file of another kind or a cut one."""
+    """Read the file. Raises FileNotFoundError, or ModelCorrupt for a file of another kind or a truncated one."""
     content = np.memmap(path, np.uint8, "c") if path.stat().st_size else np.zeros(0, np.uint8)
     with path.open("rb") as file:
         try:
@@ -43,7 +43,7 @@ def _read(file: BinaryIO, content: np.ndarray) -> CTranslate2File:
     if _number(file, "I") != BINARY_VERSION:
         raise ValueError("another binary version")
     specification = _name(file)
-    _number(file, "I")  # the revision: what it changed shows in the variables
+    _number(file, "I")  # the revision; its changes show in the variables
     variables = dict(_variable(file, content) for _ in range(_number(file, "I")))
     for _ in range(_number(file, "I")):
         alias, name = _name(file), _name(file)

@@ -1,4 +1,4 @@
-"""When live text is worth another decode."""
+"""Decide when live text is worth another decode."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from inference.speech.vad import WINDOW
 
 
 class DecodeScheduler:
-    """Of one session: a step of new speech, or the breath after it; slower where decodes are slow."""
+    """Schedules one session's live decodes: after a step of new speech, or at a short pause; less often if decodes are
+    slow.
+    """
 
     def __init__(self, policy: LivePolicy) -> None:
         self._policy = policy
         self._until = 0
-        """Samples heard at the last live decode of the open utterance; 0 before the first."""
+        """Samples covered by the last live decode of the open utterance; 0 before the first."""
         self._cost = 0.0
         """Compute seconds of the last live decode."""
 
     def is_due(self, endpointer: Endpointer) -> bool:
-        """Whether the open utterance has enough that was not decoded yet."""
+        """Return whether the open utterance has enough audio that was not decoded yet."""
         start, heard = endpointer.start, endpointer.window * WINDOW
         if start is None or heard - start < self._policy.first * SAMPLE_RATE:
             return False
@@ -29,13 +31,13 @@ class DecodeScheduler:
         return not self._until or heard - self._until >= step * SAMPLE_RATE
 
     def asked(self, endpointer: Endpointer) -> None:
-        """A live decode of all that was heard has been asked for."""
+        """Record that a live decode of all audio so far was requested."""
         self._until = endpointer.window * WINDOW
 
     def took(self, seconds: float) -> None:
-        """That decode cost so much compute time."""
+        """Record the compute time of that decode."""
         self._cost = seconds
 
     def begin(self) -> None:
-        """Another utterance; what decodes cost is remembered."""
+        """Start another utterance. The decode time is kept."""
         self._until = 0

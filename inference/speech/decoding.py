@@ -1,7 +1,7 @@
-"""How a request is decoded: in which encoder window, with which beam, and with whom it can share a batch.
+"""How a request is decoded: encoder window, beam size, and which requests may share a batch.
 
-Whisper was trained on 30 s windows, but its encoder takes shorter ones, and the cost falls with the length. What it
-does need is silence after the last word: without about half a second of zeros the decoder loops.
+Whisper was trained on 30 s windows, but its encoder accepts shorter ones at proportionally lower cost. It does need
+silence after the last word: without about half a second of zeros the decoder loops.
 """
 
 from __future__ import annotations
@@ -21,36 +21,38 @@ HOP = 160
 """Samples between two frames of the log-mel spectrogram."""
 
 LONGEST_WINDOW = 30.0
-"""Seconds: all that the encoder has positions for."""
+"""Seconds; the encoder has no positions beyond."""
 
 POSITIONS = 448
-"""Tokens that the decoder has positions for, prompt included."""
+"""The decoder's positions in tokens, including the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodePolicy:
-    """How one kind of request is decoded. The figures behind the defaults are in docs/live-policy.md."""
+    """Decoding parameters for one kind of request. docs/live-policy.md has the measurements behind the defaults."""
 
     beam: int
     window: float
-    """Shortest encoder window, seconds."""
+    """Shortest encoder window in seconds."""
     padding: float
-    """Least silence after the audio, seconds."""
+    """Minimum silence after the audio in seconds."""
     window_step: float
-    """Windows are a multiple of this long, seconds, so that requests of nearly one length share a batch."""
+    """Window lengths are multiples of this many seconds, so that requests of similar length share a batch."""
     no_repeat: int = 0
-    """No phrase of so many tokens is written twice; 0: any may be."""
+    """No sequence of this many tokens may occur twice; 0 disables the check."""
     tokens_a_second: float = 8.0
-    """Bounds the text by the audio: nobody speaks faster."""
+    """Upper bound of the text per second of audio; speech is never faster."""
 
     def frames(self, samples: int) -> int:
-        """Spectrogram frames of the window that `samples` of audio are decoded in."""
+        """Return the spectrogram frames of the window in which `samples` of audio are decoded."""
         seconds = max(self.window, samples / SAMPLE_RATE + self.padding)
         steps = ceil(min(seconds, LONGEST_WINDOW) / self.window_step)
         return round(steps * self.window_step * SAMPLE_RATE / HOP)
 
     def max_tokens(self, samples: int) -> int:
-        """Most tokens that the text may have; the same for all audio that shares a window, so for a whole batch."""
+        """Return the maximum tokens of the text. It is equal for all audio with the same window, and so for a whole
+        batch.
+        """
         return 16 + int(self.frames(samples) * HOP / SAMPLE_RATE * self.tokens_a_second)
 
 
@@ -62,9 +64,9 @@ POLICIES: dict[Kind, DecodePolicy] = {
 
 
 def batch_key(request: DecodeRequest) -> tuple[str, int, str, tuple[str, ...], int]:
-    """Requests of one key can be one batch: same window, same prompt length, same language.
+    """Return the batch key. Requests with equal keys have the same window, prompt length and language.
 
-    A language yet to be detected is shared with nobody.
+    A request whose language must be detected has a unique key.
     """
     frames = POLICIES[request.kind].frames(len(request.audio))
     language = request.language or f"of {request.start}"
@@ -72,7 +74,7 @@ def batch_key(request: DecodeRequest) -> tuple[str, int, str, tuple[str, ...], i
 
 
 def share_batches(requests: Sequence[DecodeRequest], *, most: int) -> Iterator[list[int]]:
-    """Places of the requests, put together where they are alike, at most `most` of them."""
+    """Yield the indices of requests that can share a batch, at most `most` at a time."""
 
     def key(place: int) -> tuple[Any, ...]:
         return batch_key(requests[place])
@@ -84,9 +86,9 @@ def share_batches(requests: Sequence[DecodeRequest], *, most: int) -> Iterator[l
 
 
 def log_mel(features: Callable[..., np.ndarray], audio: np.ndarray, frames: int) -> np.ndarray:
-    """Log-mel spectrogram, float32, shape (mels, frames), of the audio and the zeros after it.
+    """Return the log-mel spectrogram, float32, shape (mels, frames), of the audio padded with zeros.
 
-    `features` is faster-whisper's `FeatureExtractor`; audio past `frames` is not heard.
+    `features` is faster-whisper's `FeatureExtractor`. Audio beyond `frames` is ignored.
     """
     padded = np.zeros(frames * HOP, np.float32)
     padded[: len(audio)] = audio[: len(padded)]
@@ -94,5 +96,5 @@ def log_mel(features: Callable[..., np.ndarray], audio: np.ndarray, frames: int)
 
 
 def spoken_frames(samples: int) -> int:
-    """Spectrogram frames that hold `samples` of audio, of which a transcript may be aligned with them."""
+    """Return the spectrogram frames that hold `samples` of audio; a transcript is aligned with these only."""
     return max(2, min(samples // HOP, round(LONGEST_WINDOW * SAMPLE_RATE / HOP)))

@@ -1,6 +1,6 @@
-"""Where utterances start and end, from speech probabilities alone.
+"""Detect the start and end of utterances from speech probabilities alone.
 
-Nothing here knows of time, load or decoded text: the same probabilities always give the same utterances.
+The result is independent of time, load and decoded text: the same probabilities always give the same utterances.
 """
 
 from __future__ import annotations
@@ -14,39 +14,39 @@ from inference.speech.vad import WINDOW
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A stretch of audio to be decoded as one: speech with a little of the silence around it."""
+    """A segment of audio to be decoded as one: speech with some surrounding silence."""
 
     start: int
     """Samples."""
     end: int
     """Samples."""
     onset: int
-    """Samples: where the first window judged as speech begins."""
+    """Samples: start of the first window classified as speech."""
     speech: int
-    """Samples in windows judged as speech."""
+    """Samples in windows classified as speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointPolicy:
-    """Seconds unless said otherwise. The figures behind the defaults are in docs/live-policy.md."""
+    """Values are in seconds unless noted otherwise. docs/live-policy.md has the measurements behind the defaults."""
 
     onset: float = 0.5
     """Speech probability that opens an utterance."""
     offset: float = 0.35
     """Speech probability below which a window inside an utterance counts as pause."""
     pre_roll: float = 0.3
-    """Audio kept before the onset: the first consonant comes before the detector is sure."""
+    """Audio kept before the onset, because the first consonant precedes detection."""
     pauses: tuple[tuple[float, float], ...] = ((1.0, 0.4), (3.0, 0.2))
-    """(length of the utterance so far, pause that closes it), interpolated: the longer it is, the shorter the pause."""
+    """(utterance length so far, pause that closes it), interpolated: longer utterances are closed by shorter pauses."""
     cap: float = 8.0
-    """No utterance is longer."""
+    """Maximum length of an utterance."""
     cap_search: float = 2.5
-    """At the cap the cut goes to the least speech-like place in this much audio before it."""
+    """At the cap, the utterance is cut at its least speech-like point within this many seconds before."""
     overlap: float = 0.1
-    """Audio of the closing pause that the next utterance may start with."""
+    """Audio of the closing pause that the next utterance may begin with."""
 
     def pause(self, length: float) -> float:
-        """The pause that closes an utterance of this length."""
+        """Return the pause that closes an utterance of this length."""
         (low, longest), (high, shortest) = self.pauses[0], self.pauses[-1]
         if length <= low:
             return longest
@@ -57,26 +57,28 @@ class EndpointPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """Between two utterances, all that an endpointer needs to go on.
+    """The state of an endpointer between two utterances, sufficient to continue.
 
     Window `n` covers the samples [n * WINDOW, (n + 1) * WINDOW).
     """
 
     window: int = 0
-    """The next one expected."""
+    """The next expected window."""
     floor: int = 0
-    """Samples: the next utterance begins here at the earliest."""
+    """Samples: earliest start of the next utterance."""
     carried: tuple[float, ...] = ()
-    """Probabilities of the windows from `floor` to `window`, where the next utterance is already open: after a cut."""
+    """After a cut: the probabilities of the windows from `floor` to `window`, which the open next utterance begins
+    with.
+    """
 
     @property
     def position(self) -> int:
-        """Samples: everything before it belongs to utterances that are closed, or to none."""
+        """Samples. Everything before belongs to closed utterances or to none."""
         return self.floor if self.carried else max(self.floor, self.window * WINDOW)
 
 
 class Endpointer:
-    """Cuts a stream of window probabilities into utterances."""
+    """Splits a stream of window probabilities into utterances."""
 
     def __init__(self, policy: EndpointPolicy, boundary: Boundary | None = None) -> None:
         boundary = boundary or Boundary()
@@ -90,12 +92,12 @@ class Endpointer:
 
     @property
     def boundary(self) -> Boundary:
-        """Where to go on after a restart; only of use where no utterance is open, or a cut has just opened one."""
+        """State to resume from. Only valid if no utterance is open, or right after a cut opened one."""
         return Boundary(self.window, self._floor, tuple(self._probabilities))
 
     @property
     def earliest(self) -> int:
-        """First sample that the open utterance, or else the next one, can hold."""
+        """First sample that the open utterance, or else the next one, can include."""
         if self.start is not None:
             return self.start
         return max(self._floor, self.window * WINDOW - _samples(self.policy.pre_roll))
@@ -106,7 +108,7 @@ class Endpointer:
         return self._pause
 
     def push(self, probability: float) -> Utterance | None:
-        """Takes the next window; returns the utterance that it closes."""
+        """Process the next window's probability; return the utterance that it closes, if any."""
         self.window += 1
         if self.start is None:
             if probability >= self.policy.onset:
@@ -121,14 +123,14 @@ class Endpointer:
         return None
 
     def flush(self, position: int) -> Utterance | None:
-        """Nothing follows `position` for now: closes the open utterance there."""
+        """Close the open utterance at `position`, because no audio follows for now."""
         if self.start is not None:
             return self._close(position, floor=position)
         self._floor = max(self._floor, position)
         return None
 
     def _pause_after(self, pause: int, probability: float) -> int:
-        # Hysteresis: what is between the two levels goes on as whatever it was.
+        # Hysteresis: probabilities between the two levels keep the current state.
         level = self.policy.onset if pause else self.policy.offset
         return pause + WINDOW if probability < level else 0
 
@@ -156,7 +158,7 @@ class Endpointer:
         return utterance
 
     def _cut(self) -> Utterance:
-        """Ends the utterance at its least speech-like place near the cap; what follows opens the next one."""
+        """Close the utterance at its least speech-like point near the cap; the remainder opens the next one."""
         assert self.start is not None
         first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / WINDOW))
         place = min(range(first, len(self._probabilities)), key=self._speechlikeness)
@@ -169,7 +171,7 @@ class Endpointer:
         return utterance
 
     def _speechlikeness(self, place: int) -> tuple[float, float]:
-        """Of a window with its neighbours, then of itself."""
+        """Return the mean probability of a window and its neighbours, then its own."""
         around = self._probabilities[max(0, place - 1) : place + 2]
         return sum(around) / len(around), self._probabilities[place]
 

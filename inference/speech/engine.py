@@ -1,4 +1,4 @@
-"""The one caller of the models: collects what meetings want decoded, decodes it together, hands the answers back."""
+"""Collects decode requests of all meetings and decodes them in batches. The only caller of the models."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from inference.speech.session import CaptionSession
 from inference.types import CaptionEvent
 
 Key = TypeVar("Key", bound=Hashable)
-"""However the caller names its meetings."""
+"""The caller's key for a meeting."""
 
 
 @dataclass(slots=True)
 class Timings:
-    """What the engine did since the start."""
+    """Counters of the engine since the start."""
 
     steps: int = 0
     finals: int = 0
@@ -29,17 +29,17 @@ class Timings:
     compute_s: float = 0.0
     """Seconds in `Engine.step`."""
     final_audio_s: float = 0.0
-    """Seconds of audio decoded for good."""
+    """Seconds of audio in final decodes."""
 
     @property
     def rtf(self) -> float:
-        """Real-time factor: compute seconds per second of audio decoded for good."""
+        """Real-time factor: compute seconds per second of audio in final decodes."""
         return self.compute_s / self.final_audio_s if self.final_audio_s else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded(Generic[Key]):
-    """One request of one meeting, with its answer."""
+    """One request of one meeting with its result."""
 
     key: Key
     request: DecodeRequest
@@ -47,12 +47,12 @@ class Decoded(Generic[Key]):
 
 
 class Engine:
-    """Belongs to one thread, the one that owns the device."""
+    """Must be used by one thread, the one that owns the device."""
 
     def __init__(self, transcriber: Transcriber, *, max_batch: int = 4) -> None:
-        """`max_batch` bounds the requests of one step, and with them how long the next text waits."""
+        """`max_batch` limits the requests per step, and thereby the wait for the next text."""
         self.transcriber = transcriber
-        """Whoever decodes; may be changed between two steps, for a model that was loaded anew."""
+        """The current transcriber. May be replaced between steps, for example after a reload."""
         self.max_batch = max_batch
         self._turn = 0
         self._live_next = False
@@ -66,11 +66,11 @@ class Engine:
     def step(
         self, sessions: Mapping[Key, CaptionSession], *, live: bool = True, limit: int | None = None
     ) -> dict[Key, list[CaptionEvent]]:
-        """Decodes one batch across the meetings, and says what came of it; empty when there was nothing to do.
+        """Decode one batch across the meetings and return its events by meeting; empty if there was nothing to do.
 
-        Finals go first, one of each meeting in turn, so that a long backlog holds up nobody else. Between two batches
-        of finals the meetings that are not behind get their live text. Call again until the answer is empty.
-        `limit`: at most so many requests, where something else is to have its turn soon.
+        Finals come first, one per meeting in turn, so that a long backlog does not block other meetings. Between two
+        batches of finals, meetings without a backlog get live text. Call it until the result is empty. `limit` caps the
+        number of requests, so that other work on the device gets its turn sooner.
         """
         decoded = self.decode(sessions, live=live, limit=limit)
         events: dict[Key, list[CaptionEvent]] = {item.key: [] for item in decoded}
@@ -81,9 +81,9 @@ class Engine:
     def decode(
         self, sessions: Mapping[Key, CaptionSession], *, live: bool = True, limit: int | None = None
     ) -> list[Decoded[Key]]:
-        """Return what `step` would accept, in the order to accept it in, and change no session's captions.
+        """Return what `step` would accept, in the same order, without changing any session's captions.
 
-        Raises what the transcriber raises; the same batch can be asked for again then.
+        Raises what the transcriber raises; the same batch can be requested again then.
         """
         started = time.perf_counter()
         chosen = self._choose(sessions, live=live)[:limit]
@@ -96,7 +96,7 @@ class Engine:
         ]
 
     def probe(self) -> None:
-        """Decode half a second of silence, whatever the meetings want. Raises what a broken device or model raises."""
+        """Decode half a second of silence, independent of the meetings. Raises what a broken device or model raises."""
         request = DecodeRequest(kind="final", start=0, audio=np.zeros(SAMPLE_RATE // 2, np.float32), language="en")
         self.transcriber.transcribe([request])
 
@@ -113,13 +113,13 @@ class Engine:
         return self._finals({key: sessions[key].requests(live=False) for key in behind})
 
     def _finals(self, requests: Mapping[Key, Sequence[DecodeRequest]]) -> list[tuple[Key, DecodeRequest]]:
-        """The oldest final of every meeting, then the second oldest, as far as the batch goes."""
+        """Return the oldest final of every meeting, then the second oldest, until the batch is full."""
         named = ([(key, request) for request in ready] for key, ready in requests.items())
         in_turn = (entry for entry in chain.from_iterable(zip_longest(*named)) if entry is not None)
         return list(islice(in_turn, self.max_batch))
 
     def _rotated(self, keys: list[Key]) -> list[Key]:
-        """The meetings, beginning with another one each step."""
+        """Return the meetings, starting with a different one each step."""
         self._turn = (self._turn + 1) % len(keys) if keys else 0
         return keys[self._turn :] + keys[: self._turn]
 

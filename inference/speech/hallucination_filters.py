@@ -1,8 +1,8 @@
-"""Against invented text: what a hypothesis must show before anybody reads it.
+"""Reject hallucinated text before it is shown.
 
-The thresholds on no-speech, log-probability and compression are those of Whisper's own decoding loop (Radford et al.
-2022, section 4.5); the share of speech and the repetitions are ours. A rejected hypothesis is dropped whole and never
-reaches a later prompt.
+The thresholds for no-speech, log-probability and compression are those of Whisper's decoding loop (Radford et al. 2022,
+section 4.5). The share of speech and the repetition checks are our own. A rejected hypothesis is dropped completely and
+never enters a later prompt.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from inference.speech.asr import Hypothesis
 NO_SPEECH = 0.6
 UNSURE_LOG_PROBABILITY = -1.0
 HOPELESS_LOG_PROBABILITY = -1.6
-"""A text this unlikely is rejected whatever else speaks for it."""
+"""Text below this log-probability is always rejected."""
 LEAST_SPEECH_S = 0.1
-"""Seconds of detected speech below which nothing was said."""
+"""Minimum seconds of detected speech in an utterance."""
 
 STRETCHED = re.compile(r"([^\W\d])\1{3}")
-"""A letter four times on end is a cry ("Ahhhhh!"), not a word."""
+"""A letter repeated four times is a cry ("Ahhhhh!"), not a word."""
 TAIL_S = 0.06
-"""Words that begin nearer than this to the end of the audio have no sound of their own."""
+"""Words that begin closer than this to the end of the audio were not heard."""
 
 
 class Rejection(StrEnum):
@@ -38,17 +38,17 @@ class Rejection(StrEnum):
 
 
 DOUBTFUL = frozenset({Rejection.IMPROBABLE, Rejection.REPETITIVE})
-"""There was speech, but this is not what was said: worth another decode."""
+"""There was speech, but the text is implausible, so another decode is worthwhile."""
 
 
 def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
-    """The hypothesis up to where its words run out of audio: a decoder that does not stop piles them up at the end."""
+    """Drop the words beyond the audio: a decoder that does not stop piles them up at the end."""
     audible = takewhile(lambda word: word.start < audio_s - TAIL_S, hypothesis.words)
     return replace(hypothesis, words=tuple(audible))
 
 
 def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
-    """Why `hypothesis`, decoded from audio with `speech_s` seconds of detected speech, is to be dropped; None: keep."""
+    """Return why to drop `hypothesis`, given `speech_s` seconds of detected speech in its audio; None to keep it."""
     if all(STRETCHED.search(word) for word in _words(hypothesis.text)):
         return Rejection.EMPTY
     if speech_s < LEAST_SPEECH_S:

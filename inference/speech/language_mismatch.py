@@ -1,4 +1,4 @@
-"""Whether a meeting is spoken in the language that its host set: what its utterances sound like, taken together."""
+"""Detect from several utterances that a meeting is not held in the configured language."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from collections.abc import Collection
 from inference.types import LanguageHeard
 
 UTTERANCES = 4
-"""Utterances that count; older ones are past."""
+"""Number of recent utterances considered."""
 
 ENOUGH = 3
-"""Of these so many must sound like one other language: a name, a quotation or a bad line is no reason to ask."""
+"""Number of these that must agree on another language: a name, a quotation or a bad line is not enough."""
 
 SURE = 0.8
-"""Probability from which on an utterance sounds like a language."""
+"""Minimum probability for an utterance to count as a language."""
 
 
 class LanguageMismatch:
-    """Holds the last utterances of one meeting; says which language they sound like when that is not the one set."""
+    """Holds the last utterances of one meeting and reports their common language if it is not the configured one."""
 
     def __init__(self, fixed: str | None, *, considered: Collection[str] = ()) -> None:
-        """See `configure`."""
+        """Arguments are those of `configure`."""
         self._heard: deque[str] = deque(maxlen=UTTERANCES)
         self.configure(fixed, considered=considered)
 
     @property
     def language(self) -> str | None:
-        """The other language; None without doubt."""
+        """The other language, or None if there is no mismatch."""
         other, count = next(iter(Counter(self._heard).most_common(1)), ("", 0))
         return other if other and count >= ENOUGH else None
 
     def configure(self, fixed: str | None, *, considered: Collection[str] = ()) -> None:
-        """From now on `fixed` is set; None: the language is detected, and there is nothing to doubt.
+        """Set the configured language; None means that it is detected, so there cannot be a mismatch.
 
-        Only the languages `considered` are ever asked about; empty: any. What was heard before is forgotten.
+        Only languages in `considered` are reported; empty allows any. Earlier utterances are forgotten.
         """
         self._fixed = fixed
         self._considered = frozenset(considered)
         self._heard.clear()
 
     def take(self, heard: LanguageHeard) -> None:
-        """Counts one more utterance."""
+        """Add one utterance."""
         self._heard.append(heard.language if self._is_other(heard) else "")
 
     def _is_other(self, heard: LanguageHeard) -> bool:

@@ -1,4 +1,4 @@
-"""A whole recording at once: the same sessions as in a meeting, without live text."""
+"""Caption a complete recording with the same sessions as a meeting, without live text."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from inference.types import CaptionEvent
 
 
 def caption_recording(blocks: Iterable[np.ndarray], session: CaptionSession, engine: Engine) -> Iterator[CaptionEvent]:
-    """The finals of float32 `blocks` as they come about, each followed by its progress.
+    """Yield the finals of float32 `blocks`, each followed by its progress.
 
-    They are those that the live path gives for the same audio, whatever is decoded together.
+    They equal those of the live path for the same audio, whatever the batching.
     """
     for block in blocks:
         session.feed(block)
@@ -24,6 +24,6 @@ def caption_recording(blocks: Iterable[np.ndarray], session: CaptionSession, eng
 
 
 def _decode(session: CaptionSession, engine: Engine, *, until: int) -> Iterator[CaptionEvent]:
-    """Full batches, until fewer than `until` utterances wait: several at once keep all cores busy."""
+    """Decode in full batches until fewer than `until` utterances wait; batches keep all cores busy."""
     while session.backlog >= until and (events := engine.step({None: session}, live=False)):
         yield from events[None]

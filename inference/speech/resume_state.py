@@ -1,4 +1,4 @@
-"""Where a caption session may be resumed."""
+"""Checkpoints from which a caption session can be resumed."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from inference.speech.endpointing import Boundary
 from inference.speech.vad import WINDOW, DetectorState
 
 VERSION = 1
-"""Raise it when what is stored means something else. A field that is only added needs no new version."""
+"""Increase it when the meaning of stored data changes. An added field does not need a new version."""
 
 
 class CheckpointError(ValueError):
-    """The text is no checkpoint of this version."""
+    """The text is not a checkpoint of this version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Between two utterances, all that later captions depend on."""
+    """Everything that later captions depend on, between two utterances."""
 
     boundary: Boundary
     detector: str
     """`DetectorState.dumps`."""
     language: str | None = None
-    """What was spoken last, for utterances too short to tell."""
+    """Last spoken language, for utterances too short to detect it."""
 
     @classmethod
     def at(cls, position: int) -> Checkpoint:
-        """Return a checkpoint that knows nothing but where to go on, in samples."""
+        """Return a checkpoint that only holds a position in samples."""
         return cls(Boundary(window=-(-position // WINDOW), floor=position), DetectorState.initial().dumps())
 
     def dumps(self) -> str:
-        """Return one line of JSON. Version 1 is not written: whoever wrote checkpoints before it reads them."""
+        """Return one line of JSON. Version 1 is omitted, so that releases without versions can read it."""
         version = {} if VERSION == 1 else {"version": VERSION}
         return json.dumps({**version, **asdict(self)})
 
     @classmethod
     def loads(cls, text: str) -> Checkpoint:
-        """Return the checkpoint that `dumps` wrote; fields that this version does not know are left out.
+        """Return the checkpoint from the text of `dumps`, ignoring unknown fields.
 
-        Raises CheckpointError when it is none, or of a later version.
+        Raises CheckpointError if the text is not a checkpoint, or of a later version.
         """
         try:
             stored = json.loads(text)
@@ -55,5 +55,5 @@ class Checkpoint:
 
 
 def _known(kind: type[Any], stored: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that `kind` has."""
+    """Return the stored fields that `kind` has."""
     return {field.name: stored[field.name] for field in fields(kind) if field.name in stored}

@@ -1,9 +1,9 @@
-"""One meeting's captioning: samples in, decode requests out, hypotheses in, caption events out.
+"""Captioning of one meeting: samples in, decode requests out, hypotheses in, caption events out.
 
-Without I/O, clocks or models: whoever runs it feeds audio, has the requests decoded whenever there is time, and hands
-the answers back. A final caption is a pure function of the audio, the pauses marked in it, and the settings. It does
-not depend on how the audio was cut into `feed` calls, on which live requests were made, or on where a crash fell: a
-session resumed from any checkpoint gives the same finals from there on.
+No I/O, clocks or models: the caller feeds audio, has the requests decoded, and passes back the hypotheses. A final
+caption is a pure function of the audio, the pauses marked in it, and the settings. It does not depend on how the audio
+was split into `feed` calls, on which live requests were made, or on the time of a crash: a session resumed from any
+checkpoint gives the same finals from there on.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ PROGRESS_S = 10.0
 """Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
 
 ONSET_LAG_S = 0.1
-"""Seconds by which the detector may notice speech late."""
+"""Delay in seconds with which the detector may notice speech."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """A meeting's settings that change its captions."""
+    """The meeting settings that affect its captions."""
 
     language: str | None
-    """ISO 639-1; None: detected in each utterance."""
+    """ISO 639-1; None to detect it in each utterance."""
     allowed: tuple[str, ...] = ()
-    """Languages that may be detected; empty: all."""
+    """Languages that may be detected; empty allows all."""
     vocabulary: tuple[str, ...] = ()
     """Names and jargon to expect."""
 
@@ -52,22 +52,22 @@ class _Closed:
     config: SessionConfig
     boundary: Boundary
     detector: DetectorState
-    """Both as they were when it closed."""
+    """Boundary and detector state when the utterance closed."""
     kind: Kind = "final"
-    """How it is to be decoded."""
+    """How to decode it."""
     heard: Hypothesis | None = None
-    """What was understood; without words when nothing was to be believed."""
+    """The accepted hypothesis; without words if it was rejected."""
     assumed: set[str | None] = field(default_factory=set)
-    """Fallbacks of the decodes so far that were unsure of the language."""
+    """Fallbacks of earlier decodes with uncertain language."""
 
     def decode_again(self) -> None:
-        """From the start, as if nothing had been understood."""
+        """Discard all results and start again as a final."""
         self.kind, self.heard = "final", None
         self.assumed.clear()
 
 
 class CaptionSession:
-    """See the module. Voice activity is detected in `feed`, about 1 ms a second of audio."""
+    """One meeting's session. `feed` runs the voice activity detection, about 1 ms per second of audio."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class CaptionSession:
         endpointing: EndpointPolicy | None = None,
         live: LivePolicy | None = None,
     ) -> None:
-        """Raises CheckpointError when this version cannot read `checkpoint`."""
+        """Raises CheckpointError if this version cannot read `checkpoint`."""
         resumed = Checkpoint.loads(checkpoint) if checkpoint else Checkpoint.at(0)
         self._config = config
         self._detector = detector or shared_detector()
@@ -95,45 +95,46 @@ class CaptionSession:
 
     @property
     def received(self) -> int:
-        """Samples fed so far, counted from the meeting's first."""
+        """Position after the last sample fed, counted from the meeting's first."""
         return self._buffer.end
 
     @property
     def backlog(self) -> int:
-        """Closed utterances that wait for their final decode."""
+        """Number of closed utterances that wait for their final decode."""
         return len(self._closed)
 
     @property
     def is_speaking(self) -> bool:
-        """Whether somebody is in the middle of an utterance."""
+        """Whether an utterance is open."""
         return self._endpointer.start is not None
 
     def feed(self, samples: np.ndarray) -> None:
-        """Takes float32 mono samples at SAMPLE_RATE, shape (n,), that follow on `received`."""
+        """Append float32 mono samples at SAMPLE_RATE, shape (n,), at `received`."""
         self._buffer.append(samples)
         while self._endpointer.window * WINDOW + WINDOW <= self._buffer.end:
             self._hear_window()
         self._buffer.drop_before(min(self._endpointer.earliest, self._endpointer.window * WINDOW))
 
     def flush(self) -> None:
-        """The host paused or ended here: closes the open utterance at `received`.
+        """Close the open utterance at `received`, because the host paused or ended.
 
-        Finals depend on it, so its place belongs into the audio log. A second flush at the same place changes nothing.
+        Finals depend on the position, so it must be in the audio log. A second flush at the same position has no
+        effect.
         """
         utterance = self._endpointer.flush(self._buffer.end)
         if utterance:
             self._close(utterance)
 
     def configure(self, config: SessionConfig) -> None:
-        """Other settings for utterances that close from now on; flush first where the speech before is not meant."""
+        """Use other settings for utterances that close from now on. Flush first to exclude the preceding speech."""
         self._config = config
 
     def fork(self) -> CaptionSession:
-        """Another that goes on from here by itself, with the same utterances for the same audio."""
+        """Return an independent copy that gives the same utterances for the same audio."""
         return copy.deepcopy(self, {id(self._detector): self._detector})
 
     def requests(self, *, live: bool) -> list[DecodeRequest]:
-        """What to decode next: finals of closed utterances in order, or else the open utterance when that is due."""
+        """Return the next decode requests: finals of closed utterances in order, else the open utterance if due."""
         if self._closed:
             return [self._final_request(closed) for closed in self._closed if closed.heard is None]
         if live and self._pace.is_due(self._endpointer):
@@ -141,7 +142,7 @@ class CaptionSession:
         return []
 
     def accept(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
-        """The events that a decode gives. Finals come out in the order they were spoken, whatever order they come in.
+        """Return the events from a hypothesis. Finals are emitted in spoken order, whatever the order of their decodes.
 
         Raises ValueError for a final that was not requested.
         """
@@ -151,7 +152,9 @@ class CaptionSession:
         return self._take_heard()
 
     def progress(self) -> Progress | None:
-        """After a long silence or a flush, where a restart may begin; None while speech waits, or with little news."""
+        """Return a resume point after a long silence or a flush; None while speech is pending or there is little
+        progress.
+        """
         if self._closed or self._endpointer.start is not None:
             return None
         boundary = self._endpointer.boundary
@@ -206,10 +209,10 @@ class CaptionSession:
             closed.heard = replace(hypothesis, words=()) if refused else hypothesis
 
     def _take_heard(self) -> list[CaptionEvent]:
-        """Events of the oldest utterances, as far as they are decoded without a gap.
+        """Return the events of the oldest utterances that are decoded without a gap.
 
-        One that was unsure of its language leans on the one before it: where it was decoded too early to know that
-        one's language, it is decoded again.
+        An utterance of uncertain language uses the language of its predecessor. If it was decoded before that was
+        known, it is decoded again.
         """
         events: list[CaptionEvent] = []
         while self._closed and (heard := self._closed[0].heard):
@@ -248,7 +251,7 @@ class CaptionSession:
 
     def _accept_live(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
         if request.start != self._endpointer.start:
-            return []  # the utterance has closed meanwhile: its final will say it better
+            return []  # the utterance has closed, and its final will replace this text
         self._pace.took(hypothesis.seconds)
         audio_s = len(request.audio) / SAMPLE_RATE
         hypothesis = without_tail(hypothesis, audio_s=audio_s)
@@ -273,7 +276,7 @@ def _detector_state(checkpoint: Checkpoint) -> DetectorState:
 
 
 def segment_id(start: int) -> str:
-    """The id of the utterance that starts at this sample. Ids sort as the utterances do."""
+    """Return the id of the utterance that starts at this sample. Ids sort in utterance order."""
     return f"{start:012d}"
 
 
@@ -291,5 +294,5 @@ def _final_caption(utterance: Utterance, hypothesis: Hypothesis) -> FinalCaption
 
 
 def _begun(first: Word, onset: float) -> Word:
-    """The first word without the silence before it, which the decoder's attention counts in."""
+    """Trim the first word's leading silence, which the decoder's attention includes."""
     return replace(first, start=round(max(first.start, min(onset, first.end)), 2))

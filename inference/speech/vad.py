@@ -1,8 +1,8 @@
-"""Voice activity: the probability that somebody speaks, window by window.
+"""Voice activity detection: the speech probability of each window.
 
-Silero VAD v6 (MIT, https://github.com/snakers4/silero-vad), the ONNX file that ships inside faster-whisper. Each window
-of 512 samples is seen with the 64 samples before it, and an LSTM carries what came earlier. The whole of that is
-`DetectorState`, so that a detector that continues from a stored state gives bit-identical probabilities.
+Uses Silero VAD v6 (MIT, https://github.com/snakers4/silero-vad), the ONNX file included in faster-whisper. The model
+sees each window of 512 samples with the 64 samples before it, and an LSTM carries earlier context. `DetectorState` is
+the complete state, so a detector resumed from a stored state gives bit-identical probabilities.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Protocol
 import numpy as np
 
 WINDOW = 512
-"""Samples judged at once: 32 ms."""
+"""Samples per window: 32 ms."""
 
 CONTEXT = 64
-"""Samples before a window that the model sees with it."""
+"""Preceding samples that the model sees with a window."""
 
 STATE = 128
 """Width of the model's LSTM."""
@@ -28,7 +28,7 @@ STATE = 128
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorState:
-    """What the detector remembers between two windows."""
+    """The detector's state between two windows."""
 
     hidden: np.ndarray
     """float32, shape (STATE,)."""
@@ -39,16 +39,16 @@ class DetectorState:
 
     @classmethod
     def initial(cls) -> DetectorState:
-        """Before the first sample of a meeting."""
+        """Return the state before a meeting's first sample."""
         return cls(*(np.zeros(size, np.float32) for size in (STATE, STATE, CONTEXT)))
 
     def dumps(self) -> str:
-        """Exact text form."""
+        """Return an exact text representation."""
         return base64.b64encode(np.concatenate((self.hidden, self.cell, self.context)).astype("<f4").tobytes()).decode()
 
     @classmethod
     def loads(cls, text: str) -> DetectorState:
-        """The state that `dumps` wrote. Raises ValueError when it is none."""
+        """Return the state from the text of `dumps`. Raises ValueError if it is invalid."""
         values = np.frombuffer(base64.b64decode(text, validate=True), "<f4").astype(np.float32)
         if values.shape != (2 * STATE + CONTEXT,):
             raise ValueError("not a detector state")
@@ -57,10 +57,10 @@ class DetectorState:
 
 
 class SpeechDetector(Protocol):
-    """Shared by all meetings: holds no state of any of them."""
+    """Shared by all meetings; holds no state of any of them."""
 
     def judge(self, window: np.ndarray, state: DetectorState) -> tuple[float, DetectorState]:
-        """Speech probability of one float32 window, shape (WINDOW,), and the state to judge the next one with."""
+        """Return the speech probability of one float32 window, shape (WINDOW,), and the state for the next window."""
         ...
 
 
@@ -76,7 +76,7 @@ class SileroDetector:
         self._model = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def judge(self, window: np.ndarray, state: DetectorState) -> tuple[float, DetectorState]:
-        # One window a call: a longer batch is faster, but its float sums depend on how the audio was cut.
+        # One window per call. Batches are faster, but their float sums depend on how the audio was split.
         seen = np.concatenate((state.context, window))[None]
         memory = {"h": state.hidden.reshape(1, 1, STATE), "c": state.cell.reshape(1, 1, STATE)}
         probability, hidden, cell = self._model.run(None, {"input": seen, **memory})
@@ -86,7 +86,7 @@ class SileroDetector:
 
 @cache
 def shared_detector() -> SileroDetector:
-    """The one Silero detector of this process. Raises FileNotFoundError when faster-whisper came without the model."""
+    """Return the process-wide Silero detector. Raises FileNotFoundError if faster-whisper lacks the model."""
     package = find_spec("faster_whisper")
     if package is None or package.origin is None:
         raise FileNotFoundError("faster-whisper, which holds the Silero VAD model, is not installed")

@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     import ctranslate2
 
 CPU_WORKERS = 4
-"""Most batches decoded at the same time on a CPU."""
+"""Maximum batches decoded concurrently on a CPU."""
 
 GPU_BATCH = 16
-"""Most requests in one batch on a GPU."""
+"""Maximum requests per batch on a GPU."""
 
 
 class CTranslate2Transcriber:
-    """`inference.speech.asr.Transcriber` over a folder with a CTranslate2 Whisper model.
+    """`inference.speech.asr.Transcriber` for a folder with a CTranslate2 Whisper model.
 
-    On a CPU every batch is one request on one thread, and as many run side by side as there are cores: the matrices of
-    a single utterance are too small to be worth sharing out. On a GPU requests of one shape are one batch.
+    On a CPU every batch is one request on one thread, and up to CPU_WORKERS run in parallel; a single utterance's
+    matrices are too small to divide. On a GPU, requests of one shape form a batch.
     """
 
     def __init__(self, path: Path, *, device: Device = CPU, compute_type: str = "", workers: int = 0) -> None:
-        """Raises what CTranslate2 raises (RuntimeError, ValueError) when the folder holds no Whisper model."""
+        """Raises CTranslate2's errors (RuntimeError, ValueError) if the folder does not hold a Whisper model."""
         from faster_whisper import WhisperModel
 
         on_cpu = device.kind == "cpu"
@@ -58,17 +58,17 @@ class CTranslate2Transcriber:
         self.stages = StageSeconds()
 
     def warm_up(self) -> None:
-        """Decodes a second of silence as live text, so that the first caption does not wait for memory to be laid out.
+        """Decode a second of silence as live text, so that the first caption does not wait for memory allocation.
 
-        The wider windows of finals are no quicker the second time, and cost 2.7 s of a CPU at every start and whenever
-        the weights come back.
+        The wider windows of finals gain nothing from a warm-up, which would take 2.7 s of CPU at every start and
+        whenever the weights return.
         """
         silence = np.zeros(SAMPLE_RATE, np.float32)
         self.transcribe([DecodeRequest(kind="live", start=0, audio=silence, language="en")])
         self.stages = StageSeconds()
 
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
-        """One hypothesis a request, in their order. Audio past 30 s of a request is not heard."""
+        """Return one hypothesis per request, in order. Audio beyond 30 s of a request is ignored."""
         batches = list(share_batches(requests, most=self._max_batch))
         decoded = self._pool.map(self._decode_batch, ([requests[place] for place in batch] for batch in batches))
         answers: dict[int, Hypothesis] = {}
@@ -85,7 +85,7 @@ class CTranslate2Transcriber:
         language, certainty = self._language(requests[0], encoded, stages)
         detected = self._detected(requests, encoded, stages)
         results = self._generate(requests, encoded, language, stages)
-        # What CTranslate2 returns begins with the forced prefix.
+        # CTranslate2's output includes the forced prefix.
         texts = [self._vocabulary.plain(result.sequences_ids[0]) for result in results]
         words = self._align(requests, encoded, language, texts, stages)
         seconds = (time.perf_counter() - started) / len(requests)
@@ -116,7 +116,9 @@ class CTranslate2Transcriber:
     def _detected(
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, stages: StageSeconds
     ) -> list[tuple[str, float] | None]:
-        """What finals in a given language sound like: one step of the decoder, on what the encoder has anyway."""
+        """Return the detected language for finals with a given one. Costs one decoder step on the existing encoder
+        output.
+        """
         is_told = [is_detection_told(request) for request in requests]
         if not any(is_told) or not self._model.is_multilingual:
             return [None] * len(requests)
@@ -155,7 +157,7 @@ class CTranslate2Transcriber:
         stages: StageSeconds,
     ) -> list[tuple[DecodedWord, ...]]:
         frames = [spoken_frames(len(request.audio)) for request in requests]
-        # An empty text cannot be aligned: beside others in a batch it gets a stand-in, whose words are dropped.
+        # An empty text cannot be aligned. Next to others in a batch it gets a placeholder, whose words are dropped.
         with timed(stages, "align"):
             found = self._model.align(
                 encoded, self._vocabulary.start(language), [text or [0] for text in texts], frames
@@ -169,6 +171,6 @@ class CTranslate2Transcriber:
 
 
 def _mean_log_probability(result: Any) -> float:
-    """CTranslate2 divides the score by the length without the end token; Whisper's thresholds count it in."""
+    """CTranslate2 divides the score by the length without the end token; Whisper's thresholds include it."""
     length = len(result.sequences_ids[0])
     return float(result.scores[0]) * length / (length + 1)

@@ -1,4 +1,4 @@
-"""Where a Whisper decoder looks while it reads a text: attention of the few heads that follow the audio."""
+"""Record the attention of a Whisper decoder's alignment heads to the audio."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     import torch
 
 Head = tuple[int, int]
-"""Decoder layer, and head in it."""
+"""Decoder layer and head within it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """What the cross-attention of one pass was asked: the fast kernels of torch do not return their weights."""
+    """Queries of the cross-attention in one pass; torch's fast kernels do not return attention weights."""
 
     network: Any
     heads: tuple[Head, ...]
@@ -25,9 +25,9 @@ class Attention:
     """By layer, shape (batch, tokens, width)."""
 
     def weights(self, row: int, cache: Any, *, frames: int) -> np.ndarray:
-        """For one text of the batch: float32, shape (heads, tokens, frames), each token's sum being 1.
+        """Return the weights for one text of the batch: float32, shape (heads, tokens, frames), summing to 1 per token.
 
-        `cache` holds the keys of the audio; `frames` of the encoder's positions hold sound.
+        `cache` holds the keys of the audio; the first `frames` encoder positions hold audio.
         """
         import torch
 
@@ -46,7 +46,7 @@ class Attention:
 
 @contextmanager
 def attending(network: Any, heads: Sequence[Head]) -> Iterator[Attention]:
-    """Notes what the layers of `heads` are asked while the block runs `network`."""
+    """Record the inputs of the layers of `heads` while the block runs `network`."""
     attention = Attention(network, tuple(heads))
 
     def note(layer: int) -> Any:
@@ -68,7 +68,7 @@ def attending(network: Any, heads: Sequence[Head]) -> Iterator[Attention]:
 
 
 def alignment_heads(network: Any) -> tuple[Head, ...]:
-    """Those that the publisher names; else all of the later half of the layers, as OpenAI's `whisper` does."""
+    """Return the publisher's heads, else all of the later half of the layers, as OpenAI's `whisper` does."""
     named = getattr(network.generation_config, "alignment_heads", None)
     if named:
         return tuple((int(layer), int(head)) for layer, head in named)

@@ -1,4 +1,4 @@
-"""Whisper's tokens: prompts out of settings, words out of tokens."""
+"""Whisper's tokens: build prompts from settings and words from tokens."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FRAME = 0.02
 """Seconds between two positions of the encoder's output."""
 
 HOTWORD_TOKENS = 100
-"""Longest vocabulary that goes into a prompt; the decoder's 448 positions hold the text as well."""
+"""Maximum vocabulary tokens in a prompt; the decoder's 448 positions must also hold the text."""
 
 RELATED = {"yue": "zh"}
-"""Languages that only later models have a token for, with the one that earlier models were taught them as."""
+"""Languages with a token only in later models, mapped to the one used by earlier models."""
 
 
 class Vocabulary:
-    """Turns settings into prompts, and tokens into words, for one Whisper model."""
+    """Converts settings to prompts and tokens to words for one Whisper model."""
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, *, multilingual: bool) -> None:
         self._tokenizer = tokenizer
@@ -38,13 +38,13 @@ class Vocabulary:
         return Tokenizer(self._tokenizer, self._multilingual, task="transcribe", language=language)
 
     def start(self, language: str) -> list[int]:
-        """The tokens that open a transcript."""
+        """Return the tokens that open a transcript."""
         return list(self._in_language(language).sot_sequence)
 
     def prompt(self, language: str, *, hotwords: Sequence[str], prefix: Sequence[int]) -> list[int]:
-        """What the decoder is given: hotwords as if said before, the opening tokens, the words already decided.
+        """Return the decoder's prompt: hotwords as preceding text, the opening tokens, and the fixed prefix.
 
-        Hotwords that are spelled like special tokens (`<|endoftext|>`) are left out: they would steer the decoder.
+        Special tokens in hotwords (`<|endoftext|>`) are dropped, because they would control the decoder.
         """
         tokenizer = self._in_language(language)
         before: list[int] = []
@@ -53,42 +53,42 @@ class Vocabulary:
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
 
     def suppressed(self) -> list[int]:
-        """Tokens never to be written: special ones, and the signs of sound descriptions."""
+        """Return tokens that must not be generated: special ones, and the symbols of sound descriptions."""
         tokenizer = self._in_language("en")
         special = (tokenizer.transcribe, tokenizer.translate, tokenizer.sot, tokenizer.sot_prev, tokenizer.sot_lm)
         return sorted({*tokenizer.non_speech_tokens, *special, tokenizer.no_speech})
 
     @property
     def opening(self) -> int:
-        """The token that every transcript opens with; after it comes the language."""
+        """The token that opens every transcript; the language follows it."""
         return int(self._in_language("en").sot)
 
     @property
     def end(self) -> int:
-        """The token that ends a text; those of text are smaller, special ones larger."""
+        """The token that ends a text. Text tokens are smaller, special ones larger."""
         return int(self._in_language("en").eot)
 
     @property
     def no_speech(self) -> int:
-        """The token that says that nobody speaks."""
+        """The token for the absence of speech."""
         return int(self._in_language("en").no_speech)
 
     @property
     def no_timestamps(self) -> int:
-        """The token after which no times are written."""
+        """The token that disables timestamps."""
         return int(self._in_language("en").no_timestamps)
 
     def blank(self) -> list[int]:
-        """What a text must not begin with: nothing, and its end."""
+        """Return the tokens that must not begin a text: a space and the end token."""
         return [*self._in_language("en").encode(" "), self.end]
 
     def languages(self) -> dict[int, str]:
-        """Codes by token, in the order of the tokens; they lie between the opening and the task."""
+        """Return codes by token, in token order. They lie between the opening token and the task tokens."""
         first, after = self.opening + 1, int(self._in_language("en").translate)
         return {token: str(self._tokenizer.id_to_token(token)).strip("<|>") for token in range(first, after)}
 
     def plain(self, tokens: Sequence[int]) -> list[int]:
-        """The tokens without special ones."""
+        """Return the tokens without special ones."""
         end = self._in_language("en").eot
         return [token for token in tokens if token < end]
 
@@ -100,10 +100,10 @@ class Vocabulary:
         alignment: Sequence[tuple[int, int]],
         probabilities: Sequence[float],
     ) -> tuple[DecodedWord, ...]:
-        """The words that `tokens` spell.
+        """Return the words that `tokens` spell.
 
-        `alignment` holds (token index, encoder frame) in rising order along the cross-attention path; its last index,
-        len(tokens), is the end of the text. `probabilities` is one a token.
+        `alignment` holds (token index, encoder frame) in ascending order along the cross-attention path; its last
+        index, len(tokens), is the end of the text. `probabilities` has one entry per token.
         """
         spellings, groups = self._in_language(language).split_to_word_tokens(list(tokens))
         first: dict[int, int] = {}
@@ -122,7 +122,7 @@ class Vocabulary:
 
 
 def _with_punctuation(words: Sequence[DecodedWord]) -> tuple[DecodedWord, ...]:
-    """Punctuation joins the word before it: it is no word of its own, and its time means nothing."""
+    """Attach punctuation to the preceding word; as a word its timing would be meaningless."""
     joined: list[DecodedWord] = []
     for word in words:
         is_mark = not any(character.isalnum() for character in word.spelling)

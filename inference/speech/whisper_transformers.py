@@ -1,4 +1,4 @@
-"""Whisper through transformers: the second `asr.Transcriber`, with direct `generate` and never a pipeline."""
+"""Whisper through transformers: the second `asr.Transcriber`. Calls `generate` directly and never uses a pipeline."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 CPU_BATCH = 4
 GPU_BATCH = 16
-"""Most requests in one batch. One step reads all weights of the decoder, for whatever number of texts."""
+"""Maximum requests per batch. A decoder step reads all weights once, whatever the batch size."""
 
 MULTILINGUAL = 51_865
-"""Tokens from which on a Whisper knows more than English."""
+"""Minimum vocabulary size of a multilingual Whisper."""
 
 
 class TransformersTranscriber:
-    """`inference.speech.asr.Transcriber` over WhisperForConditionalGeneration, from the hub's layout or CTranslate2's.
+    """`inference.speech.asr.Transcriber` for WhisperForConditionalGeneration, in the hub's or CTranslate2's layout.
 
-    Greedy unless told otherwise. Requests of one shape (window, language, length of the prompt) are one batch, so
-    nothing is padded, and the encoder sees few shapes: windows are whole seconds. A plain holder of one torch module,
-    `network`, which may be moved between calls: inputs go where its weights are.
+    Greedy by default. Requests of one shape (window, language, prompt length) form a batch, so nothing is padded; the
+    encoder sees few shapes, because windows are whole seconds. Holds one torch module, `network`, which may be moved
+    between calls: inputs follow its weights.
     """
 
     def __init__(
@@ -55,13 +55,14 @@ class TransformersTranscriber:
         beams: int = 1,
         strategies: Sequence[Strategy] = STRATEGIES,
     ) -> None:
-        """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.
+        """Load onto `device`. `runs_on` is the device that the pool moves it to, and determines its form.
 
-        `wishes`: see `inference.models.optimization.flags`; `dtype`, a torch type's name, stands above them.
+        `wishes` are the choices of `inference.models.optimization.flags`; `dtype`, a torch dtype's name, overrides
+        them.
 
         Raises:
-            ModelMissing, ModelCorrupt: the folder holds no whole Whisper.
-            SnapshotUnusable, NotMappable: of `strategies` none works.
+            ModelMissing, ModelCorrupt: the folder does not hold a complete Whisper model.
+            SnapshotUnusable, NotMappable: none of `strategies` works.
         """
         import tokenizers
         from faster_whisper.feature_extractor import FeatureExtractor
@@ -76,7 +77,7 @@ class TransformersTranscriber:
         tokenizer = tokenizers.Tokenizer.from_file(str((self.loaded.folder or folder) / TOKENIZER))
         self._vocabulary = Vocabulary(tokenizer, multilingual=self._multilingual)
         self._heads = alignment_heads(self.network)
-        # `generate` fills in from here whatever it is not told: what a publisher suppresses or penalises, for one.
+        # `generate` takes unspecified parameters from here, such as the publisher's suppressed tokens and penalties.
         self.network.generation_config = import_transformers().GenerationConfig(
             alignment_heads=[list(head) for head in self._heads]
         )
@@ -85,14 +86,14 @@ class TransformersTranscriber:
         self.stages = StageSeconds()
 
     def warm_up(self) -> None:
-        """Decodes a second of silence both ways, so that the first caption does not wait for memory to be laid out."""
+        """Decode a second of silence with every policy, so that the first caption need not allocate memory."""
         silence = np.zeros(SAMPLE_RATE, np.float32)
         for kind in POLICIES:
             self.transcribe([DecodeRequest(kind=kind, start=0, audio=silence, language="en")])
         self.stages = StageSeconds()
 
     def transcribe(self, requests: Sequence[DecodeRequest]) -> list[Hypothesis]:
-        """One hypothesis a request, in their order. Audio past 30 s of a request is not heard."""
+        """Return one hypothesis per request, in order. Audio beyond 30 s of a request is ignored."""
         answers: dict[int, Hypothesis] = {}
         with self._execution.step():
             for batch in share_batches(requests, most=self._max_batch):
@@ -125,7 +126,7 @@ class TransformersTranscriber:
         ]
 
     def _encode(self, requests: list[DecodeRequest]) -> torch.Tensor:
-        """What the encoder makes of the audio, shape (requests, positions, width)."""
+        """Return the encoder's output for the audio, shape (requests, positions, width)."""
         import torch
 
         frames = POLICIES[requests[0].kind].frames(len(requests[0].audio))
@@ -135,7 +136,7 @@ class TransformersTranscriber:
             return encode(self.network, torch.from_numpy(features).to(self.network.device, self.network.dtype))
 
     def _open(self, encoded: torch.Tensor) -> Opening:
-        """One step of the decoder, as if nothing had been said before."""
+        """Run one decoder step without any preceding text."""
         import torch
 
         token = torch.full((len(encoded), 1), self._vocabulary.opening, device=encoded.device)
@@ -148,7 +149,7 @@ class TransformersTranscriber:
         return Opening(no_speech, rankings, answer.past_key_values.cross_attention_cache)
 
     def _language(self, request: DecodeRequest, opening: Opening) -> tuple[str, float]:
-        """Batches share a language; one that is yet to be detected is alone in its batch."""
+        """Return the language. Batches share one; a request whose language must be detected is alone in its batch."""
         if request.language or not self._multilingual:
             return request.language or "en", 1.0
         return choose_language(request, opening.rankings[0])
@@ -156,7 +157,7 @@ class TransformersTranscriber:
     def _generate(
         self, requests: list[DecodeRequest], encoded: torch.Tensor, opening: Opening, language: str
     ) -> list[Written]:
-        """transformers' own greedy or beam search, without what Whisper's `generate` adds: prompts are made here."""
+        """Run transformers' generic greedy or beam search, without Whisper's own `generate`: prompts are built here."""
         import torch
 
         transformers = import_transformers()
@@ -164,7 +165,7 @@ class TransformersTranscriber:
             self._vocabulary.prompt(language, hotwords=request.vocabulary, prefix=request.prefix)
             for request in requests
         ]
-        # Beams would need the cache once for each of them: there it is computed anew.
+        # Beam search would need a copy of the cache per beam, so it computes its own.
         cache = {"past_key_values": opening.fresh_cache()} if self._beams == 1 else {}
         answer = transformers.GenerationMixin.generate(
             self.network,
@@ -183,7 +184,7 @@ class TransformersTranscriber:
         ]
 
     def _config(self, request: DecodeRequest, prompt: list[int]) -> Any:
-        """How `request` and all of its batch are decoded."""
+        """Return the generation settings for `request` and its whole batch."""
         policy = POLICIES[request.kind]
         longest = policy.max_tokens(len(request.audio)) - len(request.prefix)
         return import_transformers().GenerationConfig(
@@ -193,7 +194,7 @@ class TransformersTranscriber:
             no_repeat_ngram_size=policy.no_repeat,
             suppress_tokens=self._suppressed(),
             begin_suppress_tokens=None if request.prefix else self._vocabulary.blank(),
-            # A prompt that begins otherwise would get another token put before it.
+            # A prompt with another first token would get this one prepended.
             decoder_start_token_id=prompt[0],
             eos_token_id=self._vocabulary.end,
             pad_token_id=self._vocabulary.end,
@@ -202,12 +203,12 @@ class TransformersTranscriber:
         )
 
     def _suppressed(self) -> list[int]:
-        """All special tokens, times included, and the signs of sound descriptions."""
+        """Return all special tokens, including timestamps, and the symbols of sound descriptions."""
         special = range(self._vocabulary.end + 1, self.network.config.vocab_size)
         return sorted({*self._vocabulary.suppressed(), *special})
 
     def _read(self, request: DecodeRequest, generated: list[int], scores: list[float]) -> Written:
-        """The text with its forced beginning; the mean is over what was generated, end included."""
+        """Return the text with its forced prefix. The mean is over the generated tokens, including the end token."""
         end = self._vocabulary.end
         length = generated.index(end) + 1 if end in generated else len(generated)
         tokens = self._vocabulary.plain([*request.prefix, *generated[:length]])
@@ -221,9 +222,9 @@ class TransformersTranscriber:
         language: str,
         texts: list[list[int]],
     ) -> list[tuple[DecodedWord, ...]]:
-        """Words with times: one pass over all texts at once, the shorter ones filled up with the end token.
+        """Return words with times, in one pass over all texts; shorter ones are padded with the end token.
 
-        A position sees none after it, so what fills a text up changes nothing before.
+        Attention is causal, so the padding does not affect the text.
         """
         import torch
 
@@ -237,7 +238,7 @@ class TransformersTranscriber:
                 past_key_values=opening.fresh_cache(),
                 use_cache=True,
             ).logits
-        # Each position tells the token after it.
+        # The output at each position predicts the next token.
         before = len(start) - 1
         chances = logits[:, before:, : self._vocabulary.end].float().softmax(-1)
         words = []
@@ -251,38 +252,38 @@ class TransformersTranscriber:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What the decoder says first."""
+    """Result of the first decoder step."""
 
     no_speech: list[float]
     """Probability for each request."""
     rankings: list[list[tuple[str, float]]]
-    """For each request all languages with their probability, the likeliest first; empty where only one is known."""
+    """For each request all languages with their probability, the likeliest first; empty for an English-only model."""
     cross: Any
-    """Keys and values of the audio, computed once for all that follows."""
+    """Keys and values of the audio, computed once and reused."""
 
     def likeliest(self, row: int) -> tuple[str, float]:
-        """The first of a ranking."""
+        """Return the first entry of a ranking."""
         return self.rankings[row][0]
 
     def fresh_cache(self) -> Any:
-        """A cache that knows the audio and no token."""
+        """Return a cache with the audio but without tokens."""
         transformers = import_transformers()
         return transformers.EncoderDecoderCache(transformers.DynamicCache(), self.cross)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One text."""
+    """One generated text."""
 
     tokens: list[int]
-    """Without special ones."""
+    """Without special tokens."""
     mean_log_probability: float
 
 
 def encode(network: Any, features: torch.Tensor) -> torch.Tensor:
-    """The encoder's states, shape (batch, frames / 2, width), of log-mel features, shape (batch, mels, frames).
+    """Return the encoder's states, shape (batch, frames / 2, width), for log-mel features, shape (batch, mels, frames).
 
-    transformers' own forward takes windows of 30 s alone; its layers take any.
+    transformers' own forward only accepts windows of 30 s; its layers accept any length.
     """
     from torch.nn import functional
 
@@ -297,5 +298,5 @@ def encode(network: Any, features: torch.Tensor) -> torch.Tensor:
 
 
 def whisper_form(device: Device, dtype: str = "") -> Form:
-    """How Whisper lies in memory to run on `device`."""
+    """Return the form of Whisper in memory to run on `device`."""
     return Form(device.kind, dtype or ("float32" if device.kind == "cpu" else "float16"))

@@ -1,8 +1,8 @@
-"""Whisper as a network of transformers, out of the hub's layout or out of a CTranslate2 model.
+"""Load Whisper as a transformers network, from the hub's layout or from a CTranslate2 model.
 
-CTranslate2's converter renames and joins weights and keeps them otherwise as they are, so in float16 or float32 the way
-back is exact: what it calls `linear_0` of self-attention is query, key and value one after the other, and so on
-(`ctranslate2/converters/transformers.py`, WhisperLoader). Keys have no bias in Whisper; there it stores zeros.
+CTranslate2's converter only renames and concatenates weights, so in float16 or float32 the conversion can be reversed
+exactly. For example, `linear_0` of self-attention is query, key and value concatenated
+(`ctranslate2/converters/transformers.py`, WhisperLoader). Whisper's keys have no bias; CTranslate2 stores zeros.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def whisper_component(folder: Path) -> Component:
-    """The network in `folder`. Raises ModelMissing: it holds none, or no tokenizer."""
+    """Return the network in `folder`. Raises ModelMissing if there are no weights or no tokenizer."""
     if not (folder / TOKENIZER).is_file():
         raise ModelMissing(f"{folder} has no {TOKENIZER}; name a folder with a whole Whisper model.")
     if any(folder.glob("*.safetensors")) or any(folder.glob("pytorch_model*.bin")):
@@ -49,36 +49,32 @@ def whisper_component(folder: Path) -> Component:
 
 @dataclass(frozen=True, slots=True)
 class CTranslate2Whisper:
-    """`Component` that undoes CTranslate2's conversion."""
+    """`Component` that reverses CTranslate2's conversion."""
 
     folder: Path
     name = NAME
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """See `Component.sources`."""
         return self.folder / CONVERTED, self.folder / "config.json"
 
     def read(self, form: Form) -> Any:
-        """Into memory of its own; raises ModelCorrupt for weights that are not Whisper's."""
+        """Load into separate memory. Raises ModelCorrupt if the weights are not Whisper's."""
         return self._load(form, copies=True)
 
     def map(self, form: Form) -> Any:
-        """Weights that are of the wanted type already stay in the file; raises as `read` does."""
+        """Like `read`, but weights that already have the requested dtype stay in the file."""
         return self._load(form, copies=False)
 
     def write_settings(self, network: Any, folder: Path) -> None:
-        """See `Component.write_settings`."""
         network.config.save_pretrained(folder)
         network.generation_config.save_pretrained(folder)
         _write_processor(self.folder, folder)
 
     def build(self, folder: Path) -> Any:
-        """See `Component.build`."""
         return HubNetwork(NAME, folder, ARCHITECTURE, lambda _: None, probe_whisper).build(folder)
 
     def probe(self, network: Any) -> torch.Tensor:
-        """See `Component.probe`."""
         return probe_whisper(network)
 
     def _load(self, form: Form, *, copies: bool) -> Any:
@@ -99,7 +95,7 @@ class CTranslate2Whisper:
 
 
 def _tensor(array: np.ndarray, dtype: torch.dtype, *, copies: bool) -> torch.Tensor:
-    """Only fractions: in 8 bits the scales lie elsewhere, and something was lost for good."""
+    """Accepts float16 and float32 only: 8-bit conversion stores scales elsewhere and is lossy."""
     import torch
 
     if array.dtype not in (np.float16, np.float32):
@@ -109,7 +105,7 @@ def _tensor(array: np.ndarray, dtype: torch.dtype, *, copies: bool) -> torch.Ten
 
 
 def _empty(variables: Arrays, folder: Path) -> Any:
-    """The network with the shapes of the weights, and what CTranslate2's configuration says of decoding."""
+    """Return the network with the shapes of the weights and the generation settings of CTranslate2's configuration."""
     transformers = import_transformers()
     vocabulary, width = variables["decoder/embeddings/weight"].shape
     config = transformers.WhisperConfig(
@@ -137,7 +133,7 @@ def _layers(variables: Arrays, side: str) -> int:
 
 
 def _rename(variables: Arrays) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and arrays as transformers has them."""
+    """Yield names and arrays as in transformers."""
     for convolution in ("conv1", "conv2"):
         yield from _linear(variables, f"encoder/{convolution}", f"model.encoder.{convolution}")
     yield "model.decoder.embed_tokens.weight", variables["decoder/embeddings/weight"]
@@ -168,7 +164,7 @@ def _cross_attention(variables: Arrays, source: str, target: str) -> Iterator[tu
 
 
 def _parts(variables: Arrays, source: str, target: str, letters: str) -> Iterator[tuple[str, np.ndarray]]:
-    """A weight and a bias that hold those of several layers, one after the other; keys have no bias."""
+    """Split a concatenated weight and bias into those of several layers; keys have no bias."""
     weights = np.split(variables[f"{source}/weight"], len(letters))
     biases = np.split(variables[f"{source}/bias"], len(letters))
     for letter, weight, bias in zip(letters, weights, biases, strict=True):
@@ -188,7 +184,7 @@ def _norm(variables: Arrays, source: str, target: str) -> Iterator[tuple[str, np
 
 
 def probe_whisper(network: Any) -> torch.Tensor:
-    """Logits of the first token for a window of fixed noise: float32, shape (1, 1, vocabulary)."""
+    """Return the logits of the first token for a window of fixed noise: float32, shape (1, 1, vocabulary)."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -199,7 +195,7 @@ def probe_whisper(network: Any) -> torch.Tensor:
 
 
 def _write_processor(source: Path, target: Path) -> None:
-    """Tokenizer and feature extractor."""
+    """Write tokenizer and feature extractor."""
     transformers = import_transformers()
     shutil.copyfile(source / TOKENIZER, target / TOKENIZER)
     config = transformers.WhisperConfig.from_pretrained(target)

@@ -1,8 +1,8 @@
-"""What is said right after a sentence: whether others agree with it, take it on, or answer it.
+"""Detect replies to a sentence: agreement, acceptance of a task, or an answer.
 
-A proposal that another speaker plainly agrees with is a decision, as in the decision dialogue acts of Fernández et al.
-2008 (SIGdial, "Modelling and detecting decisions in multi-party dialogue"). A bare "yeah" agrees with nothing: it is
-how people listen.
+A proposal with which another speaker explicitly agrees is a decision, as in the decision dialogue acts of Fernández et
+al. 2008 (SIGdial, "Modelling and detecting decisions in multi-party dialogue"). A bare "yeah" is not agreement but a
+sign of listening.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from inference.summarization.utterances import Sentence
 
 REACH = 3
-"""Sentences after one in which it is replied to."""
+"""Number of following sentences that count as replies."""
 
 _PROPOSES = {
     "en": re.compile(
@@ -68,7 +68,7 @@ _ANSWERS = {
 
 
 def is_agreed(sentence: Sentence, following: Sequence[Sentence]) -> bool:
-    """Whether `sentence` proposes something and another speaker agrees, before anybody objects."""
+    """Return whether `sentence` is a proposal with which another speaker agrees before any objection."""
     if not _matches(_PROPOSES, sentence):
         return False
     for reply in _others(sentence, following):
@@ -80,19 +80,19 @@ def is_agreed(sentence: Sentence, following: Sequence[Sentence]) -> bool:
 
 
 def accepted_by(sentence: Sentence, following: Sequence[Sentence]) -> str | None:
-    """The id of the next speaker, where that one takes on what `sentence` asks for."""
+    """Return the id of the next other speaker if they accept the request in `sentence`."""
     reply = next(_others(sentence, following), None)
     return reply.speaker if reply and _matches(_ACCEPTS, reply) else None
 
 
 def is_answered(sentence: Sentence, following: Sequence[Sentence]) -> bool:
-    """Whether the next speaker says yes or no."""
+    """Return whether the next other speaker answers yes or no."""
     reply = next(_others(sentence, following), None)
     return reply is not None and _matches(_ANSWERS, reply)
 
 
 def _others(sentence: Sentence, following: Sequence[Sentence]) -> Iterator[Sentence]:
-    """Without knowing who speaks, nobody is another."""
+    """Return the nearby sentences of other speakers; empty if the sentence's own speaker is unknown."""
     near = following[:REACH] if sentence.speaker else ()
     return (reply for reply in near if reply.speaker not in (None, sentence.speaker))
 

@@ -1,4 +1,4 @@
-"""Who is to do what an action says."""
+"""Find the assignee of an action."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _ASKED = re.compile(r"\b(?:you|your|você|tu|te)\b", re.IGNORECASE)
 
 
 def owner_of(sentence: Sentence, speakers: Mapping[str, str], following: Sequence[Sentence] = ()) -> str | None:
-    """The speaker who says "I", else the one speaker whose name (id → name) is said, else whoever is asked and accepts.
+    """Return the speaker if they say "I", else the only speaker named (id → name), else the one who accepts the
+    request.
 
-    None where none or several are meant: no owner is better than a wrong one.
+    None if there are none or several: a missing owner is better than a wrong one.
     """
     if _FIRST_PERSON.search(sentence.text):
         return sentence.speaker

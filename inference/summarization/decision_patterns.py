@@ -1,6 +1,6 @@
-"""Which sentences decide, promise or ask something, by their words and by what is said next, in English and Portuguese.
+"""Find decisions, actions and questions by wording and by the replies, in English and Portuguese.
 
-In other languages only question marks tell.
+In other languages only question marks are recognized.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from inference.summarization.summary import Kind
 from inference.summarization.utterances import Sentence
 
 LEAST_WORDS = 4
-"""Shorter sentences ("We agreed.", "Why not?") tell a reader nothing by themselves."""
+"""Shorter sentences ("We agreed.", "Why not?") are meaningless on their own."""
 LEAST_CONTENT = 2
 
 
 AFTER = 20
-"""Characters behind the words of deciding in which the matter may still be left open."""
+"""Characters after the decision cue that may still leave the matter open."""
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -29,7 +29,7 @@ _NAME = (
     r"(?-i:(?:[Tt]he )?(?!(?:We|They|It|That|This|There|These|Those|People|What|Who|Which|You|He|She|And|But|So|The)\b)"
     r"[A-Z]\w+(?: (?:and (?:the )?)?[A-Z]\w+){0,5})"
 )
-"""One or several, with or without an article: "Ana", "the Industrial Designer and the User Interface Designer"."""
+"""One or several names, with optional articles: "Ana", "the Industrial Designer and the User Interface Designer"."""
 _TASKS_EN = (
     r"(?:send|write (?:up|the|a|an)|check|prepare|e-?mail|call|draft|fix|test|follow|finish|update|"
     r"share|organi[sz]e|schedule|book|"
@@ -131,14 +131,14 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
     },
 }
 _TAGGED = re.compile(r"(?<!right)(?<!yeah)(?<!okay)(?<!certo)(?<!né)\?\W*$", re.IGNORECASE)
-"""A real question; "right?" asks for no more than a nod."""
+"""A real question; "right?" only asks for confirmation."""
 _UNSETTLED = _any(
     r"\b(?:if|maybe|perhaps|should we|shall we|might|could|would|haven't|have not|not yet|didn't|did not|"
     r"don't|whether|need to (?:decide|agree|settle)|which (?:one )?we|what we|where we)\b",
     r"\bfor (?:an? )?(?:\w+ )?(?:lunch|coffee|break)\b|\bsince we\b",
     r"\b(?:se|talvez|será que|poderíamos|poderia|ainda não|não)\b(?=.*\b(?:decid|combin|acord|aprov))",
 )
-"""A decision that is still a thought."""
+"""A decision that is only considered."""
 _IDLE = _any(
     r"\b(?:I'll|I will|let me|I'm gonna|I'm going to) (?:just )?(?:talk|present|show|start|begin|go|ask) (?:you )?"
     r"(?:now|first|briefly|quickly)\b",
@@ -154,7 +154,7 @@ _OURS = {
     "en": _any(r"\b(?:we|our|us|should|shall|will|who|going to|gonna|has to|have to|must)\b"),
     "pt": _any(r"\b(?:nós|nos|noss[oa]s?|a gente|quem|v(?:ai|ão|amos)|\w+[aei]mos|será|deve\w*|precisa\w*|tem que)\b"),
 }
-"""Questions of the team, or of what is to come; others are asked out of curiosity and answered."""
+"""Questions about the team or the future; others are asked out of curiosity and answered."""
 _UNKNOWN = {
     "en": _any(
         r"\b(?:the|an|one) (?:open )?question is\b",
@@ -181,13 +181,13 @@ _TO_THE_ROOM = _any(
     r"terminar|parar)|"
     r"vocês me ouvem|tudo bem|alguma (?:pergunta|dúvida))\b"
 )
-"""Questions about the talking itself."""
+"""Questions about the conversation itself."""
 
 
 def kind_of(sentence: Sentence, following: Sequence[Sentence] = ()) -> Kind | None:
-    """Whether `sentence` is a decision, an action or a question; None: it only belongs to its topic.
+    """Return whether `sentence` is a decision, an action or a question; None if it only belongs to its topic.
 
-    `following` is what was said next, in its order: a proposal becomes a decision there, and a question answered.
+    `following` holds the next sentences in order. They may turn a proposal into a decision or answer a question.
     """
     if sentence.length < LEAST_WORDS or len(sentence.content) < LEAST_CONTENT:
         return None
@@ -202,7 +202,7 @@ def kind_of(sentence: Sentence, following: Sequence[Sentence] = ()) -> Kind | No
 
 
 def _decides(pattern: re.Pattern[str] | None, text: str) -> bool:
-    """Whether it is settled: what follows the words of deciding may be as open as it likes."""
+    """Return whether the text states a decision. Anything far enough after the cue may be open."""
     found = pattern.search(text) if pattern else None
     return found is not None and not _TAGGED.search(text) and not _UNSETTLED.search(text[: found.end() + AFTER])
 
@@ -212,7 +212,7 @@ def _matches(pattern: re.Pattern[str] | None, text: str) -> bool:
 
 
 def _asks(sentence: Sentence) -> bool:
-    """Whether it asks what the meeting should answer; a request ("could you send it?") is an action."""
+    """Return whether the sentence asks the meeting a question; a request ("could you send it?") is an action."""
     if _TO_THE_ROOM.search(sentence.text) or _REQUEST.search(sentence.text):
         return False
     if _matches(_UNKNOWN.get(sentence.language), sentence.text):

@@ -1,4 +1,4 @@
-"""A GGUF unpacked once into the hub's own form: reading its vocabulary and weights takes a minute, every time."""
+"""Unpack a GGUF file once into the hub's format. Reading its vocabulary and weights takes a minute each time."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from inference.models.readable import let_read
 from inference.models.torchaudio_compat import import_transformers
 
 FOLDER = "unpacked"
-"""Beside the GGUF: tokenizer, configuration, and the weights as safetensors in 16 bits, whatever they will run in.
+"""Next to the GGUF: tokenizer, configuration, and weights as safetensors in 16 bits, whatever dtype they will run in.
 
-A weight of a 4 or 5 bit form is a product of small integers and a 16 bit scale: rounding it to 16 bits changes it by
-less than a thousandth, where packing it has changed it by several hundredths.
+A weight in a 4 or 5 bit format is a product of small integers and a 16 bit scale. Rounding it to 16 bits changes it by
+less than a thousandth, whereas quantization changed it by several hundredths.
 """
 LOCK = ".unpacking"
 """Beside the GGUF: locked by the one process that unpacks it; others wait for it, or see that it is under way."""
 
 SOURCE = "source.json"
-"""In FOLDER: which GGUF it was made of. Folders of earlier versions have none, and are believed."""
+"""Record of the source GGUF in FOLDER. Folders of earlier versions lack it and are trusted."""
 
 
 def find_unpacked(gguf: Path) -> Path | None:
-    """The folder with the unpacked model, if there is one of this very GGUF."""
+    """Return the folder with the unpacked model if it was made from this exact GGUF."""
     kept = gguf.parent / FOLDER
     return kept if kept.is_dir() and _is_of(kept, gguf) else None
 
 
 def unpacked(gguf: Path) -> Path | None:
-    """The folder with the unpacked model, made when it is not there yet.
+    """Return the folder with the unpacked model, unpacking it first if necessary.
 
-    None where it cannot be kept, because the folder is read-only: then the GGUF is read each time.
+    None if it cannot be stored because the folder is read-only; the GGUF is then read each time.
+
     Raises what transformers raises for a damaged GGUF, and OSError for a full disk.
     """
     if (kept := find_unpacked(gguf)) is not None:
@@ -102,7 +103,7 @@ def _unpack(gguf: Path, folder: Path) -> None:
 
 
 def _plain(transformers: Any, network: Any) -> Any:
-    """The same network without its mark of being a GGUF, which transformers does not save; the weights are unpacked."""
+    """Return the network without its GGUF marker, which transformers does not save; the weights are unpacked."""
     config = network.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
@@ -113,7 +114,7 @@ def _plain(transformers: Any, network: Any) -> Any:
 
 
 def _put_in_place(temporary: Path, gguf: Path) -> Path | None:
-    """By a rename, so that no reader finds half of it; another process may have been faster."""
+    """Rename into place, so that a reader never finds a partial folder. Another process may have been faster."""
     kept = gguf.parent / FOLDER
     replaced = temporary.with_name(f"{temporary.name}-replaced")
     if kept.exists() and find_unpacked(gguf) is None:

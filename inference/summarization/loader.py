@@ -1,4 +1,4 @@
-"""From the name of a summary model to a summariser."""
+"""Load a summarizer by the name of its model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from inference.summarization.summarizer import ChatSummarizer
 
 
 def chat_model_source(name_or_path: str, models: Path) -> Path | str:
-    """The folder of a catalogue model under `models`, a folder or GGUF of the operator's own, or a name of the hub.
+    """Return the folder of a catalogue model under `models`, the operator's own folder or GGUF, or a hub name.
 
     Raises:
-        ModelMissing: it is in the catalogue and not on this machine, or it is no such path.
+        ModelMissing: the catalogue model is not on this machine, or the path does not exist.
         ModelCorrupt: a file has the wrong size.
-        UnknownModel: neither a catalogue name, a path, nor a name of the hub.
+        UnknownModel: the argument is neither a catalogue name, a path, nor a hub name.
     """
     path = Path(name_or_path).expanduser()
     if name_or_path in {model.name for model in MODELS}:
@@ -33,6 +33,6 @@ def chat_model_source(name_or_path: str, models: Path) -> Path | str:
 def load_summarizer(
     name_or_path: str, models: Path, *, device: Device = CPU, bits: Bits | None = None
 ) -> ChatSummarizer:
-    """A summariser that writes with that model; raises as `chat_model_source` and `ChatModel` do."""
+    """Return a summarizer for that model. Raises as `chat_model_source` and `ChatModel` do."""
     source = chat_model_source(name_or_path, models)
     return ChatSummarizer(ChatModel(source, device=device, bits=bits, label=Path(name_or_path).name))

@@ -1,6 +1,6 @@
-"""Speech that speaks to the summariser. It is no part of the meeting, so no summary is made of it.
+"""Detect speech addressed to the summarizer. It does not belong to the meeting and is excluded from the summary.
 
-This is the first of two walls: what passes here still has to pass `support`.
+This is the first of two defences; text that passes is still checked by `support`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from inference.summarization.utterances import Sentence
 
 FOLLOWING = 3
-"""Sentences of the same speaker behind such a one that are left out with it."""
+"""Number of the same speaker's following sentences that are excluded too."""
 
 _MACHINE = (
     r"(?:ai|a\.i\.|assistant|language model|chat ?bot|chat ?gpt|gpt|bot|llm|model|machine|system|computer|"
@@ -39,7 +39,7 @@ _ORDER_PT = (
 _PATTERNS = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        # Orders to forget orders.
+        # Instructions to ignore instructions.
         r"\b(?:ignore|disregard|forget|override|bypass|drop|skip)\b.{0,40}\b(?:instructions?|prompts?|"
         r"rules?|guidelines|"
         r"previous|above|prior|preceding|earlier|system|everything (?:else|before|you)|your (?:task|orders|"
@@ -47,14 +47,14 @@ _PATTERNS = tuple(
         r"\b(?:ignor[ae]r?|esque[cç][ae]r?|desconsider[ae]r?|desobede[cç][ae]r?|"
         r"descart[ae]r?)\b.{0,40}\b(?:instruç|ordens|"
         r"regras|prompt|anterior|acima|tudo|orientaç|sistema)",
-        # Other roles.
+        # Changes of role.
         r"\b(?:you are|you're) (?:now|no longer)\b|\bfrom now on,? you\b|\b(?:act|behave|respond|"
         r"answer) as (?:if|a|an|the)\b"
         r"|\bpretend (?:to be|that|you)\b|\brole ?play\b|\bnew (?:instructions?|task|rules?|role)\b\s*[:,]?",
         r"\b(?:você|tu) (?:agora )?(?:é|és) agora\b|\ba partir de agora,? (?:você|tu)\b|\bagora você é\b|"
         r"\bfinja\b|\bfaça de "
         r"conta\b|\baja como\b|\bnov[ao]s? (?:instruç\w+|tarefa|regras?)\b",
-        # Orders about what is written.
+        # Instructions about the output.
         rf"\b{_ORDER_EN}\b.{{0,80}}\b(?:in|into|to|from|of|at|on|as|with) (?:the|your|this|these|our|its|"
         rf"every|all|an?) "
         rf"(?:\w+ ){{0,2}}{_PAPER}\b",
@@ -68,7 +68,7 @@ _PATTERNS = tuple(
         rf"\b(?:o|a|as|os|seu|sua) {_PAPER} (?:deve|devem|tem que|tem de|precisa|precisam|terá)\b",
         rf"\b(?:in|into|to|on) (?:the|your|this) {_PAPER}\b,? (?:please )?{_ORDER_EN}\b",
         rf"\b(?:n[oa]s?|aos?|às?|em) (?:\w+ )?{_PAPER}\b,? {_ORDER_PT}\b",
-        # Calls by name.
+        # Addressing the machine.
         rf"(?:^|[.,;:!?]\s*)(?:hey|hi|hello|dear|okay|ok|attention|note to|message (?:to|for)|ei|oi|olá|caro|atenção|"
         rf"mensagem para)?,?\s*(?:the |our |o |a |ao |à |nosso )?{_MACHINE}\s*[,:!]",
         rf"\b(?:message|note|instructions?|order|command|request|mensagem|nota|instruç\w+|ordem|"
@@ -89,12 +89,12 @@ _PATTERNS = tuple(
 
 
 def is_steering(text: str) -> bool:
-    """Whether `text` orders about what is to be written, or speaks to a machine."""
+    """Return whether `text` gives instructions about the output or addresses a machine."""
     return any(pattern.search(text) for pattern in _PATTERNS)
 
 
 def without_steering(sentences: Sequence[Sentence]) -> list[Sentence]:
-    """What people said to each other: neither such sentences nor what their speaker went on to say."""
+    """Return the sentences without such instructions and without the speaker's next sentences after them."""
     return list(_kept(sentences))
 
 

@@ -1,4 +1,4 @@
-"""Spoken sentences fit to be read: captions put together to sentences, without fillers, repeats and asides."""
+"""Build readable sentences from captions: join fragments, and remove fillers, repetitions and asides."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from inference.summarization.words import FUNCTION_WORDS, all_stems, content_ste
 from inference.text import UNSPACED
 
 LONGEST = 300
-"""Characters of a sentence; speech without full stops is cut behind a clause."""
+"""Maximum characters of a sentence; speech without full stops is split after a clause."""
 LONGEST_GAP_S = 2.0
-"""Between captions of one sentence."""
+"""Maximum gap between captions of one sentence."""
 MOST_CAPTIONS = 3
-"""Of one sentence: what goes on for longer was not punctuated."""
+"""Maximum captions in one sentence; longer ones lack punctuation."""
 
 _ASIDE = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|<[^<>]*>|\((?:laugh\w*|risos?|inaudible|inaudível)\)", re.IGNORECASE)
 _MARKUP = re.compile(r"[<>|{}\[\]`\x00-\x1f]+")
-"""Nothing that a chat template or a delimiter could be made of."""
+"""Characters that could form chat template tokens or delimiters."""
 _FILLER = re.compile(
     r"(?<![\w'’])(?:u[hm]+|e[rh]m?|h[mu]+m*|mm+(?:[- ]?hmm*)?|uh[- ]huh|ah+n?|ahã|éh?m|you know|i mean|sabe)"
     r"(?![\w'’])[,.]?\s*(?![?])"
@@ -31,13 +31,13 @@ _FILLER = re.compile(
 )
 _REPEAT = re.compile(r"(?<![\w'’])(\w[\w']*(?:\s+\w[\w']*){0,2})((?:[,\s]+\1)+)\b", re.IGNORECASE)
 _FRAGMENT = re.compile(r"(?<![\w'’])([^\W\d_]{1,4})(?:\s+\1)*\s+(?=\1\w)", re.IGNORECASE)
-"""The beginning of a word before the word; short words are often such a beginning ("the theme") and stay."""
+"""A word's beginning before the word itself. Short words that look like one ("the theme") stay."""
 _OPENING = re.compile(
     r"^(?:(?:so|and|but|okay|ok|yeah|yep|oh|alright|anyway|então|e|mas|tá|né|aí)[,.]?\s+"
     r"|(?:well|yes|no|now|right|all right|bom|bem|sim|não|olha|certo|ah)[,.]\s+)+(?=\w+\W+\w+)",
     re.IGNORECASE,
 )
-"""What may also be part of what is said, such as "no", only goes with a comma behind it."""
+"""Openings that may also carry meaning, such as "no", are only removed with a comma after them."""
 _ENDS = re.compile(r"[.!?…][\"'”’»)\]]*$")
 
 
@@ -46,16 +46,16 @@ _SHORT_WORDS = frozenset().union(*FUNCTION_WORDS.values())
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence as it was said, and where."""
+    """One spoken sentence and its captions."""
 
     text: str
-    """Tidied; every word of it is a word of the captions."""
+    """Tidied; every word occurs in the captions."""
     segments: tuple[str, ...]
     speaker: str | None
     name: str | None
     language: str
     place: int
-    """Its number in the meeting's new lines."""
+    """Its index in the meeting's new lines."""
 
     @cached_property
     def content(self) -> frozenset[str]:
@@ -69,12 +69,12 @@ class Sentence:
 
     @property
     def length(self) -> int:
-        """Words."""
+        """Number of words."""
         return len(words_of(self.text))
 
 
 def sentences_of(lines: Sequence[Utterance]) -> list[Sentence]:
-    """The sentences of `lines` in their order, those that hold no word left out."""
+    """Return the sentences of `lines` in order, without those that have no words."""
     found = [sentence for turn in _turns(lines) for sentence in _split(turn)]
     return [
         Sentence(text, segments, first.speaker, first.name, first.language, place)
@@ -83,9 +83,9 @@ def sentences_of(lines: Sequence[Utterance]) -> list[Sentence]:
 
 
 def tidy(text: str) -> str:
-    """`text` without asides, fillers, repeated words, and what only opens a turn; it begins with a capital.
+    """Remove asides, fillers, repeated words and turn openings; capitalize the first letter.
 
-    No word is added and none is changed but for its first letter.
+    Words are neither added nor changed otherwise.
     """
     text = _FILLER.sub("", clean(text))
     text = _REPEAT.sub(r"\1", _FRAGMENT.sub(_unless_word, text))
@@ -99,12 +99,12 @@ def _unless_word(fragment: re.Match[str]) -> str:
 
 
 def clean(text: str) -> str:
-    """`text` on one line, without asides and without anything that a delimiter could be made of."""
+    """Return `text` on one line, without asides and characters that could form a delimiter."""
     return " ".join(_MARKUP.sub(" ", _ASIDE.sub(" ", text)).split())
 
 
 def _turns(lines: Sequence[Utterance]) -> Iterator[list[Utterance]]:
-    """Captions that may share a sentence."""
+    """Yield groups of captions that may share a sentence."""
     turn: list[Utterance] = []
     for line in lines:
         if turn and not _goes_on(turn, line):

@@ -1,4 +1,4 @@
-"""From captions to sentences and back: splitting, the model, the guard, the vocabulary."""
+"""Translate captions sentence by sentence: split, translate, filter nonsense, restore vocabulary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from inference.translation.vocabulary import mask, only_terms, terms_lost, terms
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What a model sees of a caption."""
+    """The part of a caption that a model translates."""
 
     text: str
     source: str
@@ -24,22 +24,22 @@ class Sentence:
 
 
 class SentenceModel(Protocol):
-    """A model that translates sentences; one answer a sentence, in their order."""
+    """A model that translates sentences. Returns one text per sentence, in order."""
 
     longest: int
     """Characters of the longest sentence that it translates well."""
 
     def render(self, sentences: Sequence[Sentence]) -> list[str]:
-        """The quick way."""
+        """Translate quickly."""
         ...
 
     def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
-        """Another way, for sentences whose quick translation was nonsense."""
+        """Translate differently, for sentences whose quick translation was nonsense."""
         ...
 
 
 def translate_captions(model: SentenceModel, requests: Sequence[TranslationRequest]) -> list[Translation]:
-    """One translation a request, in their order; all sentences of all captions go to `model` together."""
+    """Return one translation per request, in order. All sentences of all captions are passed to `model` together."""
     split = [_split(request, model.longest) for request in requests]
     rendered = iter(_translate(model, [sentence for sentences in split for sentence in sentences]))
     translations = []
@@ -58,7 +58,7 @@ def _split(request: TranslationRequest, longest: int) -> list[Sentence]:
 
 
 def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """The sentences translated; None where the model has no sensible answer. Those without words stay as they are."""
+    """Return the translations; None where the model's output is nonsense. Sentences without words stay unchanged."""
     texts: list[str | None] = [sentence.text for sentence in sentences]
     places = [place for place, sentence in enumerate(sentences) if _needs_model(sentence)]
     rendered = _render_guarded(model, [sentences[place] for place in places])
@@ -73,7 +73,7 @@ def _needs_model(sentence: Sentence) -> bool:
 
 
 def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """Every sentence the quick way, the nonsense once more with care."""
+    """Translate every sentence quickly, and the nonsensical ones again with care."""
     texts = _sensible(sentences, model.render(sentences))
     doubtful = [place for place, text in enumerate(texts) if text is None]
     if doubtful:
@@ -94,7 +94,7 @@ def _sensible(sentences: Sequence[Sentence], rendered: Sequence[str]) -> list[st
 def _keep_vocabulary(
     model: SentenceModel, sentences: Sequence[Sentence], texts: Sequence[str | None]
 ) -> list[str | None]:
-    """`texts` with the terms that were said; where that cannot be had, the translation without them."""
+    """Return `texts` with the spoken terms restored; if that fails, the translation without them."""
     kept = list(texts)
     pairs = list(zip(sentences, texts, strict=True))
     losing = [place for place, (said, text) in enumerate(pairs) if text and terms_lost(text, said.vocabulary)]
@@ -106,7 +106,7 @@ def _keep_vocabulary(
 
 
 def _render_masked(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """The sentences translated with their terms behind made-up names; None where a name did not come through."""
+    """Translate with each term masked by a made-up name; None if a name was lost."""
     masks = [mask(sentence.text, sentence.vocabulary) for sentence in sentences]
     masked = [replace(sentence, text=text) for sentence, (text, _) in zip(sentences, masks, strict=True)]
     rendered = _sensible(masked, model.render(masked))

@@ -1,4 +1,4 @@
-"""M2M100 as the loader sees it: a folder in the hub's layout, or a repository of the hub."""
+"""M2M100 weights from a folder in the hub's layout or a hub repository."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 NAME = "m2m100"
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
-"""M2M100ForConditionalGeneration, by way of the class that can be built in a given type."""
+"""Resolves to M2M100ForConditionalGeneration; the auto class can be built in a given dtype."""
 REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 PROBE_TOKENS = 16
 
 Source = str | Path
-"""A folder, or a repository of the hub."""
+"""A folder, or a hub repository."""
 
 
 def m2m100_component(source: Source) -> Component:
-    """The network of `source`. Raises ModelMissing for a folder that holds none."""
+    """Return the network of `source`. Raises ModelMissing for a folder without one."""
     for name in REQUIRED_FILES:
         if Path(source).is_dir() and not (Path(source) / name).is_file():
             raise ModelMissing(f"{source} has no {name}; name a folder that holds an M2M100 model.")
@@ -33,10 +33,10 @@ def m2m100_component(source: Source) -> Component:
 
 
 def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
-    """Tokenizer and network, on the host.
+    """Return tokenizer and network, on the host.
 
     Raises:
-        ModelMissing: the weights are neither here nor to be had.
+        ModelMissing: the weights are neither local nor downloadable.
     """
     component = m2m100_component(source)
     try:
@@ -54,7 +54,7 @@ def _tokenizer(source: Source) -> Any:
 
 
 def _probe(network: Any) -> torch.Tensor:
-    """Logits of the first token for a few fixed ones: float32, shape (1, vocabulary)."""
+    """Return the logits of the first token for a fixed source: float32, shape (1, vocabulary)."""
     import torch
 
     source, first = torch.arange(4, 4 + PROBE_TOKENS)[None], torch.full((1, 1), network.config.decoder_start_token_id)

@@ -1,4 +1,4 @@
-"""From files on disk to networks in memory: what must be there, ready-made snapshots of it, and the ways to load."""
+"""Load networks from disk: required files, prepared snapshots, and the loading strategies."""
 
 from inference.models.loading.files import (
     CHUNK_BYTES,

@@ -1,4 +1,4 @@
-"""One network as the loader sees it: where it comes from, and how it is read."""
+"""The loader's interface to one network: its source files and how to read them."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ if TYPE_CHECKING:
 
 
 class NotMappable(ValueError):
-    """The publisher's files cannot be used where they lie: they are packed, or named otherwise than the network."""
+    """The publisher's files cannot be mapped: they are compressed, or their tensors are named differently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a network is to look like in memory."""
+    """The form a network should have in memory."""
 
     device: Literal["cpu", "cuda"] = "cpu"
-    """What it will run on; every way of loading leaves it on the host."""
+    """The device it will run on; every loading strategy leaves it on the host."""
     dtype: str = "float32"
-    """Of its weights: a torch type's name."""
+    """Data type of its weights, as a torch name."""
 
 
 class Component(Protocol):
-    """One network of a model. Its methods leave networks on the host, in evaluation mode."""
+    """One network of a model. All methods leave networks on the host, in evaluation mode."""
 
     @property
     def name(self) -> str:
-        """Distinct within the model's folder."""
+        """Unique within the model's folder."""
         ...
 
     @property
     def folder(self) -> Path | None:
-        """The model's folder, which keeps snapshots too; None: the hub's own cache holds the model."""
+        """The model's folder, which also holds snapshots; None if the model is in the hub's cache."""
         ...
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """The files that its weights and settings come from."""
+        """The files that provide its weights and settings."""
         ...
 
     def read(self, form: Form) -> Any:
-        """The standard way. Raises what the network's own loader raises."""
+        """Load the standard way. Raises what the network's own loader raises."""
         ...
 
     def map(self, form: Form) -> Any:
-        """As `read`, with weights that stay in the source's file until they are used.
+        """Like `read`, but leave the weights in the source file until they are used.
 
         Raises:
             NotMappable: the files do not allow it.
@@ -55,13 +55,13 @@ class Component(Protocol):
         ...
 
     def write_settings(self, network: Any, folder: Path) -> None:
-        """Everything but the weights, tokenizer and processor included, as plain text files."""
+        """Write everything except the weights as plain text files, including tokenizer and processor."""
         ...
 
     def build(self, folder: Path) -> Any:
-        """The network of the settings in `folder`, with weights that mean nothing yet."""
+        """Build the network from the settings in `folder`, with meaningless weights."""
         ...
 
     def probe(self, network: Any) -> torch.Tensor:
-        """An answer to a fixed question: two networks that are the same give the same. Asked in inference mode."""
+        """Return the output for a fixed input. Identical networks give the same output. Runs in inference mode."""
         ...

@@ -1,4 +1,4 @@
-"""From a model's name to a folder that holds exactly its files."""
+"""Resolve a model's name to a folder with exactly its files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from inference.models.catalog import MODELS, Model, ModelFile, find_model
 
 CHUNK_BYTES = 1 << 20
 REQUIRED_FILES = ("model.bin", "config.json")
-"""What a CTranslate2 model folder cannot do without."""
+"""Files that every CTranslate2 model folder must have."""
 
 Advance = Callable[[int], object]
-"""Told how many more bytes are done."""
+"""Progress callback; receives the number of bytes just processed."""
 
 
 class ModelMissing(FileNotFoundError):
@@ -21,18 +21,18 @@ class ModelMissing(FileNotFoundError):
 
 
 class ModelCorrupt(ValueError):
-    """A file is there but is not what the catalogue says."""
+    """A file is present but does not match the catalogue."""
 
 
 def model_folder(name_or_path: str, models: Path) -> Path:
-    """The folder of a catalogue model under `models`, or a folder of the operator's own.
+    """Return the folder of a catalogue model under `models`, or the operator's own folder.
 
-    Checks names and sizes, which takes no time; `verify_model` reads every byte.
+    Only checks names and sizes, which is fast; `verify_model` reads every byte.
 
     Raises:
-        ModelMissing: the folder or a file of it is not there.
+        ModelMissing: the folder or one of its files is missing.
         ModelCorrupt: a file has the wrong size.
-        UnknownModel: neither a catalogue name nor a path.
+        UnknownModel: the argument is neither a catalogue name nor a path.
     """
     if name_or_path not in {model.name for model in MODELS} and Path(name_or_path).expanduser().is_dir():
         return _own_folder(Path(name_or_path).expanduser())
@@ -42,18 +42,18 @@ def model_folder(name_or_path: str, models: Path) -> Path:
 
 
 def check_sizes(model: Model, models: Path) -> Path:
-    """The folder of `model`, whose files are all there at their full sizes; raises as `model_folder` does."""
+    """Return the folder of `model` after checking every file's presence and size. Raises as `model_folder` does."""
     for file in model.files:
         check_size(model, file, models / model.name)
     return models / model.name
 
 
 def verify_model(model: Model, models: Path, advance: Advance = lambda _: None) -> None:
-    """Reads every file of `model` and compares it with its sha256.
+    """Read every file of `model` and compare its sha256.
 
     Raises:
-        ModelMissing: a file is not there.
-        ModelCorrupt: a file is not the published one.
+        ModelMissing: a file is missing.
+        ModelCorrupt: a file differs from the published one.
     """
     folder = models / model.name
     for file in model.files:
@@ -62,7 +62,7 @@ def verify_model(model: Model, models: Path, advance: Advance = lambda _: None) 
 
 
 def check_size(model: Model, file: ModelFile, folder: Path) -> None:
-    """Compares presence and size of one file."""
+    """Check that one file exists and has the expected size."""
     path = folder / file.name
     if not path.is_file():
         raise ModelMissing(f"{model.name}: {path} is missing; run `manage.py models fetch {model.name}`.")
@@ -75,7 +75,7 @@ def check_size(model: Model, file: ModelFile, folder: Path) -> None:
 
 
 def check_digest(model: Model, file: ModelFile, folder: Path, advance: Advance) -> None:
-    """Compares the content of one file; a file without a published digest is only read."""
+    """Check the content of one file. A file without a published digest is read but not compared."""
     path = folder / file.name
     digest = hashlib.sha256()
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Networks of transformers in the hub's own layout: `config.json`, weights as safetensors or a pickled state."""
+"""transformers networks in the hub's layout: `config.json`, weights as safetensors or a pickled state."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ PICKLED = "pytorch_model*.bin"
 
 @dataclass(frozen=True)
 class HubNetwork:
-    """`Component` of a class of transformers, from a folder or from a repository of the hub."""
+    """`Component` for a transformers class, from a folder or a hub repository."""
 
     name: str
     origin: str | Path
-    """A folder, or the repository's name."""
+    """A folder, or a repository name."""
     architecture: str
-    """A class of transformers, such as AutoModelForCausalLM."""
+    """A transformers class, such as AutoModelForCausalLM."""
     write_processor: WriteProcessor
     """Writes tokenizer and processor into a folder."""
     ask: Probe
-    """See `Component.probe`."""
+    """Runs the network on a fixed input, for `probe`."""
 
     @property
     def folder(self) -> Path | None:
-        """See `Component.folder`."""
+        """The model's folder, or None if `origin` is a repository."""
         return Path(self.origin) if Path(self.origin).is_dir() else None
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """Weights and configuration; the processor's files are copied, and are their own sources."""
+        """Weights and configuration. The processor's files are copied as they are and do not count."""
         return (*self._weights(), *self._settings())
 
     def read(self, form: Form) -> Any:
-        """By `from_pretrained`; raises OSError where the model is neither here nor to be had."""
+        """Load with `from_pretrained`. Raises OSError if the model is neither local nor downloadable."""
         import torch
 
         import_transformers().utils.logging.disable_progress_bar()
         return self._class().from_pretrained(self.origin, dtype=getattr(torch, form.dtype)).eval()
 
     def map(self, form: Form) -> Any:
-        """See `Component.map`."""
+        """Build the network on weights mapped from their files. Raises NotMappable."""
         import torch
 
         if self.folder is None:
@@ -62,7 +62,7 @@ class HubNetwork:
         tensors = {name: tensor for path in self._weights() for name, tensor in _mapped(path, dtype).items()}
         _, tied = untie(network)
         for alias, name in tied.items():
-            # Files hold one of them, seldom the one that the network names first.
+            # Files hold only one of the tied tensors, seldom the one that the network names first.
             tensors.setdefault(name, tensors.get(alias, tensors.get(name)))
             tensors.pop(alias, None)
         try:
@@ -73,17 +73,15 @@ class HubNetwork:
         return network.eval()
 
     def write_settings(self, network: Any, folder: Path) -> None:
-        """See `Component.write_settings`."""
         network.config.save_pretrained(folder)
         network.generation_config.save_pretrained(folder)
         self.write_processor(folder)
 
     def build(self, folder: Path) -> Any:
-        """See `Component.build`."""
         return self._built(folder)
 
     def _built(self, folder: Path, dtype: torch.dtype | None = None) -> Any:
-        """In `dtype`, by default the one that the settings name: constants are computed in it."""
+        """Build in `dtype`, by default the one in the settings; constants are computed in it."""
         transformers = import_transformers()
         config = transformers.AutoConfig.from_pretrained(folder)
         config.dtype = config.dtype if dtype is None else dtype
@@ -94,14 +92,13 @@ class HubNetwork:
         return network
 
     def probe(self, network: Any) -> torch.Tensor:
-        """See `Component.probe`."""
         return self.ask(network)
 
     def _class(self) -> Any:
         return getattr(import_transformers(), self.architecture)
 
     def _weights(self) -> tuple[Path, ...]:
-        """The first kind that the folder has."""
+        """Return the files of the first format that the folder has."""
         if self.folder is None:
             return ()
         return tuple(sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob(PICKLED)))
@@ -112,7 +109,7 @@ class HubNetwork:
 
 
 def is_auto(make: Any) -> bool:
-    """Whether a class of transformers only finds the right one."""
+    """Return whether `make` is one of transformers' auto classes, which only select the real class."""
     return hasattr(make, "from_config")
 
 

@@ -1,4 +1,4 @@
-"""What a snapshot says of itself: of which files it was made, in which form, and what each of its bytes must be."""
+"""A snapshot's manifest: its source files, its form, and the digest of each of its files."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ LIBRARIES = ("torch", "transformers")
 
 
 class SnapshotUnusable(ValueError):
-    """The snapshot is not to be loaded; the message says why."""
+    """The snapshot must not be loaded; the message says why."""
 
 
 class SnapshotMissing(SnapshotUnusable):
-    """There is none."""
+    """There is no snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """One file as it was."""
+    """Size and digest of one file."""
 
     size: int
     """Bytes."""
@@ -36,12 +36,13 @@ class FileDigest:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file that the snapshot was made of."""
+    """One file that the snapshot was made from."""
 
     digest: FileDigest
     modified_ns: int
-    """While size and time of change are the same, the file is taken to be: reading it would cost what is to be
-    saved."""
+    """Modification time. While it and the size are unchanged, the content is assumed unchanged: reading it would cost
+    the time that snapshots save.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +50,43 @@ class Manifest:
     component: str
     form: Form
     sources: dict[str, Source]
-    """By name in the model's folder."""
+    """By name within the model's folder."""
     files: dict[str, FileDigest]
-    """By name in the snapshot."""
+    """By name within the snapshot."""
     tied: dict[str, str]
-    """Weights that are another one's, by that one's name."""
+    """Tied weights, mapped to the name of the weight they share."""
     versions: dict[str, str]
-    """Of LIBRARIES, at the time."""
+    """Versions of LIBRARIES when the snapshot was written."""
 
     def text(self) -> str:
-        """As written to MANIFEST; the digest in it is that of all else."""
+        """Return the text of the MANIFEST file. Its digest covers all other fields."""
         fields = {"format": FORMAT, **asdict(self)}
         return json.dumps({**fields, "digest": _digest(fields)}, indent=1, sort_keys=True) + "\n"
 
 
 def describe_file(path: Path) -> FileDigest:
-    """Reads every byte of `path`."""
+    """Return the size and digest of `path`. Reads every byte."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return FileDigest(path.stat().st_size, digest)
 
 
 def describe_source(path: Path) -> Source:
-    """Reads every byte of `path`."""
+    """Return the digest and modification time of `path`. Reads every byte."""
     return Source(describe_file(path), path.stat().st_mtime_ns)
 
 
 def library_versions() -> dict[str, str]:
-    """Of LIBRARIES, as installed."""
+    """Return the installed versions of LIBRARIES."""
     return {name: version(name) for name in LIBRARIES}
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of the snapshot in `folder`.
+    """Return the manifest of the snapshot in `folder`.
 
     Raises:
         SnapshotMissing: there is none.
-        SnapshotUnusable: a byte of it is not as written.
+        SnapshotUnusable: the manifest was altered or cannot be read.
     """
     try:
         text = (folder / MANIFEST).read_text(encoding="utf-8")
@@ -103,7 +104,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_form(manifest: Manifest, component: str, form: Form) -> None:
-    """Raises SnapshotUnusable for one of another network, form, or generation of the libraries."""
+    """Raise SnapshotUnusable if the network, the form, or a library's major version differs."""
     if manifest.component != component:
         raise SnapshotUnusable(f"it holds {manifest.component}, not {component}")
     if manifest.form != form:
@@ -117,15 +118,15 @@ def check_form(manifest: Manifest, component: str, form: Form) -> None:
 
 
 def check_files(manifest: Manifest, folder: Path) -> None:
-    """Reads every byte of the snapshot. Raises SnapshotUnusable for a file that is not there or not as written."""
+    """Read every byte of the snapshot. Raises SnapshotUnusable for a missing or altered file."""
     for name, written in manifest.files.items():
         _compare(folder / name, written)
 
 
 def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> None:
-    """Raises SnapshotUnusable where the model's own files are not those that the snapshot was made of.
+    """Raise SnapshotUnusable if the model's own files are not those the snapshot was made from.
 
-    A file with another time of change is read whole.
+    A file with another modification time is read completely.
     """
     present = {source.relative_to(folder).as_posix(): source for source in sources}
     if present.keys() != manifest.sources.keys():
@@ -135,7 +136,7 @@ def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> 
 
 
 def check_source(path: Path, written: Source) -> None:
-    """Raises SnapshotUnusable where `path` is not the file that was described; read whole if its time has changed."""
+    """Raise SnapshotUnusable if `path` is not the described file. Read completely if its time or size changed."""
     try:
         state = path.stat()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What components have in common whose weights are one file of torch beside others of their model."""
+"""Base class of components whose weights are a single torch file in a shared model folder."""
 
 from __future__ import annotations
 
@@ -11,35 +11,32 @@ from inference.models.loading.component import Form, NotMappable
 
 
 class SingleFile(ABC):
-    """Half of a `Component`: names, and the two ways to read `path`."""
+    """Part of a `Component`: names, and the two ways to read `path`."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """See `Component.name`."""
         return self.path.stem
 
     @property
     def folder(self) -> Path:
-        """See `Component.folder`."""
         return self.path.parent
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """See `Component.sources`."""
         return (self.path,)
 
     def read(self, form: Form) -> Any:
-        """Raises FileNotFoundError; ModelCorrupt when the file holds something else."""
+        """Raises FileNotFoundError, or ModelCorrupt if the file holds something else."""
         return self.load(is_mapped=False)
 
     def map(self, form: Form) -> Any:
-        """Raises as `read` does, and NotMappable for files of before torch 1.6, which are no archives."""
+        """Raises as `read` does, and NotMappable for files older than torch 1.6, which are not archives."""
         if self.path.is_file() and not zipfile.is_zipfile(self.path):
             raise NotMappable(f"{self.path.name} is no archive")
         return self.load(is_mapped=True)
 
     @abstractmethod
     def load(self, *, is_mapped: bool) -> Any:
-        """The network in evaluation mode; `is_mapped`: its weights stay in the file until they are used."""
+        """Return the network in evaluation mode. If `is_mapped`, its weights stay in the file until they are used."""

@@ -1,7 +1,7 @@
-"""Snapshots: a network written once as it will lie in memory, verified, and mapped in a moment at every later start.
+"""Snapshots: write a network once in its final form, verify it, and map it quickly at every later start.
 
-safetensors (https://github.com/huggingface/safetensors) holds the weights in their final type: no pickle, nothing to
-convert, and pages that are read when they are used. Settings and tokenizer lie beside it in the hub's own layout.
+safetensors (https://github.com/huggingface/safetensors) holds the weights in their final type. This avoids pickle and
+conversion, and pages are only read when used. Settings and tokenizer are stored next to it in the hub's layout.
 """
 
 from __future__ import annotations
@@ -29,29 +29,31 @@ from inference.models.loading.weights import assign, map_tensors, untie
 from inference.models.readable import let_read, readable_folder
 
 SNAPSHOTS = "snapshots"
-"""Folder in a model's folder."""
+"""Subfolder of a model's folder."""
 WEIGHTS = "model.safetensors"
 SETTINGS = "config.json"
 """Files that every snapshot has."""
 
 
 class SnapshotDiffers(RuntimeError):
-    """What was written is not what was read: the snapshot was not kept."""
+    """The written network differs from the one read; the snapshot was discarded."""
 
 
 def snapshot_folder(component: Component, form: Form) -> Path:
-    """Where the snapshot lies, whether or not there is one. Raises SnapshotMissing: it can have none."""
+    """Return the snapshot's location, whether or not it exists. Raises SnapshotMissing if the component cannot have
+    one.
+    """
     if component.folder is None:
         raise SnapshotMissing(f"{component.name} lies in the hub's cache; only models in a folder have snapshots")
     return component.folder / SNAPSHOTS / f"{component.name}-{form.device}-{form.dtype}"
 
 
 def check_snapshot(component: Component, form: Form) -> tuple[Path, Manifest]:
-    """The folder and manifest of a snapshot of which every byte is as written, from the files that are there now.
+    """Return folder and manifest of a snapshot after verifying every byte of it and that its sources are unchanged.
 
     Raises:
         SnapshotMissing: there is none.
-        SnapshotUnusable: something is not as it must be.
+        SnapshotUnusable: a check failed.
     """
     folder = snapshot_folder(component, form)
     manifest = read_manifest(folder)
@@ -63,20 +65,20 @@ def check_snapshot(component: Component, form: Form) -> tuple[Path, Manifest]:
 
 
 def load_snapshot(component: Component, form: Form) -> tuple[Any, Path]:
-    """The network with mapped weights, and the folder that has its settings; raises as `check_snapshot` does."""
+    """Return the network with mapped weights, and the folder with its settings. Raises as `check_snapshot` does."""
     folder, manifest = check_snapshot(component, form)
     return _mapped(component, folder, manifest), folder
 
 
 def write_snapshot(component: Component, form: Form, network: Any = None) -> Path:
-    """Writes the snapshot of `network`, by default read the standard way, and loads it once to compare.
+    """Write a snapshot of `network`, read the standard way by default, and load it once to compare.
 
-    A reader finds the old snapshot or the new one, never half of either.
+    The snapshot is replaced by renaming, so that a reader never finds a partial one.
 
     Raises:
-        SnapshotMissing: the component can have none.
-        SnapshotDiffers: weights or answers of what was written are not those of the network.
-        OSError: the folder cannot be written, or the disk is full.
+        SnapshotMissing: the component cannot have one.
+        SnapshotDiffers: the written weights or outputs differ from those of the network.
+        OSError: the folder is not writable, or the disk is full.
     """
     target = snapshot_folder(component, form)
     network = component.read(form) if network is None else network
@@ -130,7 +132,7 @@ def _verify(component: Component, network: Any, folder: Path, manifest: Manifest
     for name, tensor in written.state_dict().items():
         if tensor.dtype != own[name].dtype or not torch.equal(tensor, own[name]):
             raise SnapshotDiffers(f"{component.name}: {name} was written otherwise than it was read.")
-    # Where weights begin in memory chooses among the processor's instructions, and those round each in its way.
+    # Alignment of the weights in memory selects the processor's instructions, which round differently.
     with torch.inference_mode():
         is_same = torch.allclose(component.probe(written), component.probe(network), rtol=1e-3, atol=1e-4)
     if not is_same:
@@ -144,7 +146,7 @@ def _put_in_place(temporary: Path, target: Path) -> None:
     try:
         temporary.rename(target)
     except OSError:
-        if not target.is_dir():  # another process may have been faster, and has written the same
+        if not target.is_dir():  # another process may have written the same one meanwhile
             raise
     finally:
         shutil.rmtree(replaced, ignore_errors=True)

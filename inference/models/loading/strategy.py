@@ -1,4 +1,4 @@
-"""Three ways to load a network, fastest first; what one of them cannot do, the next one does, and the log says why."""
+"""Three strategies to load a network, fastest first. If one fails, the next is tried, and the log says why."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from inference.models.loading.snapshot import load_snapshot
 Strategy = Literal["snapshot", "mapped", "standard"]
 
 STRATEGIES: tuple[Strategy, ...] = ("snapshot", "mapped", "standard")
-"""`snapshot`: written ready for use (`loading.snapshot`). `mapped`: the publisher's own file, read as it is
-used. `standard`: as the network's makers load it, which always works."""
+"""`snapshot`: a prepared copy (`loading.snapshot`). `mapped`: the publisher's own file, read on use. `standard`: the
+network's own loader, which always works.
+"""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class SkippedStrategy:
-    """Why a way was not gone."""
+    """Why a loading strategy was skipped."""
 
     strategy: Strategy
     reason: str
@@ -37,14 +38,14 @@ class Loaded:
     """On the host, in evaluation mode."""
     strategy: Strategy
     seconds: float
-    """Of the way that led here, checks included."""
+    """Duration of the strategy that succeeded, including checks."""
     refusals: tuple[SkippedStrategy, ...]
     folder: Path | None
-    """The snapshot, which has settings and tokenizer too; None: they are where the weights came from."""
+    """The snapshot's folder, which also holds settings and tokenizer; None if they are where the weights came from."""
 
 
 def load(component: Component, form: Form, strategies: Sequence[Strategy] = STRATEGIES) -> Loaded:
-    """The network, the first way that works.
+    """Load the network with the first strategy that works.
 
     Raises:
         SnapshotUnusable, NotMappable: none of `strategies` works, and the last one fails with that.
@@ -68,7 +69,7 @@ def load(component: Component, form: Form, strategies: Sequence[Strategy] = STRA
 
 
 def _log_refusal(component: Component, refusal: SkippedStrategy, *, is_expected: bool) -> None:
-    """A snapshot that is there and cannot be trusted is worth a warning."""
+    """Log a skipped strategy. A snapshot that exists but cannot be trusted is logged as a warning."""
     say = log.info if is_expected else log.warning
     say("strategy_refused", network=component.name, strategy=refusal.strategy, reason=refusal.reason)
 

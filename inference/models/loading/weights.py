@@ -1,4 +1,4 @@
-"""Weights that stay in their file: mapped into memory, and given to a network that was built without any."""
+"""Map weights from their file and assign them to a network that was built without any."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 N = TypeVar("N")
 
 DRAWING = frozenset({"uniform_", "normal_", "kaiming_uniform_"})
-"""Of tensors, of torch.nn.init, and what transformers puts in their place: a mode sees the outermost call alone."""
+"""Initializers of tensors, torch.nn.init and transformers' replacements: a mode only sees the outermost call."""
 
 
 def without_initialisation(build: Callable[[], N]) -> N:
-    """What `build` makes, with weights that were never drawn at random, so that their pages were never touched.
+    """Return the network that `build` makes, without random initialization, so that its pages are never touched.
 
-    Buffers are computed as ever. Holds for this thread alone, unlike a patch of torch's modules.
+    Buffers are computed as usual. Only affects this thread, unlike patching torch's modules.
     """
     import torch
     from torch.overrides import TorchFunctionMode
@@ -37,7 +37,7 @@ def without_initialisation(build: Callable[[], N]) -> N:
 
 
 def map_tensors(path: Path, *, dtype: torch.dtype | None = None) -> dict[str, torch.Tensor]:
-    """Tensors of a safetensors file, pages of it until they are written to; those of another type are converted.
+    """Return the tensors of a safetensors file, mapped copy-on-write; those of another dtype are converted.
 
     Raises SafetensorError, FileNotFoundError.
     """
@@ -47,7 +47,7 @@ def map_tensors(path: Path, *, dtype: torch.dtype | None = None) -> dict[str, to
 
 
 def convert(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype | None) -> dict[str, torch.Tensor]:
-    """Fractions as `dtype`, one after the other; those that are of it already, and whole numbers, as they are."""
+    """Convert floating-point tensors to `dtype`, one at a time. Integers and tensors of that dtype stay as they are."""
     return {
         name: tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -55,9 +55,10 @@ def convert(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype | None) -> d
 
 
 def assign(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], tied: Mapping[str, str]) -> None:
-    """Puts `tensors` in the places of the network's own; `tied` names those that are another one's, by that one.
+    """Replace the network's own tensors by `tensors`. `tied` maps the name of a shared tensor to the name that is
+    stored.
 
-    Raises RuntimeError where names or shapes are not the network's.
+    Raises RuntimeError if names or shapes do not match the network.
     """
     import torch
 
@@ -70,7 +71,7 @@ def assign(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], tied: 
 
 
 def untie(network: torch.nn.Module) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """The network's state without repetitions, contiguous, and for each repetition the name that is kept."""
+    """Return the network's state without duplicates, contiguous, and a mapping from each duplicate to the name kept."""
     kept: dict[int, str] = {}
     tensors: dict[str, torch.Tensor] = {}
     tied: dict[str, str] = {}

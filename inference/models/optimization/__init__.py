@@ -1,1 +1,1 @@
-"""Optimisations of the networks: named flags, how they are applied, and what decides their defaults."""
+"""Optimizations of the networks: named flags, how they are applied, and how their defaults are decided."""

@@ -1,4 +1,4 @@
-"""`torch.compile` with a way back."""
+"""`torch.compile` with a fallback."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class Compiled:
-    """Calls a compiled network, or the network itself once compiling has failed."""
+    """Calls a compiled network, or the original network once compiling has failed."""
 
     def __init__(self, network: torch.nn.Module, *, backend: Any = "inductor") -> None:
-        """`backend` as `torch.compile` takes it. Compiling itself waits for the first call."""
+        """`backend` is passed to `torch.compile`. Compilation happens at the first call."""
         import torch
 
         self.network = network

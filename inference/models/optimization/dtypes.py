@@ -1,4 +1,4 @@
-"""Which number types a loaded model's weights really have."""
+"""Report the actual data types of a loaded model's weights."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
 
 def dtypes_of(model: object) -> dict[str, int]:
-    """Bytes of weights by type ("float32"), of all networks of torch inside of `model`; shared weights count once.
+    """Return bytes of weights by type ("float32") over all torch networks inside `model`, counting shared weights once.
 
-    Models of CTranslate2 do not show their weights: of each its type of computation ("int8_float32") is told, with
-    zero bytes.
+    CTranslate2 models do not expose their weights; their compute type ("int8_float32") is reported with zero bytes.
     """
     sizes: Counter[str] = Counter()
     held = {id(tensor): tensor for network in _networks(model) for tensor in network.parameters()}
@@ -29,7 +28,7 @@ def dtypes_of(model: object) -> dict[str, int]:
 
 
 def _networks(model: object) -> Iterator[torch.nn.Module]:
-    # Where nobody has imported torch there are no networks of it, and importing it takes seconds.
+    # If torch has not been imported there are no torch networks, and importing it takes seconds.
     torch = sys.modules.get("torch")
     if torch is not None:
         yield from reachable([model], lambda item: isinstance(item, torch.nn.Module))

@@ -1,4 +1,4 @@
-"""How a component's network runs: the one place that applies the flags."""
+"""Apply the optimization flags to a component's network. This is the only place that does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Execution:
-    """Belongs to one component. Every forward pass of the product is inside of a `step`."""
+    """Runs the network of one component. Every forward pass in production is inside a `step`."""
 
     def __init__(self, component: Component, device: Device = CPU, *, wishes: FlagChoices | None = None) -> None:
         """Raises UnknownChoice."""
@@ -24,32 +24,35 @@ class Execution:
 
     @property
     def torch_device(self) -> torch.device:
-        """Where the network is to be."""
+        """The device that the network should be on."""
         return torch_device(self._device)
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the weights."""
+        """Data type of the weights."""
         import torch
 
         dtype: torch.dtype = getattr(torch, self.tuning.precision)
         return dtype
 
     def prepare(self, network: torch.nn.Module) -> Callable[..., Any]:
-        """`network`, ready to judge and laid out as the flags say; compiled networks cannot be moved afterwards."""
+        """Return `network` in evaluation mode, laid out as the flags say. A compiled network cannot be moved
+        afterwards.
+        """
         import torch
 
         if self._device.kind == "cuda":
             _set_backends(self.tuning)
         network.eval().requires_grad_(False)
         if self.tuning.channels_last:
-            # Tensors of four dimensions only; later layers of fewer get what `flatten` makes, which is contiguous.
+            # Only affects 4-D tensors. Later layers with fewer dimensions receive the output of `flatten`, which is
+            # contiguous.
             network.to(memory_format=torch.channels_last)
         return Compiled(network) if self.tuning.compile else network
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """For the thread that is in it: inference mode and autocast, as the flags say."""
+        """Enter inference mode and autocast for the current thread, as the flags say."""
         import torch
 
         dtype = getattr(torch, self.tuning.autocast or "bfloat16")
@@ -63,14 +66,14 @@ class Execution:
 
 
 def torch_device(device: Device) -> torch.device:
-    """`device` as torch names it."""
+    """Return `device` as a torch device."""
     import torch
 
     return torch.device("cpu") if device.kind == "cpu" else torch.device(device.kind, device.index)
 
 
 def _set_backends(tuning: Tuning) -> None:
-    """Of the whole process: torch has these settings once."""
+    """Apply process-wide settings; torch has only one set of these."""
     import torch
 
     precision = "tf32" if tuning.tf32 else "ieee"

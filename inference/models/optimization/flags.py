@@ -1,6 +1,6 @@
-"""Every optimisation by name: where it can apply, what it is by default, and what that default rests on.
+"""Every optimization by name: where it applies, its default, and the evidence for that default.
 
-Knows nothing of torch, so that settings can be checked by processes that load no models.
+Does not import torch, so that processes without models can validate settings.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 
 DeviceKind = Literal["cpu", "cuda"]
 FlagChoices = Mapping[str, str]
-"""Choices by flag name, as the operator set them; a flag that is not in it is AUTO."""
+"""The operator's choices by flag name; missing flags are AUTO."""
 
 AUTO = "auto"
 OFF = "0"
@@ -29,31 +29,31 @@ class Component(StrEnum):
     TRANSLATION = "m2m100"
     SUMMARY = "chat"
     SPEECH = "whisper"
-    """Through transformers; CTranslate2 has settings of its own."""
+    """Through transformers; CTranslate2 has its own settings."""
 
 
 class UnknownChoice(ValueError):
-    """A flag was set to something that it does not have."""
+    """A flag was set to a value that it does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One optimisation."""
+    """One optimization."""
 
     name: str
     choices: tuple[str, ...]
-    """Besides AUTO; the first is the way without it, which always works."""
+    """Besides AUTO. The first disables the optimization, which always works."""
     applies: Mapping[DeviceKind, frozenset[Component]]
     reasons: Mapping[DeviceKind, str]
-    """Why the defaults are what they are."""
+    """Why the defaults were chosen."""
     fallback: str
-    """What happens without it, or where it cannot be had."""
+    """What happens without it, or where it is unavailable."""
     defaults: Mapping[tuple[DeviceKind, Component], str] = field(default_factory=dict)
-    """What AUTO means, where it is not the way without."""
+    """The meaning of AUTO, where it is not `off`."""
 
     @property
     def off(self) -> str:
-        """The way without."""
+        """The choice that disables it."""
         return self.choices[0]
 
     @property
@@ -62,13 +62,13 @@ class Flag:
         return f"PARLANCE_{self.name.upper()}"
 
     def check(self, choice: str) -> str:
-        """`choice`, if there is such a one. Raises UnknownChoice."""
+        """Return `choice` if it is valid. Raises UnknownChoice."""
         if choice not in (AUTO, *self.choices):
             raise UnknownChoice(f"{self.variable} is {choice!r}; use one of: {', '.join((AUTO, *self.choices))}.")
         return choice
 
     def resolve(self, component: Component, kind: DeviceKind, choice: str = AUTO) -> str:
-        """What `choice` comes to for a component: the way without, wherever the flag cannot apply."""
+        """Return the effective value of `choice` for a component; `off` wherever the flag does not apply."""
         if component not in self.applies.get(kind, frozenset()):
             return self.off
         return self.defaults.get((kind, component), self.off) if self.check(choice) == AUTO else choice
@@ -165,11 +165,11 @@ EVERYTHING_OFF: FlagChoices = {flag.name: flag.off for flag in FLAGS}
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What the flags come to for one component on one kind of device."""
+    """The effective flag values for one component on one kind of device."""
 
     inference_mode: bool
     autocast: str
-    """A torch type's name; empty: none."""
+    """Name of a torch dtype; empty if disabled."""
     precision: str
     cudnn_benchmark: bool
     tf32: bool
@@ -179,7 +179,7 @@ class Tuning:
 
 
 def tune(component: Component, kind: DeviceKind, wishes: FlagChoices) -> Tuning:
-    """Raises UnknownChoice."""
+    """Return the effective flags of a component. Raises UnknownChoice."""
 
     def chosen(flag: Flag) -> str:
         return flag.resolve(component, kind, wishes.get(flag.name, AUTO))

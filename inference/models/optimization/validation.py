@@ -1,4 +1,4 @@
-"""Whether an optimisation pays: does it agree with the way without, and is it faster by enough to be worth having?"""
+"""Check whether an optimization agrees with the unoptimized run and is fast enough to be worth having."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Run = Callable[[], np.ndarray]
 Clock = Callable[[], float]
 
 WORTHWHILE = 1.02
-"""Least ratio of the seconds without to the seconds with."""
+"""Minimum ratio of the seconds without to the seconds with."""
 ROUNDS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far answers may be apart: by `rtol` of the largest number of the plain answer."""
+    """Tolerance between results: `rtol` times the largest magnitude of the unoptimized result."""
 
     rtol: float
     criterion: str
@@ -31,15 +31,15 @@ HALF = Agreement(2e-2, "reduced precision: largest difference ≤ 2e-2 of the la
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found."""
+    """Result of a validation."""
 
     error: float
-    """Largest difference, as a part of the largest number."""
+    """Largest difference relative to the largest magnitude."""
     agrees: bool
     speedup: float
-    """Median of the ratios of seconds without to seconds with, one ratio a pair."""
+    """Median over all pairs of the ratio of seconds without to seconds with."""
     quartiles: tuple[float, float]
-    """Of the ratios."""
+    """Quartiles of the ratios."""
     seconds_without: float
     """Median."""
     seconds_with: float
@@ -57,10 +57,10 @@ def validate(
     rounds: int = ROUNDS,
     clock: Clock = time.perf_counter,
 ) -> Verdict:
-    """Runs both once to warm up and to compare, then in turns; each second pair in the other order.
+    """Run both once to warm up and to compare, then in alternating pairs; every second pair runs in reverse order.
 
     Raises:
-        ValueError: no rounds, or the answers have different shapes.
+        ValueError: `rounds` is less than one, or the results have different shapes.
     """
     if rounds < 1:
         raise ValueError("at least one pair is needed")
@@ -83,7 +83,7 @@ def validate(
 
 
 def relative_error(expected: np.ndarray, found: np.ndarray) -> float:
-    """The largest difference as a part of the largest number; infinite where `found` holds no numbers.
+    """Return the largest difference relative to the largest magnitude; infinite if `found` has non-finite numbers.
 
     Raises ValueError for different shapes.
     """

@@ -1,1 +1,1 @@
-"""Which models are on the device: `pool` is what callers see, `plan` decides, the other modules move the weights."""
+"""Which models occupy the device. `pool` is the public interface, `plan` decides, the other modules move weights."""

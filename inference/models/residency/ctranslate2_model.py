@@ -1,8 +1,8 @@
-"""Models of CTranslate2 as residents.
+"""CTranslate2 models as residents.
 
-On a GPU `unload_model(to_cpu=True)` keeps a copy on the host, and with `load_model(keep_cache=True)` that copy stays,
-so every later unload only frees. On a CPU the library does nothing for `to_cpu=True`; there a model is dropped and
-read again from its file.
+On a GPU, `unload_model(to_cpu=True)` keeps a copy on the host. `load_model(keep_cache=True)` preserves that copy, so
+every later unload only frees memory. On a CPU, `to_cpu=True` does nothing; there a model is dropped and read from its
+file again.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from inference.models.residency.resident import NotLoaded, Probe
 M = TypeVar("M")
 
 UNLOAD_S = 5.0
-"""How long the library may take to notice that its last batch has ended."""
+"""How long CTranslate2 may take to register that its last batch has ended."""
 UNLOAD_POLL_S = 0.002
 
 
 class StillLoaded(RuntimeError):
-    """The library would not let go of a model: a batch of it must be running."""
+    """CTranslate2 did not unload a model, probably because a batch is still running."""
 
 
 class Handle(Protocol):
-    """What CTranslate2's Whisper, Translator, Generator and Encoder have in common."""
+    """The methods that CTranslate2's Whisper, Translator, Generator and Encoder share."""
 
     @property
     def model_is_loaded(self) -> bool: ...
@@ -38,7 +38,7 @@ class Handle(Protocol):
 
 
 class CTranslate2Resident(Generic[M]):
-    """Moves all CTranslate2 models inside of one object."""
+    """Moves every CTranslate2 model found inside one object."""
 
     weights: int | None = None
     loads_on_device = True
@@ -51,9 +51,9 @@ class CTranslate2Resident(Generic[M]):
         warm_up: Callable[[M], object] = lambda model: None,
         unload_s: float = UNLOAD_S,
     ) -> None:
-        """The weights cannot be read from outside: an answer of `warm_up` stands in for a checksum.
+        """The weights cannot be read from outside, so the result of `warm_up` stands in for a checksum.
 
-        It must be the same after every wake, so let it be a decode of fixed audio.
+        It must be identical after every wake; a decode of fixed audio is suitable.
         """
         self._load = load
         self._on_gpu = device.kind != "cpu"
@@ -69,34 +69,33 @@ class CTranslate2Resident(Generic[M]):
         return self._model
 
     def load(self) -> None:
-        """See `Resident.load`. Raises what CTranslate2 raises for a folder without a model."""
+        """Raises the errors that CTranslate2 raises for a folder without a model."""
         if self._model is None:
             self._model = self._load()
             self._handles = reachable([self._model], lambda item: hasattr(type(item), "unload_model"))
             self._probe.reset()
 
     def keep_copy(self) -> None:
-        """Makes the host's copy by a first unload; nothing on a CPU."""
+        """Create the host copy by unloading once. Does nothing on a CPU."""
         if self._on_gpu:
             self.sleep()
 
     def sleep(self) -> None:
-        """See `Resident.sleep`.
-
-        Raises:
-            StillLoaded: a batch still runs.
+        """Raises:
+        StillLoaded: a batch is still running.
         """
         assert self.model is not None
         deadline = time.monotonic() + self._unload_s
         for handle in self._handles:
             while handle.model_is_loaded:
-                # Without a word it does nothing while a batch runs, and for a moment after the answer came.
+                # `unload_model` silently does nothing while a batch runs, and for a moment after its result has
+                # arrived.
                 handle.unload_model(to_cpu=self._on_gpu)
                 if handle.model_is_loaded:
                     _wait_until(deadline)
 
     def wake(self) -> None:
-        """Raises RuntimeError where the file is gone or the device has no room."""
+        """Raises RuntimeError if the file is gone or the device is out of memory."""
         assert self.model is not None
         for handle in self._handles:
             handle.load_model(keep_cache=self._on_gpu)
@@ -104,11 +103,9 @@ class CTranslate2Resident(Generic[M]):
                 raise NotLoaded("CTranslate2 did not load the model again.")
 
     def warm_up(self) -> None:
-        """See `Resident.warm_up`."""
         self._probe(self.model)
 
     def forget(self) -> None:
-        """See `Resident.forget`."""
         self._model = None
         self._handles = []
 

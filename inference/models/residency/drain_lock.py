@@ -1,4 +1,4 @@
-"""Who may use a group of models now, and who does."""
+"""Admits uses of a group of models and tracks which are in progress."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from inference.models.residency.plan import Group
 
 
 class ModelAsleep(RuntimeError):
-    """The model is not there now; it will be after the swap."""
+    """The model is not on the device now; it returns after the swap."""
 
 
 class ModelInUse(RuntimeError):
-    """The model is in use, so it cannot leave; nothing was moved."""
+    """The model is in use and cannot leave the device; nothing was moved."""
 
 
 class DrainTimeout(ModelInUse):
-    """Uses that were under way did not end within the time allowed."""
+    """Uses in progress did not end within the allowed time."""
 
 
 class SwapCancelled(RuntimeError):
-    """Somebody asked to stop the swap; captions are back."""
+    """The swap was cancelled on request; captions are back."""
 
 
 class DrainLock:
-    """Lets uses of a group in while it is open, and waits for their end after it was closed.
+    """Admits uses of a group while it is open; `close` waits for the remaining ones to end.
 
-    A thread that is inside may enter again, another model of the group included, even while others are kept out: it
-    could not finish otherwise.
+    Re-entrant: a thread that holds one model may take another of the group while the gate closes; refusing it would
+    deadlock.
     """
 
     def __init__(self) -> None:
         self._changed = Condition()
         self._open: set[Group] = {Group.ALWAYS}
         self._inside: Counter[tuple[Group, str, int]] = Counter()
-        """Uses by group, model and thread."""
+        """Number of uses by group, model and thread."""
 
     @contextmanager
     def enter(self, group: Group, model: str, *, wait_s: float = 0.0) -> Iterator[None]:
-        """One use of `model`, which waits at most `wait_s` for the group to open.
+        """Hold one use of `model`. Waits at most `wait_s` seconds for the group to open.
 
         Raises:
-            ModelAsleep: the group did not open.
+            ModelAsleep: the group did not open in time.
         """
         use = (group, model, get_ident())
         with self._changed:
@@ -61,18 +61,18 @@ class DrainLock:
                 self._changed.notify_all()
 
     def open(self, group: Group) -> None:
-        """Lets uses in, those that wait first of all."""
+        """Admit uses of the group, starting with those already waiting."""
         with self._changed:
             self._open.add(group)
             self._changed.notify_all()
 
     def close(self, group: Group, *, within_s: float, is_cancelled: Callable[[], bool]) -> None:
-        """Lets no more uses in and waits for those under way; on any failure the group is open as before.
+        """Stop admitting uses and wait for those in progress. On failure the group's previous state is restored.
 
         Raises:
-            ModelInUse: this very thread uses a model of the group.
-            DrainTimeout: others still do after `within_s` seconds.
-            SwapCancelled: `is_cancelled` came true meanwhile.
+            ModelInUse: the calling thread itself uses a model of the group.
+            DrainTimeout: other threads still use the group after `within_s` seconds.
+            SwapCancelled: `is_cancelled` became true meanwhile.
         """
         with self._changed:
             if self._is_inside(group):
@@ -90,15 +90,15 @@ class DrainLock:
             raise DrainTimeout(f"Still in use after {within_s:g} s: {', '.join(self.used(group))}.")
 
     def is_open(self, group: Group) -> bool:
-        """Whether a use would be let in at once."""
+        """Return whether a use would be admitted immediately."""
         return group in self._open
 
     def used(self, group: Group) -> list[str]:
-        """Names of the group's models that are in use."""
+        """Return the names of the group's models that are in use."""
         return sorted({model for used, model, _ in self._inside if used is group})
 
     def look_again(self) -> None:
-        """Wakes `close` so that it asks `is_cancelled`."""
+        """Wake `close` so that it checks `is_cancelled`."""
         with self._changed:
             self._changed.notify_all()
 

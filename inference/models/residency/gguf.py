@@ -1,6 +1,6 @@
-"""How many weights a GGUF file holds, read from its header alone.
+"""Count the weights of a GGUF file from its header alone.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3, little-endian.
 """
 
 from __future__ import annotations
@@ -17,50 +17,52 @@ MAGIC = int.from_bytes(b"GGUF", "little")
 VERSIONS = (2, 3)
 STRING, ARRAY = 8, 9
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
-"""Type of a metadata value to its bytes."""
+"""Size in bytes of each metadata value type."""
 MOST_DIMENSIONS = 8
 
 
 class _Damaged(ValueError):
-    """The bytes are not what the format says."""
+    """The bytes do not follow the format."""
 
 
 def gguf_bytes(path: Path, *, bits: int) -> int:
-    """Bytes of the file's weights at `bits` each: transformers unpacks them where it has no kernel for the packed form.
+    """Return the size in bytes of the file's weights at `bits` each, as if unpacked.
+
+    transformers unpacks weights if it has no kernel for their packed form.
 
     Raises:
-        ModelCorrupt: the file is no GGUF.
+        ModelCorrupt: the file is not a GGUF file.
     """
     try:
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
             return _count_weights(_Header(view)) * bits // 8
-    except (ValueError, struct.error) as error:  # mmap's too: of an empty file
+    except (ValueError, struct.error) as error:  # mmap raises ValueError for an empty file
         raise ModelCorrupt(f"{path} is no GGUF file: its header cannot be read.") from error
 
 
 class _Header:
-    """Reads from the beginning. A vocabulary is 300,000 strings, of which each says only where the next one begins."""
+    """Sequential reader. A vocabulary holds 300,000 strings, and each only gives the position of the next."""
 
     def __init__(self, view: mmap) -> None:
         self._view = view
         self._at = 0
 
     def small(self) -> int:
-        """A number of 4 bytes."""
+        """Read a 4-byte number."""
         return self._number(SMALL)
 
     def large(self) -> int:
-        """A number of 8 bytes."""
+        """Read an 8-byte number."""
         return self._number(LARGE)
 
     def skip(self, size: int) -> None:
-        """Raises _Damaged beyond the end."""
+        """Skip `size` bytes. Raises _Damaged beyond the end."""
         self._at += size
         if self._at > len(self._view):
             raise _Damaged
 
     def skip_strings(self, count: int) -> None:
-        """Raises _Damaged, struct.error beyond the end."""
+        """Skip `count` strings. Raises _Damaged or struct.error beyond the end."""
         view, at, end, length_at = self._view, self._at, len(self._view), LARGE.unpack_from
         for _ in range(count):
             at += LARGE.size + length_at(view, at)[0]

@@ -1,4 +1,4 @@
-"""What swaps took, step by step, and what the next one will take."""
+"""The duration of past swaps, step by step, and an estimate for the next one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 REMEMBERED = 200
-"""Swaps."""
+"""Number of swaps kept."""
 RECENT = 20
-"""Swaps that an expectation is made from: the machine's other work changes through the day."""
+"""Number of swaps in an estimate. Only recent ones count, because the machine's other load changes during the day."""
 
 
 class Direction(StrEnum):
@@ -22,30 +22,30 @@ class Direction(StrEnum):
 class Outcome(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
-    """Something could not be moved; captions were restored unless the reason says otherwise."""
+    """A model could not be moved; captions were restored unless the reason says otherwise."""
     CANCELLED = "cancelled"
     BUSY = "busy"
     """A model was in use for too long; nothing was moved."""
 
 
 class StepKind(StrEnum):
-    """What a swap is made of, in this order for each group."""
+    """The steps of a swap, in the order in which each group runs them."""
 
     DRAIN = "drain"
-    """Waiting for uses to end."""
+    """Wait for uses to end."""
     SLEEP = "sleep"
-    """Freeing a model's device memory."""
+    """Free a model's device memory."""
     RELEASE = "release"
-    """Handing freed memory back: garbage collection, allocators' caches."""
+    """Return freed memory: garbage collection and allocator caches."""
     LOAD = "load"
-    """From disk; once for each model."""
+    """Load from disk; once per model."""
     KEEP_COPY = "keep copy"
-    """Making the copy that later wakes come from; once for each model."""
+    """Make the copy that later wakes read from; once per model."""
     WAKE = "wake"
-    """Weights to the device, checksum included."""
+    """Upload the weights to the device and verify the checksum."""
     WARM_UP = "warm-up"
     SETTLE = "settle"
-    """Taking what was loaded out of later garbage collections; once for each group."""
+    """Exclude loaded objects from later garbage collections; once per group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ class Step:
 
     kind: StepKind
     model: str
-    """Empty for steps of the whole group."""
+    """Empty for steps that concern the whole group."""
     seconds: float
     size: int = 0
     """Bytes moved or freed."""
 
     @property
     def gigabytes_per_second(self) -> float:
-        """10⁹ bytes a second; 0.0 where nothing was moved."""
+        """Throughput in 10⁹ bytes per second; 0.0 if nothing was moved."""
         return self.size / self.seconds / 1e9 if self.seconds else 0.0
 
 
@@ -73,32 +73,32 @@ class SwapRecord:
     outcome: Outcome
     steps: tuple[Step, ...]
     seconds: float
-    """From the call to its end, the way back of a failed swap included."""
+    """Total duration, including the restore after a failed swap."""
     reason: str = ""
-    """Why it was not completed."""
+    """Why the swap was not completed."""
 
     def seconds_of(self, kind: StepKind) -> float:
-        """Of all models."""
+        """Return the total time of this step over all models."""
         return sum(step.seconds for step in self.steps if step.kind is kind)
 
     def size_of(self, kind: StepKind) -> int:
-        """Bytes of all models."""
+        """Return the total bytes of this step over all models."""
         return sum(step.size for step in self.steps if step.kind is kind)
 
     @property
     def gigabytes_per_second(self) -> float:
-        """10⁹ bytes a second over all wakes, checksums included; 0.0 where nothing woke."""
+        """Throughput in 10⁹ bytes per second over all wakes, including checksums; 0.0 if no model woke."""
         seconds = self.seconds_of(StepKind.WAKE)
         return self.size_of(StepKind.WAKE) / seconds / 1e9 if seconds else 0.0
 
 
 class SwapHistory:
-    """The last swaps and pauses of this process. Only its pool adds to it."""
+    """The most recent swaps and pauses of this process. Only its pool adds to it."""
 
     def __init__(self) -> None:
         self._records: deque[SwapRecord] = deque(maxlen=REMEMBERED)
         self.count = 0
-        """Swaps so far, those no longer remembered included."""
+        """Number of swaps so far, including those that were discarded."""
         self._pauses: deque[float] = deque(maxlen=RECENT)
 
     def add(self, record: SwapRecord) -> None:
@@ -106,24 +106,26 @@ class SwapHistory:
         self.count += 1
 
     def add_pause(self, seconds: float) -> None:
-        """Captions were away for `seconds`, the writing of the summary included."""
+        """Record that captions were paused for `seconds`, including the time to write the summary."""
         self._pauses.append(seconds)
 
     def since(self, count: int) -> list[SwapRecord]:
-        """Return the swaps after the first `count`, as far as they are remembered; oldest first."""
+        """Return the swaps after the first `count`, as far as they are kept, oldest first."""
         new = self.count - count
         return list(self._records)[-new:] if new > 0 else []
 
     def __iter__(self) -> Iterator[SwapRecord]:
-        """Oldest first."""
+        """Iterate over the swaps, oldest first."""
         return iter(tuple(self._records))
 
     def expected_s(self) -> float | None:
-        """Median of the earlier pauses, from the last caption before to the first that may come after; None: none."""
+        """Return the median of the earlier pauses, from the drain to the return of captions, or None if there were
+        none.
+        """
         return statistics.median(self._pauses) if self._pauses else None
 
     def expected_swap_s(self, direction: Direction) -> float | None:
-        """Median seconds of earlier completed swaps that way; None: none."""
+        """Return the median duration of completed swaps in this direction, or None if there were none."""
         seconds = [
             record.seconds
             for record in self._records

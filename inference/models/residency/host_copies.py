@@ -1,8 +1,8 @@
-"""The one copy of a model's weights that outlives its stay on the device.
+"""The copy of a model's weights that is kept while the model is off the device.
 
-Weights never change, so going out is freeing, and coming in is one upload. On a GPU the copy is page-locked memory of
-the host, which the copy engine reads at the bus's full speed. On a CPU a second copy in memory would free nothing:
-there it is a file without a name, and coming in is mapping it; the kernel may take the pages back at any time.
+Weights never change, so leaving the device only frees memory, and returning is one upload. On a GPU the copy is
+page-locked host memory, which the copy engine reads at full bus speed. On a CPU a second copy in memory would free
+nothing. There the copy is an unnamed file that is mapped on return; the kernel may reclaim its pages at any time.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ if TYPE_CHECKING:
     import torch
 
 CHUNK = 2**28
-"""Bytes of one page-locked piece: torch rounds pieces up to a power of two, which wastes half a piece at most."""
+"""Bytes per page-locked chunk. torch rounds each up to a power of two, which wastes at most half a chunk."""
 BLOCK = 2**17
-"""Words summed up to one number of the checksum: a mebibyte."""
+"""Words per checksum value: one mebibyte."""
 WORD = 8
 
 
 class WeightCopy(Protocol):
-    """Bytes of a `Layout`'s buffer, off the device."""
+    """The bytes of a `Layout`'s buffer, off the device."""
 
     def fetch(self) -> torch.Tensor:
-        """The bytes on the device: uint8, shape (size,).
+        """Return the bytes on the device: uint8, shape (size,).
 
         Raises:
-            WeightsDamaged: they are not what was copied.
+            WeightsDamaged: the bytes differ from those copied.
         """
         ...
 
 
 class HostCopy:
-    """In the host's memory, in pieces, page-locked where the device is a GPU."""
+    """A copy in host memory, in chunks; page-locked if the device is a GPU."""
 
     def __init__(
         self, spans: Iterable[Span], size: int, *, device: torch.device, pinned: bool, chunk: int = CHUNK
     ) -> None:
-        """Copies the spans' bytes; a multiple of the checksum's block in each chunk but the last.
+        """Copy the spans' bytes. Every chunk but the last must be a multiple of the checksum block.
 
-        Raises RuntimeError when the memory cannot be had.
+        Raises RuntimeError if the memory cannot be allocated.
         """
         import torch
 
@@ -59,7 +59,7 @@ class HostCopy:
         self._sums = torch.cat([checksum(chunk) for chunk in self._chunks])
 
     def fetch(self) -> torch.Tensor:
-        """See `WeightCopy.fetch`. Raises torch.OutOfMemoryError where the device has no room."""
+        """Raises WeightsDamaged, or torch.OutOfMemoryError if the device is out of memory."""
         import torch
 
         buffer = torch.empty(self._size, dtype=torch.uint8, device=self._device)
@@ -67,7 +67,8 @@ class HostCopy:
         for chunk in self._chunks:
             buffer[start : start + len(chunk)].copy_(chunk, non_blocking=True)
             start += len(chunk)
-        # On the device's stream behind the copies, and the comparison waits for it: no copy is under way after it.
+        # The checksum runs after the copies on the same stream, and the comparison waits for it. No copy is pending
+        # then.
         _require_same(checksum(buffer, part=len(self._chunks[0])), self._sums)
         return buffer
 
@@ -81,19 +82,19 @@ class HostCopy:
 
 
 class FileCopy:
-    """In a file of this process alone, without a name: it ends with the process, however that ends."""
+    """A copy in an unnamed file of this process; it disappears with the process, however that ends."""
 
     def __init__(self, spans: Iterable[Span], size: int, *, folder: Path | None) -> None:
-        """Writes the spans' bytes to a file in `folder`, which should not be in memory itself (tmpfs).
+        """Write the spans' bytes to a file in `folder`, which should not be in memory (tmpfs).
 
-        Raises OSError when the disk has no room.
+        Raises OSError if the disk is full.
         """
         self._size = size
         self._file = _write_file(spans, size, folder)
         self._sums = checksum(self._map())
 
     def fetch(self) -> torch.Tensor:
-        """See `WeightCopy.fetch`: the file's pages, private to whoever would write to them."""
+        """Return the file's pages, mapped copy-on-write. Raises WeightsDamaged."""
         buffer = self._map()
         _require_same(checksum(buffer), self._sums)
         return buffer
@@ -101,14 +102,15 @@ class FileCopy:
     def _map(self) -> torch.Tensor:
         import torch
 
-        # Freed with the last tensor that looks into it.
+        # The mapping is freed with the last tensor that refers to it.
         return torch.frombuffer(mmap.mmap(self._file.fileno(), self._size, access=mmap.ACCESS_COPY), dtype=torch.uint8)
 
 
 def checksum(buffer: torch.Tensor, *, part: int = 0) -> torch.Tensor:
-    """Sums of the bytes taken as 64-bit words, modulo 2⁶⁴: int64 on the CPU, one for each BLOCK of words.
+    """Return the sums of the bytes as 64-bit words, modulo 2⁶⁴: int64 on the CPU, one per BLOCK of words.
 
-    `buffer`: uint8, shape (n,), n a multiple of WORD. With `part` bytes given, as if each part were summed by itself.
+    `buffer` is uint8, shape (n,), with n a multiple of WORD. If `part` is given, every `part` bytes are summed
+    separately.
     """
     import torch
 
@@ -142,7 +144,7 @@ def _write_file(spans: Iterable[Span], size: int, folder: Path | None) -> IO[byt
 
 
 def keep_copy(spans: Sequence[Span], size: int, *, device: torch.device, folder: Path | None) -> WeightCopy:
-    """The kind of copy that suits `device`; `folder` is where a file goes, None: the system's own for such files."""
+    """Return the kind of copy that suits `device`. Files go to `folder`; None selects the system's temporary folder."""
     if device.type == "cpu":
         return FileCopy(spans, size, folder=folder)
     return HostCopy(spans, size, device=device, pinned=True)

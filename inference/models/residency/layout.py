@@ -1,4 +1,4 @@
-"""Where each tensor of a network lies in one contiguous buffer, so that all of them move in one piece."""
+"""Place all tensors of a network in one contiguous buffer, so that they move in one transfer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 ALIGNMENT = 256
-"""Bytes; what CUDA's allocator gives, and more than any kernel asks for."""
+"""Bytes. This is the alignment of CUDA's allocator and exceeds the requirement of any kernel."""
 
 
 class Unmovable(TypeError):
@@ -22,7 +22,7 @@ class Unmovable(TypeError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """One tensor object and where its first element lies in the buffer."""
+    """One tensor object and the position of its first element in the buffer."""
 
     tensor: torch.Tensor
     offset: int
@@ -32,7 +32,7 @@ class Place:
     dtype: torch.dtype
 
     def view(self, buffer: torch.Tensor) -> torch.Tensor:
-        """The tensor's values in `buffer`, uint8, without a copy."""
+        """Return the tensor's values in `buffer` (uint8) without copying."""
         import torch
 
         empty = torch.empty(0, dtype=self.dtype, device=buffer.device)
@@ -41,28 +41,28 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Span:
-    """Bytes that lie together: a tensor, or several that share memory."""
+    """A contiguous range of bytes: one tensor, or several that share memory."""
 
     offset: int
     source: torch.Tensor
-    """uint8, the bytes as they lay when the layout was made."""
+    """The bytes as they were when the layout was made, uint8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The places of all tensors of some networks. Tensors that share memory share it in the buffer too."""
+    """The places of all tensors of some networks. Tensors that share memory also share it in the buffer."""
 
     places: tuple[Place, ...]
     size: int
-    """Bytes of the buffer, a multiple of ALIGNMENT."""
+    """Size of the buffer in bytes, a multiple of ALIGNMENT."""
 
     def point_to(self, buffer: torch.Tensor) -> None:
-        """Gives every tensor its values in `buffer`; the tensor objects stay the same."""
+        """Point every tensor to its values in `buffer`. The tensor objects stay the same."""
         for place in self.places:
             place.tensor.data = place.view(buffer)
 
     def empty(self, device: torch.device) -> None:
-        """Takes the memory away from every tensor: whoever uses one now gets an error about its shape."""
+        """Release the memory of every tensor. Using one afterwards fails with a shape error."""
         import torch
 
         for place in self.places:
@@ -70,11 +70,11 @@ class Layout:
 
 
 def plan_layout(networks: Iterable[torch.nn.Module]) -> tuple[Layout, list[Span]]:
-    """The layout of all parameters, buffers and tensors that the networks hold in any attribute, and their bytes.
+    """Return the layout of all parameters, buffers and tensors held in any attribute of the networks, and their bytes.
 
     Raises:
-        Unmovable: a tensor is sparse, quantized by torch's old scheme, on the meta device, or made in inference mode;
-            or there is none.
+        Unmovable: a tensor is sparse, quantized with torch's old scheme, on the meta device, or made in inference mode;
+            or there are no tensors.
     """
     tensors = find_tensors(networks)
     places: list[Place] = []
@@ -92,10 +92,10 @@ def plan_layout(networks: Iterable[torch.nn.Module]) -> tuple[Layout, list[Span]
 
 
 def find_tensors(networks: Iterable[torch.nn.Module]) -> list[torch.Tensor]:
-    """Every tensor with memory that the networks hold: parameters, buffers, quantized layers' state, other attributes.
+    """Return every non-empty tensor of the networks: parameters, buffers, state of quantized layers, other attributes.
 
     Raises:
-        Unmovable: see `plan_layout`.
+        Unmovable: a tensor has a kind that `plan_layout` rejects.
     """
     import torch
 
@@ -108,7 +108,7 @@ def find_tensors(networks: Iterable[torch.nn.Module]) -> list[torch.Tensor]:
 
 
 def _inner(tensor: torch.Tensor) -> Iterator[torch.Tensor]:
-    """The plain tensors that a wrapper of tensors is made of (`__tensor_flatten__`), or the tensor itself."""
+    """Yield the plain tensors inside a tensor wrapper (`__tensor_flatten__`), or the tensor itself."""
     flatten = getattr(tensor, "__tensor_flatten__", None)
     if flatten is None:
         yield tensor
@@ -126,7 +126,7 @@ def _require_movable(tensor: torch.Tensor) -> None:
 
 
 def _sharing(tensors: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
-    """The tensors, those together whose bytes overlap."""
+    """Yield groups of tensors whose bytes overlap."""
 
     def storage(tensor: torch.Tensor) -> int:
         return tensor.untyped_storage().data_ptr()
@@ -145,7 +145,7 @@ def _sharing(tensors: Iterable[torch.Tensor]) -> Iterator[list[torch.Tensor]]:
 
 
 def _begin(tensor: torch.Tensor) -> int:
-    """Bytes from its storage's start."""
+    """Return the offset in bytes from the start of its storage."""
     return int(tensor.storage_offset()) * tensor.element_size()
 
 
@@ -159,7 +159,7 @@ def _place(tensor: torch.Tensor, offset: int) -> Place:
 
 
 def _bytes(tensor: torch.Tensor, start: int, end: int) -> torch.Tensor:
-    """Those of the tensor's storage, uint8, without a copy."""
+    """Return a byte range of the tensor's storage as uint8 without copying."""
     import torch
 
     raw = torch.empty(0, dtype=torch.uint8, device=tensor.device)

@@ -1,4 +1,4 @@
-"""The device's memory: what is promised to which model, what is really free, and how freed memory is handed back."""
+"""Account for the device's memory: claims by model, memory actually free, and the return of freed memory."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from inference.models.residency.plan import DoesNotFit, gib
 
 MEMORY_INFO = Path("/proc/meminfo")
 SHARE = {"cpu": 0.9, "cuda": 0.95}
-"""Of the memory that is free at the start; the rest is for contexts, other processes and fragments.
+"""Share of the memory free at start; the rest is for contexts, other processes and fragmentation.
 
-A GPU is the models' alone: of 16 GB it leaves what Qwen2.5-7B needs in 16 bits.
+A GPU is assumed to serve only these models. On 16 GB this leaves enough for Qwen2.5-7B in 16 bits.
 """
 
 
 class DeviceMemory:
-    """Keeps the sum of what is awake within a budget. Belongs to one pool."""
+    """Keeps the total size of the awake models within a budget. Each pool has its own instance."""
 
     def __init__(self, device: Device, budget: int) -> None:
-        """`budget` in bytes."""
+        """`budget` is in bytes."""
         self.device = device
         self.budget = budget
         self._claims: dict[str, int] = {}
 
     @property
     def claimed(self) -> int:
-        """Bytes of what is awake."""
+        """Bytes claimed by awake models."""
         return sum(self._claims.values())
 
     def claim(self, model: str, size: int) -> None:
-        """Promises `size` bytes to `model`, in place of what it had.
+        """Reserve `size` bytes for `model`, replacing its earlier claim.
 
         Raises:
-            DoesNotFit: the budget, or the device, has less; nothing changes.
+            DoesNotFit: the budget or the device has less available; nothing changes.
         """
         others = self.claimed - self._claims.get(model, 0)
         if others + size > self.budget:
@@ -50,33 +50,35 @@ class DeviceMemory:
         self._claims[model] = size
 
     def give_back(self, model: str) -> None:
-        """Ends the promise."""
+        """Release the model's claim."""
         self._claims.pop(model, None)
 
     def free(self) -> int | None:
-        """Bytes that the device really has free; None where the system does not say."""
+        """Return the bytes actually free on the device, or None if the system does not report them."""
         return free_memory(self.device)
 
     def release(self) -> None:
-        """Hands freed memory back; only at a switch of models, for it costs more than it brings anywhere else."""
+        """Return freed memory to the system. Call it only when models are swapped; elsewhere it costs more than it
+        gains.
+        """
         release_memory(self.device)
 
     def settle(self) -> None:
-        """After loads: objects that are here to stay are left out of later collections.
+        """Exclude long-lived objects from later garbage collections. Call it after loads.
 
-        With torch and transformers imported a collection looks at half a million objects, a third of a second each
-        time; with these set aside, at a few thousand. Reference counts still free them.
+        With torch and transformers imported, a collection visits half a million objects and takes a third of a second.
+        With these frozen it visits a few thousand. Reference counting still frees them.
         """
         gc.collect()
         gc.freeze()
 
     def unsettle(self) -> None:
-        """Before models are let go of for good: circles among their objects can be found again."""
+        """Make reference cycles collectable again. Call it before models are discarded for good."""
         gc.unfreeze()
 
 
 def free_memory(device: Device) -> int | None:
-    """Bytes free on `device`; on a CPU, what the kernel could give without swapping. None where nobody says."""
+    """Return the free bytes on `device`; on a CPU, the memory available without swapping. None if unknown."""
     if device.kind == "cuda":
         import torch
 
@@ -86,13 +88,13 @@ def free_memory(device: Device) -> int | None:
 
 
 def default_budget(device: Device) -> int:
-    """Bytes that the models may use unless the operator says: most of what is free now."""
+    """Return the bytes that the models may use by default: most of the memory that is free now."""
     free = free_memory(device)
     return int(SHARE[device.kind] * free) if free is not None else sys.maxsize
 
 
 def release_memory(device: Device) -> None:
-    """Collects garbage, which may hold tensors, and empties the allocators' caches."""
+    """Collect garbage, which may hold tensors, and empty the allocators' caches."""
     gc.collect()
     if device.kind == "cuda":
         import torch
@@ -103,7 +105,7 @@ def release_memory(device: Device) -> None:
 
 
 def _trim_heap() -> None:
-    """glibc keeps freed memory of any size between two blocks that live; here it goes back to the system."""
+    """Return freed heap memory to the system. glibc otherwise keeps any freed memory between two live blocks."""
     trim = getattr(_c_library(), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""Whether the models share the device's memory or take turns in it, decided from their sizes."""
+"""Decide from the models' sizes whether they share the device's memory or take turns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 GIB = 2**30
 
 PlanChoice = Literal["auto", "swap", "co-resident"]
-"""What an operator may ask for."""
+"""The settings an operator may choose."""
 
 
 class Group(StrEnum):
@@ -19,35 +19,36 @@ class Group(StrEnum):
     TRANSCRIPTION = "transcription"
     SUMMARIZATION = "summarization"
     ALWAYS = "always"
-    """Needed in both turns, such as a small model for captions meanwhile; never leaves."""
+    """Required in both turns, such as a small model for interim captions; never leaves."""
 
 
 class Residency(StrEnum):
     """How the two groups share a device."""
 
     CO_RESIDENT = "co-resident"
-    """All models stay in memory, and captions go on while a summary is written."""
+    """All models stay in memory, and captions continue while a summary is written."""
     TURNS = "turns"
-    """All models stay in memory, but one group at a time computes: on a CPU both would want the same cores."""
+    """All models stay in memory, but only one group computes at a time, because on a CPU both would compete for cores.
+    """
     SWAP = "swap"
-    """One group at a time is in memory."""
+    """Only one group is in memory at a time."""
 
 
 class DoesNotFit(ValueError):
-    """The models need more memory than the budget has; the message names them, both figures and the remedy."""
+    """The models need more memory than the budget; the message names them, both figures and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSize:
-    """Bytes that a model needs on the device while it is awake."""
+    """Bytes that a model needs on the device while awake."""
 
     weights: int
     working: int = 0
-    """Activations and key-value cache at their largest."""
+    """Peak size of activations and key-value cache."""
 
     @property
     def total(self) -> int:
-        """What the budget must have for it."""
+        """Bytes that the budget must provide."""
         return self.weights + self.working
 
 
@@ -56,26 +57,26 @@ class ModelNeed:
     """One model as the planner sees it."""
 
     label: str
-    """As people know it: "Qwen2.5-7B-Instruct"."""
+    """Display name, such as "Qwen2.5-7B-Instruct"."""
     group: Group
     size: ModelSize
     remedy: str = ""
-    """What to do when it does not fit: "choose a smaller PARLANCE_SUMMARY_MODEL"."""
+    """What to do if it does not fit, such as "choose a smaller PARLANCE_SUMMARY_MODEL"."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was decided, and from which figures."""
+    """The decision and the figures it was based on."""
 
     residency: Residency
     budget: int
     """Bytes."""
     needs: Mapping[Group, int]
-    """Bytes of each group."""
+    """Bytes required by each group."""
 
     @property
     def sentence(self) -> str:
-        """For the log and the admin's page."""
+        """Description for the log and the admin page."""
         together, budget = gib(sum(self.needs.values())), gib(self.budget)
         if self.residency is Residency.SWAP:
             return f"Models take turns in memory: together they need {together} of {budget}."
@@ -85,12 +86,12 @@ class Plan:
 
 
 def make_plan(needs: Sequence[ModelNeed], *, budget: int, choice: PlanChoice = "auto", turns: bool = False) -> Plan:
-    """The plan for a device with `budget` bytes; `turns`: one group at a time may compute, as on a CPU.
+    """Return the plan for a device with `budget` bytes. `turns` lets only one group compute at a time, as on a CPU.
 
-    `auto` swaps only what does not fit: memory that is free costs nothing, a swap costs an outage.
+    `auto` swaps only if the models do not fit together: free memory costs nothing, a swap interrupts captions.
 
     Raises:
-        DoesNotFit: a model, a group, or with `co-resident` all together can never fit.
+        DoesNotFit: a model or a group can never fit, or, with `co-resident`, all models together.
     """
     sizes = {group: sum(need.size.total for need in needs if need.group is group) for group in Group}
     together = sum(sizes.values())
@@ -103,12 +104,12 @@ def make_plan(needs: Sequence[ModelNeed], *, budget: int, choice: PlanChoice = "
 
 
 def gib(size: int) -> str:
-    """Bytes as people read them: "15.2 GiB"."""
+    """Return a readable size, such as "15.2 GiB"."""
     return f"{size / GIB:.1f} GiB" if size >= GIB / 10 else f"{size / 2**20:.1f} MiB"
 
 
 def _require_room(needs: Sequence[ModelNeed], budget: int) -> None:
-    """Raises DoesNotFit for the first model, then for the first group, that cannot fit beside what always stays."""
+    """Raise DoesNotFit for the first model, then the first group, that cannot fit next to the permanent models."""
     for need in needs:
         if need.size.total > budget:
             raise DoesNotFit(f"{_refusal([need], budget)}{_remedies([need])}.")

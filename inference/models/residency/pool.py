@@ -1,8 +1,8 @@
-"""The models of one device: who is on it, and the two ways to change that.
+"""The models of one device, and the swap between transcription and summarization.
 
-Captions are the home state. `swap_to_summarization` either gets the summariser ready, or leaves the pool as it was with
-captions working; `swap_to_transcription` goes home again. Nobody needs captions: `sleep`, until `wake`. Nothing else
-moves a model.
+Transcription is the default state. `swap_to_summarization` either makes the summarizer ready or restores captions;
+`swap_to_transcription` returns to the default. `sleep` frees the device while captions are not needed, until `wake`.
+Nothing else moves a model, apart from loads by `start`, `join` and `prepare`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from inference.models.residency.plan import Group, Plan, PlanChoice, Residency, 
 from inference.models.residency.transfers import MOVE_ERRORS, Member, Mover, Where
 
 DRAIN_S = 30.0
-"""How long uses under way may take to end: longer than any single batch."""
+"""How long uses in progress may take to end; longer than any single batch."""
 
 
 class State(StrEnum):
-    """Where the pool is; every change is told to `on_state`."""
+    """State of the pool. Every change is reported to `on_state`."""
 
     EMPTY = "empty"
     TRANSCRIPTION = "transcription"
@@ -36,11 +36,11 @@ class State(StrEnum):
     SUMMARIZATION = "summarization"
     TO_TRANSCRIPTION = "to transcription"
     RESTORING = "restoring"
-    """A swap failed, and captions are being brought back."""
+    """A swap failed, and captions are being restored."""
     ASLEEP = "asleep"
-    """Nobody needs captions: the device is free, until `wake`."""
+    """Captions are not needed: the device is free until `wake`."""
     LOST = "lost"
-    """Captions could not be brought back; `swap_to_transcription` tries again, and so does a new process."""
+    """Captions could not be restored. `swap_to_transcription` retries, and so does a new process."""
 
 
 class NoSuchModel(LookupError):
@@ -48,37 +48,37 @@ class NoSuchModel(LookupError):
 
 
 class SwapUnderWay(RuntimeError):
-    """Another thread moves models now, or the pool is not where this verb begins."""
+    """Another thread is moving models, or the operation is not allowed in the pool's state."""
 
 
 class SwapFailed(RuntimeError):
-    """The summariser could not be brought in; captions are back. The cause says why."""
+    """The summarizer could not be made ready; captions are back. The cause is chained."""
 
 
 class CannotSleep(RuntimeError):
-    """A model would not leave the device; captions are back. The cause says why."""
+    """A model could not be moved off the device; captions are back. The cause is chained."""
 
 
 class CaptionsLost(RuntimeError):
-    """The transcription models could not be brought back; the process had better start anew."""
+    """The transcription models could not be restored; the process should restart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One model's place, for people."""
+    """Location of one model, for display."""
 
     name: str
     label: str
     group: Group
     where: Where
     size: int
-    """Bytes on the device while it is awake."""
+    """Bytes on the device while awake."""
     dtypes: tuple[str, ...]
-    """Number types of the weights as they were loaded, the one that has most of them first; empty: never loaded."""
+    """Data types of the weights as loaded, the most frequent first; empty if never loaded."""
 
 
 class ModelPool:
-    """Owns the device's models. `use` may be called from any thread; so may the verbs, one at a time."""
+    """Owns the device's models. `use` is thread-safe; so are the operations that move models, one at a time."""
 
     def __init__(
         self,
@@ -93,13 +93,13 @@ class ModelPool:
         watch: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Loads nothing yet. `left_out`: models that cannot be had, by name, and why; for whoever misses them.
+        """Does not load anything yet. `left_out` maps the names of unavailable models to the reason.
 
-        `on_state` and `on_step` are called in the thread that moves; what `watch` makes is entered there before every
-        move, and left after it, so that somebody sees when one does not end.
+        `on_state` and `on_step` are called in the thread that moves models. The context manager that `watch` returns is
+        entered there for the duration of every move, so that a move that hangs is noticed.
 
         Raises:
-            DoesNotFit: the models can never fit the memory's budget.
+            DoesNotFit: the models can never fit the memory budget.
         """
         turns = memory.device.kind == "cpu"
         needs = [member.need for member in members]
@@ -123,15 +123,15 @@ class ModelPool:
 
     @property
     def state(self) -> State:
-        """Where the pool is now."""
+        """Current state of the pool."""
         return self._state
 
     def expected_s(self) -> float | None:
-        """How long captions will be away, the summary's writing included: the median of earlier pauses; None: none."""
+        """Return how long captions will pause, including the summary: the median of earlier pauses, or None if none."""
         return self.history.expected_s()
 
     def placements(self) -> list[Placement]:
-        """Every model and where it is."""
+        """Return every model and its location."""
         return [
             Placement(
                 name,
@@ -146,24 +146,24 @@ class ModelPool:
 
     @contextmanager
     def use(self, name: str, *, wait_s: float = 0.0) -> Iterator[Any]:
-        """The model called `name`, which stays where it is until the block ends.
+        """Yield the model called `name`; it is not moved until the block ends.
 
-        Counts: a thread may use a model again, and others of its group, while it uses one. Waits up to `wait_s` seconds
-        for a model that is away; a thread that swaps itself must not wait.
+        Uses are counted: a thread may use a model again, and others of its group, while it uses one. Waits up to
+        `wait_s` seconds for a model that is away; a thread that performs swaps itself must not wait.
 
         Raises:
-            NoSuchModel: the pool has none of that name.
-            ModelAsleep: it is away, and did not come back in time.
-            NotLoaded: it is deferred, and did not join yet.
+            NoSuchModel: the pool has no model of that name.
+            ModelAsleep: the model is away and did not return in time.
+            NotLoaded: the model is deferred and has not joined yet.
         """
         member = self._member(name)
         with self._gate.enter(member.need.group, name, wait_s=wait_s):
             yield member.resident.model
 
     def start(self) -> None:
-        """Brings the transcription models, and those that always stay, to the device; deferred ones `join` later.
+        """Bring the transcription models and the permanent ones to the device. Deferred models `join` later.
 
-        Raises what their loaders raise; nothing can be used then, and `start` may be called again.
+        Raises what the loaders raise. No model can be used then, and `start` may be called again.
         """
         with self._move(frozenset({State.EMPTY})):
             self._mover.steps.clear()
@@ -173,14 +173,14 @@ class ModelPool:
             self._become(State.TRANSCRIPTION)
 
     def join(self, name: str) -> None:
-        """Brings a deferred model while the others of its group are at work; nothing where that was done.
+        """Bring a deferred model while the others of its group keep working. Does nothing if it has joined.
 
-        Models that join at once do so one after the other. A model that cannot join is not waited for any more.
+        Models that join concurrently do so one at a time. A model that fails to join no longer counts as pending.
 
         Raises:
-            NoSuchModel: the pool has none of that name.
-            SwapUnderWay: another thread swaps, or captions are not at work; try again later.
-            Others: whatever its loader, the device or the checks raise, MOVE_ERRORS; all else works as before.
+            NoSuchModel: the pool has no model of that name.
+            SwapUnderWay: another thread is swapping, or captions are not running; try again later.
+            Others: any of MOVE_ERRORS from its loader, the device or the checks; all other models are unaffected.
         """
         member = self._member(name)
         with self._joining, self._move(frozenset({State.TRANSCRIPTION})):
@@ -189,35 +189,36 @@ class ModelPool:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every deferred model has joined, or failed to."""
+        """Whether every deferred model has joined or failed to."""
         return not self._awaited
 
     def has(self, name: str) -> bool:
-        """Whether there is a model of that name, wherever it is."""
+        """Return whether the pool has a model of that name, wherever it is."""
         return name in self._members
 
     def prepare(self) -> None:
-        """Loads the summariser beside the captions, asleep, so that the first swap does not wait for the disk.
+        """Load the summarizer in advance, asleep, so that the first swap does not wait for the disk.
 
-        Without room for that (on a CPU), the first swap loads it. Raises what its loader raises; captions go on.
+        If there is no room for it (on a CPU), the first swap loads it. Raises what its loader raises; captions
+        continue.
         """
         with self._move(frozenset({State.TRANSCRIPTION})):
             self._mover.load_ahead(Group.SUMMARIZATION)
 
     def cancel(self) -> None:
-        """Stops a swap to the summariser at its next step; captions come back. Without one under way: nothing."""
+        """Stop a swap to the summarizer at its next step and restore captions. Does nothing if none is in progress."""
         self._cancelled.set()
         self._gate.look_again()
 
     def swap_to_summarization(self) -> SwapRecord | None:
-        """Captions out, summariser in; None where it is in already.
+        """Move captions out and the summarizer in. Return None if the summarizer is already in.
 
         Raises:
-            SwapUnderWay: another thread moves models.
+            SwapUnderWay: another thread is moving models.
             ModelInUse, DrainTimeout: captions were in use for too long, or by this thread.
             SwapCancelled: `cancel` was called meanwhile.
-            SwapFailed: the summariser could not be loaded or woken.
-            CaptionsLost: nor could the captions, afterwards. After all others they work.
+            SwapFailed: the summarizer could not be loaded or woken.
+            CaptionsLost: captions could not be restored afterwards. After all other errors they work.
         """
         if self._state is State.SUMMARIZATION:
             return None
@@ -227,12 +228,12 @@ class ModelPool:
             return self._recorded(Direction.TO_SUMMARIZATION, self._bring_summarizer)
 
     def swap_to_transcription(self) -> SwapRecord | None:
-        """Summariser out, captions in; None where they are in already. Cannot be cancelled.
+        """Move the summarizer out and captions in. Return None if captions are already in. Cannot be cancelled.
 
         Raises:
-            SwapUnderWay: another thread moves models.
-            ModelInUse, DrainTimeout: the summariser was in use for too long, or by this thread; it still is in.
-            CaptionsLost: the captions' models could not be brought back, not even from disk.
+            SwapUnderWay: another thread is moving models.
+            ModelInUse, DrainTimeout: the summarizer was in use for too long, or by this thread; it stays in.
+            CaptionsLost: the transcription models could not be restored, not even from disk.
         """
         if self._state is State.TRANSCRIPTION:
             return None
@@ -240,13 +241,13 @@ class ModelPool:
             return self._recorded(Direction.TO_TRANSCRIPTION, self._go_home)
 
     def sleep(self) -> None:
-        """Frees the device while nobody speaks; nothing where that was done. `wake` ends it.
+        """Free the device while captions are not needed; `wake` reverses it. Does nothing if already asleep.
 
         Raises:
-            SwapUnderWay: another thread moves models, or the summariser has its turn.
+            SwapUnderWay: another thread is moving models, models are joining, or the summarizer has its turn.
             ModelInUse, DrainTimeout: captions were in use for too long, or by this thread.
-            CannotSleep: a model would not go.
-            CaptionsLost: nor could the captions be brought back then.
+            CannotSleep: a model could not be moved.
+            CaptionsLost: captions could not be restored after that.
         """
         if self._state is State.ASLEEP:
             return
@@ -262,10 +263,10 @@ class ModelPool:
             self._become(State.ASLEEP)
 
     def wake(self) -> None:
-        """Brings captions back after `sleep`; nothing where they are there, or another thread is at it.
+        """Bring captions back after `sleep`. Does nothing if they are back or another thread moves models.
 
         Raises:
-            CaptionsLost: they could not be brought back, not even from disk.
+            CaptionsLost: they could not be restored, not even from disk.
         """
         with suppress(SwapUnderWay):
             if self._state is State.ASLEEP:
@@ -281,7 +282,7 @@ class ModelPool:
 
     @contextmanager
     def _move(self, begins: frozenset[State]) -> Iterator[None]:
-        """Keeps others from moving; raises SwapUnderWay where they do, or where this cannot begin."""
+        """Hold the right to move models. Raises SwapUnderWay if another thread holds it or the state forbids it."""
         if not self._moving.acquire(blocking=False):
             raise SwapUnderWay(f"Models are being moved already ({self._state}).")
         try:
@@ -326,8 +327,8 @@ class ModelPool:
     def _restore(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """After anything went wrong on the way to the summariser."""
-        # The failed frames hold what they had allocated on the device, which the captions need.
+        """Restore captions after any error on the way to the summarizer."""
+        # The failed frames hold device memory that the captions need.
         traceback.clear_frames(trace)
         self._become(State.RESTORING)
         self._paused_at = None
@@ -348,7 +349,7 @@ class ModelPool:
             self._paused_at = None
 
     def _bring_captions(self) -> None:
-        """Wakes the transcription models; where that fails, loads them anew with nothing else in memory."""
+        """Wake the transcription models; if that fails, reload them with nothing else in memory."""
         try:
             self._mover.bring(Group.TRANSCRIPTION)
         except MOVE_ERRORS as error:
@@ -368,7 +369,7 @@ class ModelPool:
             raise CaptionsLost(f"The captions' models could not be brought back: {error}") from error
 
     def _recorded(self, direction: Direction, move: Callable[[], None]) -> SwapRecord:
-        """Moves, and puts what came of it into the history."""
+        """Run `move` and record its outcome in the history."""
         self._mover.steps.clear()
         started = self._clock()
         outcome, reason = Outcome.FAILED, "interrupted"
@@ -388,4 +389,4 @@ class ModelPool:
 
 
 _OUTCOMES = {SwapCancelled: Outcome.CANCELLED, CaptionsLost: Outcome.FAILED}
-"""Of named errors; the others mean that a model was in use."""
+"""Outcomes of these errors; the other errors mean that a model was in use."""

@@ -1,4 +1,4 @@
-"""A model as the pool sees it, and the kind that never leaves."""
+"""The interface between the pool and a model, and the implementation for models that never leave."""
 
 from __future__ import annotations
 
@@ -10,72 +10,72 @@ _UNSEEN = object()
 
 
 class WeightsDamaged(RuntimeError):
-    """A model woke up with other weights, or with other answers, than it had when it was loaded."""
+    """After waking, a model has other weights or gives other results than when it was loaded."""
 
 
 class NotLoaded(RuntimeError):
-    """The model is not in memory at all: its load failed, or it was forgotten."""
+    """The model is not in memory: it was never loaded, its load failed, or it was discarded."""
 
 
 class Resident(Protocol):
-    """Moves one model. Called by its pool alone, from one thread at a time, and never while the model is in use.
+    """Moves one model. Called only by its pool, from one thread at a time, and never while the model is in use.
 
-    All methods may be called again without harm. What they raise is answered by the pool.
+    All methods are idempotent. The pool handles what they raise.
     """
 
     @property
     def model(self) -> object:
-        """What callers use. Raises NotLoaded where there is none."""
+        """The object that callers use. Raises NotLoaded if there is none."""
         ...
 
     @property
     def loads_on_device(self) -> bool:
-        """Whether `load` takes memory of the device, as any does on a CPU."""
+        """Whether `load` takes device memory. On a CPU every load does."""
         ...
 
     @property
     def weights(self) -> int | None:
-        """Bytes of the weights as measured after `load`; None where the library does not say."""
+        """Bytes of the weights as measured after `load`, or None if the library does not report them."""
         ...
 
     def load(self) -> None:
-        """From disk into memory; nothing where that was done."""
+        """Load from disk into memory. Does nothing if already loaded."""
         ...
 
     def keep_copy(self) -> None:
-        """Makes what later wakes come from. The model may be asleep afterwards."""
+        """Make the copy that later wakes read from. The model may be asleep afterwards."""
         ...
 
     def sleep(self) -> None:
-        """Frees the device's memory; no weights are copied once there is a copy."""
+        """Free the device memory. Once a copy exists, no weights are copied."""
         ...
 
     def wake(self) -> None:
-        """Brings the weights to the device and checks them. Raises NotLoaded, WeightsDamaged."""
+        """Bring the weights to the device and verify them. Raises NotLoaded, WeightsDamaged."""
         ...
 
     def warm_up(self) -> None:
-        """A short run, so that the first real one does not wait for memory and kernels."""
+        """Run briefly, so that the first real run does not wait for memory and kernels."""
         ...
 
     def forget(self) -> None:
-        """Lets go of the model and its copy, whatever state they are in; `load` brings it again."""
+        """Discard the model and its copy in any state; `load` restores it."""
         ...
 
 
 class Probe(Generic[M]):
-    """A warm-up run whose answer, where it has one, must be the same ever after."""
+    """A warm-up run whose result, if it has one, must stay the same."""
 
     def __init__(self, run: Callable[[M], object]) -> None:
         self._run = run
         self._answer: object = _UNSEEN
 
     def reset(self) -> None:
-        """After a load from disk, which may be of other weights."""
+        """Forget the expected result after a load from disk, which may bring other weights."""
         self._answer = _UNSEEN
 
     def __call__(self, model: M) -> None:
-        """Raises WeightsDamaged when the answer is not that of the first time."""
+        """Raises WeightsDamaged if the result differs from the first one."""
         answer = self._run(model)
         if self._answer is _UNSEEN:
             self._answer = answer
@@ -86,7 +86,7 @@ class Probe(Generic[M]):
 
 
 class HostOnlyResident(Generic[M]):
-    """A model that never leaves the host's memory, such as the starter translation or an ONNX detector."""
+    """A model that never leaves host memory, such as the starter translation or an ONNX detector."""
 
     weights: int | None = None
     loads_on_device = False
@@ -103,24 +103,21 @@ class HostOnlyResident(Generic[M]):
         return self._model
 
     def load(self) -> None:
-        """See `Resident.load`."""
         if self._model is None:
             self._model = self._load()
             self._probe.reset()
 
     def keep_copy(self) -> None:
-        """Nothing: it stays."""
+        """Do nothing: the model never leaves."""
 
     def sleep(self) -> None:
-        """Nothing: it stays."""
+        """Do nothing: the model never leaves."""
 
     def wake(self) -> None:
-        """Nothing: it is there."""
+        """Do nothing: the model never leaves."""
 
     def warm_up(self) -> None:
-        """See `Resident.warm_up`."""
         self._probe(self.model)
 
     def forget(self) -> None:
-        """See `Resident.forget`."""
         self._model = None

@@ -1,4 +1,4 @@
-"""How large a model will be, told before a byte of it is loaded."""
+"""Estimate a model's size before loading it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     import torch
 
 Bits = Literal[4, 8, 16, 32]
-"""Of a weight; 4 and 8 keep linear layers quantized and the rest in 16."""
+"""Bits per weight; 4 and 8 quantize linear layers and keep the rest in 16."""
 
 WEIGHT_FILES = ("*.safetensors", "*.gguf", "model.bin", "pytorch_model*.bin", "*.pt", "*.bin")
-"""The first kind that a folder has counts: folders of the hub often hold the same weights twice."""
+"""The first pattern with a match counts, because hub folders often hold the same weights twice."""
 LONGEST_HEADER = 100_000_000
 """Bytes; the format's own limit."""
 FOUR_BIT_BLOCK = 64
@@ -25,10 +25,10 @@ FOUR_BIT_BLOCK = 64
 
 
 def file_bytes(path: Path) -> int:
-    """Bytes of a weight file, or of a folder's weight files; for formats that are loaded as they lie on the disk.
+    """Return the bytes of a weight file or of a folder's weight files, for formats loaded exactly as stored.
 
     Raises:
-        ModelMissing: there is none.
+        ModelMissing: there are no weights.
     """
     if path.is_file():
         return path.stat().st_size
@@ -40,9 +40,10 @@ def file_bytes(path: Path) -> int:
 
 
 def safetensors_bytes(path: Path, *, bits: Bits | None = None) -> int:
-    """Bytes of the tensors in a safetensors file, at `bits` a weight instead of the file's own width, if given.
+    """Return the bytes of the tensors in a safetensors file, at `bits` per weight if given, else at the file's own
+    width.
 
-    Reads the header alone (https://github.com/huggingface/safetensors#format).
+    Reads only the header (https://github.com/huggingface/safetensors#format).
 
     Raises:
         ModelCorrupt: the file has no such header.
@@ -54,10 +55,10 @@ def safetensors_bytes(path: Path, *, bits: Bits | None = None) -> int:
 
 
 def planned_bytes(config: Any, *, bits: Bits = 16, architecture: str = "AutoModelForCausalLM") -> int:
-    """Bytes of the network that a transformers `config` describes, built without memory as `architecture`.
+    """Return the bytes of the network that a transformers `config` describes, built without memory as `architecture`.
 
-    With 8 and 4 bits every linear layer but the last is counted as bitsandbytes stores it: a byte a weight and a
-    float32 a row (Dettmers et al. 2022, arXiv 2208.07339), or half a byte a weight and a scale a block.
+    With 8 and 4 bits every linear layer but the last is counted as bitsandbytes stores it: one byte per weight and a
+    float32 per row (Dettmers et al. 2022, arXiv 2208.07339), or half a byte per weight and a scale per block.
     """
     network = _described(config, architecture)
     parts = [_linear_bytes(part, bits) for part in _quantized(network, bits)]
@@ -67,13 +68,13 @@ def planned_bytes(config: Any, *, bits: Bits = 16, architecture: str = "AutoMode
 
 
 def broken_rows(config: Any, *, architecture: str = "AutoModelForCausalLM") -> list[int]:
-    """Row lengths of the layers that 4 bits are for, where rows are no whole number of blocks; each length once."""
+    """Return the row lengths of 4-bit layers that are not a multiple of the block size, each length once."""
     lengths = {layer.in_features for layer in _quantized(_described(config, architecture), 4)}
     return sorted(length for length in lengths if length % FOUR_BIT_BLOCK)
 
 
 def key_value_bytes(config: Any, *, tokens: int, itemsize: int = 2) -> int:
-    """Bytes of the key-value cache of one sequence of `tokens` in a transformers causal language model."""
+    """Return the bytes of the key-value cache for one sequence of `tokens` in a transformers causal language model."""
     heads = config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // heads
     key_value_heads = getattr(config, "num_key_value_heads", None) or heads
@@ -93,19 +94,19 @@ def _read_header(path: Path) -> dict[str, Any]:
 
 
 def _described(config: Any, architecture: str) -> Any:
-    """The network without memory."""
+    """Return the network without memory."""
     import torch
 
     from inference.models.torchaudio_compat import import_transformers
 
-    # Outside the context: constants of a module that is first imported on the meta device stay there for good.
+    # Import outside the context: constants of a module first imported on the meta device stay there.
     transformers = import_transformers()
     with torch.device("meta"):
         return getattr(transformers, architecture).from_config(config)
 
 
 def _quantized(network: Any, bits: Bits) -> list[torch.nn.Linear]:
-    """The layers that are kept in that many bits: with 8 and 4 every linear one but the last."""
+    """Return the layers stored in that many bits: with 8 and 4, every linear layer but the last."""
     import torch
 
     head = network.get_output_embeddings()
@@ -114,7 +115,7 @@ def _quantized(network: Any, bits: Bits) -> list[torch.nn.Linear]:
 
 
 def _linear_bytes(layer: Any, bits: Bits) -> tuple[int, int]:
-    """Bytes of the layer's quantized weight, and how many weights those are."""
+    """Return the bytes of the layer's quantized weight, and its number of weights."""
     rows, columns = layer.weight.shape
     weights = rows * columns
     scales = 4 * rows if bits == 8 else weights // FOUR_BIT_BLOCK + weights // FOUR_BIT_BLOCK**2
@@ -122,5 +123,5 @@ def _linear_bytes(layer: Any, bits: Bits) -> tuple[int, int]:
 
 
 def _weight_count(network: torch.nn.Module) -> int:
-    """Weights and buffers, tied ones once."""
+    """Return the number of weights and buffer elements, counting tied ones once."""
     return sum(tensor.numel() for tensor in (*network.parameters(), *network.buffers()))

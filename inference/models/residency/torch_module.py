@@ -1,4 +1,4 @@
-"""Networks of torch as residents: transformers, pyannote, anything that is made of modules."""
+"""torch networks as residents: transformers, pyannote, and anything else made of modules."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ M = TypeVar("M")
 
 
 class TorchResident(Generic[M]):
-    """Moves all networks inside of one object, whatever the loader put them on.
+    """Moves every network found inside one object, whatever device the loader put them on.
 
-    The tensor objects stay the same and only their memory is replaced, so tied weights stay tied, and whatever refers
-    to a parameter still does. While asleep they are empty.
+    The tensor objects stay the same and only their memory is replaced. Tied weights stay tied, and references to
+    parameters stay valid. While asleep the tensors are empty.
     """
 
     def __init__(
@@ -34,18 +34,18 @@ class TorchResident(Generic[M]):
         warm_up: Callable[[M], object] = lambda model: None,
         loads_on_device: bool | None = None,
     ) -> None:
-        """`load` makes the object and is called when the pool says so. A CPU's copy goes to `folder` (`FileCopy`).
+        """`load` creates the object when the pool asks for it. On a CPU the copy goes to `folder` (`FileCopy`).
 
-        For a GPU the loader had better leave the weights on the host; where it cannot, as bitsandbytes quantizes on the
-        GPU, say `loads_on_device`, and the first load waits for room. An answer of `warm_up` must be the same after
-        every wake.
+        Loaders should return weights on the CPU. If one cannot (bitsandbytes quantizes on the GPU), set
+        `loads_on_device=True`; the first load then waits for free memory. The result of `warm_up` must be identical
+        after every wake.
         """
         self._load = load
         self._device = device
         self._folder = folder
         self._probe = Probe(warm_up)
         self.loads_on_device = device.kind == "cpu" if loads_on_device is None else loads_on_device
-        """See `Resident.loads_on_device`."""
+        """Whether `load` takes device memory. On a CPU every load does."""
         self._model: M | None = None
         self._layout: Layout | None = None
         self._copy: WeightCopy | None = None
@@ -58,19 +58,18 @@ class TorchResident(Generic[M]):
 
     @property
     def weights(self) -> int | None:
-        """See `Resident.weights`."""
+        """Bytes of the weights, or None before `load`."""
         if self._layout is not None:
             return self._layout.size
         return None if self._model is None else _weight_bytes(self._networks())
 
     def load(self) -> None:
-        """See `Resident.load`."""
         if self._model is None:
             self._model = self._load()
             self._probe.reset()
 
     def keep_copy(self) -> None:
-        """Copies the weights, once; the networks are empty afterwards.
+        """Copy the weights, once. The networks are empty afterwards.
 
         Raises:
             Unmovable: a network holds a tensor that cannot be moved.
@@ -86,7 +85,6 @@ class TorchResident(Generic[M]):
                 layout.empty(self._target())
 
     def sleep(self) -> None:
-        """See `Resident.sleep`."""
         import torch
 
         self.keep_copy()
@@ -95,7 +93,7 @@ class TorchResident(Generic[M]):
             self._layout.empty(self._target())
 
     def wake(self) -> None:
-        """Raises torch.OutOfMemoryError where the device has no room, and WeightsDamaged."""
+        """Raises torch.OutOfMemoryError if the device is out of memory, and WeightsDamaged."""
         import torch
 
         with torch.inference_mode(mode=False):
@@ -106,15 +104,13 @@ class TorchResident(Generic[M]):
                 self._layout.point_to(self._fetched(self._copy))
 
     def warm_up(self) -> None:
-        """See `Resident.warm_up`."""
         self._probe(self.model)
 
     def forget(self) -> None:
-        """See `Resident.forget`."""
         self._model = self._layout = self._copy = None
 
     def _fetched(self, copy: WeightCopy) -> torch.Tensor:
-        """A damaged copy is of no use to anybody: the next load reads the disk."""
+        """Return the copy's bytes. Discards the model if the copy is damaged, so that the next load reads the disk."""
         try:
             return copy.fetch()
         except WeightsDamaged:
@@ -133,6 +129,6 @@ class TorchResident(Generic[M]):
 
 
 def _weight_bytes(networks: Iterable[torch.nn.Module]) -> int:
-    """Of parameters and buffers, those that several networks hold once."""
+    """Return the bytes of parameters and buffers, counting shared ones once."""
     held = (tensor for network in networks for tensor in (*network.parameters(), *network.buffers()))
     return sum(tensor.nbytes for tensor in {id(tensor): tensor for tensor in held}.values())

@@ -1,4 +1,4 @@
-"""Carries models in and out, one after the other, and times every step."""
+"""Moves models on and off the device, one at a time, and times every step."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from inference.models.residency.resident import Resident
 log = structlog.get_logger(__name__)
 
 MOVE_ERRORS = (OSError, RuntimeError, ValueError, LookupError, MemoryError)
-"""What loaders, allocators and checks raise: for missing files, missing memory, damaged weights."""
+"""Raised by loaders, allocators and checks for missing files, missing memory and damaged weights."""
 
 
 class Where(StrEnum):
-    """Where a model is."""
+    """Location of a model."""
 
     DISK = "disk"
     ASLEEP = "asleep"
-    """Loaded, and not on the device."""
+    """Loaded, but not on the device."""
     AWAKE = "awake"
 
 
@@ -36,15 +36,15 @@ class Member:
     """One model of a pool."""
 
     name: str
-    """What callers ask for: "asr"."""
+    """Name used by callers, such as "asr"."""
     need: ModelNeed
     resident: Resident
     is_deferred: bool = False
-    """Planned for from the start, and brought later (`ModelPool.join`), while others of its group are at work."""
+    """Included in the plan from the start, but brought later (`ModelPool.join`) while others of its group work."""
 
 
 class Mover:
-    """Belongs to one pool, which sees to it that one thread at a time moves."""
+    """Moves the models of one pool, which ensures that only one thread moves at a time."""
 
     def __init__(
         self,
@@ -63,22 +63,22 @@ class Mover:
         self._where = {member.name: Where.DISK for member in members}
         self._dtypes: dict[str, tuple[str, ...]] = {}
         self._expected = {member.name for member in members if member.is_deferred}
-        """Models that did not join yet: no move takes them along."""
+        """Deferred models that have not joined yet; moves skip them."""
         self.steps: list[Step] = []
-        """Of the present swap; whoever begins one clears them."""
+        """Steps of the current swap; cleared by the caller that begins one."""
 
     def where(self, name: str) -> Where:
-        """Where the model is."""
+        """Return the model's location."""
         return self._where[name]
 
     def dtypes(self, name: str) -> tuple[str, ...]:
-        """Number types of the model's weights as they were loaded, the one with most bytes first; empty: never."""
+        """Return the data types of the weights as loaded, the one with most bytes first; empty if never loaded."""
         return self._dtypes.get(name, ())
 
     def join(self, member: Member) -> None:
-        """Brings a deferred model, which goes where its group goes from then on; nothing where that was done.
+        """Bring a deferred model, which moves with its group from then on. Does nothing if it has joined.
 
-        Raises as `bring` does; the model is forgotten then, and no move takes it along.
+        Raises as `bring` does. On error the model is discarded, and moves skip it.
         """
         if member.name not in self._expected:
             return
@@ -90,9 +90,9 @@ class Mover:
             undo.pop_all()
 
     def bring(self, group: Group, *, pause: Callable[[], object] = lambda: None) -> None:
-        """Wakes the group's models, loading what was never loaded; `pause` is called between two steps and may raise.
+        """Wake the group's models, loading those never loaded. `pause` is called between steps and may raise.
 
-        Raises what loaders, allocators and checks raise, MOVE_ERRORS; none of what was asleep is awake then.
+        Raises MOVE_ERRORS from loaders, allocators and checks. On error, no model that was asleep is left awake.
         """
         coming = [member for member in self._of(group) if self._where[member.name] is not Where.AWAKE]
         is_first = any(self._where[member.name] is Where.DISK for member in coming)
@@ -109,9 +109,9 @@ class Mover:
             self._timed(StepKind.SETTLE, None, self._memory.settle)
 
     def load_ahead(self, group: Group) -> None:
-        """Loads what was never loaded; it is asleep then, or awake where all fits.
+        """Load models that were never loaded. They end up asleep, or awake if all models fit.
 
-        What loads on the device is left out where the budget has no room for it beside what is awake.
+        A model that loads on the device is skipped if the budget has no room for it next to the awake ones.
         """
         if not self._swaps:
             self.bring(group)
@@ -126,9 +126,9 @@ class Mover:
                 self._timed(StepKind.SETTLE, None, self._memory.settle)
 
     def send_away(self, group: Group) -> None:
-        """Puts the group's models to sleep and hands their memory back; nothing where all fits.
+        """Put the group's models to sleep and return their memory. Does nothing if all models fit.
 
-        Raises what they raise, MOVE_ERRORS; `bring` is right for those that went and those that did not.
+        Raises MOVE_ERRORS. On error, call `bring`; it restores every model, moved or not.
         """
         if self._swaps:
             for member in self._of(group):
@@ -136,18 +136,18 @@ class Mover:
             self._timed(StepKind.RELEASE, None, self._memory.release)
 
     def drop(self, group: Group) -> None:
-        """`send_away` that cannot fail: a model that will not sleep is forgotten."""
+        """Like `send_away`, but without failing: a model that cannot sleep causes the group to be forgotten."""
         try:
             self.send_away(group)
         except MOVE_ERRORS:
             self.forget(group)
 
     def rest(self) -> None:
-        """Frees the device of both groups, whatever the plan.
+        """Take both groups off the device, whatever the plan.
 
-        Where the device is the host's own memory, the summariser is forgotten: making a copy of it would take longer
-        than loading it again. Raises what models raise, MOVE_ERRORS; `bring` is right for those that went and those
-        that did not.
+        On a CPU the summarizer is discarded, because making a copy of it would take longer than loading it again.
+
+        Raises MOVE_ERRORS. On error, call `bring`; it restores every model, moved or not.
         """
         if self._memory.device.kind == "cpu":
             self.forget(Group.SUMMARIZATION)
@@ -156,7 +156,7 @@ class Mover:
         self._timed(StepKind.RELEASE, None, self._memory.release)
 
     def forget(self, group: Group) -> None:
-        """Lets go of the group's models; the next `bring` loads them from disk."""
+        """Discard the group's models; the next `bring` loads them from disk."""
         self._memory.unsettle()
         for member in self._of(group):
             self._forget(member)
@@ -180,13 +180,13 @@ class Mover:
 
     def _sleep(self, member: Member) -> None:
         if self._where[member.name] is Where.AWAKE:
-            # Half out is not awake any more: whoever brings it back has to look.
+            # A model that fails halfway no longer counts as awake, so that `bring` restores it.
             self._where[member.name] = Where.ASLEEP
             self._timed(StepKind.SLEEP, member, member.resident.sleep)
             self._memory.give_back(member.name)
 
     def _abandon(self, member: Member) -> None:
-        """After a failure: asleep, if it can, with its copy for the next time; forgotten otherwise."""
+        """Clean up after a failure: put the model to sleep with its copy if possible, else discard it."""
         if self._swaps and self._where[member.name] is not Where.DISK and self._slept(member):
             self._where[member.name] = Where.ASLEEP
             self._memory.give_back(member.name)
@@ -214,7 +214,7 @@ class Mover:
         self._where[member.name] = Where.ASLEEP
 
     def _size(self, member: Member) -> int:
-        """As measured where the library says it, as planned otherwise."""
+        """Return the measured size if the library reports it, else the planned one."""
         weights = member.resident.weights
         return member.need.size.total if weights is None else weights + member.need.size.working
 
@@ -226,6 +226,6 @@ class Mover:
         self.note(Step(kind, member.name if member else "", self._clock() - started, size))
 
     def note(self, step: Step) -> None:
-        """Counts a step in that somebody else made."""
+        """Record a step that was performed elsewhere."""
         self.steps.append(step)
         self._on_step(step)
