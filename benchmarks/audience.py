@@ -47,9 +47,7 @@ class CountingReader:
             await self._socket.close()
 
     async def _listen(self, *, until_seq: int | None) -> bool:
-        """Read over one connection. Return whether all was read: up to the meeting's end, or what was stored at the
-        start.
-        """
+        """Read over one connection. Return whether all was read: up to the end, or to what was stored at first."""
         query = {"lang": self.language} if self.language else {}
         with contextlib.suppress(ConnectionClosed, OSError):
             async with connect(self.links.viewer(after=self.seq, **query), max_size=None) as self._socket:

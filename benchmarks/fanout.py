@@ -49,8 +49,7 @@ WARMING = Load(20, 10)
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """Measure 300 viewers with 10 events a second, twice, and 1,000 viewers with 4, under each server; then
-    `group_send`.
+    """Measure 300 viewers with 10 events a second, twice, and 1,000 with 4, under each server; then `group_send`.
 
     `quick` runs 20 viewers once as a smoke test.
     """

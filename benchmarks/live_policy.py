@@ -82,9 +82,7 @@ class Display:
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Measure the default policy over the recordings of the folder `audio`, each and all; `quick` uses one clip of 30
-    s.
-    """
+    """Measure the default policy over the recordings in `audio`, each and all; `quick` uses one clip of 30 s."""
     from faster_whisper import WhisperModel
 
     from inference.speech.whisper import CTranslate2Transcriber

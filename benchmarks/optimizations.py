@@ -1,5 +1,4 @@
-"""Optimizations: every flag on every network in pairs, modes, direct generation, and the whole pipeline with and
-without.
+"""Optimizations: every flag on every network in pairs, modes, direct generation, and the whole pipeline.
 
 Pairs alternate in one process, on one torch thread, and CPU times are compared, because the cores are shared.
 """

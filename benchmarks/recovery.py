@@ -1,10 +1,11 @@
 """Recovery: seconds without text after a failure, for the affected meeting and for a bystander.
 
 `killed`: a host plays the clip at real time, a viewer reads, and after nine seconds a process is killed. The figure is
-the time from the kill to the next text (partial or final), once for each process. `faults`: two meetings at once, the
-affected one and a bystander's, each with a viewer. The figure is the longest time without text on each screen from the
-fault until its end, minus the longest time without text in an undisturbed run, because speech has pauses in both. Each
-transcript is also compared with that of an undisturbed meeting.
+the time from the kill to the next text (partial or final), once for each process.
+
+`faults`: two meetings at once, the affected one and a bystander's, each with a viewer. The figure is the longest time
+without text on each screen from the fault until its end, minus the longest time without text in an undisturbed run,
+because speech has pauses in both. Each transcript is also compared with that of an undisturbed meeting.
 """
 
 from __future__ import annotations

@@ -142,9 +142,7 @@ def _write(model: Any) -> list[int]:
 
 
 def _reload(folder: Path) -> dict[str, float]:
-    """Measure seconds to load the summarizer with `from_pretrained` from safetensors, without a copy, and to warm it
-    up.
-    """
+    """Measure seconds to load the summarizer with `from_pretrained` (safetensors, no copy kept) and to warm it up."""
     import torch
 
     files = folder / "summarizer"

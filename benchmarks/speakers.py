@@ -3,9 +3,10 @@
 pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is the
 first label of each moment, two seconds after it on average; `revised` the last label during the meeting; `concluded`
 the result from the live voices at the end; `recording` the pass over a whole file. Speech of unknown speakers counts as
-missed. Longer recordings are cut between two turns, after three minutes. Cost is CPU time of one thread. `cpwer`: the
-captions of the recording, assigned by the turns of each kind and by the reference turns; `attribution` has the
-definition.
+missed. Longer recordings are cut between two turns, after three minutes. Cost is CPU time of one thread.
+
+`cpwer`: the captions of the recording, assigned by the turns of each kind and by the reference turns, as defined in
+`attribution`.
 """
 
 from __future__ import annotations

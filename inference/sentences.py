@@ -40,9 +40,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _ends_sentence(before: str, after: str) -> bool:
-    """Return whether the mark at the end of `before` ends a sentence, judging by abbreviations and by the case of
-    `after`.
-    """
+    """Return whether the mark at the end of `before` ends a sentence, judging by abbreviations and the next letter."""
     continues = after[:1].islower() or not after
     return not continues and not _ABBREVIATION.search(before)
 

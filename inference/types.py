@@ -42,9 +42,7 @@ class FinalCaption:
     """
 
     segment: str
-    """Stable id, derived from the caption's start in the audio, so that decoding the same audio again gives the same
-    id.
-    """
+    """Stable id from the caption's start in the audio, so that decoding the same audio again gives the same id."""
     start: float
     end: float
     text: str
@@ -65,9 +63,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class LanguageHeard:
-    """The language that a caption's utterance sounds like, regardless of the language it was transcribed in. Not
-    stored.
-    """
+    """The language that a caption's utterance sounds like, whatever language it was transcribed in. Not stored."""
 
     segment: str
     language: str

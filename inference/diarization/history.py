@@ -25,9 +25,7 @@ class VoiceHistory:
         return len(self._windows)
 
     def __iter__(self) -> Iterator[HeardWindow]:
-        """Iterate over the windows. Embeddings are restored from half precision; similarities change by less than
-        0.001.
-        """
+        """Iterate over the windows. Embeddings come back in half precision; similarities change by less than 0.001."""
         return (window.unpack() for window in self._windows)
 
     def append(self, window: HeardWindow) -> None:

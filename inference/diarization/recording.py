@@ -63,9 +63,7 @@ def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int
 
 
 def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
-    """Return the window up to the sample `end`, without recognized speakers. Outside the recording it is padded with
-    silence.
-    """
+    """Return the window up to the sample `end`, without recognized speakers. Silence pads it outside the recording."""
     start = end - WINDOW
     first, last = max(0, start), min(end, buffer.end)
     audio = np.zeros(WINDOW, np.float32)

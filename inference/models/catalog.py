@@ -23,9 +23,7 @@ class Wheels:
     requirements: tuple[str, ...]
     """Exact pins, such as `name==1.0.0`."""
     tags: tuple[str, ...] = ()
-    """pip options that select one platform and Python; the data are the same in all wheels, but not all platforms have
-    one.
-    """
+    """pip options that select one platform and Python. The data are the same in all wheels; not all exist."""
 
     def __str__(self) -> str:
         return " + ".join(self.requirements)

@@ -14,8 +14,7 @@ _DEAD_ENDS = (str, bytes, int, float, complex, bool, type, ModuleType, FunctionT
 
 
 def reachable(roots: Iterable[object], is_wanted: Callable[[object], bool]) -> list[Any]:
-    """Return every object reachable from `roots`, roots included, for which `is_wanted` is true; each once, nearest
-    first.
+    """Return each object reachable from `roots`, roots included, for which `is_wanted` is true, nearest first.
 
     Follows attributes and the items of lists, tuples, sets and dicts.
     """

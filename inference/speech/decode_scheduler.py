@@ -9,9 +9,7 @@ from inference.speech.vad import WINDOW
 
 
 class DecodeScheduler:
-    """Schedules one session's live decodes: after a step of new speech, or at a short pause; less often if decodes are
-    slow.
-    """
+    """Schedules one session's live decodes: after a step of new speech, or at a pause; less often if they are slow."""
 
     def __init__(self, policy: LivePolicy) -> None:
         self._policy = policy

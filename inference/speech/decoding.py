@@ -50,9 +50,7 @@ class DecodePolicy:
         return round(steps * self.window_step * SAMPLE_RATE / HOP)
 
     def max_tokens(self, samples: int) -> int:
-        """Return the maximum tokens of the text. It is equal for all audio with the same window, and so for a whole
-        batch.
-        """
+        """Return the maximum tokens of the text. Equal for all audio with the same window, and so for a whole batch."""
         return 16 + int(self.frames(samples) * HOP / SAMPLE_RATE * self.tokens_a_second)
 
 

@@ -67,9 +67,7 @@ class Boundary:
     floor: int = 0
     """Samples: earliest start of the next utterance."""
     carried: tuple[float, ...] = ()
-    """After a cut: the probabilities of the windows from `floor` to `window`, which the open next utterance begins
-    with.
-    """
+    """After a cut: probabilities of the windows from `floor` to `window`, which open the next utterance."""
 
     @property
     def position(self) -> int:

@@ -152,9 +152,7 @@ class CaptionSession:
         return self._take_heard()
 
     def progress(self) -> Progress | None:
-        """Return a resume point after a long silence or a flush; None while speech is pending or there is little
-        progress.
-        """
+        """Return a resume point after a long silence or a flush; None if speech is pending or there is little news."""
         if self._closed or self._endpointer.start is not None:
             return None
         boundary = self._endpointer.boundary

@@ -116,9 +116,7 @@ class CTranslate2Transcriber:
     def _detected(
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, stages: StageSeconds
     ) -> list[tuple[str, float] | None]:
-        """Return the detected language for finals with a given one. Costs one decoder step on the existing encoder
-        output.
-        """
+        """Return the detected language for finals with a given one. Costs one decoder step on the encoded audio."""
         is_told = [is_detection_told(request) for request in requests]
         if not any(is_told) or not self._model.is_multilingual:
             return [None] * len(requests)

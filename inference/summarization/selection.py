@@ -74,9 +74,7 @@ def alike(one: frozenset[str], other: frozenset[str]) -> bool:
 def _topic(
     stretch: Sequence[Sentence], language: str, ranks: Mapping[int, float], told: Collection[int]
 ) -> Evidence | None:
-    """Return a topic from the most central sentences. A sentence that is already an item is quoted only as a last
-    resort.
-    """
+    """Return a topic from the most central sentences. Those that are already items are only quoted as a last resort."""
     fit = [sentence for sentence in stretch if _is_telling(sentence) and sentence.language == language]
     chosen: list[Sentence] = []
     for sentence in sorted(fit, key=lambda sentence: (-_worth(sentence, ranks), sentence.place)):

@@ -37,9 +37,7 @@ class BackgroundTranslation:
             self._answers[text, source] = self._thread.submit(self._translate, text, source)
 
     def finish(self, text: str, source: str) -> dict[str, str]:
-        """Return the translations by language, for languages available from `source`. Raises what the translator
-        raised.
-        """
+        """Return the translations by language, as far as `source` allows. Raises what the translator raised."""
         self.begin(text, source)
         return self._answers[text, source].result()
 

@@ -40,9 +40,7 @@ class SnapshotDiffers(RuntimeError):
 
 
 def snapshot_folder(component: Component, form: Form) -> Path:
-    """Return the snapshot's location, whether or not it exists. Raises SnapshotMissing if the component cannot have
-    one.
-    """
+    """Return the snapshot's location, existing or not. Raises SnapshotMissing if the component cannot have one."""
     if component.folder is None:
         raise SnapshotMissing(f"{component.name} lies in the hub's cache; only models in a folder have snapshots")
     return component.folder / SNAPSHOTS / f"{component.name}-{form.device}-{form.dtype}"

@@ -55,8 +55,7 @@ def convert(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype | None) -> d
 
 
 def assign(network: torch.nn.Module, tensors: Mapping[str, torch.Tensor], tied: Mapping[str, str]) -> None:
-    """Replace the network's own tensors by `tensors`. `tied` maps the name of a shared tensor to the name that is
-    stored.
+    """Replace the network's own tensors by `tensors`. `tied` maps the name of a shared tensor to the stored one.
 
     Raises RuntimeError if names or shapes do not match the network.
     """

@@ -36,9 +36,7 @@ class Execution:
         return dtype
 
     def prepare(self, network: torch.nn.Module) -> Callable[..., Any]:
-        """Return `network` in evaluation mode, laid out as the flags say. A compiled network cannot be moved
-        afterwards.
-        """
+        """Return `network` in evaluation mode, laid out as the flags say. It cannot be moved once compiled."""
         import torch
 
         if self._device.kind == "cuda":

@@ -119,9 +119,7 @@ class SwapHistory:
         return iter(tuple(self._records))
 
     def expected_s(self) -> float | None:
-        """Return the median of the earlier pauses, from the drain to the return of captions, or None if there were
-        none.
-        """
+        """Return the median pause, from the start of the drain to the return of captions, or None if none."""
         return statistics.median(self._pauses) if self._pauses else None
 
     def expected_swap_s(self, direction: Direction) -> float | None:

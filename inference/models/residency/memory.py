@@ -58,9 +58,7 @@ class DeviceMemory:
         return free_memory(self.device)
 
     def release(self) -> None:
-        """Return freed memory to the system. Call it only when models are swapped; elsewhere it costs more than it
-        gains.
-        """
+        """Return freed memory to the system. Call it only on swaps; elsewhere it costs more than it gains."""
         release_memory(self.device)
 
     def settle(self) -> None:

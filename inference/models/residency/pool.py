@@ -74,7 +74,7 @@ class Placement:
     size: int
     """Bytes on the device while awake."""
     dtypes: tuple[str, ...]
-    """Data types of the weights as loaded, the most frequent first; empty if never loaded."""
+    """Data types of the weights as loaded, the one with most bytes first; empty if never loaded."""
 
 
 class ModelPool:

@@ -40,8 +40,7 @@ def file_bytes(path: Path) -> int:
 
 
 def safetensors_bytes(path: Path, *, bits: Bits | None = None) -> int:
-    """Return the bytes of the tensors in a safetensors file, at `bits` per weight if given, else at the file's own
-    width.
+    """Return the bytes of the tensors in a safetensors file, at `bits` per weight or else the file's own width.
 
     Reads only the header (https://github.com/huggingface/safetensors#format).
 
