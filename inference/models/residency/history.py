@@ -121,12 +121,3 @@ class SwapHistory:
     def expected_s(self) -> float | None:
         """Return the median pause, from the start of the drain to the return of captions, or None if none."""
         return statistics.median(self._pauses) if self._pauses else None
-
-    def expected_swap_s(self, direction: Direction) -> float | None:
-        """Return the median duration of completed swaps in this direction, or None if there were none."""
-        seconds = [
-            record.seconds
-            for record in self._records
-            if record.direction is direction and record.outcome is Outcome.COMPLETED
-        ]
-        return statistics.median(seconds[-RECENT:]) if seconds else None

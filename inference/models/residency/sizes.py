@@ -72,14 +72,6 @@ def broken_rows(config: Any, *, architecture: str = "AutoModelForCausalLM") -> l
     return sorted(length for length in lengths if length % FOUR_BIT_BLOCK)
 
 
-def key_value_bytes(config: Any, *, tokens: int, itemsize: int = 2) -> int:
-    """Return the bytes of the key-value cache for one sequence of `tokens` in a transformers causal language model."""
-    heads = config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    key_value_heads = getattr(config, "num_key_value_heads", None) or heads
-    return int(2 * config.num_hidden_layers * key_value_heads * width * tokens * itemsize)
-
-
 def _read_header(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         start = file.read(8)

@@ -15,7 +15,6 @@ def swap(
 
 def test_nothing_is_expected_before_the_first_pause() -> None:
     assert SwapHistory().expected_s() is None
-    assert SwapHistory().expected_swap_s(Direction.TO_SUMMARIZATION) is None
 
 
 def test_the_expectation_is_the_median_of_recent_pauses() -> None:
@@ -23,22 +22,6 @@ def test_the_expectation_is_the_median_of_recent_pauses() -> None:
     for seconds in (100.0,) * 5 + (4.0, 6.0, 90.0, 5.0) * 5:
         history.add_pause(seconds)
     assert history.expected_s() == 5.5
-
-
-def test_swaps_are_expected_by_direction_and_from_completed_ones() -> None:
-    history = SwapHistory()
-    for record in (swap(2.0), swap(3.0), swap(9.0, outcome=Outcome.FAILED), swap(7.0, Direction.TO_TRANSCRIPTION)):
-        history.add(record)
-    assert history.expected_swap_s(Direction.TO_SUMMARIZATION) == 2.5
-    assert history.expected_swap_s(Direction.TO_TRANSCRIPTION) == 7.0
-    assert [record.seconds for record in history] == [2.0, 3.0, 9.0, 7.0]
-
-
-def test_long_ago_does_not_count() -> None:
-    history = SwapHistory()
-    for seconds in (100.0,) * 50 + (1.0,) * 20:
-        history.add(swap(seconds))
-    assert history.expected_swap_s(Direction.TO_SUMMARIZATION) == 1.0
 
 
 def test_a_record_adds_up_its_steps() -> None:

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 
 from inference.models.residency.drain_lock import DrainTimeout, ModelAsleep, ModelInUse
-from inference.models.residency.history import Direction, Outcome, StepKind
+from inference.models.residency.history import Outcome, StepKind
 from inference.models.residency.plan import DoesNotFit, Residency
 from inference.models.residency.pool import ModelPool, NoSuchModel, State, SwapUnderWay
 from inference.models.residency.transfers import Where
@@ -133,7 +133,6 @@ def test_the_expected_pause_is_that_of_the_last_one_from_drain_to_captions() -> 
     scripted.pool.swap_to_transcription()
     # The clock goes on by one each time it is read: twice for each of 16 steps, and for the records between.
     assert scripted.pool.expected_s() == 2 * 16 + 3
-    assert scripted.pool.history.expected_swap_s(Direction.TO_SUMMARIZATION) == 2 * 9 + 2
 
 
 def test_a_verb_whose_work_is_done_does_nothing() -> None:
