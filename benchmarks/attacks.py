@@ -12,7 +12,7 @@ from inference.summarization.prompt_injection import is_steering
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.selection import Evidence
 from inference.summarization.summarizer import TOPIC_BATCH, ChatSummarizer
-from inference.summarization.summary import Kind
+from inference.summarization.summary import ItemKind
 from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import write
 from tests.inference.summarization.attacks import ATTACKS, attacked, succeeds
@@ -67,7 +67,7 @@ def _shown(speech: str, language: str, demanded: str) -> _Shown:
     """Pass every sentence of the meeting to the model, including the attack, without selection or filtering."""
     sentences = tuple(sentences_of(attacked(speech, language).lines))
     harmless = next(sentence for sentence in sentences if not is_steering(sentence.text))
-    return _Shown(demanded, Evidence(Kind.TOPIC, sentences, harmless), ask(sentences, language))
+    return _Shown(demanded, Evidence(ItemKind.TOPIC, sentences, harmless), ask(sentences, language))
 
 
 class _OnceAsked:

@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.statistics import percentile
 from benchmarks.valkey import Fsync, MeasuredValkey, measured_valkey
-from meetings.broker.audio_log import AudioLog, Outcome, audio_key
+from meetings.broker.audio_log import AppendOutcome, AudioLog, audio_key
 
 FRAME = bytes(3_200)
 FRAMES_PER_S_AND_HOST = 10
@@ -42,7 +42,7 @@ Append = Callable[[AudioLog, redis.asyncio.Redis, str, int], Awaitable[None]]
 
 async def append(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:
     appended = await log.append(meeting, "page", frame, FRAME)
-    assert appended.outcome is Outcome.STORED, appended
+    assert appended.outcome is AppendOutcome.STORED, appended
 
 
 async def append_and_wait(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:

@@ -29,7 +29,15 @@ from inference.models.optimization.flags import (
     Component,
     Flag,
 )
-from inference.models.optimization.validation import FLOAT32, HALF, ROUNDS, Agreement, Run, Verdict, validate
+from inference.models.optimization.validation import (
+    FLOAT32,
+    HALF,
+    ROUNDS,
+    Agreement,
+    MeasuredRun,
+    ValidationVerdict,
+    validate,
+)
 from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat import ChatModel
 
@@ -98,7 +106,7 @@ def _flags(subject: Subject, rounds: int, *, is_compiled: bool) -> Iterator[dict
             }
 
 
-def _pairs(run: Run, most: int) -> int:
+def _pairs(run: MeasuredRun, most: int) -> int:
     started = time.process_time()
     run()
     seconds = time.process_time() - started
@@ -114,7 +122,7 @@ def _modes(subject: Subject, rounds: int) -> dict[str, Any]:
         "inference_mode": torch.inference_mode,
     }
 
-    def pass_in(mode: str) -> Run:
+    def pass_in(mode: str) -> MeasuredRun:
         def run() -> np.ndarray:
             with modes[mode]():
                 return network(**subject.inputs).detach().numpy()
@@ -179,7 +187,7 @@ def _proposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     }
 
 
-def _rounded(verdict: Verdict) -> dict[str, Any]:
+def _rounded(verdict: ValidationVerdict) -> dict[str, Any]:
     figures = asdict(verdict)
     figures["quartiles"] = [round(value, 4) for value in verdict.quartiles]
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in figures.items()}

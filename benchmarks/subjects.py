@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.local_speakers import load_listener
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution
 from inference.models.optimization.flags import EVERYTHING_OFF, Component, FlagChoices
@@ -23,7 +23,7 @@ from inference.models.torchaudio_compat import import_torchaudio, import_transfo
 from inference.speech.whisper_weights import whisper_component
 
 if TYPE_CHECKING:
-    from inference.models.optimization.validation import Run
+    from inference.models.optimization.validation import MeasuredRun
     from inference.summarization.chat import ChatModel
 
 PRINT_FRAMES = 298
@@ -44,7 +44,7 @@ class Subject:
     network: nn.Module
     inputs: dict[str, Tensor]
 
-    def run(self, wishes: FlagChoices) -> Run:
+    def run(self, wishes: FlagChoices) -> MeasuredRun:
         """Return a run of production forward passes with `wishes`, on a copy if the weights have to change."""
         execution = Execution(self.component, wishes=wishes)
         changes = execution.tuning.channels_last or execution.dtype != torch.float32
@@ -66,7 +66,7 @@ def subjects(speakers: Path, whisper: Path, chat: ChatModel) -> Iterator[Subject
     """Yield one subject of each component."""
     torch.manual_seed(0)
     listener: Any = load_listener(speakers, wishes=EVERYTHING_OFF)
-    window = 0.1 * torch.randn(1, 1, WINDOW)
+    window = 0.1 * torch.randn(1, 1, SEGMENTATION_WINDOW)
     yield Subject(Component.SEGMENTATION, "published", listener._segmenter._model, {"waveforms": window})
     frames = torch.randn(1, PRINT_FRAMES, 80)
     yield Subject(Component.CAMPPLUS, "published", listener._embedder._model, {"features": frames})

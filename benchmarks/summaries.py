@@ -17,9 +17,9 @@ from inference.summarization.chat import Answer, ChatModel
 from inference.summarization.prompts import ask
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summarizer import ChatSummarizer, ExtractiveSummarizer
-from inference.summarization.summary import Kind, Summary, SummaryRequest, Utterance
+from inference.summarization.summary import ItemKind, SpokenUtterance, Summary, SummaryRequest
 from inference.summarization.support import number_runs
-from inference.summarization.utterances import Sentence, sentences_of, tidy
+from inference.summarization.utterances import SpokenSentence, sentences_of, tidy
 from inference.summarization.words import FUNCTION_WORDS, words_of
 from inference.summarization.writing import checked
 
@@ -99,7 +99,7 @@ class _Meeting:
     def read(cls, path: Path) -> _Meeting:
         lines, reference = _read(path)
         chosen = select(sentences_of(lines), "en")
-        topics = tuple(found for found in chosen if found.kind is Kind.TOPIC)
+        topics = tuple(found for found in chosen if found.kind is ItemKind.TOPIC)
         return cls(path.stem, SummaryRequest(lines, "en"), reference, topics)
 
 
@@ -135,7 +135,7 @@ def _result(meeting: _Meeting, name: str, answers: KeptAnswers) -> dict[str, Any
     }
 
 
-def inventions(summary: Summary, lines: Sequence[Utterance]) -> list[str]:
+def inventions(summary: Summary, lines: Sequence[SpokenUtterance]) -> list[str]:
     """Return names, numbers and products in `summary` that its cited captions lack; must be empty."""
     by_segment = {line.segment: line for line in lines}
     found = []
@@ -156,7 +156,7 @@ def _faults(topic: Evidence, answer: Answer) -> list[str]:
     return [str(check.fault or "supported") for check in checked(topic, answer)] or ["no statement"]
 
 
-def _central(sentences: Sequence[Sentence], length: int) -> str:
+def _central(sentences: Sequence[SpokenSentence], length: int) -> str:
     """Return the extractive baseline: plain LexRank over the meeting, in meeting order, with as many words as ours."""
     ranks = centralities(weigh(sentences))
     chosen, words = set(), 0
@@ -168,24 +168,24 @@ def _central(sentences: Sequence[Sentence], length: int) -> str:
     return _cut(" ".join(sentences[place].text for place in sorted(chosen)), length)
 
 
-def _read(path: Path) -> tuple[tuple[Utterance, ...], str]:
+def _read(path: Path) -> tuple[tuple[SpokenUtterance, ...], str]:
     """Return the captions and the reference: AMI's abstract, or QMSum's answer about the whole meeting."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if "transcript" not in data:
         return _read_qmsum(data)
     turns = enumerate(data["transcript"])
     lines = tuple(
-        Utterance(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
+        SpokenUtterance(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
         for at, turn in turns
     )
     return lines, " ".join(data["reference_summary"]["abstract"])
 
 
-def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[Utterance, ...], str]:
+def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[SpokenUtterance, ...], str]:
     lines, start = [], 0.0
     for at, turn in enumerate(data["meeting_transcripts"]):
         end = start + len(turn["content"].split()) / WORDS_A_SECOND
-        lines.append(Utterance(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
+        lines.append(SpokenUtterance(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
         start = end
     return tuple(lines), data["general_query_list"][0]["answer"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # re-exported for callers
 from inference.media.process import DecoderProcess
-from inference.media.protocol import Damage, Header, Message, Samples
+from inference.media.protocol import Damage, Header, MediaMessage, Samples
 from inference.media.sandbox import DEFAULT_LIMITS, Limits
 
 SAMPLE_RATE = 16_000
@@ -91,7 +91,7 @@ class DecodedFile(Iterator[np.ndarray]):
         self._block = block
         self._limits = limits
         self._process: DecoderProcess | None = None
-        self._messages: Iterator[Message] = iter(())
+        self._messages: Iterator[MediaMessage] = iter(())
         self._header: Header | None = None
         self._pending = AudioBuffer(0)
         self._hole = 0
@@ -167,7 +167,7 @@ class DecodedFile(Iterator[np.ndarray]):
         except StopIteration:
             self._is_over = True
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: MediaMessage) -> None:
         match message:
             case Header():
                 self._header = message

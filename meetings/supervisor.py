@@ -20,7 +20,7 @@ import structlog
 
 from meetings.broker.client import connect_sync
 from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
-from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, DIED, file_incident
+from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, PROCESS_DIED, file_incident
 from meetings.environment import BASE_DIR, Environment
 
 log = structlog.get_logger(__name__)
@@ -35,10 +35,10 @@ RESTART_PAUSE_S = (0.2, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
 """A child that ran this long has proved itself: its next restart is prompt again."""
 
-SLOW_S = 1.0
+BROKER_SLOW_S = 1.0
 """A broker that has not answered for so long is told about."""
 
-STALLED_S = 30.0
+BROKER_HUNG_S = 30.0
 """A broker that has not answered for so long is ended, where that can help; the next one has what it acknowledged."""
 
 WAIT_LOG_S = 10.0
@@ -164,7 +164,7 @@ class BrokerMinder:
             BrokerStartError: the first process ended before it said anything.
         """
         # Not by the clock: where this process got no processor, the broker may have had none either.
-        passed_s = min(now - self._looked_at, SLOW_S)
+        passed_s = min(now - self._looked_at, BROKER_SLOW_S)
         self._looked_at = now
         match self._broker.health():
             case Health.ENDED:
@@ -182,7 +182,7 @@ class BrokerMinder:
 
     def _mind_answer(self) -> None:
         self.has_begun = self._has_loaded = True
-        if self._silent_s > SLOW_S:
+        if self._silent_s > BROKER_SLOW_S:
             log.warning("broker_answers_again", silent_s=round(self._silent_s, 1))
         if self._trouble is not None:
             self._on_trouble(*self._trouble)
@@ -190,7 +190,7 @@ class BrokerMinder:
         self._silent_s = self._hung_s = self._loading_s = 0.0
 
     def _mind_silence(self, now: float, passed_s: float) -> None:
-        if self._silent_s < SLOW_S:
+        if self._silent_s < BROKER_SLOW_S:
             return
         self._say(now, "broker_slow", silent_s=round(self._silent_s, 1))
         if self._silent_s > WAIT_LOG_S:
@@ -204,9 +204,9 @@ class BrokerMinder:
             self._hung_s = 0.0
             return
         self._hung_s += passed_s
-        if self._hung_s < STALLED_S:
+        if self._hung_s < BROKER_HUNG_S:
             return
-        log.error("process_killed", process="broker", reason=f"did not answer for {STALLED_S:.0f} s", state=state)
+        log.error("process_killed", process="broker", reason=f"did not answer for {BROKER_HUNG_S:.0f} s", state=state)
         self._broker.kill()
         self._silent_s = self._hung_s = 0.0
 
@@ -253,7 +253,9 @@ class Supervisor:
                 environment.data / "broker", environment.broker_socket, memory=environment.broker_memory
             )
             self._broker = BrokerMinder(server, on_trouble=lambda event, detail: _tell("broker", event, detail))
-        self._inference = Child("inference", ["inference"], on_death=lambda reason: _tell("inference", DIED, reason))
+        self._inference = Child(
+            "inference", ["inference"], on_death=lambda reason: _tell("inference", PROCESS_DIED, reason)
+        )
         self._web = Child("web", ["web", "--host", host, "--port", str(port)])
         self._stop = threading.Event()
 

@@ -25,13 +25,13 @@ SAME = 0.45
 GUESS = 0.15
 """The same for an embedding of less than FOUNDING_S, which is too inaccurate to establish a new speaker."""
 
-SURE = 0.55
+SURE_SPEAKER = 0.55
 """Minimum similarity for two voices of one window to count as the same speaker."""
 
 FOUNDING_S = 1.0
 """Minimum seconds of clean speech to establish a new speaker."""
 
-ALIKE = 0.5
+SAME_SPEAKER = 0.5
 """Minimum similarity between cluster centroids to merge them. Centroids vary less than single embeddings, so this joins
 clusters that the tree of embeddings left divided, wherever it was cut.
 """
@@ -124,7 +124,7 @@ def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: floa
     chosen = {row: column for row, column in pairs if enough[row, column]}
     for row, index in enumerate(heard):
         best = int(similar[row].argmax())
-        is_sure = similar[row, best] >= SURE
+        is_sure = similar[row, best] >= SURE_SPEAKER
         numbers[index] = best if is_sure else int(chosen.get(row, UNSURE))
     return numbers
 
@@ -187,7 +187,7 @@ def _join_alike(sums: np.ndarray, hint: SpeakerHint) -> np.ndarray:
     while len(sums) > hint.minimum:
         kept, gone = sorted(np.unravel_index(similar.argmax(), similar.shape))
         is_too_many = hint.maximum is not None and len(sums) > hint.maximum
-        if similar[kept, gone] < ALIKE and not is_too_many:
+        if similar[kept, gone] < SAME_SPEAKER and not is_too_many:
             break
         sums[kept] += sums[gone]
         sums, similar = np.delete(sums, gone, axis=0), np.delete(np.delete(similar, gone, axis=0), gone, axis=1)
@@ -201,7 +201,7 @@ def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> 
     if len(prints) == 1:
         return np.ones(1, int)
     distances = 1.0 - prints @ prints.T
-    distances[(windows[:, None] == windows) & (distances > 1.0 - SURE)] = APART
+    distances[(windows[:, None] == windows) & (distances > 1.0 - SURE_SPEAKER)] = APART
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances.clip(min=0.0), checks=False), "average")
     labels = fcluster(tree, 1.0 - SAME, "distance")

@@ -10,14 +10,21 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.embedding import CamPlusPlusEmbedder, Embedder
-from inference.diarization.segmentation import FRAME, FRAME_OFFSET, FRAMES, WINDOW, PyannoteSegmenter, Segmenter
+from inference.diarization.segmentation import (
+    FRAME_OFFSET,
+    FRAMES,
+    SEGMENTATION_FRAME,
+    SEGMENTATION_WINDOW,
+    PyannoteSegmenter,
+    Segmenter,
+)
 from inference.diarization.turns import CELL_S, spans
 from inference.diarization.wespeaker import WeSpeakerEmbedder
 from inference.models.device import CPU, Device
 from inference.models.optimization.flags import FlagChoices
 
 CELL = round(CELL_S * SAMPLE_RATE)
-WINDOW_CELLS = WINDOW // CELL
+WINDOW_CELLS = SEGMENTATION_WINDOW // CELL
 SHORTEST_PRINT = SAMPLE_RATE // 4
 """Minimum samples of solo speech for an embedding."""
 
@@ -30,7 +37,7 @@ SHORTEST_STRETCH = SAMPLE_RATE
 PAUSE_FRAMES = 15
 """Frames of silence that separate stretches: a quarter of a second."""
 
-ALIKE = 0.35
+SAME_VOICE = 0.35
 """Minimum cosine similarity for stretches of a voice to count as the same person."""
 
 COMMUNITY_SEGMENTATION = "segmentation/pytorch_model.bin"
@@ -120,7 +127,7 @@ def _stretches(active: np.ndarray) -> list[np.ndarray]:
 def _is_alike(one: LocalVoice, other: LocalVoice) -> bool:
     assert one.print is not None
     assert other.print is not None
-    return float(one.print @ other.print) >= ALIKE
+    return float(one.print @ other.print) >= SAME_VOICE
 
 
 def _join(one: LocalVoice, other: LocalVoice) -> LocalVoice:
@@ -138,7 +145,7 @@ def _give_to_nearest(voices: list[LocalVoice], active: np.ndarray) -> None:
 
 
 def _samples(frames: np.ndarray) -> int:
-    return int(frames.sum()) * FRAME
+    return int(frames.sum()) * SEGMENTATION_FRAME
 
 
 def has_community(folder: Path) -> bool:
@@ -175,8 +182,8 @@ def load_listener(
 
 
 def _nearest_frames(samples: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint((samples - FRAME_OFFSET) / FRAME), 0, FRAMES - 1).astype(int)
+    return np.clip(np.rint((samples - FRAME_OFFSET) / SEGMENTATION_FRAME), 0, FRAMES - 1).astype(int)
 
 
-_FRAME_OF_SAMPLE = _nearest_frames(np.arange(WINDOW))
+_FRAME_OF_SAMPLE = _nearest_frames(np.arange(SEGMENTATION_WINDOW))
 _FRAME_OF_CELL = _nearest_frames((np.arange(WINDOW_CELLS) + 0.5) * CELL)

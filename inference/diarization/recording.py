@@ -11,16 +11,16 @@ from inference.diarization.aggregation import HeardWindow, vote
 from inference.diarization.clustering import SpeakerHint, cluster_windows
 from inference.diarization.history import VoiceHistory
 from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
 
-STEP = 3 * SAMPLE_RATE
+RECORDING_STEP = 3 * SAMPLE_RATE
 """Samples between windows. Three windows cover each moment, so a wrong one is outvoted."""
 
-LONGEST = 24 * 3600 * SAMPLE_RATE // STEP
+MAX_WINDOWS = 24 * 3600 * SAMPLE_RATE // RECORDING_STEP
 """Windows of a day, the longest recording."""
 
-Advance = Callable[[int], object]
+WindowsHeard = Callable[[int], object]
 """Progress callback; receives the number of samples just processed."""
 
 
@@ -29,24 +29,24 @@ def diarize_recording(
     listener: Listener,
     hint: SpeakerHint | None = None,
     *,
-    advance: Advance = lambda _: None,
+    advance: WindowsHeard = lambda _: None,
 ) -> tuple[SpeakerTurn, ...]:
     """Return the turns of the recording in `blocks`: float32 mono at SAMPLE_RATE, shape (n,) each.
 
     Holds a few seconds of audio at a time, plus the voices.
     """
-    buffer, history = AudioBuffer(0), VoiceHistory(LONGEST)
+    buffer, history = AudioBuffer(0), VoiceHistory(MAX_WINDOWS)
     heard = 0
     for block in blocks:
         buffer.append(block)
-        while heard + STEP <= buffer.end:
-            heard += STEP
+        while heard + RECORDING_STEP <= buffer.end:
+            heard += RECORDING_STEP
             history.append(_listen(buffer, heard, listener))
-            advance(STEP)
-            buffer.drop_before(heard + STEP - WINDOW)
+            advance(RECORDING_STEP)
+            buffer.drop_before(heard + RECORDING_STEP - SEGMENTATION_WINDOW)
     if heard < buffer.end:
         advance(buffer.end - heard)
-        history.append(_listen(buffer, heard + STEP, listener))
+        history.append(_listen(buffer, heard + RECORDING_STEP, listener))
     return place_turns(list(history), hint or SpeakerHint(), start=0, end=buffer.end // CELL)
 
 
@@ -64,9 +64,9 @@ def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int
 
 def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
     """Return the window up to the sample `end`, without recognized speakers. Silence pads it outside the recording."""
-    start = end - WINDOW
+    start = end - SEGMENTATION_WINDOW
     first, last = max(0, start), min(end, buffer.end)
-    audio = np.zeros(WINDOW, np.float32)
+    audio = np.zeros(SEGMENTATION_WINDOW, np.float32)
     audio[first - start : last - start] = buffer.slice(first, last)
     voices = listener.listen(audio)
     return HeardWindow(end // CELL - WINDOW_CELLS, voices, (UNSURE,) * len(voices))

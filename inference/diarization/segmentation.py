@@ -23,13 +23,13 @@ from inference.models.optimization.flags import Component, FlagChoices
 WINDOW_S = 10
 """Seconds per window; the model accepts no other length."""
 
-WINDOW = WINDOW_S * SAMPLE_RATE
+SEGMENTATION_WINDOW = WINDOW_S * SAMPLE_RATE
 LOCAL_SPEAKERS = 3
 VOICES_AT_ONCE = 2
 FRAMES = 589
 """Frames per window."""
 
-FRAME = 270
+SEGMENTATION_FRAME = 270
 """Samples per frame: 16.9 ms."""
 
 FRAME_OFFSET = 496
@@ -65,8 +65,8 @@ class PyannoteSegmenter:
     def segment(self, audio: np.ndarray) -> np.ndarray:
         import torch
 
-        if audio.shape != (WINDOW,):
-            raise ValueError(f"a window has {WINDOW} samples, not {audio.shape}")
+        if audio.shape != (SEGMENTATION_WINDOW,):
+            raise ValueError(f"a window has {SEGMENTATION_WINDOW} samples, not {audio.shape}")
         with self._execution.step():
             waveform = torch.as_tensor(audio, dtype=torch.float32, device=self._execution.torch_device)
             scores = self._model(waveform[None, None])[0]

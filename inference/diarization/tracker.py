@@ -19,10 +19,10 @@ from inference.diarization.history import VoiceHistory
 from inference.diarization.id_mapping import keep_ids
 from inference.diarization.local_speakers import CELL, WINDOW_CELLS, LocalVoice
 from inference.diarization.recording import place_turns
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns, turns_of
 
-STEP = 5 * SAMPLE_RATE // 2
+LIVE_STEP = 5 * SAMPLE_RATE // 2
 """Samples between windows: 2.5 s. A step of one second costs more than twice as much and is no more accurate."""
 
 LATENCY_S = 0.74
@@ -36,7 +36,7 @@ BEHIND = 10 * SAMPLE_RATE
 BACKLOG = 60 * SAMPLE_RATE
 """Maximum backlog in samples; older audio is skipped."""
 
-LONGEST = 12 * 3600 * SAMPLE_RATE // STEP
+MAX_HISTORY = 12 * 3600 * SAMPLE_RATE // LIVE_STEP
 """Windows kept for the end of the meeting: twelve hours. Older turns keep their labels."""
 
 
@@ -70,13 +70,13 @@ class SpeakerTracker:
         self.hint = hint or SpeakerHint()
         """The expected number of speakers; a new value applies from the next window."""
         self._gallery = SpeakerRegistry(first=first_number)
-        self._history = VoiceHistory(LONGEST)
+        self._history = VoiceHistory(MAX_HISTORY)
         self._buffer = AudioBuffer(start)
         self._start = start
         self._behind = behind
         self._heard = start
         self._requested: int | None = None
-        self._windows: deque[HeardWindow] = deque(maxlen=WINDOW // STEP)
+        self._windows: deque[HeardWindow] = deque(maxlen=SEGMENTATION_WINDOW // LIVE_STEP)
         self._labelled = start // CELL
         self._known = SpeakerTurns(_seconds(self._labelled), _seconds(self._labelled), ())
 
@@ -110,20 +110,22 @@ class SpeakerTracker:
         self._buffer.append(samples)
         oldest = _on_grid(self._buffer.end - BACKLOG)
         self._heard = max(self._heard, oldest)
-        self._buffer.drop_before(self._heard + STEP - WINDOW)
+        self._buffer.drop_before(self._heard + LIVE_STEP - SEGMENTATION_WINDOW)
 
     def request(self, *, is_end: bool = False) -> WindowRequest | None:
         """Return the next window to process, one at a time and in order; None if there is too little new audio.
 
         With `is_end`, nothing follows for now, so windows are requested until all samples are labelled.
         """
-        end = self._heard + (WINDOW if self._buffer.end - self._heard > self._behind else STEP)
+        end = self._heard + (SEGMENTATION_WINDOW if self._buffer.end - self._heard > self._behind else LIVE_STEP)
         if end > self._buffer.end and (not is_end or self._labelled >= self._buffer.end // CELL):
             return None
         self._requested = end
-        first, last = max(self._buffer.start, end - WINDOW), min(end, self._buffer.end)
-        audio = np.zeros(WINDOW, np.float32)
-        audio[first - (end - WINDOW) : last - (end - WINDOW)] = self._buffer.slice(first, last)
+        first, last = max(self._buffer.start, end - SEGMENTATION_WINDOW), min(end, self._buffer.end)
+        audio = np.zeros(SEGMENTATION_WINDOW, np.float32)
+        audio[first - (end - SEGMENTATION_WINDOW) : last - (end - SEGMENTATION_WINDOW)] = self._buffer.slice(
+            first, last
+        )
         return WindowRequest(end, audio)
 
     def accept(
@@ -137,7 +139,7 @@ class SpeakerTracker:
         if request.end != self._requested:
             raise ValueError(f"the window that ends at {self._requested} was asked for, not {request.end}")
         self._heard, self._requested = max(self._heard, request.end), None
-        self._buffer.drop_before(self._heard + STEP - WINDOW)
+        self._buffer.drop_before(self._heard + LIVE_STEP - SEGMENTATION_WINDOW)
         self._gallery.maximum = self.hint.maximum
         window = HeardWindow(request.end // CELL - WINDOW_CELLS, voices, tuple(self._gallery.recognise(voices)))
         self._windows.append(window)

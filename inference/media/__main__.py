@@ -17,14 +17,14 @@ def main() -> None:
     """Set the limits, load the libraries, drop access to everything except the file, and only then read the file."""
     limits = Limits(**json.loads(sys.argv[1]))
     confine(limits)
-    from inference.media.decoder import Output, Source, decode
-    from inference.media.track import Refused
+    from inference.media.decoder import InputFile, Output, decode
+    from inference.media.track import TrackRefused
 
     isolate()
     output = Output(sys.stdout.fileno(), limits.stall_s)
     try:
-        decode(Source(sys.stdin.fileno(), output), output, limits)
-    except Refused as refused:
+        decode(InputFile(sys.stdin.fileno(), output), output, limits)
+    except TrackRefused as refused:
         output.send(refused.failure)
     except MemoryError:
         output.send(Failure(Reason.MEMORY))

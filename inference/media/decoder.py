@@ -22,7 +22,7 @@ from inference.media.protocol import (
     Alive,
     End,
     Header,
-    Message,
+    MediaMessage,
     Reason,
     Track,
     encode,
@@ -62,7 +62,7 @@ class Output:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._write(preamble())
 
-    def send(self, message: Message) -> None:
+    def send(self, message: MediaMessage) -> None:
         """Write a record; block as long as the reader does."""
         self._write(encode(message))
 
@@ -80,7 +80,7 @@ class Output:
         self._sent_at = time.monotonic()
 
 
-class Source:
+class InputFile:
     """The file on standard input as a file object for FFmpeg. It may be a pipe, which is not seekable."""
 
     def __init__(self, descriptor: int, output: Output) -> None:
@@ -109,7 +109,7 @@ class Source:
         return True
 
 
-def decode(source: Source, output: Output, limits: Limits) -> None:
+def decode(source: InputFile, output: Output, limits: Limits) -> None:
     """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
@@ -128,7 +128,7 @@ def decode(source: Source, output: Output, limits: Limits) -> None:
     output.send(End())
 
 
-def _open(source: Source) -> InputContainer:
+def _open(source: InputFile) -> InputContainer:
     options = {"protocol_whitelist": "", "codec_whitelist": ",".join(audio_decoders())}
     with av.logging.Capture() as complaints:
         try:

@@ -84,7 +84,7 @@ class DecoderHung(DecoderFailed):
     reason = Reason.HUNG
 
 
-SENTENCES: dict[type[UnreadableAudioError], str] = {
+REASON_SENTENCES: dict[type[UnreadableAudioError], str] = {
     UnreadableAudioError: "{name} cannot be read as audio: {detail}",
     NoSound: "{name} holds no sound",
     PlaylistRefused: "{name} is a list of other files",
@@ -98,10 +98,10 @@ SENTENCES: dict[type[UnreadableAudioError], str] = {
     DecoderHung: "{name} keeps its decoder busy without an end",
 }
 
-BY_REASON = {kind.reason: kind for kind in SENTENCES}
+BY_REASON = {kind.reason: kind for kind in REASON_SENTENCES}
 
 
 def refusal(name: object, failure: Failure) -> UnreadableAudioError:
     """Return the exception for a failure that the decoder reports."""
     kind = BY_REASON[failure.reason]
-    return kind(SENTENCES[kind].format(name=name, detail=failure.detail or "no decoder knows it"))
+    return kind(REASON_SENTENCES[kind].format(name=name, detail=failure.detail or "no decoder knows it"))

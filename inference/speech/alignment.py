@@ -28,13 +28,13 @@ def cheapest_path(cost: np.ndarray) -> list[tuple[int, int]]:
     row, column = cost.shape[0] - 1, cost.shape[1] - 1
     path = [(row, column)]
     while row or column:
-        down, right = STEPS[steps[row, column]]
+        down, right = DTW_STEPS[steps[row, column]]
         row, column = row - down, column - right
         path.append((row, column))
     return path[::-1]
 
 
-STEPS = ((1, 1), (1, 0), (0, 1))
+DTW_STEPS = ((1, 1), (1, 0), (0, 1))
 """Rows and columns by which a cell is reached. The first wins among equally cheap ones."""
 
 

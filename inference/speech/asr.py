@@ -15,7 +15,7 @@ import numpy as np
 
 from inference.types import Word
 
-Kind = Literal["live", "final", "careful"]
+DecodeKind = Literal["live", "final", "careful"]
 """`live`: fast greedy decode, shown and replaced. `final`: beam search. `careful`: another decode of a final whose
 first hypothesis was implausible, with other settings.
 """
@@ -29,7 +29,7 @@ UNSURE_LANGUAGE = 0.5
 class DecodeRequest:
     """One segment of audio to transcribe."""
 
-    kind: Kind
+    kind: DecodeKind
     start: int
     """Position in samples where `audio` begins in the meeting; identifies the utterance."""
     audio: np.ndarray

@@ -21,7 +21,7 @@ Key = TypeVar("Key", bound=Hashable)
 """The caller's key for a meeting."""
 
 
-class Bridge(Generic[Key]):
+class InterimTranscriber(Generic[Key]):
     """Must be used by one thread, the one that feeds the sessions."""
 
     def __init__(self, transcriber: Transcriber) -> None:

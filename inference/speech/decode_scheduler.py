@@ -5,7 +5,7 @@ from __future__ import annotations
 from inference.audio import SAMPLE_RATE
 from inference.speech.endpointing import Endpointer
 from inference.speech.hypothesis import LivePolicy
-from inference.speech.vad import WINDOW
+from inference.speech.vad import VAD_WINDOW
 
 
 class DecodeScheduler:
@@ -20,7 +20,7 @@ class DecodeScheduler:
 
     def is_due(self, endpointer: Endpointer) -> bool:
         """Return whether the open utterance has enough audio that was not decoded yet."""
-        start, heard = endpointer.start, endpointer.window * WINDOW
+        start, heard = endpointer.start, endpointer.window * VAD_WINDOW
         if start is None or heard - start < self._policy.first * SAMPLE_RATE:
             return False
         if endpointer.pause >= self._policy.breath * SAMPLE_RATE:
@@ -30,7 +30,7 @@ class DecodeScheduler:
 
     def asked(self, endpointer: Endpointer) -> None:
         """Record that a live decode of all audio so far was requested."""
-        self._until = endpointer.window * WINDOW
+        self._until = endpointer.window * VAD_WINDOW
 
     def took(self, seconds: float) -> None:
         """Record the compute time of that decode."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
-from inference.speech.asr import DecodeRequest, Kind
+from inference.speech.asr import DecodeKind, DecodeRequest
 
 HOP = 160
 """Samples between two frames of the log-mel spectrogram."""
@@ -54,7 +54,7 @@ class DecodePolicy:
         return 16 + int(self.frames(samples) * HOP / SAMPLE_RATE * self.tokens_a_second)
 
 
-POLICIES: dict[Kind, DecodePolicy] = {
+POLICIES: dict[DecodeKind, DecodePolicy] = {
     "live": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
     "final": DecodePolicy(beam=5, window=12.0, padding=1.0, window_step=1.0),
     "careful": DecodePolicy(beam=5, window=30.0, padding=1.0, window_step=1.0, no_repeat=4),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.audio import SAMPLE_RATE
-from inference.speech.vad import WINDOW
+from inference.speech.vad import VAD_WINDOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Boundary:
     @property
     def position(self) -> int:
         """Samples. Everything before belongs to closed utterances or to none."""
-        return self.floor if self.carried else max(self.floor, self.window * WINDOW)
+        return self.floor if self.carried else max(self.floor, self.window * VAD_WINDOW)
 
 
 class Endpointer:
@@ -98,7 +98,7 @@ class Endpointer:
         """First sample that the open utterance, or else the next one, can include."""
         if self.start is not None:
             return self.start
-        return max(self._floor, self.window * WINDOW - _samples(self.policy.pre_roll))
+        return max(self._floor, self.window * VAD_WINDOW - _samples(self.policy.pre_roll))
 
     @property
     def pause(self) -> int:
@@ -115,8 +115,8 @@ class Endpointer:
         self._probabilities.append(probability)
         self._pause = self._pause_after(self._pause, probability)
         if self._pause >= _samples(self.policy.pause(self._speech_length() / SAMPLE_RATE)):
-            return self._close(self.window * WINDOW, floor=self.window * WINDOW - _samples(self.policy.overlap))
-        if self.window * WINDOW - self.start >= _samples(self.policy.cap):
+            return self._close(self.window * VAD_WINDOW, floor=self.window * VAD_WINDOW - _samples(self.policy.overlap))
+        if self.window * VAD_WINDOW - self.start >= _samples(self.policy.cap):
             return self._cut()
         return None
 
@@ -130,7 +130,7 @@ class Endpointer:
     def _pause_after(self, pause: int, probability: float) -> int:
         # Hysteresis: probabilities between the two levels keep the current state.
         level = self.policy.onset if pause else self.policy.offset
-        return pause + WINDOW if probability < level else 0
+        return pause + VAD_WINDOW if probability < level else 0
 
     def _trailing_pause(self, probabilities: Sequence[float]) -> int:
         pause = 0
@@ -139,10 +139,10 @@ class Endpointer:
         return pause
 
     def _speech_length(self) -> int:
-        return len(self._probabilities) * WINDOW - self._pause
+        return len(self._probabilities) * VAD_WINDOW - self._pause
 
     def _open(self, probability: float) -> None:
-        self.start = max(self._floor, (self.window - 1) * WINDOW - _samples(self.policy.pre_roll))
+        self.start = max(self._floor, (self.window - 1) * VAD_WINDOW - _samples(self.policy.pre_roll))
         self._probabilities = [probability]
         self._pause = 0
 
@@ -158,10 +158,10 @@ class Endpointer:
     def _cut(self) -> Utterance:
         """Close the utterance at its least speech-like point near the cap; the remainder opens the next one."""
         assert self.start is not None
-        first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / WINDOW))
+        first = max(1, len(self._probabilities) - int(_samples(self.policy.cap_search) / VAD_WINDOW))
         place = min(range(first, len(self._probabilities)), key=self._speechlikeness)
         rest = self._probabilities[place:]
-        cut = self.window * WINDOW - len(rest) * WINDOW
+        cut = self.window * VAD_WINDOW - len(rest) * VAD_WINDOW
         utterance = self._utterance(cut, self._probabilities[:place])
         self.start = self._floor = cut
         self._probabilities = rest
@@ -175,10 +175,10 @@ class Endpointer:
 
     def _utterance(self, end: int, probabilities: Sequence[float]) -> Utterance:
         assert self.start is not None
-        first = (self.window - len(self._probabilities)) * WINDOW
+        first = (self.window - len(self._probabilities)) * VAD_WINDOW
         speech = [place for place, probability in enumerate(probabilities) if probability >= self.policy.onset]
-        onset = first + speech[0] * WINDOW if speech else self.start
-        return Utterance(self.start, end, onset, WINDOW * len(speech))
+        onset = first + speech[0] * VAD_WINDOW if speech else self.start
+        return Utterance(self.start, end, onset, VAD_WINDOW * len(speech))
 
 
 def _samples(seconds: float) -> int:

@@ -24,7 +24,7 @@ LEAST_SPEECH_S = 0.1
 
 STRETCHED = re.compile(r"([^\W\d])\1{3}")
 """A letter repeated four times is a cry ("Ahhhhh!"), not a word."""
-TAIL_S = 0.06
+UTTERANCE_TAIL_S = 0.06
 """Words that begin closer than this to the end of the audio were not heard."""
 
 
@@ -43,7 +43,7 @@ DOUBTFUL = frozenset({Rejection.IMPROBABLE, Rejection.REPETITIVE})
 
 def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
     """Drop the words beyond the audio: a decoder that does not stop piles them up at the end."""
-    audible = takewhile(lambda word: word.start < audio_s - TAIL_S, hypothesis.words)
+    audible = takewhile(lambda word: word.start < audio_s - UTTERANCE_TAIL_S, hypothesis.words)
     return replace(hypothesis, words=tuple(audible))
 
 

@@ -13,7 +13,7 @@ UTTERANCES = 4
 ENOUGH = 3
 """Number of these that must agree on another language: a name, a quotation or a bad line is not enough."""
 
-SURE = 0.8
+SURE_LANGUAGE = 0.8
 """Minimum probability for an utterance to count as a language."""
 
 
@@ -47,4 +47,4 @@ class LanguageMismatch:
     def _is_other(self, heard: LanguageHeard) -> bool:
         is_considered = not self._considered or heard.language in self._considered
         is_different = self._fixed is not None and heard.language != self._fixed
-        return is_different and is_considered and heard.probability >= SURE
+        return is_different and is_considered and heard.probability >= SURE_LANGUAGE

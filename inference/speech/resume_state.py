@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from inference.speech.endpointing import Boundary
-from inference.speech.vad import WINDOW, DetectorState
+from inference.speech.vad import VAD_WINDOW, DetectorState
 
-VERSION = 1
+CHECKPOINT_VERSION = 1
 """Increase it when the meaning of stored data changes. An added field does not need a new version."""
 
 
@@ -30,11 +30,11 @@ class Checkpoint:
     @classmethod
     def at(cls, position: int) -> Checkpoint:
         """Return a checkpoint that only holds a position in samples."""
-        return cls(Boundary(window=-(-position // WINDOW), floor=position), DetectorState.initial().dumps())
+        return cls(Boundary(window=-(-position // VAD_WINDOW), floor=position), DetectorState.initial().dumps())
 
     def dumps(self) -> str:
         """Return one line of JSON. Version 1 is omitted, so that releases without versions can read it."""
-        version = {} if VERSION == 1 else {"version": VERSION}
+        version = {} if CHECKPOINT_VERSION == 1 else {"version": CHECKPOINT_VERSION}
         return json.dumps({**version, **asdict(self)})
 
     @classmethod
@@ -45,8 +45,10 @@ class Checkpoint:
         """
         try:
             stored = json.loads(text)
-            if stored.get("version", 1) > VERSION:
-                raise CheckpointError(f"a checkpoint of version {stored['version']}, and this is version {VERSION}")
+            if stored.get("version", 1) > CHECKPOINT_VERSION:
+                raise CheckpointError(
+                    f"a checkpoint of version {stored['version']}, and this is version {CHECKPOINT_VERSION}"
+                )
             boundary = _known(Boundary, stored["boundary"])
             boundary["carried"] = tuple(boundary["carried"])
             return cls(**{**_known(cls, stored), "boundary": Boundary(**boundary)})

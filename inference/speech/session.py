@@ -15,13 +15,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.speech.asr import UNSURE_LANGUAGE, DecodeRequest, Hypothesis, Kind
+from inference.speech.asr import UNSURE_LANGUAGE, DecodeKind, DecodeRequest, Hypothesis
 from inference.speech.decode_scheduler import DecodeScheduler
 from inference.speech.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.speech.hallucination_filters import DOUBTFUL, rejection, without_tail
 from inference.speech.hypothesis import HypothesisBuffer, LivePolicy
 from inference.speech.resume_state import Checkpoint, CheckpointError
-from inference.speech.vad import WINDOW, DetectorState, SpeechDetector, shared_detector
+from inference.speech.vad import VAD_WINDOW, DetectorState, SpeechDetector, shared_detector
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress, Word
 
 PROGRESS_S = 10.0
@@ -53,7 +53,7 @@ class _Closed:
     boundary: Boundary
     detector: DetectorState
     """Boundary and detector state when the utterance closed."""
-    kind: Kind = "final"
+    kind: DecodeKind = "final"
     """How to decode it."""
     heard: Hypothesis | None = None
     """The accepted hypothesis; without words if it was rejected."""
@@ -88,7 +88,7 @@ class CaptionSession:
         self._pace = DecodeScheduler(self._live_policy)
         self._hypothesis = HypothesisBuffer(self._live_policy)
         self._language = resumed.language
-        self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * WINDOW)
+        self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * VAD_WINDOW)
         self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
         self._closed: deque[_Closed] = deque()
@@ -111,9 +111,9 @@ class CaptionSession:
     def feed(self, samples: np.ndarray) -> None:
         """Append float32 mono samples at SAMPLE_RATE, shape (n,), at `received`."""
         self._buffer.append(samples)
-        while self._endpointer.window * WINDOW + WINDOW <= self._buffer.end:
+        while self._endpointer.window * VAD_WINDOW + VAD_WINDOW <= self._buffer.end:
             self._hear_window()
-        self._buffer.drop_before(min(self._endpointer.earliest, self._endpointer.window * WINDOW))
+        self._buffer.drop_before(min(self._endpointer.earliest, self._endpointer.window * VAD_WINDOW))
 
     def flush(self) -> None:
         """Close the open utterance at `received`, because the host paused or ended.
@@ -165,8 +165,8 @@ class CaptionSession:
     # -- hearing ----------------------------------------------------------------------------------------------------
 
     def _hear_window(self) -> None:
-        start = self._endpointer.window * WINDOW
-        probability, self._state = self._detector.judge(self._buffer.slice(start, start + WINDOW), self._state)
+        start = self._endpointer.window * VAD_WINDOW
+        probability, self._state = self._detector.judge(self._buffer.slice(start, start + VAD_WINDOW), self._state)
         utterance = self._endpointer.push(probability)
         if utterance:
             self._close(utterance)

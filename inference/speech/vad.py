@@ -16,7 +16,7 @@ from typing import Protocol
 
 import numpy as np
 
-WINDOW = 512
+VAD_WINDOW = 512
 """Samples per window: 32 ms."""
 
 CONTEXT = 64

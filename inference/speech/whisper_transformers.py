@@ -156,7 +156,7 @@ class TransformersTranscriber:
 
     def _generate(
         self, requests: list[DecodeRequest], encoded: torch.Tensor, opening: Opening, language: str
-    ) -> list[Written]:
+    ) -> list[DecodedText]:
         """Run transformers' generic greedy or beam search, without Whisper's own `generate`: prompts are built here."""
         import torch
 
@@ -207,12 +207,12 @@ class TransformersTranscriber:
         special = range(self._vocabulary.end + 1, self.network.config.vocab_size)
         return sorted({*self._vocabulary.suppressed(), *special})
 
-    def _read(self, request: DecodeRequest, generated: list[int], scores: list[float]) -> Written:
+    def _read(self, request: DecodeRequest, generated: list[int], scores: list[float]) -> DecodedText:
         """Return the text with its forced prefix. The mean is over the generated tokens, including the end token."""
         end = self._vocabulary.end
         length = generated.index(end) + 1 if end in generated else len(generated)
         tokens = self._vocabulary.plain([*request.prefix, *generated[:length]])
-        return Written(tokens, sum(scores[:length]) / max(1, length))
+        return DecodedText(tokens, sum(scores[:length]) / max(1, length))
 
     def _align(
         self,
@@ -272,7 +272,7 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DecodedText:
     """One generated text."""
 
     tokens: list[int]

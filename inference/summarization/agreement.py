@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 REACH = 3
 """Number of following sentences that count as replies."""
@@ -67,7 +67,7 @@ _ANSWERS = {
 }
 
 
-def is_agreed(sentence: Sentence, following: Sequence[Sentence]) -> bool:
+def is_agreed(sentence: SpokenSentence, following: Sequence[SpokenSentence]) -> bool:
     """Return whether `sentence` is a proposal with which another speaker agrees before any objection."""
     if not _matches(_PROPOSES, sentence):
         return False
@@ -79,24 +79,24 @@ def is_agreed(sentence: Sentence, following: Sequence[Sentence]) -> bool:
     return False
 
 
-def accepted_by(sentence: Sentence, following: Sequence[Sentence]) -> str | None:
+def accepted_by(sentence: SpokenSentence, following: Sequence[SpokenSentence]) -> str | None:
     """Return the id of the next other speaker if they accept the request in `sentence`."""
     reply = next(_others(sentence, following), None)
     return reply.speaker if reply and _matches(_ACCEPTS, reply) else None
 
 
-def is_answered(sentence: Sentence, following: Sequence[Sentence]) -> bool:
+def is_answered(sentence: SpokenSentence, following: Sequence[SpokenSentence]) -> bool:
     """Return whether the next other speaker answers yes or no."""
     reply = next(_others(sentence, following), None)
     return reply is not None and _matches(_ANSWERS, reply)
 
 
-def _others(sentence: Sentence, following: Sequence[Sentence]) -> Iterator[Sentence]:
+def _others(sentence: SpokenSentence, following: Sequence[SpokenSentence]) -> Iterator[SpokenSentence]:
     """Return the nearby sentences of other speakers; empty if the sentence's own speaker is unknown."""
     near = following[:REACH] if sentence.speaker else ()
     return (reply for reply in near if reply.speaker not in (None, sentence.speaker))
 
 
-def _matches(patterns: dict[str, re.Pattern[str]], sentence: Sentence) -> bool:
+def _matches(patterns: dict[str, re.Pattern[str]], sentence: SpokenSentence) -> bool:
     pattern = patterns.get(sentence.language)
     return pattern is not None and pattern.search(sentence.text) is not None

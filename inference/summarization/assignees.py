@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from inference.summarization.agreement import accepted_by
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 _FIRST_PERSON = re.compile(
     r"\bI(?:'ll| will|'m going to| am going to|'m gonna| am gonna| need to| have to)\b(?! (?:need|want|like) you)"
@@ -19,7 +19,9 @@ _SEVERAL = re.compile(
 _ASKED = re.compile(r"\b(?:you|your|você|tu|te)\b", re.IGNORECASE)
 
 
-def owner_of(sentence: Sentence, speakers: Mapping[str, str], following: Sequence[Sentence] = ()) -> str | None:
+def owner_of(
+    sentence: SpokenSentence, speakers: Mapping[str, str], following: Sequence[SpokenSentence] = ()
+) -> str | None:
     """Return the speaker if they say "I", else the only speaker named (id → name), else the one who accepts the
     request.
 

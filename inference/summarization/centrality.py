@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 if TYPE_CHECKING:
     import numpy as np
 
 DAMPING = 0.85
-STEPS = 50
+POWER_STEPS = 50
 """Steps of the walk; more than enough at this damping."""
 SIDE = 8
 """Sentences compared on each side of a possible boundary."""
@@ -25,7 +25,7 @@ SLACK = 0.3
 """Maximum distance of a boundary from an even division, as a fraction of a stretch."""
 
 
-def weigh(sentences: Sequence[Sentence]) -> Any:
+def weigh(sentences: Sequence[SpokenSentence]) -> Any:
     """Return TF-IDF rows of unit length, or zero rows: a sparse matrix of float64, shape (sentences, stems)."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -46,18 +46,18 @@ def centralities(weights: Any) -> np.ndarray:
     sums = similar.sum(axis=1, keepdims=True)
     moves = np.divide(similar, sums, out=np.full_like(similar, 1 / max(count, 1)), where=sums > 0)
     rank = np.full(count, 1 / max(count, 1))
-    for _ in range(STEPS):
+    for _ in range(POWER_STEPS):
         rank = (1 - DAMPING) / count + DAMPING * (rank @ moves)
     return rank
 
 
-def stretches(sentences: Sequence[Sentence], weights: Any, count: int) -> list[range]:
+def stretches(sentences: Sequence[SpokenSentence], weights: Any, count: int) -> list[range]:
     """Split the sentences into `count` consecutive stretches with similar word counts, where the topic changes."""
     edges = [0, *(_boundary(sentences, weights, part, count) for part in range(1, count)), len(sentences)]
     return [range(first, last) for first, last in pairwise(edges) if first < last]
 
 
-def _boundary(sentences: Sequence[Sentence], weights: Any, part: int, count: int) -> int:
+def _boundary(sentences: Sequence[SpokenSentence], weights: Any, part: int, count: int) -> int:
     """Return the start of stretch number `part`: near an even division, where both sides have least in common."""
     import numpy as np
 

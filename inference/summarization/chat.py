@@ -12,7 +12,7 @@ from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution, torch_device
 from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
-from inference.summarization.chat_weights import Bits, Source, load_chat, load_quantized
+from inference.summarization.chat_weights import Bits, ChatSource, load_chat, load_quantized
 from inference.summarization.prompts import Chat
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class ChatModel:
 
     def __init__(
         self,
-        source: Source,
+        source: ChatSource,
         *,
         device: Device = CPU,
         runs_on: Device | None = None,

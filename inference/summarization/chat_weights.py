@@ -25,7 +25,7 @@ ARCHITECTURE = "AutoModelForCausalLM"
 PROBE_TOKENS = 16
 
 Bits = Literal[4, 8]
-Source = str | Path
+ChatSource = str | Path
 """A folder, a GGUF file, or a hub repository."""
 
 
@@ -78,7 +78,7 @@ class GgufChat:
         return _probe(network)
 
 
-def chat_component(source: Source) -> Component:
+def chat_component(source: ChatSource) -> Component:
     """Return the network of `source`.
 
     Raises:
@@ -101,7 +101,7 @@ def gguf_of(folder: Path) -> Path | None:
     return files[0] if files else None
 
 
-def load_chat(source: Source, form: Form) -> tuple[Any, Any]:
+def load_chat(source: ChatSource, form: Form) -> tuple[Any, Any]:
     """Return tokenizer and network, on the host.
 
     Raises:
@@ -141,7 +141,7 @@ def require_whole_blocks(config: Any, *, label: object) -> None:
         )
 
 
-def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
+def load_quantized(source: ChatSource, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
     """Return tokenizer and network on `device`, with linear layers in that many bits and the rest in the form's dtype.
 
     bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while reading, so only the
@@ -180,7 +180,7 @@ def _keep_as_packed(network: Any) -> None:
 
 
 @contextmanager
-def _told(source: Source) -> Iterator[None]:
+def _told(source: ChatSource) -> Iterator[None]:
     """Convert the libraries' errors to ones that name the remedy."""
     from safetensors import SafetensorError
 
@@ -199,11 +199,11 @@ def _told(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _hub_network(origin: Source) -> HubNetwork:
+def _hub_network(origin: ChatSource) -> HubNetwork:
     return HubNetwork(NAME, origin, ARCHITECTURE, lambda target: _write_tokenizer(origin, target), _probe)
 
 
-def _origin(component: Component) -> tuple[Source, dict[str, str]]:
+def _origin(component: Component) -> tuple[ChatSource, dict[str, str]]:
     """Return the source of tokenizer and weights, and keyword arguments for loading them."""
     if isinstance(component, HubNetwork):
         return component.origin, {}
@@ -222,7 +222,7 @@ def _tokenizer(component: Component, snapshot: Path | None) -> Any:
     return tokenizer
 
 
-def _write_tokenizer(origin: Source, target: Path) -> None:
+def _write_tokenizer(origin: ChatSource, target: Path) -> None:
     import_transformers().AutoTokenizer.from_pretrained(origin).save_pretrained(target)
 
 

@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 
 from inference.summarization.agreement import is_agreed, is_answered
-from inference.summarization.summary import Kind
-from inference.summarization.utterances import Sentence
+from inference.summarization.summary import ItemKind
+from inference.summarization.utterances import SpokenSentence
 
-LEAST_WORDS = 4
+MIN_DECISION_WORDS = 4
 """Shorter sentences ("We agreed.", "Why not?") are meaningless on their own."""
-LEAST_CONTENT = 2
+MIN_DECISION_CONTENT = 2
 
 
 AFTER = 20
@@ -56,9 +56,9 @@ _DATE_EN = (
 )
 _DATE_PT = r"\baté (?:segunda|terça|quarta|quinta|sexta|amanhã|o fim|ao fim|o final|a próxima|à próxima)\b"
 
-_CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
+_CUES: Mapping[str, Mapping[ItemKind, re.Pattern[str]]] = {
     "en": {
-        Kind.DECISION: _any(
+        ItemKind.DECISION: _any(
             r"\bwe(?:'ve| have)?(?: all| now| just| also| already){0,2} (?:decided|agreed|settled|approved|concluded|"
             r"voted)\b(?! (?:on )?(?:what|it|that|this)\b(?: (?:on|in|at|last|before|did)\b|\W*$))",
             r"\bwe (?:all )?agree (?:to|that|on)\b|\bwe (?:choose|chose|opted for)\b",
@@ -76,7 +76,7 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             r"\bwe (?:stick (?:with|to)|should just go (?:with|for))\b|\bshould be (?:kept|dropped)\b",
             r"\bwe(?:'re| are) (?:going to|gonna) be (?:selling|using|making|building|offering|launching|targeting)\b",
         ),
-        Kind.ACTION: _any(
+        ItemKind.ACTION: _any(
             rf"\bI(?:'ll| will|'m going to| am going to|'m gonna| am gonna) (?:also |just |then )?{_TASKS_EN}",
             rf"\b(?:can|could|would|will) you (?:please |also |maybe )?{_TASKS_EN}",
             rf"\b(?:you|he|she|{_NAME}) (?:need|needs|have|has) to {_TASKS_EN}",
@@ -99,7 +99,7 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
         ),
     },
     "pt": {
-        Kind.DECISION: _any(
+        ItemKind.DECISION: _any(
             r"\b(?:nós |já ){0,2}(?:decidimos|combinamos|concordamos|concluímos|aprovamos|escolhemos|acordamos|"
             r"optamos por)\b",
             r"\ba gente (?:já )?(?:decidiu|combinou|concordou|escolheu|aprovou|optou por|"
@@ -112,7 +112,7 @@ _CUES: Mapping[str, Mapping[Kind, re.Pattern[str]]] = {
             r"deixar de fora|vender|lançar)\b|^então (?:nós )?esquecemos\b|\bdefinitivamente vamos\b",
             r"\bvamos usar\b|\bficamos com\b|\bdeve(?:ria)? ser mantid[oa]\b",
         ),
-        Kind.ACTION: _any(
+        ItemKind.ACTION: _any(
             rf"\b(?:eu )?(?:vou|irei) (?:também |já |só )?(?:te |lhe |vos )?{_TASKS_PT}",
             rf"\b(?:você|tu|vocês|ele|ela|(?-i:[A-Z]\w+)) (?:pode|podes|poderia|podem|vai|vão|precisa|precisam|"
             rf"tem que|tem de|"
@@ -184,21 +184,21 @@ _TO_THE_ROOM = _any(
 """Questions about the conversation itself."""
 
 
-def kind_of(sentence: Sentence, following: Sequence[Sentence] = ()) -> Kind | None:
+def kind_of(sentence: SpokenSentence, following: Sequence[SpokenSentence] = ()) -> ItemKind | None:
     """Return whether `sentence` is a decision, an action or a question; None if it only belongs to its topic.
 
     `following` holds the next sentences in order. They may turn a proposal into a decision or answer a question.
     """
-    if sentence.length < LEAST_WORDS or len(sentence.content) < LEAST_CONTENT:
+    if sentence.length < MIN_DECISION_WORDS or len(sentence.content) < MIN_DECISION_CONTENT:
         return None
     if _asks(sentence):
-        return None if is_answered(sentence, following) else Kind.QUESTION
+        return None if is_answered(sentence, following) else ItemKind.QUESTION
     cues = _CUES.get(sentence.language, {})
-    if _decides(cues.get(Kind.DECISION), sentence.text):
-        return Kind.DECISION
-    if _matches(cues.get(Kind.ACTION), sentence.text) and not _IDLE.search(sentence.text):
-        return Kind.ACTION
-    return Kind.DECISION if is_agreed(sentence, following) and not _ANY_QUESTION.search(sentence.text) else None
+    if _decides(cues.get(ItemKind.DECISION), sentence.text):
+        return ItemKind.DECISION
+    if _matches(cues.get(ItemKind.ACTION), sentence.text) and not _IDLE.search(sentence.text):
+        return ItemKind.ACTION
+    return ItemKind.DECISION if is_agreed(sentence, following) and not _ANY_QUESTION.search(sentence.text) else None
 
 
 def _decides(pattern: re.Pattern[str] | None, text: str) -> bool:
@@ -211,7 +211,7 @@ def _matches(pattern: re.Pattern[str] | None, text: str) -> bool:
     return pattern is not None and pattern.search(text) is not None
 
 
-def _asks(sentence: Sentence) -> bool:
+def _asks(sentence: SpokenSentence) -> bool:
     """Return whether the sentence asks the meeting a question; a request ("could you send it?") is an action."""
     if _TO_THE_ROOM.search(sentence.text) or _REQUEST.search(sentence.text):
         return False

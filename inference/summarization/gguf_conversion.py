@@ -10,7 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from inference.models.loading.manifest import FileDigest, SnapshotUnusable, Source, check_source, describe_source
+from inference.models.loading.manifest import (
+    FileDigest,
+    SnapshotSource,
+    SnapshotUnusable,
+    check_source,
+    describe_source,
+)
 from inference.models.readable import let_read
 from inference.models.torchaudio_compat import import_transformers
 
@@ -84,7 +90,7 @@ def _make_unpacked(gguf: Path) -> Path | None:
 def _is_of(folder: Path, gguf: Path) -> bool:
     try:
         source = json.loads((folder / SOURCE).read_text(encoding="utf-8"))[gguf.name]
-        check_source(gguf, Source(FileDigest(**source["digest"]), source["modified_ns"]))
+        check_source(gguf, SnapshotSource(FileDigest(**source["digest"]), source["modified_ns"]))
     except FileNotFoundError:
         return True
     except (SnapshotUnusable, ValueError, LookupError, TypeError):

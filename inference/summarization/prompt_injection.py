@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 FOLLOWING = 3
 """Number of the same speaker's following sentences that are excluded too."""
@@ -93,12 +93,12 @@ def is_steering(text: str) -> bool:
     return any(pattern.search(text) for pattern in _PATTERNS)
 
 
-def without_steering(sentences: Sequence[Sentence]) -> list[Sentence]:
+def without_steering(sentences: Sequence[SpokenSentence]) -> list[SpokenSentence]:
     """Return the sentences without such instructions and without the speaker's next sentences after them."""
     return list(_kept(sentences))
 
 
-def _kept(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
+def _kept(sentences: Sequence[SpokenSentence]) -> Iterator[SpokenSentence]:
     speaker: str | None = None
     left_out = 0
     for sentence in sentences:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from inference.summarization.utterances import Sentence, clean
+from inference.summarization.utterances import SpokenSentence, clean
 from inference.summarization.words import words_of
 
 Chat = tuple[Mapping[str, str], ...]
 """Messages with `role` and `content`, the format of chat templates."""
 
-LONGEST_NAME = 40
+MAX_NAME = 40
 """Characters."""
-LEAST_WORDS = 4
+MIN_PROMPT_WORDS = 4
 MOST_WORDS = 40
 """Words in a statement."""
 LEAST_NEW = 0.6
@@ -64,7 +64,7 @@ _NEXT = re.compile(
 """The beginning of another statement."""
 
 
-def ask(sentences: Sequence[Sentence], language: str) -> Chat:
+def ask(sentences: Sequence[SpokenSentence], language: str) -> Chat:
     """Return the chat that asks for one line about `sentences`."""
     example, answer = EXAMPLE.get(language, EXAMPLE["en"])
     said = [(sentence.name, sentence.text) for sentence in sentences]
@@ -107,7 +107,7 @@ def _is_fit(statement: str, names: Sequence[str]) -> bool:
     if (
         _REFUSED.search(statement)
         or _BROKEN_OFF.search(statement)
-        or not LEAST_WORDS <= len(words) <= MOST_WORDS
+        or not MIN_PROMPT_WORDS <= len(words) <= MOST_WORDS
         or len(set(words)) < LEAST_NEW * len(words)
     ):
         return False
@@ -120,5 +120,5 @@ def is_quotation(line: str, names: Sequence[str]) -> bool:
 
 
 def _lines(said: Sequence[tuple[str | None, str]]) -> str:
-    lines = (f"{clean(name)[:LONGEST_NAME]}: {clean(text)}" if name else clean(text) for name, text in said)
+    lines = (f"{clean(name)[:MAX_NAME]}: {clean(text)}" if name else clean(text) for name, text in said)
     return "\n".join(["<lines>", *lines, "</lines>"])

@@ -7,12 +7,12 @@ from dataclasses import replace
 from itertools import combinations
 
 from inference.summarization.selection import alike
-from inference.summarization.summary import Item, Kind, Summary
+from inference.summarization.summary import Item, ItemKind, Summary
 from inference.summarization.words import content_stems
 
-MOST_ITEMS = {Kind.TOPIC: 8, Kind.DECISION: 10, Kind.ACTION: 12, Kind.QUESTION: 6}
+MAX_NOTES = {ItemKind.TOPIC: 8, ItemKind.DECISION: 10, ItemKind.ACTION: 12, ItemKind.QUESTION: 6}
 """Maximum items of a meeting, whatever its length."""
-ORDER = tuple(Kind)
+ORDER = tuple(ItemKind)
 
 
 def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: float, language: str) -> Summary:
@@ -27,7 +27,7 @@ def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: f
 
 def prose(items: Sequence[Item]) -> str:
     """Return the topics as one paragraph."""
-    return " ".join(_ended(item.text) for item in items if item.kind is Kind.TOPIC)
+    return " ".join(_ended(item.text) for item in items if item.kind is ItemKind.TOPIC)
 
 
 def _add(kept: list[Item], item: Item, language: str) -> None:
@@ -40,11 +40,11 @@ def _add(kept: list[Item], item: Item, language: str) -> None:
     kept.append(item)
 
 
-def _bounded(items: list[Item], kind: Kind, language: str) -> list[Item]:
-    """Reduce to `MOST_ITEMS` by repeatedly dropping the earlier of the two most similar items."""
+def _bounded(items: list[Item], kind: ItemKind, language: str) -> list[Item]:
+    """Reduce to `MAX_NOTES` by repeatedly dropping the earlier of the two most similar items."""
     stems = [frozenset(content_stems(item.text, language)) for item in items]
     places = set(range(len(items)))
-    while len(places) > MOST_ITEMS[kind]:
+    while len(places) > MAX_NOTES[kind]:
         one, _ = max(combinations(sorted(places), 2), key=lambda pair: _likeness(stems[pair[0]], stems[pair[1]]))
         places.discard(one)
     return [items[place] for place in sorted(places)]

@@ -11,7 +11,7 @@ from inference.summarization.chat import Answer, ChatModel, Speed
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.rolling import join
 from inference.summarization.selection import Evidence, select
-from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.summary import IsCancelled, Item, ItemKind, Summary, SummaryCancelled, SummaryRequest
 from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import quote, write
 
@@ -107,13 +107,13 @@ def _choose(request: SummaryRequest) -> _Chosen:
     evidence = select(sentences_of(request.lines), request.language)
     speakers = {line.speaker: line.name for line in request.lines if line.speaker and line.name}
     return _Chosen(
-        tuple(found for found in evidence if found.kind is Kind.TOPIC),
-        tuple(_quoted(found, speakers) for found in evidence if found.kind is not Kind.TOPIC),
+        tuple(found for found in evidence if found.kind is ItemKind.TOPIC),
+        tuple(_quoted(found, speakers) for found in evidence if found.kind is not ItemKind.TOPIC),
     )
 
 
 def _quoted(evidence: Evidence, speakers: Mapping[str, str]) -> Item:
-    is_task = evidence.kind is Kind.ACTION
+    is_task = evidence.kind is ItemKind.ACTION
     return quote(evidence, owner=owner_of(evidence.best, speakers, evidence.following) if is_task else None)
 
 

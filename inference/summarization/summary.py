@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Kind(StrEnum):
+class ItemKind(StrEnum):
     """Type of an item."""
 
     TOPIC = "topic"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class SpokenUtterance:
     """One final caption."""
 
     segment: str
@@ -42,7 +42,7 @@ class Utterance:
 class Item:
     """One line of a summary."""
 
-    kind: Kind
+    kind: ItemKind
     text: str
     segments: tuple[str, ...]
     """The captions that support it, in order; never empty."""
@@ -67,7 +67,7 @@ class Summary:
 class SummaryRequest:
     """The new captions and the summary so far."""
 
-    lines: tuple[Utterance, ...]
+    lines: tuple[SpokenUtterance, ...]
     """The captions since `notes`, in order; only those not covered by `notes`."""
     language: str
     """ISO 639-1 code of the meeting's language. Lines in other languages are quoted unchanged."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 from inference.summarization.words import (
     FUNCTION_WORDS,
     all_stems,
@@ -141,7 +141,7 @@ class Clause:
     """The name in the line; None if it does not name a speaker."""
 
 
-def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def find_fault(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     """Return the first rule that `line` violates against its cited sentences; None if they support it."""
     names = tuple({sentence.name for sentence in cited if sentence.name})
     bare = _without_names(line, names)
@@ -155,7 +155,7 @@ def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Unsupport
     return found or _clauses_fault(line, cited, language, names)
 
 
-def supporting(line: str, sentences: Sequence[Sentence], language: str) -> list[Sentence]:
+def supporting(line: str, sentences: Sequence[SpokenSentence], language: str) -> list[SpokenSentence]:
     """Return the sources of `line`: for every clause the sentence that shares most of its content words."""
     names = tuple({sentence.name for sentence in sentences if sentence.name})
     best = {id(source) for clause in clauses_of(line, language, names) if (source := _source(clause, sentences))}
@@ -195,12 +195,12 @@ def _without_names(text: str, names: Sequence[str]) -> str:
     return text
 
 
-def _numbers(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def _numbers(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {run for sentence in cited for run in number_runs(sentence.text, language)}
     return None if number_runs(line, language) <= said else Unsupported.NUMBER
 
 
-def _names(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def _names(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     first = {match.group(1) for match in _SENTENCE_START.finditer(line)}
     functions = FUNCTION_WORDS.get(language, frozenset())
@@ -210,12 +210,12 @@ def _names(line: str, cited: Sequence[Sentence], language: str) -> Unsupported |
     return None
 
 
-def _words(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def _words(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word for sentence in cited for word in sentence.stems} | _REPORTING.get(language, frozenset())
     return None if set(content_stems(line, language)) <= said else Unsupported.WORD
 
 
-def _weights(line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def _weights(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     stems = {word for sentence in cited for word in sentence.stems}
     weighty = {word.lower() for word in words_of(line)} & _WEIGHTY.get(language, frozenset())
@@ -228,14 +228,16 @@ def _weights(line: str, cited: Sequence[Sentence], language: str) -> Unsupported
     return None if weighty <= said | future and committed <= stems else Unsupported.WEIGHT
 
 
-def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: Sequence[str]) -> Unsupported | None:
+def _clauses_fault(
+    line: str, cited: Sequence[SpokenSentence], language: str, names: Sequence[str]
+) -> Unsupported | None:
     clauses = clauses_of(line, language, names)
     if not clauses:
         return Unsupported.NOTHING
     return next((fault for clause in clauses if (fault := _clause_fault(clause, line, cited, language))), None)
 
 
-def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Unsupported | None:
+def _clause_fault(clause: Clause, line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     source = _source(clause, cited)
     if source is None or not any(set(clause.stems) <= part for part in _parts(source, language)):
         return Unsupported.MIXED
@@ -255,7 +257,7 @@ def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language
     return None
 
 
-def _is_done(text: str, source: Sentence, language: str) -> bool:
+def _is_done(text: str, source: SpokenSentence, language: str) -> bool:
     """Return whether a past form that was not spoken claims a completed event; English only."""
     said = {word.lower() for word in words_of(source.text)}
     past = {word.lower() for word in words_of(text) if _PAST.fullmatch(word)} if language == "en" else set()
@@ -266,16 +268,16 @@ def _modals(text: str, language: str) -> set[str]:
     return {word.lower() for word in words_of(text)} & _MODALS.get(language, frozenset())
 
 
-def _parts(source: Sentence, language: str) -> list[set[str]]:
+def _parts(source: SpokenSentence, language: str) -> list[set[str]]:
     """Return the stems of each part between conjunctions: words on both sides of one do not form a claim together."""
     return [set(all_stems(part, language)) for part in _PARTS.split(source.text)]
 
 
-def _source(clause: Clause, sentences: Sequence[Sentence]) -> Sentence | None:
+def _source(clause: Clause, sentences: Sequence[SpokenSentence]) -> SpokenSentence | None:
     """Return the sentence that shares most of the clause's words, preferring its named speaker."""
     wanted = set(clause.stems)
 
-    def rank(sentence: Sentence) -> tuple[int, bool]:
+    def rank(sentence: SpokenSentence) -> tuple[int, bool]:
         return len(wanted & sentence.stems), clause.speaker is not None and clause.speaker == sentence.name
 
     best = max(sentences, key=rank, default=None)

@@ -9,11 +9,11 @@ from functools import cached_property
 from itertools import accumulate
 
 from inference.sentences import split_sentences
-from inference.summarization.summary import Utterance
+from inference.summarization.summary import SpokenUtterance
 from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
 from inference.text import UNSPACED
 
-LONGEST = 300
+MAX_SENTENCE = 300
 """Maximum characters of a sentence; speech without full stops is split after a clause."""
 LONGEST_GAP_S = 2.0
 """Maximum gap between captions of one sentence."""
@@ -45,7 +45,7 @@ _SHORT_WORDS = frozenset().union(*FUNCTION_WORDS.values())
 
 
 @dataclass(frozen=True)
-class Sentence:
+class SpokenSentence:
     """One spoken sentence and its captions."""
 
     text: str
@@ -73,11 +73,11 @@ class Sentence:
         return len(words_of(self.text))
 
 
-def sentences_of(lines: Sequence[Utterance]) -> list[Sentence]:
+def sentences_of(lines: Sequence[SpokenUtterance]) -> list[SpokenSentence]:
     """Return the sentences of `lines` in order, without those that have no words."""
     found = [sentence for turn in _turns(lines) for sentence in _split(turn)]
     return [
-        Sentence(text, segments, first.speaker, first.name, first.language, place)
+        SpokenSentence(text, segments, first.speaker, first.name, first.language, place)
         for place, (text, segments, first) in enumerate(found)
     ]
 
@@ -103,9 +103,9 @@ def clean(text: str) -> str:
     return " ".join(_MARKUP.sub(" ", _ASIDE.sub(" ", text)).split())
 
 
-def _turns(lines: Sequence[Utterance]) -> Iterator[list[Utterance]]:
+def _turns(lines: Sequence[SpokenUtterance]) -> Iterator[list[SpokenUtterance]]:
     """Yield groups of captions that may share a sentence."""
-    turn: list[Utterance] = []
+    turn: list[SpokenUtterance] = []
     for line in lines:
         if turn and not _goes_on(turn, line):
             yield turn
@@ -115,7 +115,7 @@ def _turns(lines: Sequence[Utterance]) -> Iterator[list[Utterance]]:
         yield turn
 
 
-def _goes_on(turn: Sequence[Utterance], line: Utterance) -> bool:
+def _goes_on(turn: Sequence[SpokenUtterance], line: SpokenUtterance) -> bool:
     last = turn[-1]
     return (
         len(turn) < MOST_CAPTIONS
@@ -125,12 +125,12 @@ def _goes_on(turn: Sequence[Utterance], line: Utterance) -> bool:
     )
 
 
-def _split(turn: Sequence[Utterance]) -> Iterator[tuple[str, tuple[str, ...], Utterance]]:
+def _split(turn: Sequence[SpokenUtterance]) -> Iterator[tuple[str, tuple[str, ...], SpokenUtterance]]:
     space = "" if turn[0].language in UNSPACED else " "
     texts = [" ".join(line.text.split()) for line in turn]
     ends = list(accumulate(len(text) + len(space) for text in texts))
     whole, start = space.join(texts), 0
-    for sentence in split_sentences(whole, longest=LONGEST):
+    for sentence in split_sentences(whole, longest=MAX_SENTENCE):
         start = whole.index(sentence, start)
         end = start + len(sentence)
         segments = tuple(

@@ -10,7 +10,7 @@ from inference.summarization.prompts import is_quotation, read
 from inference.summarization.selection import Evidence
 from inference.summarization.summary import Item
 from inference.summarization.support import Unsupported, find_fault, supporting
-from inference.summarization.utterances import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 LONGEST_QUOTATION = 30
 """Maximum words; a longer quotation is cut and marked with an ellipsis."""
@@ -23,7 +23,7 @@ class Check:
     """One statement of the model, checked."""
 
     text: str
-    cited: tuple[Sentence, ...]
+    cited: tuple[SpokenSentence, ...]
     """The sentences that it is based on; may be empty."""
     fault: Unsupported | None
     """The first rule that it violates; None if the captions support it."""
@@ -59,7 +59,7 @@ def _check(evidence: Evidence, text: str, names: Sequence[str]) -> Check:
     return Check(text, cited, fault)
 
 
-def _quotation(sentence: Sentence) -> str:
+def _quotation(sentence: SpokenSentence) -> str:
     words = sentence.text.split()
     text = (
         sentence.text if len(words) <= LONGEST_QUOTATION else f"{' '.join(words[:LONGEST_QUOTATION]).rstrip(',;:')} …"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from inference.models.loading import ModelMissing
 from inference.sentences import halves
-from inference.translation.captions import Sentence, translate_captions
+from inference.translation.captions import SourceSentence, translate_captions
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
 if TYPE_CHECKING:
@@ -62,18 +62,18 @@ class BergamotTranslator:
         require_pairs(self, requests)
         return translate_captions(self, requests)
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate greedily, as these models are meant to run."""
         return [self._render(sentence) for sentence in sentences]
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate each sentence in two halves, because small models mostly loop on length."""
         return [self._render_halves(sentence) for sentence in sentences]
 
-    def _render_halves(self, sentence: Sentence) -> str:
+    def _render_halves(self, sentence: SourceSentence) -> str:
         return " ".join(self._render(replace(sentence, text=half)) for half in halves(sentence.text))
 
-    def _render(self, sentence: Sentence) -> str:
+    def _render(self, sentence: SourceSentence) -> str:
         return str(self._direction(sentence.source, sentence.target).translate(sentence.text))
 
     def _direction(self, source: str, target: str) -> NativeDirection:

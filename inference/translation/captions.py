@@ -8,13 +8,13 @@ from typing import Protocol
 
 from inference.sentences import split_sentences
 from inference.text import join_texts
-from inference.translation.guard import has_words, rejection, without_invented_brackets
+from inference.translation.guard import has_words, translation_rejection, without_invented_brackets
 from inference.translation.translator import Translation, TranslationRequest
 from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class SourceSentence:
     """The part of a caption that a model translates."""
 
     text: str
@@ -29,11 +29,11 @@ class SentenceModel(Protocol):
     longest: int
     """Characters of the longest sentence that it translates well."""
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate quickly."""
         ...
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate differently, for sentences whose quick translation was nonsense."""
         ...
 
@@ -50,14 +50,14 @@ def translate_captions(model: SentenceModel, requests: Sequence[TranslationReque
     return translations
 
 
-def _split(request: TranslationRequest, longest: int) -> list[Sentence]:
+def _split(request: TranslationRequest, longest: int) -> list[SourceSentence]:
     return [
-        Sentence(text, request.source, request.target, terms_said(text, request.vocabulary))
+        SourceSentence(text, request.source, request.target, terms_said(text, request.vocabulary))
         for text in split_sentences(request.text, longest=longest)
     ]
 
 
-def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+def _translate(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
     """Return the translations; None where the model's output is nonsense. Sentences without words stay unchanged."""
     texts: list[str | None] = [sentence.text for sentence in sentences]
     places = [place for place, sentence in enumerate(sentences) if _needs_model(sentence)]
@@ -68,11 +68,11 @@ def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str 
     return texts
 
 
-def _needs_model(sentence: Sentence) -> bool:
+def _needs_model(sentence: SourceSentence) -> bool:
     return has_words(sentence.text) and not only_terms(sentence.text, sentence.vocabulary)
 
 
-def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+def _render_guarded(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
     """Translate every sentence quickly, and the nonsensical ones again with care."""
     texts = _sensible(sentences, model.render(sentences))
     doubtful = [place for place, text in enumerate(texts) if text is None]
@@ -83,16 +83,16 @@ def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list
     return texts
 
 
-def _sensible(sentences: Sequence[Sentence], rendered: Sequence[str]) -> list[str | None]:
+def _sensible(sentences: Sequence[SourceSentence], rendered: Sequence[str]) -> list[str | None]:
     texts: list[str | None] = []
     for sentence, answer in zip(sentences, rendered, strict=True):
         text = without_invented_brackets(sentence.text, answer.strip())
-        texts.append(text if rejection(sentence.text, text) is None else None)
+        texts.append(text if translation_rejection(sentence.text, text) is None else None)
     return texts
 
 
 def _keep_vocabulary(
-    model: SentenceModel, sentences: Sequence[Sentence], texts: Sequence[str | None]
+    model: SentenceModel, sentences: Sequence[SourceSentence], texts: Sequence[str | None]
 ) -> list[str | None]:
     """Return `texts` with the spoken terms restored; if that fails, the translation without them."""
     kept = list(texts)
@@ -105,7 +105,7 @@ def _keep_vocabulary(
     return kept
 
 
-def _render_masked(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
+def _render_masked(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
     """Translate with each term masked by a made-up name; None if a name was lost."""
     masks = [mask(sentence.text, sentence.vocabulary) for sentence in sentences]
     masked = [replace(sentence, text=text) for sentence, (text, _) in zip(sentences, masks, strict=True)]

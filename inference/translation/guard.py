@@ -20,7 +20,7 @@ _WORD = re.compile(rf"{_DENSE.pattern}|[^\W_]+(?:'\w+)*")
 _BRACKETS = re.compile(r"\s*\((?:[^()]*\))?")
 
 
-class Rejection(StrEnum):
+class TranslationRejection(StrEnum):
     """Why a translation is not shown."""
 
     EMPTY = "empty"
@@ -28,14 +28,14 @@ class Rejection(StrEnum):
     REPETITIVE = "repetitive"
 
 
-def rejection(source: str, translation: str) -> Rejection | None:
+def translation_rejection(source: str, translation: str) -> TranslationRejection | None:
     """Return why `translation` cannot be one of `source`; None if it can."""
     if has_words(source) and not has_words(translation):
-        return Rejection.EMPTY
+        return TranslationRejection.EMPTY
     if _length(translation) > LONGEST_RATIO * _length(source) + SPARE_LENGTH:
-        return Rejection.LONG
+        return TranslationRejection.LONG
     if _loops(translation) and not _loops(source):
-        return Rejection.REPETITIVE
+        return TranslationRejection.REPETITIVE
     return None
 
 

@@ -16,8 +16,8 @@ from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution, torch_device
 from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
-from inference.translation.captions import Sentence, translate_captions
-from inference.translation.m2m100_weights import Source, load_m2m100
+from inference.translation.captions import SourceSentence, translate_captions
+from inference.translation.m2m100_weights import M2M100Source, load_m2m100
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
@@ -61,7 +61,7 @@ class M2M100Translator:
 
     def __init__(
         self,
-        source: Source,
+        source: M2M100Source,
         *,
         device: Device = CPU,
         runs_on: Device | None = None,
@@ -101,15 +101,15 @@ class M2M100Translator:
         require_pairs(self, requests)
         return translate_captions(self, requests)
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate with the number of beams given to the constructor."""
         return self._generate(sentences, self._quick)
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
         """Translate with five beams and without repeated sequences of three tokens, which prevents loops."""
         return self._generate(sentences, self._careful)
 
-    def _generate(self, sentences: Sequence[Sentence], config: GenerationConfig) -> list[str]:
+    def _generate(self, sentences: Sequence[SourceSentence], config: GenerationConfig) -> list[str]:
         rows = [self.row(sentence) for sentence in sentences]
         places = sorted(range(len(rows)), key=lambda place: len(rows[place].tokens))
         texts = [""] * len(rows)
@@ -119,7 +119,7 @@ class M2M100Translator:
                 texts[place] = text
         return texts
 
-    def row(self, sentence: Sentence) -> Row:
+    def row(self, sentence: SourceSentence) -> Row:
         """Return `sentence` as model input, cut to the model's positions."""
         # Text that looks like a special token is encoded as plain text.
         tokens = self._tokenizer.encode(sentence.text, add_special_tokens=False, split_special_tokens=True)

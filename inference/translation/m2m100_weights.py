@@ -20,11 +20,11 @@ ARCHITECTURE = "AutoModelForSeq2SeqLM"
 REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 PROBE_TOKENS = 16
 
-Source = str | Path
+M2M100Source = str | Path
 """A folder, or a hub repository."""
 
 
-def m2m100_component(source: Source) -> Component:
+def m2m100_component(source: M2M100Source) -> Component:
     """Return the network of `source`. Raises ModelMissing for a folder without one."""
     for name in REQUIRED_FILES:
         if Path(source).is_dir() and not (Path(source) / name).is_file():
@@ -32,7 +32,7 @@ def m2m100_component(source: Source) -> Component:
     return HubNetwork(NAME, source, ARCHITECTURE, lambda target: _tokenizer(source).save_pretrained(target), _probe)
 
 
-def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
+def load_m2m100(source: M2M100Source, form: Form) -> tuple[Any, Any]:
     """Return tokenizer and network, on the host.
 
     Raises:
@@ -49,7 +49,7 @@ def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
         ) from error
 
 
-def _tokenizer(source: Source) -> Any:
+def _tokenizer(source: M2M100Source) -> Any:
     return import_transformers().M2M100Tokenizer.from_pretrained(source)
 
 

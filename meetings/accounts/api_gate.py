@@ -37,14 +37,14 @@ class TokenGate:
         """Return whether sending a body to `path` requires a token."""
         return path.startswith(PATHS)
 
-    async def enter(self, authorization: str) -> Visit:
+    async def enter(self, authorization: str) -> ApiVisit:
         """Admit a request until its visit is left. Raises Refused."""
         user_id = await admit(authorization)
         if self._inside[user_id] >= MAX_AT_ONCE:
             sentence = f"{MAX_AT_ONCE} requests of yours are under way, the most at once."
             raise Refused(429, "rate_limit_exceeded", sentence, again_in_s=RETRY_AFTER_S)
         self._inside[user_id] += 1
-        return Visit(self, user_id)
+        return ApiVisit(self, user_id)
 
     def leave(self, user_id: int) -> None:
         self._inside[user_id] -= 1
@@ -52,7 +52,7 @@ class TokenGate:
             del self._inside[user_id]
 
 
-class Visit:
+class ApiVisit:
     """One admitted request; leaving it twice has no effect."""
 
     def __init__(self, gate: TokenGate, user_id: int) -> None:

@@ -23,7 +23,7 @@ MOST_WAITING = 32
 RETRY_AFTER_S = 10
 """Reported to refused clients."""
 
-NICENESS = 5
+HASHING_NICENESS = 5
 """Of the hashing thread: captions come first on every core."""
 
 
@@ -37,7 +37,7 @@ def _be_nice() -> None:
     """Lower the priority of this thread on Linux; elsewhere priorities are per process and stay."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
 
 
 class HashQueue:

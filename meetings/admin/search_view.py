@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 from meetings.accounts.rights import READING
 from meetings.search.finding import find
 
-SHOWN = 100
+RESULTS_SHOWN = 100
 
 
 @never_cache
@@ -21,11 +21,11 @@ SHOWN = 100
 def search_page(request: HttpRequest) -> HttpResponse:
     """Show the best matches first, each with a link to its caption or summary."""
     query = request.GET.get("q", "").strip()
-    hits = find(query, limit=SHOWN + 1)
+    hits = find(query, limit=RESULTS_SHOWN + 1)
     context = {
         **admin.site.each_context(request),
         "query": query,
-        "hits": hits[:SHOWN],
-        "are_more": len(hits) > SHOWN,
+        "hits": hits[:RESULTS_SHOWN],
+        "are_more": len(hits) > RESULTS_SHOWN,
     }
     return render(request, "admin/search.html", context)

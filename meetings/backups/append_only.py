@@ -7,8 +7,8 @@ from pathlib import Path
 
 from meetings.backups import links
 
-MANIFEST = "appendonly.aof.manifest"
-TRIES = 20
+AOF_MANIFEST = "appendonly.aof.manifest"
+HOLD_ATTEMPTS = 20
 """A rewrite replaces the files; it takes seconds, and the next one comes when the file has doubled."""
 
 
@@ -30,8 +30,8 @@ def hold(logs: Path, staging: Path) -> list[Held]:
     Files only grow, and all but the last do not change: cut at these sizes, they equal what a broker killed now would
     leave. Links keep them when the broker replaces them. Raises Unsteady.
     """
-    manifest = logs / MANIFEST
-    for attempt in range(TRIES):
+    manifest = logs / AOF_MANIFEST
+    for attempt in range(HOLD_ATTEMPTS):
         place = staging / f"log-{attempt}"
         place.mkdir()
         try:
@@ -43,9 +43,9 @@ def hold(logs: Path, staging: Path) -> list[Held]:
             if not manifest.exists():
                 return []
             continue
-        (place / MANIFEST).write_bytes(told)
-        return [Held(place / MANIFEST, len(told)), *held]
-    raise Unsteady(f"The broker's files in {logs} changed at each of {TRIES} tries; try again.")
+        (place / AOF_MANIFEST).write_bytes(told)
+        return [Held(place / AOF_MANIFEST, len(told)), *held]
+    raise Unsteady(f"The broker's files in {logs} changed at each of {HOLD_ATTEMPTS} tries; try again.")
 
 
 def _named(manifest: bytes) -> list[str]:

@@ -9,17 +9,17 @@ from typing import Literal
 
 from meetings.environment import Environment
 
-FORMAT = 1
+BACKUP_FORMAT = 1
 """Version of the archive format; archives of another version are refused."""
 
-MANIFEST = "manifest.json"
-DATABASE = "database.sqlite3"
+BACKUP_MANIFEST = "manifest.json"
+DATABASE_FILE = "database.sqlite3"
 DUMP = "database.dump"
 KEY_FILE = "secret_key"
 LOGS = "broker/appendonlydir"
 """The embedded broker's append-only file: audio that is not captioned yet."""
 
-FOLDERS = ("uploads", "recordings", "results")
+SAVED_FOLDERS = ("uploads", "recordings", "results")
 """Folders of PARLANCE_DATA, with the same names in the archive."""
 
 
@@ -28,28 +28,28 @@ class NoBackup(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class BackupManifest:
     """The last member of the archive, so an archive that contains it is complete."""
 
     made_at: str
     """UTC, ISO 8601."""
     database: Literal["sqlite", "postgresql"]
     broker: Literal["embedded", "external"]
-    format: int = FORMAT
+    format: int = BACKUP_FORMAT
 
     def packed(self) -> bytes:
         return json.dumps(asdict(self), indent=2).encode()
 
 
-def manifest_from(packed: bytes) -> Manifest:
+def manifest_from(packed: bytes) -> BackupManifest:
     """Parse the manifest. Raises NoBackup."""
     try:
         fields = json.loads(packed)
-        told = Manifest(**fields)
+        told = BackupManifest(**fields)
     except (ValueError, TypeError) as error:
         raise NoBackup("It has no manifest that can be read.") from error
-    if told.format != FORMAT:
-        raise NoBackup(f"It is of format {told.format}, and this version reads {FORMAT}.")
+    if told.format != BACKUP_FORMAT:
+        raise NoBackup(f"It is of format {told.format}, and this version reads {BACKUP_FORMAT}.")
     return told
 
 

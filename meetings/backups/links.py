@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
+NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
 """The folder is on another file system, or its file system has no hard links."""
 
 
@@ -16,6 +16,6 @@ def hold(source: Path, link: Path) -> None:
     try:
         os.link(source, link)
     except OSError as error:
-        if error.errno not in ELSEWHERE:
+        if error.errno not in NO_LINK_ERRORS:
             raise
         shutil.copy2(source, link)

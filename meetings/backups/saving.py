@@ -49,7 +49,7 @@ def save(environment: Environment, target: Path) -> Saved:
         logs = [] if environment.broker_url else append_only.hold(contents.logs_of(environment), staging)
         database = _copy_database(staging)
         _link_files(environment.data, staging)
-        manifest = contents.Manifest(
+        manifest = contents.BackupManifest(
             made_at=now.isoformat(timespec="seconds"),
             database="sqlite" if databases.is_sqlite() else "postgresql",
             broker="external" if environment.broker_url else "embedded",
@@ -62,7 +62,7 @@ def save(environment: Environment, target: Path) -> Saved:
                 _add_file(archive, contents.KEY_FILE, environment.data / contents.KEY_FILE)
             for link in sorted(_files(staging)):
                 _add_file(archive, str(link.relative_to(staging)), link)
-            _add(archive, contents.MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
+            _add(archive, contents.BACKUP_MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
     return Saved(path, path.stat().st_size)
 
 
@@ -105,8 +105,8 @@ def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
 
 def _copy_database(staging: Path) -> Path:
     if databases.is_sqlite():
-        databases.copy_sqlite(staging / contents.DATABASE)
-        return staging / contents.DATABASE
+        databases.copy_sqlite(staging / contents.DATABASE_FILE)
+        return staging / contents.DATABASE_FILE
     databases.dump_postgresql(staging / contents.DUMP)
     return staging / contents.DUMP
 
@@ -123,7 +123,7 @@ def _link_files(data: Path, staging: Path) -> None:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for folder in contents.FOLDERS:
+    for folder in contents.SAVED_FOLDERS:
         for path in (root / folder).rglob("*"):
             if path.is_file() and not path.is_symlink() and not path.name.startswith(".") and path.suffix != ".partial":
                 yield path

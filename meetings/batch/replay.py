@@ -31,10 +31,10 @@ MAX_UNACKNOWLEDGED = 40
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 15.0
 """Bounds of the random pause before a retry; its upper bound doubles with each attempt up to the longest."""
 
-GIVE_UP_S = 120.0
+RECONNECT_GIVE_UP_S = 120.0
 """Without a connection."""
 
-REFUSALS = {
+FINAL_CLOSE_CODES = {
     4400: "The server did not understand the replay; are both of one version?",
     4401: "The server does not take this host token; run replay with the PARLANCE_DATA and SECRET_KEY of the server.",
     4404: "The server has no such meeting, or it has ended; create one with `manage.py meeting create`.",
@@ -179,7 +179,7 @@ class Replay:
                 _raise_refusal(closed)
                 contact = time.monotonic()
             except (OSError, InvalidHandshake) as error:
-                if contact is None or time.monotonic() - contact > GIVE_UP_S:
+                if contact is None or time.monotonic() - contact > RECONNECT_GIVE_UP_S:
                     raise _unreachable(self._url, error) from error
             await asyncio.sleep(self._pause(attempt))
             attempt += 1
@@ -238,8 +238,8 @@ async def _next_frame(socket: ClientConnection) -> int:
 
 def _raise_refusal(closed: ConnectionClosed) -> None:
     code = closed.rcvd.code if closed.rcvd else None
-    if code in REFUSALS:
-        raise ReplayRefused(REFUSALS[code]) from closed
+    if code in FINAL_CLOSE_CODES:
+        raise ReplayRefused(FINAL_CLOSE_CODES[code]) from closed
 
 
 def _unreachable(url: str, error: Exception) -> Exception:

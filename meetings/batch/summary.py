@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from inference.summarization.summary import Item, Summarizer, SummaryRequest, Utterance
+from inference.summarization.summary import Item, SpokenUtterance, Summarizer, SummaryRequest
 from inference.summarization.translated import translate_summary
 from inference.translation.translator import TranslationRequest, Translator, offers
 from meetings.batch.transcription import Transcription
@@ -14,7 +14,7 @@ from meetings.export.entries import Entry, EntrySpeaker
 from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.store.serializers import SummaryItem, SummaryMessage
 
-WITHIN_S = 900.0
+RECORDING_SUMMARY_S = 900.0
 """Time limit for the summary of a recording; what is not written by then is quoted."""
 ID = "1"
 """A recording has one summary."""
@@ -27,7 +27,7 @@ def sum_up(transcription: Transcription, summarizer: Summarizer) -> Transcriptio
         return transcription
     started = time.perf_counter()
     request = SummaryRequest(lines, transcription.language or lines[0].language)
-    summary = summarizer.summarize(request, within_s=WITHIN_S)
+    summary = summarizer.summarize(request, within_s=RECORDING_SUMMARY_S)
     return replace(transcription, summary=summary, stages=_timed(transcription, "summary", started))
 
 
@@ -70,9 +70,9 @@ def recording_summary(transcription: Transcription) -> SummaryDocument | None:
     return SummaryDocument(message, tuple(_digest_item(item) for item in summary.items))
 
 
-def _line(cue: Entry) -> Utterance:
+def _line(cue: Entry) -> SpokenUtterance:
     speaker = cue.speaker.id if cue.speaker else None
-    return Utterance(str(cue.seq), cue.start, cue.end, cue.text, cue.language, speaker)
+    return SpokenUtterance(str(cue.seq), cue.start, cue.end, cue.text, cue.language, speaker)
 
 
 def _digest_item(item: Item) -> SummaryLine:

@@ -32,7 +32,7 @@ from meetings.export.formats import cue_object, speaker_objects
 from meetings.export.summary import SummaryDocument
 from meetings.store.speakers import divided_text
 
-Advance = Callable[[float], object]
+AudioProgress = Callable[[float], object]
 """Called with the seconds of audio processed since the last call."""
 
 
@@ -84,7 +84,11 @@ class Transcription:
 
 
 def transcribe_recording(
-    blocks: Iterable[np.ndarray], models: Models, wishes: TranscriptionOptions, *, advance: Advance = lambda _: None
+    blocks: Iterable[np.ndarray],
+    models: Models,
+    wishes: TranscriptionOptions,
+    *,
+    advance: AudioProgress = lambda _: None,
 ) -> Transcription:
     """Caption float32 blocks at SAMPLE_RATE; at most two minutes of audio are buffered. Raises errors of the models."""
     clock = _AudioClock(blocks, advance)
@@ -198,7 +202,7 @@ class _Work:
 class _AudioClock:
     """Passes blocks through and counts their samples."""
 
-    def __init__(self, blocks: Iterable[np.ndarray], advance: Advance) -> None:
+    def __init__(self, blocks: Iterable[np.ndarray], advance: AudioProgress) -> None:
         self._blocks = blocks
         self._advance = advance
         self.samples = 0

@@ -39,7 +39,7 @@ into the languages named.
 """
 
 
-class Outcome(Enum):
+class AppendOutcome(Enum):
     """What the log did with a frame."""
 
     STORED = 1
@@ -54,7 +54,7 @@ class Outcome(Enum):
     """The meeting has MAX_LOG_SAMPLES waiting in the log."""
 
 
-class Verdict(Enum):
+class ClaimVerdict(Enum):
     """The result of a claim."""
 
     GRANTED = 1
@@ -78,7 +78,7 @@ class Claimant:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    verdict: Verdict
+    verdict: ClaimVerdict
     other: str
     """The connection that holds the meeting."""
 
@@ -96,12 +96,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    outcome: Outcome
+    outcome: AppendOutcome
     next_frame: int
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AudioEntry:
     """One entry as the worker reads it: audio, or a mark."""
 
     id: bytes
@@ -260,7 +260,7 @@ return 1
 """
 
 # KEYS: host, pages. ARGV: connection, session.
-RELEASE = """
+RELEASE_HOST = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 local held = redis.call('HGET', KEYS[2], ARGV[2])
 if held and string.match(held, '%d+ %S* (.*)') == ARGV[1] then redis.call('HDEL', KEYS[2], ARGV[2]) end
@@ -280,14 +280,16 @@ class AudioLog:
         self._report = broker.register_script(REPORT)
         self._claim = broker.register_script(CLAIM)
         self._keep = broker.register_script(KEEP)
-        self._release = broker.register_script(RELEASE)
+        self._release = broker.register_script(RELEASE_HOST)
 
     # -- the host's side -------------------------------------------------------------------------------------------
 
     async def claim(self, meeting_id: str, connection: str, *, takeover: bool, cursor: int) -> bool:
         """Make `connection`, which has no page, the meeting's host. For the arguments see `claim_as`."""
         claimant = Claimant(connection, session=connection)
-        return (await self.claim_as(meeting_id, claimant, takeover=takeover, cursor=cursor)).verdict is Verdict.GRANTED
+        return (
+            await self.claim_as(meeting_id, claimant, takeover=takeover, cursor=cursor)
+        ).verdict is ClaimVerdict.GRANTED
 
     async def claim_as(
         self, meeting_id: str, claimant: Claimant, *, takeover: bool, cursor: int, gone: str = "", age_s: float = 0.0
@@ -312,7 +314,7 @@ class AudioLog:
                 meeting_id,
             ],
         )
-        return Claim(Verdict(int(verdict)), other.decode())
+        return Claim(ClaimVerdict(int(verdict)), other.decode())
 
     async def keep(self, meeting_id: str, claimant: Claimant, *, keeps_place: bool) -> bool:
         """Renew the claimant's session. Return False if the session has another connection by now.
@@ -348,7 +350,7 @@ class AudioLog:
             keys=[audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id)],
             args=[connection, HOST_TTL_MS, frame, len(pcm) // SAMPLE_BYTES, pcm, MAX_LOG_SAMPLES, *bounds],
         )
-        return Appended(Outcome(int(code)), int(next_frame))
+        return Appended(AppendOutcome(int(code)), int(next_frame))
 
     async def mark(self, meeting_id: str, mark: Mark, value: str = "") -> None:
         """Append a mark after the newest frame."""
@@ -371,14 +373,14 @@ class AudioLog:
     async def active(self) -> list[str]:
         return sorted(member.decode() for member in await _awaited(self._broker.smembers(ACTIVE)))
 
-    async def read(self, after: dict[str, bytes], *, block_ms: int, count: int) -> dict[str, list[Entry]]:
+    async def read(self, after: dict[str, bytes], *, block_ms: int, count: int) -> dict[str, list[AudioEntry]]:
         """Return the entries after each meeting's last read id; wait up to `block_ms` if there are none."""
         streams: dict[Any, Any] = {audio_key(meeting_id): last for meeting_id, last in after.items()}
         reply = await _awaited(self._blocking.xread(streams, count=count, block=block_ms))
         by_key = {audio_key(meeting_id).encode(): meeting_id for meeting_id in after}
         return {by_key[key]: _entries(rows) for key, rows in _stream_rows(reply)}
 
-    async def has(self, meeting_id: str, entry: Entry) -> bool:
+    async def has(self, meeting_id: str, entry: AudioEntry) -> bool:
         """Return whether the log still has the entry as it was read."""
         return _entries(await _awaited(self._broker.xrange(audio_key(meeting_id), entry.id, entry.id))) == [entry]
 
@@ -416,9 +418,9 @@ def _stream_rows(reply: Any) -> Sequence[tuple[bytes, Any]]:
     return [(key, rows[0]) for key, rows in reply.items()] if isinstance(reply, dict) else reply
 
 
-def _entries(rows: Any) -> list[Entry]:
+def _entries(rows: Any) -> list[AudioEntry]:
     return [
-        Entry(
+        AudioEntry(
             id=entry_id,
             sample=int(fields[b"s"]),
             pcm=fields.get(b"p", b""),

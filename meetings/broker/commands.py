@@ -11,7 +11,7 @@ from enum import StrEnum
 import redis
 import redis.asyncio
 
-ANSWER_S = 15.0
+RESULT_WAIT_S = 15.0
 """How long an operator waits: models come back within seconds."""
 
 COMMAND_POLL_S = 1.0
@@ -56,7 +56,7 @@ class PendingCommand:
         return json.dumps([self.number, self.order])
 
 
-def send(broker: redis.Redis, worker: str, order: Command, *, within_s: float = ANSWER_S) -> CommandResult | None:
+def send(broker: redis.Redis, worker: str, order: Command, *, within_s: float = RESULT_WAIT_S) -> CommandResult | None:
     """Send a command to a worker, and wait for the result. Return None, and void the command, if it is not taken.
 
     Raises what an unreachable broker raises.

@@ -59,7 +59,7 @@ class Health(Enum):
     ENDED = "ended"
 
 
-class Probe:
+class BrokerProbe:
     """Ping a server without ever waiting for it."""
 
     def __init__(self, address: Path) -> None:
@@ -105,7 +105,7 @@ class EmbeddedBroker:
         self._socket = socket.absolute()
         self._memory = memory
         self._process: subprocess.Popen[bytes] | None = None
-        self._probe = Probe(self._socket)
+        self._probe = BrokerProbe(self._socket)
         self._owner: IO[str] | None = None
         """Lock file held while a server runs in the folder: by this process, and by the server, which inherits it."""
         self._log_offset = 0

@@ -35,12 +35,12 @@ INCIDENT_TTL_S = 86_400
 DETAIL_CHARACTERS = 300
 BROKER_DIED = "broker_died"
 BROKER_SILENT = "broker_silent"
-DIED = "process_died"
+PROCESS_DIED = "process_died"
 ENDED = "worker_ended"
 ELSEWHERE = "error_elsewhere"
 """A library's error: its text may hold anything."""
 
-SENTENCES = {
+INCIDENT_SENTENCES = {
     "audio_log_left": gettext_lazy("The audio of a deleted meeting could not be removed from the broker."),
     "audio_log_cut": gettext_lazy("The broker came back without some of the sound it had; the host sends it again."),
     "bell_not_heard": gettext_lazy("The broker did not answer: screens showed a change some seconds later."),
@@ -76,7 +76,7 @@ SENTENCES = {
     "worker_not_woken": gettext_lazy("The broker did not answer: a correction was translated later."),
     BROKER_DIED: gettext_lazy("The broker's process died and was started again; hosts kept the audio meanwhile."),
     BROKER_SILENT: gettext_lazy("The broker did not answer for a while; hosts kept the audio meanwhile."),
-    DIED: gettext_lazy("The worker's process died, as of a kill or a hang; another one was started."),
+    PROCESS_DIED: gettext_lazy("The worker's process died, as of a kill or a hang; another one was started."),
     ENDED: gettext_lazy("The worker ended with an error; its meetings went to another one."),
     ELSEWHERE: gettext_lazy("A library reported an error; the log has it."),
 }
@@ -89,7 +89,7 @@ DETAILED = frozenset(
         "summaries_unavailable",
         "summariser_not_prepared",
         "translation_unavailable",
-        DIED,
+        PROCESS_DIED,
         ENDED,
     }
 )
@@ -115,7 +115,7 @@ class Incident:
     @property
     def sentence(self) -> str:
         """The description in the language of the request."""
-        return str(SENTENCES.get(self.event, UNNAMED))
+        return str(INCIDENT_SENTENCES.get(self.event, UNNAMED))
 
 
 class IncidentKeeper(logging.Handler):

@@ -31,7 +31,7 @@ return 1
 RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
 
 # KEYS: lease. ARGV: worker.
-RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+RELEASE_LEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 
 # KEYS: workers. ARGV: worker, TTL in ms.
 ALIVE = f"""{EVEN_WHEN_FULL}
@@ -57,7 +57,7 @@ class Leases:
         self._worker = worker
         self._acquire = broker.register_script(ACQUIRE)
         self._renew = broker.register_script(RENEW)
-        self._release = broker.register_script(RELEASE)
+        self._release = broker.register_script(RELEASE_LEASE)
         self._alive = broker.register_script(ALIVE)
 
     async def acquire(self, meeting_id: str) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.local_speakers import Listener, VoiceListener, has_community, voice_files
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.models.catalog import default_model
 from inference.models.device import CPU, Device, choose_device
 from inference.models.loading import check_sizes
@@ -82,5 +82,5 @@ def _load(environment: Environment, folder: Path, *, device: Device, runs_on: De
 
 def _warm_up(listener: Listener) -> None:
     """Process a tone, since silence is skipped early."""
-    tone = 0.1 * np.sin(2 * np.pi * WARM_UP_HZ * np.arange(WINDOW) / SAMPLE_RATE)
+    tone = 0.1 * np.sin(2 * np.pi * WARM_UP_HZ * np.arange(SEGMENTATION_WINDOW) / SAMPLE_RATE)
     listener.listen(tone.astype(np.float32))

@@ -11,7 +11,7 @@ from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.residency.history import Step
 from inference.models.residency.memory import DeviceMemory, default_budget
 from inference.models.residency.plan import DoesNotFit, make_plan
-from inference.models.residency.pool import ModelPool, State
+from inference.models.residency.pool import ModelPool, PoolState
 from inference.models.residency.transfers import Member
 from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
 from meetings.device import watchdog
@@ -68,7 +68,7 @@ def _companions(environment: Environment, device: Device, left_out: dict[str, Ex
             left_out[name] = error
 
 
-def _log_state(state: State) -> None:
+def _log_state(state: PoolState) -> None:
     log.info("models", state=state.value)
 
 

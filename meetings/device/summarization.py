@@ -19,7 +19,7 @@ from inference.models.residency.transfers import Member
 from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import Bits as FewBits
 from inference.summarization.chat_weights import (
-    Source,
+    ChatSource,
     can_quantize,
     gguf_of,
     require_quantization,
@@ -116,7 +116,7 @@ def summary_member(environment: Environment, device: Device, *, budget: int) -> 
     return Member(SUMMARY, need, resident)
 
 
-def _few_bits(environment: Environment, source: Source, device: Device, budget: int) -> FewBits | None:
+def _few_bits(environment: Environment, source: ChatSource, device: Device, budget: int) -> FewBits | None:
     """Return the bits to quantize to, or None for full precision.
 
     By default a GPU with too little memory uses as many bits as fit.
@@ -137,20 +137,20 @@ def _remedy(bits: FewBits | None) -> str:
     return f"choose a smaller PARLANCE_SUMMARY_MODEL{fewer}"
 
 
-def _size(environment: Environment, source: Source, device: Device, bits: FewBits | None) -> ModelSize:
+def _size(environment: Environment, source: ChatSource, device: Device, bits: FewBits | None) -> ModelSize:
     """Return the expected size before anything is loaded."""
     precision = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
     return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING_BYTES)
 
 
-def _weight_bytes(source: Source, bits: Bits) -> int:
+def _weight_bytes(source: ChatSource, bits: Bits) -> int:
     if (isinstance(source, str) or bits < 16) and (config := _description(source)) is not None:
         return planned_bytes(config, bits=bits)
     packed = gguf_of(Path(source))
     return file_bytes(Path(source)) if packed is None else gguf_bytes(packed, bits=max(bits, 16))
 
 
-def _description(source: Source) -> object | None:
+def _description(source: ChatSource) -> object | None:
     """Return the network's configuration, or None for a GGUF file that is not unpacked yet."""
     packed = gguf_of(Path(source))
     described = source if packed is None else find_unpacked(packed)
@@ -162,7 +162,7 @@ def _label(environment: Environment) -> str:
 
 
 def _load(
-    environment: Environment, source: Source, *, device: Device, runs_on: Device, bits: FewBits | None
+    environment: Environment, source: ChatSource, *, device: Device, runs_on: Device, bits: FewBits | None
 ) -> ChatSummarizer:
     from inference.summarization.chat import ChatModel
     from inference.summarization.summarizer import ChatSummarizer

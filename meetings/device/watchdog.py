@@ -31,7 +31,7 @@ MOVING_S = 900.0
 """One load or swap. Must allow every move that works, however slowly: a first load unpacks its weights, and a disk with
 20 MB/s takes 13 minutes for 15 GB (Qwen2.5-7B)."""
 
-STALLED_S = 15.0
+NO_PROGRESS_S = 15.0
 """Duration after which a model call makes the worker count as not ready."""
 
 PATIENT = ("moving", "writing")

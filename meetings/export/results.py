@@ -18,7 +18,7 @@ from meetings.export.storages import S3, open_storage
 from meetings.models import Meeting, State, Upload
 from meetings.store import tombstones
 
-NAME = "transcript"
+FOLDER_NAME = "transcript"
 CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
 
@@ -33,7 +33,7 @@ def results_storage() -> Storage:
 
 def file_name(meeting_id: str, format_name: str) -> str:
     """Return the path within the storage."""
-    return f"{meeting_id}/{NAME}.{format_name}"
+    return f"{meeting_id}/{FOLDER_NAME}.{format_name}"
 
 
 def due(*, limit: int) -> list[str]:

@@ -19,8 +19,8 @@ from meetings.models import Meeting
 from meetings.store import recordings
 from meetings.store.requeue import languages_of
 
-LONGEST_NAME = 60
-CHUNK = 1 << 18
+MAX_ENTRY_NAME = 60
+ZIP_CHUNK = 1 << 18
 """Bytes of a recording that are read at once."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -72,7 +72,7 @@ def zip_pieces(meeting_ids: Sequence[str], interface: str) -> Iterator[bytes]:
 
 def folder_name(meeting: Meeting) -> str:
     """Return letters, digits and hyphens for any title; the id separates meetings with the same title."""
-    slug = slugify(meeting.title)[:LONGEST_NAME].strip("-_")
+    slug = slugify(meeting.title)[:MAX_ENTRY_NAME].strip("-_")
     return f"{slug or 'meeting'}-{meeting.pk}"
 
 
@@ -93,7 +93,7 @@ def _recording(meeting: Meeting, archive: zipfile.ZipFile) -> Iterator[int]:
     entry = _entry(meeting, "recording.flac")
     entry.compress_type = zipfile.ZIP_STORED
     with path.open("rb") as sound, archive.open(entry, "w", force_zip64=True) as target:
-        while chunk := sound.read(CHUNK):
+        while chunk := sound.read(ZIP_CHUNK):
             yield target.write(chunk)
 
 

@@ -15,7 +15,7 @@ from inference.audio import SAMPLE_RATE
 from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
 from meetings.broker import hints
-from meetings.broker.audio_log import AudioLog, Claimant, Outcome, Verdict
+from meetings.broker.audio_log import AppendOutcome, AudioLog, Claimant, ClaimVerdict
 from meetings.broker.shared_buckets import HOST_ARRIVALS, HOST_MESSAGES, SharedBuckets
 from meetings.languages import AUTO, LANGUAGES
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
@@ -24,7 +24,7 @@ from meetings.live.frames import FRAME_MS, PACE, parse_frame
 from meetings.live.host_status import host_status
 from meetings.live.limits import is_this_machine, network_of, socket_address
 from meetings.live.outages import find_meeting
-from meetings.live.presence import LINK, PING_S, Link
+from meetings.live.presence import LINK, PRESENCE_PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
 from meetings.queries import reading, writing
 from meetings.store import speakers, summaries, transcript, uploads
@@ -37,10 +37,10 @@ RELEASE_S = 2.0
 
 NORMAL_CLOSURE = 1000
 
-REFUSALS: dict[Outcome, Code] = {
-    Outcome.NOT_OWNER: "another_host",
-    Outcome.TOO_FAST: "too_fast",
-    Outcome.FULL: "storage_full",
+REFUSALS: dict[AppendOutcome, Code] = {
+    AppendOutcome.NOT_OWNER: "another_host",
+    AppendOutcome.TOO_FAST: "too_fast",
+    AppendOutcome.FULL: "storage_full",
 }
 """Error codes of refused frames. GAP and STALE are handled separately, with the next frame's number."""
 
@@ -112,7 +112,7 @@ class HostConsumer(MeetingConsumer):
         metrics.frames.labels(appended.outcome.name.lower()).inc()
         if appended.outcome in REFUSALS:
             raise SocketFault(REFUSALS[appended.outcome])
-        if appended.outcome in (Outcome.GAP, Outcome.STALE):
+        if appended.outcome in (AppendOutcome.GAP, AppendOutcome.STALE):
             raise SocketFault("frame_gap", f"next_frame is {appended.next_frame}.")
         if self.viewer is not None:
             await self.viewer.confirm(self.viewer.sent_seq)
@@ -214,17 +214,17 @@ class HostConsumer(MeetingConsumer):
         await self.broadcaster.presence.enter(connection, self._lives)
         try:
             verdict, other = await self._ask_for_place(claimant)
-            if verdict is not Verdict.GRANTED and not await self.broadcaster.presence.lives(other):
+            if verdict is not ClaimVerdict.GRANTED and not await self.broadcaster.presence.lives(other):
                 verdict, _ = await self._ask_for_place(claimant, gone=other)
         except BaseException:
             self.broadcaster.presence.leave(connection)
             raise
-        if verdict is not Verdict.GRANTED:
+        if verdict is not ClaimVerdict.GRANTED:
             self.broadcaster.presence.leave(connection)
             raise SocketFault("another_host")
         return claimant
 
-    async def _ask_for_place(self, claimant: Claimant, *, gone: str = "") -> tuple[Verdict, str]:
+    async def _ask_for_place(self, claimant: Claimant, *, gone: str = "") -> tuple[ClaimVerdict, str]:
         started = self.meeting.started_at
         claim = await self.audio.claim_as(
             self.meeting.pk,
@@ -241,7 +241,7 @@ class HostConsumer(MeetingConsumer):
         if self.is_closed:
             return False
         link: Link | None = (self.scope.get("extensions") or {}).get(LINK)
-        return link is None or await link.answers(PING_S)
+        return link is None or await link.answers(PRESENCE_PING_S)
 
     async def _keep_place(self) -> None:
         """Keep the claim alive. Frames renew the host's lease while it sends; this renews it while it pauses."""

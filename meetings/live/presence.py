@@ -23,10 +23,10 @@ from meetings.live.subscription import BrokerSubscription
 LINK = "parlance.link"
 """Extension of the ASGI scope: the server's end of a socket (`Link`)."""
 
-PING_S = 1.0
+PRESENCE_PING_S = 1.0
 """How long a browser may take to answer."""
 
-ANSWER_S = 1.5
+PRESENCE_ANSWER_S = 1.5
 """How long the process that holds the socket may take in total."""
 
 Lives = Callable[[], Awaitable[bool]]
@@ -82,7 +82,7 @@ class Presence:
         self._broker = broker
         self._process = uuid.uuid4().hex
         self._here: dict[str, Lives] = {}
-        self._listener: Listener | None = None
+        self._listener: PresenceListener | None = None
 
     def new_connection(self) -> str:
         """Return a name for a socket from which every process can tell which process holds it."""
@@ -92,7 +92,9 @@ class Presence:
         """Answer queries about the socket from now on. Returns once subscribed, or after a while without the broker."""
         self._here[connection] = lives
         if self._listener is None:
-            self._listener = Listener(BrokerSubscription(self._broker, process_channel(self._process)), self._reply)
+            self._listener = PresenceListener(
+                BrokerSubscription(self._broker, process_channel(self._process)), self._reply
+            )
         await self._listener.ready()
 
     def leave(self, connection: str) -> None:
@@ -112,7 +114,7 @@ class Presence:
         question = json.dumps({"connection": connection, "reply": reply})
         if not await self._broker.publish(process_channel(process), question):
             return False
-        answer: Any = await self._broker.blpop([reply], timeout=ANSWER_S)
+        answer: Any = await self._broker.blpop([reply], timeout=PRESENCE_ANSWER_S)
         return answer is not None and answer[1] == b"1"
 
     async def _lives_here(self, connection: str) -> bool:
@@ -125,11 +127,11 @@ class Presence:
                 answer = int(await self._lives_here(connection))
                 async with self._broker.pipeline(transaction=True) as together:
                     together.rpush(reply, answer)
-                    together.pexpire(reply, round(ANSWER_S * 4000))
+                    together.pexpire(reply, round(PRESENCE_ANSWER_S * 4000))
                     await together.execute()
 
 
-class Listener:
+class PresenceListener:
     """Answer queries, several at a time, since an answer may take a second."""
 
     def __init__(self, channel: BrokerSubscription, reply: Callable[[bytes], Awaitable[None]]) -> None:
@@ -141,7 +143,7 @@ class Listener:
 
     async def ready(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(PRESENCE_ANSWER_S):
                 await self._is_ready.wait()
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ import redis.asyncio
 from redis.asyncio.client import PubSub
 from redis.exceptions import RedisError, TimeoutError
 
-POLL_S = 5.0
+SUBSCRIPTION_POLL_S = 5.0
 """Timeout of one wait for a message."""
 
 CONFIRM_S = 5.0
@@ -42,7 +42,7 @@ class BrokerSubscription:
         """Return the next message, or None after POLL_S without one. An error closes the channel."""
         assert self._pubsub is not None, "open comes first"
         try:
-            message = await self._pubsub.get_message(timeout=POLL_S)
+            message = await self._pubsub.get_message(timeout=SUBSCRIPTION_POLL_S)
         except (RedisError, ConnectionError):
             await self.close()
             raise

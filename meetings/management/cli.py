@@ -35,7 +35,7 @@ from meetings.supervisor import AlreadyRunning, PortInUse
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ErrorAnswer:
     """How one kind of exception is reported."""
 
     exit_code: int
@@ -55,36 +55,36 @@ def _file(error: OSError) -> str:
     return f"{error.filename}: {reason}" if error.filename else reason
 
 
-ANSWERS: dict[type[Exception], Answer] = {
-    UnreadableAudioError: Answer(BAD_INPUT),
-    UnknownModel: Answer(BAD_INPUT),
-    ModelMissing: Answer(FAILURE),
-    ModelCorrupt: Answer(FAILURE),
-    FetchFailed: Answer(FAILURE),
-    ImproperlyConfigured: Answer(BAD_INPUT),
-    NoSuchDevice: Answer(BAD_INPUT),
-    BrokerStartError: Answer(FAILURE),
-    BrokerUnreachable: Answer(FAILURE),
-    AlreadyRunning: Answer(BAD_INPUT),
-    TargetTaken: Answer(BAD_INPUT),
-    NoBackup: Answer(BAD_INPUT),
-    RestoreRefused: Answer(BAD_INPUT),
-    DatabaseNotCopied: Answer(FAILURE),
-    Unsteady: Answer(FAILURE),
-    PortInUse: Answer(BAD_INPUT),
-    ReplayRefused: Answer(FAILURE),
-    OperationalError: Answer(FAILURE, _database),
-    DatabaseError: Answer(FAILURE, _database),
-    FileNotFoundError: Answer(BAD_INPUT, _file),
-    IsADirectoryError: Answer(BAD_INPUT, _file),
-    PermissionError: Answer(BAD_INPUT, _file),
-    OSError: Answer(FAILURE, _file),
+ERROR_ANSWERS: dict[type[Exception], ErrorAnswer] = {
+    UnreadableAudioError: ErrorAnswer(BAD_INPUT),
+    UnknownModel: ErrorAnswer(BAD_INPUT),
+    ModelMissing: ErrorAnswer(FAILURE),
+    ModelCorrupt: ErrorAnswer(FAILURE),
+    FetchFailed: ErrorAnswer(FAILURE),
+    ImproperlyConfigured: ErrorAnswer(BAD_INPUT),
+    NoSuchDevice: ErrorAnswer(BAD_INPUT),
+    BrokerStartError: ErrorAnswer(FAILURE),
+    BrokerUnreachable: ErrorAnswer(FAILURE),
+    AlreadyRunning: ErrorAnswer(BAD_INPUT),
+    TargetTaken: ErrorAnswer(BAD_INPUT),
+    NoBackup: ErrorAnswer(BAD_INPUT),
+    RestoreRefused: ErrorAnswer(BAD_INPUT),
+    DatabaseNotCopied: ErrorAnswer(FAILURE),
+    Unsteady: ErrorAnswer(FAILURE),
+    PortInUse: ErrorAnswer(BAD_INPUT),
+    ReplayRefused: ErrorAnswer(FAILURE),
+    OperationalError: ErrorAnswer(FAILURE, _database),
+    DatabaseError: ErrorAnswer(FAILURE, _database),
+    FileNotFoundError: ErrorAnswer(BAD_INPUT, _file),
+    IsADirectoryError: ErrorAnswer(BAD_INPUT, _file),
+    PermissionError: ErrorAnswer(BAD_INPUT, _file),
+    OSError: ErrorAnswer(FAILURE, _file),
 }
 
 
 def command_error(error: Exception) -> CommandError:
     """Return message and exit code for an exception in ANSWERS; the most specific entry applies."""
-    answer = next(ANSWERS[kind] for kind in type(error).__mro__ if kind in ANSWERS)
+    answer = next(ERROR_ANSWERS[kind] for kind in type(error).__mro__ if kind in ERROR_ANSWERS)
     sentence = answer.sentence(error)
     return CommandError(sentence if sentence.endswith((".", "?")) else f"{sentence}.", returncode=answer.exit_code)
 
@@ -105,7 +105,7 @@ class ParlanceCommand(BaseCommand):
             return super().execute(*args, **options)
         except CommandError as error:
             return self._fail(error, **options)
-        except tuple(ANSWERS) as error:
+        except tuple(ERROR_ANSWERS) as error:
             failure = command_error(error)
             failure.__cause__ = error
             return self._fail(failure, **options)

@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 720, 120
 BARS = 120
 """Maximum; each is the worst of the minutes that it covers."""
 
-LEAST_S = 1.0
+LEAST_BACKLOG_S = 1.0
 """Minimum of the scale, for charts in which captions were never late."""
 
 
@@ -52,7 +52,7 @@ def backlog_chart(*, start: datetime, end: datetime) -> BacklogChart | None:
         worst[place] = max(worst.get(place, 0.0), behind_s)
     if not worst:
         return None
-    longest_s = max(LEAST_S, *worst.values())
+    longest_s = max(LEAST_BACKLOG_S, *worst.values())
     step = WIDTH * (length / (end - start))
     bars = [_bar(start + place * length, worst[place], step * place, longest_s) for place in sorted(worst)]
     return BacklogChart(bars, round(step, 1), longest_s)

@@ -23,7 +23,7 @@ BAR = 100
 POINTS = 120
 """Maximum; each is the worst of the samples that it covers."""
 
-LEAST_S = 1.0
+LEAST_LAG_S = 1.0
 """Minimum of the scale, for charts in which captions were never late."""
 
 UNKNOWN_COLOR = "#999999"
@@ -112,7 +112,7 @@ def lag_chart(samples: Sequence[LagSample], swaps: Sequence[Swap] = ()) -> LagCh
         max(samples[place : place + step], key=lambda sample: sample.behind_s) for place in range(0, len(samples), step)
     ]
     start, span = samples[0].at, samples[-1].at - samples[0].at
-    longest_s = max(LEAST_S, *(sample.behind_s for sample in worst))
+    longest_s = max(LEAST_LAG_S, *(sample.behind_s for sample in worst))
     points = [
         LagPoint(
             sample.at,

@@ -22,7 +22,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from inference.audio import SAMPLE_RATE
-from inference.models.residency.history import Outcome
+from inference.models.residency.history import SwapOutcome
 from meetings.broker.audio_log import ACTIVE, STATE_FIELDS, log_state, state_key
 from meetings.broker.client import connect_sync
 from meetings.broker.commands import Command, CommandResult, send
@@ -36,12 +36,12 @@ from meetings.store import stage_failures
 
 SHOWN_SWAPS = 100
 SHOWN_INCIDENTS = 50
-WINDOW = timedelta(days=1)
+CHART_WINDOW = timedelta(days=1)
 PERMISSIONS = ("meetings.view_meeting", "meetings.view_swap")
 TELLING = (*PERMISSIONS, "meetings.change_meeting")
 """A command to a worker affects all of its meetings."""
 
-SAID: dict[CommandResult | None, tuple[int, str]] = {
+RESULT_MESSAGES: dict[CommandResult | None, tuple[int, str]] = {
     CommandResult.RESTORED: (messages.SUCCESS, gettext_noop("Worker %(worker)s: captions are back.")),
     CommandResult.CAPTIONING: (messages.INFO, gettext_noop("Worker %(worker)s: captions were there already.")),
     CommandResult.ASLEEP: (
@@ -93,9 +93,9 @@ class Floor:
 def operations(request: HttpRequest) -> HttpResponse:
     """Render the page, which does not update itself."""
     now = timezone.now()
-    swaps = Swap.objects.filter(created_at__gte=now - WINDOW)
+    swaps = Swap.objects.filter(created_at__gte=now - CHART_WINDOW)
     shown = list(swaps[:SHOWN_SWAPS])
-    start, end = window(now, WINDOW, shown)
+    start, end = window(now, CHART_WINDOW, shown)
     context = {
         **admin.site.each_context(request),
         "now": now,
@@ -105,7 +105,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "backlog": backlog_chart(start=start, end=end),
         "timeline": swap_timeline(shown, start=start, end=end),
         "swaps": shown,
-        "failures": swaps.exclude(outcome=Outcome.COMPLETED.value)[:SHOWN_SWAPS],
+        "failures": swaps.exclude(outcome=SwapOutcome.COMPLETED.value)[:SHOWN_SWAPS],
     }
     return render(request, "admin/operations.html", context)
 
@@ -121,7 +121,7 @@ def tell(request: HttpRequest) -> HttpResponse:
         if wanted not in set(Command) or worker not in read_reports(broker):
             messages.error(request, _("There is no such worker any more."))
         else:
-            level, sentence = SAID[send(broker, worker, Command(wanted))]
+            level, sentence = RESULT_MESSAGES[send(broker, worker, Command(wanted))]
             messages.add_message(request, level, _(sentence) % {"worker": worker})
     except (redis.RedisError, OSError):
         messages.error(request, _("The broker does not answer: try again."))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from inference.models.residency.history import Direction, Outcome
+from inference.models.residency.history import Direction, SwapOutcome
 from meetings.models import Swap
 
 WIDTH, HALF = 720, 70
@@ -73,7 +73,7 @@ def _bar(swap: Swap, place: float, longest_s: float) -> Bar:
         height=_rounded(height),
         swap=swap,
         is_back=is_back,
-        is_whole=swap.outcome == Outcome.COMPLETED.value,
+        is_whole=swap.outcome == SwapOutcome.COMPLETED.value,
     )
 
 

@@ -14,9 +14,9 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from meetings.models import Caption, Meeting, Summary, Translation
-from meetings.search.index import TABLES, Index, Kind, Match
+from meetings.search.index import TABLES, Index, Match, TextKind
 from meetings.search.postgresql import PostgresIndex
-from meetings.search.snippets import WORD, Piece, snippet
+from meetings.search.snippets import SNIPPET_WORD, Piece, snippet
 from meetings.search.sqlite import SqliteIndex
 
 MAX_TERMS = 12
@@ -26,7 +26,7 @@ MAX_TERMS = 12
 class Hit:
     """A place that matches all words."""
 
-    kind: Kind
+    kind: TextKind
     pk: int
     meeting: Meeting
     caption: Caption | None
@@ -38,7 +38,7 @@ class Hit:
 
 def terms_of(query: str) -> list[str]:
     """Return the words of the query, without characters that are operators in a database."""
-    return [word.group() for word in WORD.finditer(unicodedata.normalize("NFC", query))][:MAX_TERMS]
+    return [word.group() for word in SNIPPET_WORD.finditer(unicodedata.normalize("NFC", query))][:MAX_TERMS]
 
 
 def find(query: str, *, limit: int) -> list[Hit]:
@@ -47,23 +47,23 @@ def find(query: str, *, limit: int) -> list[Hit]:
     if not terms:
         return []
     found = index().ranked(terms, limit=limit)
-    rows = {kind: _rows(kind, [match.pk for match in found if match.kind is kind]) for kind in Kind}
+    rows = {kind: _rows(kind, [match.pk for match in found if match.kind is kind]) for kind in TextKind}
     return [_hit(match, rows[match.kind][match.pk], terms) for match in found if match.pk in rows[match.kind]]
 
 
 def saying(query: str) -> models.Q:
     """Match captions that contain all words, in the text or in a translation."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.CAPTION, "translations__pk__in": Kind.TRANSLATION})
+    return _of_terms(terms_of(query), {"pk__in": TextKind.CAPTION, "translations__pk__in": TextKind.TRANSLATION})
 
 
 def translating(query: str) -> models.Q:
     """Match translations that contain all words."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.TRANSLATION})
+    return _of_terms(terms_of(query), {"pk__in": TextKind.TRANSLATION})
 
 
 def summing_up(query: str) -> models.Q:
     """Match summaries that contain all words."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.SUMMARY})
+    return _of_terms(terms_of(query), {"pk__in": TextKind.SUMMARY})
 
 
 def about(query: str) -> models.Q:
@@ -86,7 +86,7 @@ def ensure_index(using: str, **_: Any) -> None:
     index(using).ensure()
 
 
-def _of_terms(terms: Sequence[str], lookups: Mapping[str, Kind]) -> models.Q:
+def _of_terms(terms: Sequence[str], lookups: Mapping[str, TextKind]) -> models.Q:
     if not terms:
         return models.Q(pk__in=[])
     found = models.Q()
@@ -95,8 +95,8 @@ def _of_terms(terms: Sequence[str], lookups: Mapping[str, Kind]) -> models.Q:
     return found
 
 
-def _rows(kind: Kind, pks: Sequence[int]) -> dict[int, Any]:
-    related = "caption__meeting" if kind is Kind.TRANSLATION else "meeting"
+def _rows(kind: TextKind, pks: Sequence[int]) -> dict[int, Any]:
+    related = "caption__meeting" if kind is TextKind.TRANSLATION else "meeting"
     return TABLES[kind]._default_manager.select_related(related).in_bulk(pks)
 
 

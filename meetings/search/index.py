@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from meetings.models import Caption, Summary, Translation
 
 
-class Kind(IntEnum):
+class TextKind(IntEnum):
     """The kind of row that is searched."""
 
     CAPTION = 0
@@ -21,10 +21,10 @@ class Kind(IntEnum):
     SUMMARY = 2
 
 
-TABLES: dict[Kind, type[models.Model]] = {
-    Kind.CAPTION: Caption,
-    Kind.TRANSLATION: Translation,
-    Kind.SUMMARY: Summary,
+TABLES: dict[TextKind, type[models.Model]] = {
+    TextKind.CAPTION: Caption,
+    TextKind.TRANSLATION: Translation,
+    TextKind.SUMMARY: Summary,
 }
 
 
@@ -32,7 +32,7 @@ TABLES: dict[Kind, type[models.Model]] = {
 class Match:
     """A row that matches all words."""
 
-    kind: Kind
+    kind: TextKind
     pk: int
     said: str
     """The whole searched text of the row."""
@@ -41,7 +41,7 @@ class Match:
 class Index(Protocol):
     """A database's full text index. `terms` are at least one result of `terms_of`."""
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
+    def rows(self, kind: TextKind, terms: Sequence[str]) -> RawSQL:
         """Return a subquery of the keys of matching rows."""
         ...
 

@@ -12,13 +12,13 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import RawSQL
 
-from meetings.search.index import TABLES, Kind, Match
+from meetings.search.index import TABLES, Match, TextKind
 from meetings.search.snippets import fold
 
 SAID = {
-    Kind.CAPTION: "text",
-    Kind.TRANSLATION: "text",
-    Kind.SUMMARY: "meetings_summary_said(text, items, translations)",
+    TextKind.CAPTION: "text",
+    TextKind.TRANSLATION: "text",
+    TextKind.SUMMARY: "meetings_summary_said(text, items, translations)",
 }
 """The searched text of a row."""
 
@@ -61,22 +61,22 @@ class PostgresIndex:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
+    def rows(self, kind: TextKind, terms: Sequence[str]) -> RawSQL:
         return RawSQL(_of(kind, ROWS), (_expression(terms),))  # noqa: S611  # nosec B611
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
-        parts = " UNION ALL ".join(_of(kind, RANKED) for kind in Kind)
+        parts = " UNION ALL ".join(_of(kind, RANKED) for kind in TextKind)
         with self._connection.cursor() as cursor:
             words = _expression(terms)
-            asked: list[Any] = [*[words, words, limit] * len(Kind), limit]
+            asked: list[Any] = [*[words, words, limit] * len(TextKind), limit]
             cursor.execute(f"{parts} ORDER BY rank DESC, id DESC LIMIT %s", asked)
-            return [Match(Kind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
+            return [Match(TextKind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
 
     def ensure(self) -> None:
         with self._connection.cursor() as cursor:
-            if not all(_is_there(cursor, _table(kind)) for kind in Kind):
+            if not all(_is_there(cursor, _table(kind)) for kind in TextKind):
                 return
-            missing = [kind for kind in Kind if not _is_there(cursor, f"{_table(kind)}_search")]
+            missing = [kind for kind in TextKind if not _is_there(cursor, f"{_table(kind)}_search")]
             functions = FUNCTIONS if missing else ()
             for statement in (*functions, *(_of(kind, INDEX) for kind in missing)):
                 cursor.execute(statement)
@@ -90,7 +90,7 @@ def _expression(terms: Sequence[str]) -> str:
     return " & ".join(f"{fold(term)}:*" for term in terms)
 
 
-def _of(kind: Kind, statement: str) -> str:
+def _of(kind: TextKind, statement: str) -> str:
     return statement.format(kind=kind.value, table=_table(kind), said=SAID[kind], most=MOST_RANKED)
 
 
@@ -99,5 +99,5 @@ def _is_there(cursor: CursorWrapper, name: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _table(kind: Kind) -> str:
+def _table(kind: TextKind) -> str:
     return TABLES[kind]._meta.db_table

@@ -12,7 +12,7 @@ BEFORE, LENGTH = 60, 200
 
 ELLIPSIS = "…"
 ACCENTS = re.compile("[\u0300-\u036f]")
-WORD = re.compile(r"[^\W_]+")
+SNIPPET_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def snippet(text: str, terms: Sequence[str]) -> list[Piece]:
     """Return part of `text` around the first word that begins with one of `terms`."""
     asked = tuple(fold(term) for term in terms)
     text = " ".join(unicodedata.normalize("NFC", text).split())
-    places = [word.span() for word in WORD.finditer(text) if fold(word.group()).startswith(asked)]
+    places = [word.span() for word in SNIPPET_WORD.finditer(text) if fold(word.group()).startswith(asked)]
     start, end = _window(text, places[0][0] if places else 0)
     pieces: list[Piece] = [Piece(ELLIPSIS, is_marked=False)] if start else []
     place = start

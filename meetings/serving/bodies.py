@@ -52,7 +52,7 @@ def plain(path: bytes) -> bytes:
     return unquote_to_bytes(path.partition(b"?")[0])
 
 
-class Visit(Protocol):
+class AdmittedRequest(Protocol):
     """A request that was admitted."""
 
     def leave(self) -> None:
@@ -65,12 +65,12 @@ class Gate(Protocol):
     def guards(self, path: bytes) -> bool:
         """Return whether requests for `path` with a body must be checked."""
 
-    async def enter(self, authorization: str) -> Visit:
+    async def enter(self, authorization: str) -> AdmittedRequest:
         """Admit a request. Raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BodyRefusal:
     """A response sent instead of reading the body; the connection closes after it."""
 
     status: HTTPStatus
@@ -90,20 +90,20 @@ class Refusal:
         return head.encode("latin-1") + self.content
 
 
-TOO_LONG = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-NO_ROOM = Refusal(HTTPStatus.INSUFFICIENT_STORAGE)
+TOO_LONG = BodyRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+NO_ROOM = BodyRefusal(HTTPStatus.INSUFFICIENT_STORAGE)
 
 
-async def ask(gate: Gate, authorization: str) -> Visit | Refusal:
+async def ask(gate: Gate, authorization: str) -> AdmittedRequest | BodyRefusal:
     """Return the gate's answer. Unexpected errors are logged, and answered too."""
     [answer] = await asyncio.gather(gate.enter(authorization), return_exceptions=True)
     if not isinstance(answer, BaseException):
         return answer
     if not isinstance(answer, Refused):
         log.error("gate_failed", error=type(answer).__qualname__, where=supervise.where(answer))
-        return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return BodyRefusal(HTTPStatus.INTERNAL_SERVER_ERROR)
     headers = {"Content-Type": "application/json", **answer.headers}
-    return Refusal(HTTPStatus(answer.status), json.dumps(answer.content).encode(), tuple(headers.items()))
+    return BodyRefusal(HTTPStatus(answer.status), json.dumps(answer.content).encode(), tuple(headers.items()))
 
 
 # -- Daphne, which reads a body before it calls the application --------------------------------------------------------
@@ -169,14 +169,14 @@ class BoundedRequest(WebRequest):
         self.channel.transport.pauseProducing()
         asyncio.ensure_future(ask(gate, self._authorization())).add_done_callback(self._hear)
 
-    def _hear(self, asking: asyncio.Future[Visit | Refusal]) -> None:
+    def _hear(self, asking: asyncio.Future[AdmittedRequest | BodyRefusal]) -> None:
         """Handle the gate's answer. The connection may be gone by now, or refused for its body."""
         answer = asking.result()
         self._is_asked = False
         if self.is_refused or self.channel is None:
-            if not isinstance(answer, Refusal):
+            if not isinstance(answer, BodyRefusal):
                 answer.leave()
-        elif isinstance(answer, Refusal):
+        elif isinstance(answer, BodyRefusal):
             self._refuse(answer)
         else:
             self.notifyFinish().addBoth(lambda _: answer.leave())
@@ -197,7 +197,7 @@ class BoundedRequest(WebRequest):
         given: list[bytes] = self.requestHeaders.getRawHeaders(b"Authorization") or [b""]
         return given[0].decode("latin-1")
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: BodyRefusal) -> None:
         """Send the refusal, end our half, and discard further data for a moment."""
         self.is_refused = True
         self.requestHeaders.removeHeader(b"Expect")
@@ -287,7 +287,7 @@ class BoundedBodies:
             await exchange.refuse(TOO_LONG)
         elif not (exchange.brings_body and self._gate.guards(plain(scope["raw_path"]))):
             await serve()
-        elif isinstance(answer := await ask(self._gate, exchange.authorization), Refusal):
+        elif isinstance(answer := await ask(self._gate, exchange.authorization), BodyRefusal):
             await exchange.refuse(answer)
         else:
             try:
@@ -321,7 +321,7 @@ class BoundedExchange:
         if not self._is_refused:
             await self._send(message)
 
-    async def refuse(self, refusal: Refusal) -> None:
+    async def refuse(self, refusal: BodyRefusal) -> None:
         """Send the refusal, and discard further data for a moment before the connection closes."""
         if self._is_refused:
             return

@@ -14,7 +14,7 @@ from meetings import descriptors
 from meetings.accounts.client_address import is_proxy
 from meetings.live.limits import is_this_machine, network_of
 
-MOST = 10_000
+MAX_CONNECTIONS = 10_000
 MOST_OF_ONE = 1_500
 """Sockets (`limits.MAX_SOCKETS`), and the pages in addition to them."""
 
@@ -23,7 +23,7 @@ BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class ConnectionSlot:
     """The slot of one connection. Release it once."""
 
     _connections: Connections
@@ -42,13 +42,13 @@ class Connections:
 
     def __init__(self, *, most: int | None = None, most_of_one: int = MOST_OF_ONE, proxies: Sequence[str] = ()) -> None:
         """`most`: the total; defaults to what the file descriptors allow."""
-        self._most = min(MOST, descriptors.connections()) if most is None else most
+        self._most = min(MAX_CONNECTIONS, descriptors.connections()) if most is None else most
         self._most_of_one = min(most_of_one, max(1, self._most // 2))
         self._proxies = proxies
         self._count = 0
         self._of_one: Counter[str] = Counter()
 
-    def enter(self, address: str) -> Place | None:
+    def enter(self, address: str) -> ConnectionSlot | None:
         """Return a slot for a connection from `address`, or None if there is none left."""
         is_trusted = is_this_machine(address) or is_proxy(address, self._proxies)
         crowd = "" if is_trusted else network_of(address)
@@ -57,7 +57,7 @@ class Connections:
         self._count += 1
         if crowd:
             self._of_one[crowd] += 1
-        return Place(self, crowd)
+        return ConnectionSlot(self, crowd)
 
     def give_back(self, crowd: str) -> None:
         self._count -= 1

@@ -25,13 +25,13 @@ from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
 from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
-from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.connections import BUSY, Connections, ConnectionSlot
 from meetings.serving.deadlines import RequestClock
 from meetings.serving.framing import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
 
 log = structlog.get_logger(__name__)
 
-MAX_WAITING = 64
+MAX_WAITING_MESSAGES = 64
 """Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
 
 APPLICATION_CLOSE_S = 5
@@ -46,7 +46,7 @@ class WatchedQueue(asyncio.Queue[dict[str, Any]]):
 
     async def get(self) -> dict[str, Any]:
         message = await super().get()
-        if self.on_drained is not None and self.qsize() <= MAX_WAITING // 2:
+        if self.on_drained is not None and self.qsize() <= MAX_WAITING_MESSAGES // 2:
             self.on_drained()
         return message
 
@@ -59,7 +59,7 @@ class PacedProtocol(WebSocketProtocol):
     """Autobahn: close with a code, instead of dropping the connection."""
 
     def makeConnection(self, transport: Any) -> None:
-        self.place: Place | None = getattr(transport, "place", None)
+        self.place: ConnectionSlot | None = getattr(transport, "place", None)
         self.controls = TokenBucket(time.monotonic(), PINGS_A_MINUTE)
         self.probes = Probes()
         super().makeConnection(transport)
@@ -76,7 +76,7 @@ class PacedProtocol(WebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         super().onMessage(payload, isBinary)
-        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING:
+        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING_MESSAGES:
             self.reading_paused = True
             self.transport.pauseProducing()
 
@@ -142,7 +142,7 @@ class BoundedChannel(HTTPChannel):
 
     transport: Any
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ConnectionSlot) -> None:
         super().__init__()
         self.place = place
         self.writable = asyncio.Event()

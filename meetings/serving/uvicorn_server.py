@@ -27,7 +27,7 @@ from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
 from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BoundedBodies, Gate
-from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.connections import BUSY, Connections, ConnectionSlot
 from meetings.serving.deadlines import RequestClock
 from meetings.serving.framing import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
 
@@ -36,14 +36,14 @@ log = structlog.get_logger(__name__)
 CLOSE_S = 5.0
 """How long a browser may take to answer a close."""
 
-DRAIN_S = 3
+SERVER_DRAIN_S = 3
 """For requests in progress when the process is stopped. The supervisor gives all processes together 15 s."""
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
     """Send at once, with one frame for all; cut off clients that do not read; send a reason before closing."""
 
-    place: Place | None = None
+    place: ConnectionSlot | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -169,7 +169,7 @@ class BoundedRequests(H11Protocol):
     """One connection, if the limit allows it, with deadlines for requests to arrive and responses to be taken."""
 
     config: BoundedConfig
-    place: Place | None = None
+    place: ConnectionSlot | None = None
     untaken_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -260,7 +260,7 @@ def bounded_config(application: Any, *, gate: Gate, connections: Connections, ho
         log_config=None,
         log_level=logging.WARNING,  # its messages about sockets contain the token
         timeout_keep_alive=round(deadlines.IDLE_TIMEOUT_S),
-        timeout_graceful_shutdown=DRAIN_S,
+        timeout_graceful_shutdown=SERVER_DRAIN_S,
     )
     config.places = connections
     return config

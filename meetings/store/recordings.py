@@ -10,7 +10,7 @@ import numpy as np
 from django.conf import settings
 
 from inference.audio import SAMPLE_RATE
-from meetings.broker.audio_log import SAMPLE_BYTES, Entry
+from meetings.broker.audio_log import SAMPLE_BYTES, AudioEntry
 
 ENCODE_SAMPLES = SAMPLE_RATE * 10
 
@@ -27,7 +27,7 @@ def flac_path(meeting_id: str) -> Path:
     return raw_path(meeting_id).with_suffix(".flac")
 
 
-def write(meeting_id: str, entries: Iterable[Entry]) -> None:
+def write(meeting_id: str, entries: Iterable[AudioEntry]) -> None:
     """Write audio at its own position in the raw file, so that repeating the write after a crash changes nothing.
 
     The audio is synced to disk on return. Raises OSError.

@@ -20,7 +20,7 @@ from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, Upl
 from meetings.store import incoming_files, recordings, upload_files, uploads, webhooks
 from meetings.store.deletion import one_erasure
 
-LAST_WORDS = timedelta(minutes=1)
+LAST_SAMPLES_KEPT = timedelta(minutes=1)
 """How long the captions of an ephemeral meeting can be read after its end."""
 
 UNFINISHED = timedelta(days=7)
@@ -122,7 +122,7 @@ def _is_deleted(meeting: Meeting) -> bool:
 
 def _overdue(now: datetime) -> QuerySet[Meeting]:
     """Return ephemeral meetings soon after their end, recordings that never arrived, and meetings with expired text."""
-    is_over = Q(state=State.ENDED, ended_at__lt=now - LAST_WORDS) | _silent_since(now - ABANDONED)
+    is_over = Q(state=State.ENDED, ended_at__lt=now - LAST_SAMPLES_KEPT) | _silent_since(now - ABANDONED)
     overdue = Q(is_over, is_ephemeral=True) | Q(pk__in=uploads.unfinished_since(now - UNFINISHED))
     if (days := settings.ENVIRONMENT.keep_text_days) is not None:
         before = now - timedelta(days=days)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from meetings.models import Meeting, Stage, StageFailure
 from meetings.version import code_version
 
-MAX_ATTEMPTS = 3
+MAX_STAGE_ATTEMPTS = 3
 """Failures at one position after which a stage of a meeting is set aside."""
 
 
@@ -28,7 +28,7 @@ def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str, 
         failure.attempts = failure.attempts + 1 if failure.position == position else 1
         failure.position = position
         failure.error = error[:120]
-        if may_set_aside and failure.attempts >= MAX_ATTEMPTS and failure.set_aside_at is None:
+        if may_set_aside and failure.attempts >= MAX_STAGE_ATTEMPTS and failure.set_aside_at is None:
             failure.set_aside_at, failure.version = timezone.now(), code_version()
         failure.save()
     return failure.set_aside_at is not None

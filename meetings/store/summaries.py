@@ -25,7 +25,7 @@ NOT_NOW_S = 300
 LONGEST_PUT_OFF_S = 600
 """Between two failed attempts at a summary."""
 
-GIVE_UP_S = 900
+SUMMARY_GIVE_UP_S = 900
 """How long an ended meeting waits for a summary that cannot be written."""
 
 
@@ -83,7 +83,7 @@ def due(meeting_ids: Collection[str]) -> list[Due]:
 def wanted_after_end(meeting_id: str) -> bool:
     """Return whether an ended meeting still waits for a summary, during backoff too; limited by GIVE_UP_S."""
     now = timezone.now()
-    patient = [one for one in _wanting([meeting_id], now) if _waited_s(one, now) < GIVE_UP_S]
+    patient = [one for one in _wanting([meeting_id], now) if _waited_s(one, now) < SUMMARY_GIVE_UP_S]
     return bool(_found(patient))
 
 

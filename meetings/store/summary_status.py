@@ -28,7 +28,7 @@ class SummaryFailure(StrEnum):
     UNPACKING = "unpacking"
 
 
-SENTENCES: dict[SummaryFailure, str] = {
+FAILURE_SENTENCES: dict[SummaryFailure, str] = {
     SummaryFailure.BROKEN_OFF: gettext_noop("The summary was broken off; captions went on."),
     SummaryFailure.STOPPED: gettext_noop("The summary was put off by whoever runs this server."),
     SummaryFailure.BUSY: gettext_noop(
@@ -77,7 +77,7 @@ def of_absence(error: Exception | None) -> SummaryFailure:
 
 def sentence(trouble: str) -> str | None:
     """Return the sentence for people in the interface language; None: nothing to report."""
-    told = SENTENCES.get(SummaryFailure(trouble)) if trouble in set(SummaryFailure) else None
+    told = FAILURE_SENTENCES.get(SummaryFailure(trouble)) if trouble in set(SummaryFailure) else None
     return gettext(told) if told else None
 
 

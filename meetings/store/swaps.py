@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from inference.models.residency.history import Direction, Outcome, StepKind, SwapRecord
+from inference.models.residency.history import Direction, StepKind, SwapOutcome, SwapRecord
 from meetings.models import Swap
 
 MAX_SWAPS = 1_000
@@ -49,7 +49,7 @@ def file_swap(worker: str, record: SwapRecord) -> None:
 
 def last_exchange() -> Exchange | None:
     """Return the newest completed exchange of any worker; None: there was none."""
-    completed = Swap.objects.filter(outcome=Outcome.COMPLETED.value).order_by("-created_at")
+    completed = Swap.objects.filter(outcome=SwapOutcome.COMPLETED.value).order_by("-created_at")
     back = completed.filter(direction=Direction.TO_TRANSCRIPTION.value).first()
     if back is None:
         return None
@@ -73,8 +73,8 @@ def absences(swaps: Iterable[Swap]) -> list[Absence]:
         began = swap.created_at - timedelta(seconds=swap.seconds)
         if swap.direction == Direction.TO_TRANSCRIPTION.value:
             found.append(Absence(left.pop(swap.worker, began), swap.created_at))
-        elif swap.outcome == Outcome.COMPLETED.value:
+        elif swap.outcome == SwapOutcome.COMPLETED.value:
             left[swap.worker] = began
-        elif swap.outcome != Outcome.BUSY.value:
+        elif swap.outcome != SwapOutcome.BUSY.value:
             found.append(Absence(began, swap.created_at))
     return found

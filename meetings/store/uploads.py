@@ -19,7 +19,7 @@ from inference.media.protocol import MAX_TRACKS
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files
 
-MAX_ATTEMPTS = 3
+MAX_UPLOAD_ATTEMPTS = 3
 """Openings of a file without progress after which it is given up."""
 
 MOST_UNFINISHED = 50

@@ -25,7 +25,7 @@ Event = Literal["meeting.ready", "summary.ready"]
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 300, 1_800, 7_200, 28_800, 86_400))
 """After the first, second, … failed attempt."""
 
-MAX_ATTEMPTS = len(PAUSES) + 1
+MAX_DELIVERY_ATTEMPTS = len(PAUSES) + 1
 CLAIM_TTL = timedelta(minutes=1)
 """Longer than an attempt can take (`meetings.safe_http.DEADLINE_S`)."""
 
@@ -35,7 +35,7 @@ DELIVERY_KEPT = timedelta(days=14)
 MAX_WEBHOOKS = 20
 """Per user."""
 
-MAX_WAITING = 1_000
+MAX_WAITING_DELIVERIES = 1_000
 """Unfinished deliveries per user."""
 
 MAX_FAILURE = 200
@@ -60,7 +60,7 @@ def announce(meeting: Meeting, event: Event) -> int:
     hooks = list(Webhook.objects.filter(user_id=meeting.owner_id, user__is_active=True))
     if not hooks:
         return 0
-    room = max(0, MAX_WAITING - waiting(meeting.owner_id))
+    room = max(0, MAX_WAITING_DELIVERIES - waiting(meeting.owner_id))
     if room < len(hooks):
         log.warning("webhooks_left_out", user=meeting.owner_id, left_out=len(hooks) - room)
     made = Delivery.objects.bulk_create([Delivery(webhook=hook, event=event, body=body) for hook in hooks[:room]])
@@ -103,14 +103,14 @@ def claim(delivery: Delivery) -> bool:
 def record_outcome(delivery: Delivery, failure: str) -> None:
     """Store the outcome of a claimed delivery and schedule the next attempt, if there is one."""
     attempts, now = delivery.attempts + 1, timezone.now()
-    pause = PAUSES[attempts - 1] if failure and attempts < MAX_ATTEMPTS else None
+    pause = PAUSES[attempts - 1] if failure and attempts < MAX_DELIVERY_ATTEMPTS else None
     Delivery.objects.filter(pk=delivery.pk, delivered_at=None).update(
         next_at=now + pause if pause else None,
         delivered_at=None if failure else now,
         failure=failure[:MAX_FAILURE],
     )
     if failure and pause is None:
-        log.warning("webhook_given_up", delivery=delivery.pk, attempts=min(attempts, MAX_ATTEMPTS))
+        log.warning("webhook_given_up", delivery=delivery.pk, attempts=min(attempts, MAX_DELIVERY_ATTEMPTS))
     else:
         log.info("webhook_sent", delivery=delivery.pk, attempts=attempts, taken=not failure)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from meetings.accounts.access import private
 from meetings.accounts.api_tokens import create_token
 from meetings.models import ApiToken, Delivery, Webhook
-from meetings.store.webhooks import MAX_WAITING, waiting
+from meetings.store.webhooks import MAX_WAITING_DELIVERIES, waiting
 from meetings.web.account_forms import TokenForm, WebhookForm
 
 SHOWN_DELIVERIES = 20
@@ -66,7 +66,7 @@ def _page(request: HttpRequest, *, status: int = 200, **shown: Any) -> HttpRespo
         "tokens": user.api_tokens.all(),
         "webhooks": user.webhooks.all(),
         "deliveries": Delivery.objects.filter(webhook__user=user).select_related("webhook")[:SHOWN_DELIVERIES],
-        "is_full": waiting(user.pk) >= MAX_WAITING,
+        "is_full": waiting(user.pk) >= MAX_WAITING_DELIVERIES,
         "token_form": TokenForm(),
         "webhook_form": WebhookForm(),
         **shown,

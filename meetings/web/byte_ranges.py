@@ -10,7 +10,7 @@ from pathlib import Path
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-BLOCK = 256 * 1024
+READ_BLOCK = 256 * 1024
 """Bytes that are read at once."""
 
 ONE_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
@@ -75,7 +75,7 @@ async def _read(path: Path, part: ByteRange) -> AsyncIterator[bytes]:
         await asyncio.to_thread(file.seek, part.first)
         left = part.end - part.first
         while left:
-            block = await asyncio.to_thread(file.read, min(BLOCK, left))
+            block = await asyncio.to_thread(file.read, min(READ_BLOCK, left))
             if not block:
                 return
             left -= len(block)

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 
 from inference.audio import decode_file
 from meetings.batch.replay import FRAME_S, ReplayFrame, file_frames
-from meetings.broker.audio_log import AudioLog, Outcome
+from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.models import Meeting
 from meetings.offers import offered_targets
 from meetings.store.summaries import LONGEST_INTERVAL_S
@@ -104,7 +104,7 @@ async def _append(
         spoken_at = began + (frame.number + 1) * FRAME_S / pace
         await asyncio.sleep(max(0.0, spoken_at - time.monotonic()))
         appended = await audio.append(meeting_id, connection, frame.number, frame.pcm)
-        if appended.outcome is not Outcome.STORED:
+        if appended.outcome is not AppendOutcome.STORED:
             return
 
 

@@ -27,7 +27,7 @@ from meetings.store import quotas, upload_files, uploads
 from meetings.web.meeting_views import private
 from meetings.web.upload_forms import UploadForm, gigabytes
 
-SHOWN = 200
+UPLOADS_SHOWN = 200
 """Uploads on the page, newest first."""
 
 OFFSET = re.compile(r"\d{1,18}", re.ASCII)
@@ -54,7 +54,7 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def upload_list(request: HttpRequest) -> JsonResponse:
     """Return the progress of every upload."""
-    rows = uploads_of(request).select_related("meeting").order_by("-created_at")[:SHOWN]
+    rows = uploads_of(request).select_related("meeting").order_by("-created_at")[:UPLOADS_SHOWN]
     return JsonResponse({"uploads": [upload_object(request, upload) for upload in rows]})
 
 

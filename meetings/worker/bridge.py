@@ -8,7 +8,7 @@ import structlog
 
 from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.speech.asr import Transcriber
-from inference.speech.bridge import Bridge
+from inference.speech.bridge import InterimTranscriber
 from inference.types import CaptionEvent
 from meetings.device import watchdog
 from meetings.worker.stream import MeetingStream
@@ -21,7 +21,7 @@ class SwapBridge:
 
     def __init__(self, load: Callable[[], Transcriber] | None) -> None:
         self._load = load
-        self._bridge: Bridge[str] | None = None
+        self._bridge: InterimTranscriber[str] | None = None
 
     def prepare(self) -> None:
         """Load the small model on first use. Without its weights there is no bridge."""
@@ -29,7 +29,7 @@ class SwapBridge:
             return
         try:
             with watchdog.moving():
-                self._bridge = Bridge(self._load())
+                self._bridge = InterimTranscriber(self._load())
         except (ModelMissing, ModelCorrupt) as error:
             self._load = None
             log.error("bridge_unavailable", error=str(error))

@@ -10,7 +10,7 @@ from channels.db import database_sync_to_async
 
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
-from meetings.broker.audio_log import AudioLog, Entry
+from meetings.broker.audio_log import AudioEntry, AudioLog
 from meetings.broker.hints import Broadcast, StoredChange, partial
 from meetings.models import State
 from meetings.store import recordings, transcript
@@ -102,7 +102,7 @@ class CommitStep:
         if stream.keep_recording:
             await record(stream, progress.position)
 
-    async def _obey(self, stream: MeetingStream, mark: Entry) -> None:
+    async def _obey(self, stream: MeetingStream, mark: AudioEntry) -> None:
         match mark.mark:
             case "pause":
                 await self._publisher.move(stream, State.PAUSED)

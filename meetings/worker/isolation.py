@@ -36,7 +36,7 @@ TRIAL_KEPT_S = 86_400
 RETAKEN_AFTER_S = (0.5, 3.0)
 """Delay before the same worker retakes a meeting whose captions failed. Other workers may take it at once."""
 
-DIED = "process_died"
+WORKER_DIED = "process_died"
 """Recorded instead of an error class."""
 
 record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
@@ -134,7 +134,7 @@ class Isolation:
             if died_at is not None:
                 stage = Stage(died_at.decode())
                 log.error("meeting_ended_a_worker", meeting=meeting_id, stage=stage.value)
-                await record_failure(meeting_id, stage, position=stream.committed, error=DIED)
+                await record_failure(meeting_id, stage, position=stream.committed, error=WORKER_DIED)
         for stage, failure in (await failures_of(meeting_id)).items():
             stream.failed_at[stage] = failure.position
             if failure.set_aside_at is not None:

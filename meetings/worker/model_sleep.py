@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference.models.residency.pool import ModelPool, State
+from inference.models.residency.pool import ModelPool, PoolState
 from meetings.device import watchdog
 
 
@@ -14,6 +14,6 @@ def sleep(pool: ModelPool) -> None:
 
 def wake(pool: ModelPool) -> None:
     """Move the models back. Does nothing unless they sleep."""
-    if pool.state is State.ASLEEP:
+    if pool.state is PoolState.ASLEEP:
         with watchdog.moving():
             pool.wake()

@@ -10,7 +10,7 @@ import redis.asyncio
 import structlog
 
 from inference.models.residency.drain_lock import ModelInUse
-from inference.models.residency.pool import CannotSleep, ModelPool, State, SwapUnderWay
+from inference.models.residency.pool import CannotSleep, ModelPool, PoolState, SwapUnderWay
 from meetings.broker import commands
 from meetings.broker.commands import Command, CommandResult
 from meetings.worker import model_sleep
@@ -55,7 +55,7 @@ class OperatorCommands:
         """Bring the caption models back. Raises CaptionsLost, since a new process has a better chance."""
         if await self._summarize_step.break_off():
             return CommandResult.RESTORED
-        if self._pool.state is not State.ASLEEP:
+        if self._pool.state is not PoolState.ASLEEP:
             return CommandResult.CAPTIONING
         await asyncio.to_thread(model_sleep.wake, self._pool)
         return CommandResult.RESTORED

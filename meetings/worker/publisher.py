@@ -23,7 +23,7 @@ T = TypeVar("T")
 set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
 
 
-SLOW_S = 3.0
+SLOW_STORE_S = 3.0
 """Viewers are notified of a slower write: a locked database raises an error only after twenty seconds."""
 
 
@@ -112,7 +112,7 @@ async def warn_if_slow(write: Callable[[], Awaitable[T]], tell: Callable[[Outage
     """Await the write, and report a database outage when it takes longer than SLOW_S."""
     task = asyncio.ensure_future(write())
     try:
-        done, _ = await asyncio.wait({task}, timeout=SLOW_S)
+        done, _ = await asyncio.wait({task}, timeout=SLOW_STORE_S)
         if not done:
             await tell(Outage.DATABASE)
         return await task

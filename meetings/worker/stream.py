@@ -17,7 +17,7 @@ from inference.speech.language_mismatch import LanguageMismatch
 from inference.speech.resume_state import Checkpoint, CheckpointError
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
-from meetings.broker.audio_log import Entry, Mark
+from meetings.broker.audio_log import AudioEntry, Mark
 from meetings.languages import AUTO
 from meetings.models import Meeting, Stage, State
 from meetings.store.transcript import Lease
@@ -53,7 +53,7 @@ class TurnResult:
     partials: list[PartialCaption] = field(default_factory=list)
     finals: list[FinalCaption] = field(default_factory=list)
     progress: Progress | None = None
-    marks: list[Entry] = field(default_factory=list)
+    marks: list[AudioEntry] = field(default_factory=list)
     """Marks that the captions have reached."""
     spoken: bool = False
     """Whether there was new audio."""
@@ -61,7 +61,7 @@ class TurnResult:
     missing: int = 0
     """Samples missing from the log because the broker lost its file."""
 
-    def add_mark(self, mark: Entry) -> None:
+    def add_mark(self, mark: AudioEntry) -> None:
         """Add a mark. It replaces an earlier one of its kind at the same place in the audio, which had no effect."""
         kind = KINDS_OF_MARKS.get(mark.mark, mark.mark)
         self.marks = [
@@ -107,7 +107,7 @@ class MeetingStream:
         self._config = session_config(meeting, meeting.language)
         self.session = resumed_session(meeting, self._config)
         self.last_read = b"0-0"
-        self.newest: Entry | None = None
+        self.newest: AudioEntry | None = None
         """The last entry read. The log always keeps it, so a log without it was truncated."""
         self.phase: Phase = ""
         self.committed = meeting.cursor
@@ -135,8 +135,8 @@ class MeetingStream:
         """The detected language last reported to the host; empty if it is the one that is set."""
         self._guard = threading.Lock()
         """Guards the two queues, which the event loop and the device's thread both use."""
-        self._inbox: deque[Entry] = deque()
-        self._kept: deque[Entry] = deque()
+        self._inbox: deque[AudioEntry] = deque()
+        self._kept: deque[AudioEntry] = deque()
         """Audio that a resumed session would need, or that is not in the recording yet."""
 
     @property
@@ -159,7 +159,7 @@ class MeetingStream:
     def has_work(self) -> bool:
         return bool(self._inbox) or bool(self.session.backlog)
 
-    def read(self, entries: list[Entry]) -> None:
+    def read(self, entries: list[AudioEntry]) -> None:
         """Add the entries that follow `last_read` in the log."""
         self.newest = entries[-1]
         self.last_read = self.newest.id
@@ -213,7 +213,7 @@ class MeetingStream:
                 first = self._kept[0].id
         return first
 
-    def kept(self, start: int, end: int) -> list[Entry]:
+    def kept(self, start: int, end: int) -> list[AudioEntry]:
         """Return the audio entries in memory that overlap the samples from `start` to `end`."""
         with self._guard:
             return [entry for entry in self._kept if entry.end > start and entry.sample < end]
@@ -228,7 +228,7 @@ class MeetingStream:
             ]
         return audio
 
-    def _feed(self, entry: Entry) -> int:
+    def _feed(self, entry: AudioEntry) -> int:
         """Feed the new part of the entry; replace lost samples with silence and return their number."""
         with self._guard:
             self._kept.append(entry)
@@ -241,7 +241,7 @@ class MeetingStream:
             self.session.feed(samples[self.session.received - entry.sample :])
         return missing
 
-    def _apply(self, mark: Entry) -> None:
+    def _apply(self, mark: AudioEntry) -> None:
         if mark.mark == "language":
             self._config = session_config(self._meeting, mark.value)
             self.session.configure(self._config)

@@ -18,7 +18,7 @@ from channels.db import database_sync_to_async
 
 from inference.models.residency.drain_lock import ModelInUse, SwapCancelled
 from inference.models.residency.history import SwapRecord
-from inference.models.residency.pool import ModelPool, State, SwapFailed, SwapUnderWay
+from inference.models.residency.pool import ModelPool, PoolState, SwapFailed, SwapUnderWay
 from inference.models.residency.transfers import MOVE_ERRORS
 from inference.summarization.summary import (
     Summarizer,
@@ -49,7 +49,7 @@ PAUSE_WAIT_S = 8.0
 """How long a summary waits for a pause in speech."""
 
 PAUSE_POLL_S = 0.1
-WITHIN_S = 90.0
+SUMMARY_DEADLINE_S = 90.0
 """Time limit for one meeting's summary. The watchdog ends a summariser that ignores it."""
 
 DWELL_S = 20.0
@@ -241,7 +241,7 @@ class SummarizeStep:
             for meeting_id in sorted(left):
                 await self._put_off(streams[meeting_id], error)
         finally:
-            if self._pool.state is State.SUMMARIZATION:
+            if self._pool.state is PoolState.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
 
     async def _write_or_put_off(self, one: Due, stream: MeetingStream) -> None:
@@ -299,7 +299,7 @@ class SummarizeStep:
         with self._pool.use(SUMMARY) as model, watchdog.writing():
             summarizer: Summarizer = model
             try:
-                return summarizer.summarize(request, within_s=WITHIN_S, is_cancelled=self._is_cancelled)
+                return summarizer.summarize(request, within_s=SUMMARY_DEADLINE_S, is_cancelled=self._is_cancelled)
             except SummaryCancelled:
                 raise
             except (RuntimeError, MemoryError) as error:

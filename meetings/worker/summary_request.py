@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from inference.summarization.summary import Item, Kind, Summary, SummaryRequest, Utterance
+from inference.summarization.summary import Item, ItemKind, SpokenUtterance, Summary, SummaryRequest
 from meetings.models import Caption, Speaker
 from meetings.models import Summary as StoredSummary
 from meetings.store import summaries
@@ -35,15 +35,15 @@ def as_written(summary: Summary) -> Written:
 
 def _notes(stored: StoredSummary) -> Summary:
     items = tuple(
-        Item(Kind(item["kind"]), item["text"], tuple(item["segments"]), item["owner"]) for item in stored.items
+        Item(ItemKind(item["kind"]), item["text"], tuple(item["segments"]), item["owner"]) for item in stored.items
     )
     return Summary(stored.from_s, stored.to_s, stored.language, stored.text, items)
 
 
-def _line(caption: Caption, names: Mapping[str, str]) -> Utterance:
+def _line(caption: Caption, names: Mapping[str, str]) -> SpokenUtterance:
     speaker = caption.speaker if caption.speaker in names else None
     name = names.get(caption.speaker) or None
-    return Utterance(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
+    return SpokenUtterance(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
 
 
 def _most_spoken(captions: Sequence[Caption]) -> str:

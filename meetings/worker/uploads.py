@@ -25,7 +25,7 @@ from django.conf import settings
 from inference.audio import SAMPLE_RATE, DecodedFile, UnreadableAudioError, decode_file, float_to_pcm16
 from inference.media.errors import DecoderFailed
 from meetings import supervise
-from meetings.broker.audio_log import AudioLog, Outcome
+from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.models import Meeting, State, Upload, UploadFailure
 from meetings.store import upload_files, uploads
 from meetings.worker.stream import REHEAR_S, MeetingStream, resumed_session, session_config
@@ -162,7 +162,7 @@ class UploadStep:
             return
         self._put_off(upload.pk, claimed.error)
         again = await open_again(upload.pk)
-        if again is not None and again.attempts > uploads.MAX_ATTEMPTS:
+        if again is not None and again.attempts > uploads.MAX_UPLOAD_ATTEMPTS:
             await fail(upload.pk, UploadFailure.CRASHED)
 
     async def _claim(self, meeting: Meeting) -> None:
@@ -201,7 +201,7 @@ class UploadStep:
         await self._claim(upload.meeting)
         if not upload_files.path(upload.pk).exists():
             await self._give_up(stream, upload, UploadFailure.MISSING)
-        elif upload.attempts > uploads.MAX_ATTEMPTS:
+        elif upload.attempts > uploads.MAX_UPLOAD_ATTEMPTS:
             await self._give_up(stream, upload, UploadFailure(upload.failure or UploadFailure.CRASHED))
         else:
             await self._begin(stream, upload)
@@ -244,7 +244,7 @@ class UploadStep:
         appended = await self._audio.append(
             feeder.stream.meeting_id, self._connection, feeder.next_frame, float_to_pcm16(block)
         )
-        if appended.outcome is not Outcome.STORED:
+        if appended.outcome is not AppendOutcome.STORED:
             log.info("upload_fed_elsewhere", meeting=feeder.stream.meeting_id)
             self._forget(feeder.stream.meeting_id)
             return False

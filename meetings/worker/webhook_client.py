@@ -15,12 +15,12 @@ from django.utils import timezone
 
 from meetings.models import Delivery
 from meetings.safe_http import ForbiddenAddress, NotReached, post
-from meetings.store.webhooks import MAX_ATTEMPTS
+from meetings.store.webhooks import MAX_DELIVERY_ATTEMPTS
 
 
 async def send(delivery: Delivery) -> str:
     """Send a claimed delivery once; return the failure, or an empty string."""
-    if delivery.attempts >= MAX_ATTEMPTS:
+    if delivery.attempts >= MAX_DELIVERY_ATTEMPTS:
         return delivery.failure or "The server ended during the last attempt."
     now = timezone.now()
     hook, is_private_allowed = delivery.webhook, settings.ENVIRONMENT.private_webhooks

@@ -59,7 +59,7 @@ YIELD_S = 0.05
 """How long recordings wait before their priority is checked again."""
 
 WATCH_S = 1.0
-DRAIN_S = 8.0
+WORKER_DRAIN_S = 8.0
 """How long a stopping worker may go on captioning what it has read."""
 
 
@@ -168,7 +168,7 @@ class Worker:
         await supervise.contained(self._isolation.try_again_what_other_code_set_aside)
 
     async def _renew(self) -> None:
-        await self._assignments.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.STALLED_S)
+        await self._assignments.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.NO_PROGRESS_S)
 
     async def _assign(self) -> None:
         if not self._stopping.is_set():
@@ -301,7 +301,7 @@ class Worker:
         self._idle.clear()
         self._work.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled(), DRAIN_S)
+            await asyncio.wait_for(self._settled(), WORKER_DRAIN_S)
 
     async def _settled(self) -> None:
         await self._idle.wait()

@@ -17,7 +17,7 @@ from benchmarks.growth import KEPT, growth
 from benchmarks.statistics import slope
 from benchmarks.vitals import Monitor, ProcessVitals, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.broker.incidents import SENTENCES
+from meetings.broker.incidents import INCIDENT_SENTENCES
 from tests.live import REPOSITORY, running_parlance
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -48,7 +48,7 @@ def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Pat
     assert meeting.outcome["connections"] == {"live": 1, "portuguese": 2}
     assert meeting.outcome["late_reader_has_the_same"]
     assert left == []
-    assert {incident.split()[1] for incident in incidents} <= set(SENTENCES)
+    assert {incident.split()[1] for incident in incidents} <= set(INCIDENT_SENTENCES)
 
 
 def left_in_the_broker(monitor: Monitor) -> list[str]:

@@ -61,4 +61,4 @@ class NewerVersion(AppConfig):
 
 inference.speech.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
 resume_state.Checkpoint = NewerCheckpoint  # type: ignore[misc]
-resume_state.VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", resume_state.VERSION))
+resume_state.CHECKPOINT_VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", resume_state.CHECKPOINT_VERSION))

@@ -13,7 +13,7 @@ from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanCho
 from inference.models.residency.pool import ModelPool
 from inference.models.residency.resident import HostOnlyResident
 from inference.models.residency.transfers import Member
-from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
+from inference.summarization.summary import IsCancelled, Item, ItemKind, Summary, SummaryRequest
 from meetings.device import watchdog
 from meetings.device.asr import ASR
 from meetings.device.diarization import SPEAKERS
@@ -77,6 +77,6 @@ class ScriptedSummarizer:
         self.may_end.wait(within_s)
         first, last = request.lines[0], request.lines[-1]
         earlier = request.notes.items if request.notes else ()
-        item = Item(Kind.TOPIC, first.text, (first.segment,))
+        item = Item(ItemKind.TOPIC, first.text, (first.segment,))
         from_s = request.notes.from_s if request.notes else first.start
         return Summary(from_s, last.end, request.language, first.text, (*earlier, item))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from meetings.broker.commands import Command
-from meetings.store.summary_status import SENTENCES, SummaryFailure
+from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
@@ -146,7 +146,7 @@ async def never_comes_to_its_end(meeting: StagedMeeting) -> None:
     hang = meeting.parlance.data / HANG
     hang.touch()
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[SummaryFailure.BROKEN_OFF])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.BROKEN_OFF])
     hang.unlink()
     assert told["retry_summary_s"] is not None
     assert '"at": "writing"' in meeting.parlance.output
@@ -156,7 +156,7 @@ async def loses_its_weights(meeting: StagedMeeting, summariser: Path) -> None:
     weights, elsewhere = summariser / WEIGHTS, summariser.with_suffix(".away")
     weights.rename(elsewhere)
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[SummaryFailure.MISSING])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.MISSING])
     elsewhere.rename(weights)
     assert told["retry_summary_s"] > 0
     assert meeting.reader.summaries == {}
@@ -170,7 +170,7 @@ async def needs_too_much(meeting: StagedMeeting, summariser: Path) -> None:
         file.truncate(8_000 * MEGABYTE)
     meeting.parlance.process("inference").kill()
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[SummaryFailure.TOO_LARGE])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.TOO_LARGE])
     assert told["retry_summary_s"] is None
     assert meeting.notices("summarizing") == pauses
     more.unlink()

@@ -2,9 +2,9 @@
 
 from inference.models.loading.files import (
     CHUNK_BYTES,
-    Advance,
     ModelCorrupt,
     ModelMissing,
+    ProgressCallback,
     check_digest,
     check_size,
     check_sizes,
@@ -14,9 +14,9 @@ from inference.models.loading.files import (
 
 __all__ = [
     "CHUNK_BYTES",
-    "Advance",
     "ModelCorrupt",
     "ModelMissing",
+    "ProgressCallback",
     "check_digest",
     "check_size",
     "check_sizes",

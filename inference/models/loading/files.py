@@ -12,7 +12,7 @@ CHUNK_BYTES = 1 << 20
 REQUIRED_FILES = ("model.bin", "config.json")
 """Files that every CTranslate2 model folder must have."""
 
-Advance = Callable[[int], object]
+ProgressCallback = Callable[[int], object]
 """Progress callback; receives the number of bytes just processed."""
 
 
@@ -48,7 +48,7 @@ def check_sizes(model: Model, models: Path) -> Path:
     return models / model.name
 
 
-def verify_model(model: Model, models: Path, advance: Advance = lambda _: None) -> None:
+def verify_model(model: Model, models: Path, advance: ProgressCallback = lambda _: None) -> None:
     """Read every file of `model` and compare its sha256.
 
     Raises:
@@ -74,7 +74,7 @@ def check_size(model: Model, file: ModelFile, folder: Path) -> None:
         )
 
 
-def check_digest(model: Model, file: ModelFile, folder: Path, advance: Advance) -> None:
+def check_digest(model: Model, file: ModelFile, folder: Path, advance: ProgressCallback) -> None:
     """Check the content of one file. A file without a published digest is read but not compared."""
     path = folder / file.name
     digest = hashlib.sha256()

@@ -15,7 +15,7 @@ from inference.models.torchaudio_compat import import_transformers
 if TYPE_CHECKING:
     import torch
 
-Probe = Callable[[Any], "torch.Tensor"]
+EquivalenceProbe = Callable[[Any], "torch.Tensor"]
 WriteProcessor = Callable[[Path], object]
 PICKLED = "pytorch_model*.bin"
 
@@ -31,7 +31,7 @@ class HubNetwork:
     """A transformers class, such as AutoModelForCausalLM."""
     write_processor: WriteProcessor
     """Writes tokenizer and processor into a folder."""
-    ask: Probe
+    ask: EquivalenceProbe
     """Runs the network on a fixed input, for `probe`."""
 
     @property

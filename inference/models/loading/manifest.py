@@ -12,8 +12,8 @@ from typing import Any
 
 from inference.models.loading.component import Form
 
-MANIFEST = "manifest.json"
-FORMAT = 1
+SNAPSHOT_MANIFEST = "manifest.json"
+SNAPSHOT_FORMAT = 1
 LIBRARIES = ("torch", "transformers")
 
 
@@ -35,7 +35,7 @@ class FileDigest:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SnapshotSource:
     """One file that the snapshot was made from."""
 
     digest: FileDigest
@@ -46,10 +46,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class SnapshotManifest:
     component: str
     form: Form
-    sources: dict[str, Source]
+    sources: dict[str, SnapshotSource]
     """By name within the model's folder."""
     files: dict[str, FileDigest]
     """By name within the snapshot."""
@@ -60,7 +60,7 @@ class Manifest:
 
     def text(self) -> str:
         """Return the text of the MANIFEST file. Its digest covers all other fields."""
-        fields = {"format": FORMAT, **asdict(self)}
+        fields = {"format": SNAPSHOT_FORMAT, **asdict(self)}
         return json.dumps({**fields, "digest": _digest(fields)}, indent=1, sort_keys=True) + "\n"
 
 
@@ -71,9 +71,9 @@ def describe_file(path: Path) -> FileDigest:
     return FileDigest(path.stat().st_size, digest)
 
 
-def describe_source(path: Path) -> Source:
+def describe_source(path: Path) -> SnapshotSource:
     """Return the digest and modification time of `path`. Reads every byte."""
-    return Source(describe_file(path), path.stat().st_mtime_ns)
+    return SnapshotSource(describe_file(path), path.stat().st_mtime_ns)
 
 
 def library_versions() -> dict[str, str]:
@@ -81,7 +81,7 @@ def library_versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> SnapshotManifest:
     """Return the manifest of the snapshot in `folder`.
 
     Raises:
@@ -89,21 +89,21 @@ def read_manifest(folder: Path) -> Manifest:
         SnapshotUnusable: the manifest was altered or cannot be read.
     """
     try:
-        text = (folder / MANIFEST).read_text(encoding="utf-8")
+        text = (folder / SNAPSHOT_MANIFEST).read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         raise SnapshotMissing(f"there is no snapshot in {folder}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SnapshotUnusable(f"{folder / MANIFEST} cannot be read: {error}") from error
+        raise SnapshotUnusable(f"{folder / SNAPSHOT_MANIFEST} cannot be read: {error}") from error
     try:
         manifest = _parse(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SnapshotUnusable(f"{folder / MANIFEST} is no manifest of format {FORMAT}") from error
+        raise SnapshotUnusable(f"{folder / SNAPSHOT_MANIFEST} is no manifest of format {SNAPSHOT_FORMAT}") from error
     if manifest.text() != text:
-        raise SnapshotUnusable(f"{folder / MANIFEST} is not as it was written")
+        raise SnapshotUnusable(f"{folder / SNAPSHOT_MANIFEST} is not as it was written")
     return manifest
 
 
-def check_form(manifest: Manifest, component: str, form: Form) -> None:
+def check_form(manifest: SnapshotManifest, component: str, form: Form) -> None:
     """Raise SnapshotUnusable if the network, the form, or a library's major version differs."""
     if manifest.component != component:
         raise SnapshotUnusable(f"it holds {manifest.component}, not {component}")
@@ -117,13 +117,13 @@ def check_form(manifest: Manifest, component: str, form: Form) -> None:
             raise SnapshotUnusable(f"it was written with {name} {written}, and {installed} is installed")
 
 
-def check_files(manifest: Manifest, folder: Path) -> None:
+def check_files(manifest: SnapshotManifest, folder: Path) -> None:
     """Read every byte of the snapshot. Raises SnapshotUnusable for a missing or altered file."""
     for name, written in manifest.files.items():
         _compare(folder / name, written)
 
 
-def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> None:
+def check_sources(manifest: SnapshotManifest, sources: Iterable[Path], folder: Path) -> None:
     """Raise SnapshotUnusable if the model's own files are not those the snapshot was made from.
 
     A file with another modification time is read completely.
@@ -135,7 +135,7 @@ def check_sources(manifest: Manifest, sources: Iterable[Path], folder: Path) -> 
         check_source(path, manifest.sources[name])
 
 
-def check_source(path: Path, written: Source) -> None:
+def check_source(path: Path, written: SnapshotSource) -> None:
     """Raise SnapshotUnusable if `path` is not the described file. Read completely if its time or size changed."""
     try:
         state = path.stat()
@@ -160,9 +160,11 @@ def _digest(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
-def _parse(fields: dict[str, Any]) -> Manifest:
-    sources = {name: Source(FileDigest(**one["digest"]), one["modified_ns"]) for name, one in fields["sources"].items()}
+def _parse(fields: dict[str, Any]) -> SnapshotManifest:
+    sources = {
+        name: SnapshotSource(FileDigest(**one["digest"]), one["modified_ns"]) for name, one in fields["sources"].items()
+    }
     files = {name: FileDigest(**one) for name, one in fields["files"].items()}
-    return Manifest(
+    return SnapshotManifest(
         fields["component"], Form(**fields["form"]), sources, files, dict(fields["tied"]), dict(fields["versions"])
     )

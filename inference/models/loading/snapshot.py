@@ -13,8 +13,8 @@ from typing import Any
 
 from inference.models.loading.component import Component, Form
 from inference.models.loading.manifest import (
-    MANIFEST,
-    Manifest,
+    SNAPSHOT_MANIFEST,
+    SnapshotManifest,
     SnapshotMissing,
     SnapshotUnusable,
     check_files,
@@ -46,7 +46,7 @@ def snapshot_folder(component: Component, form: Form) -> Path:
     return component.folder / SNAPSHOTS / f"{component.name}-{form.device}-{form.dtype}"
 
 
-def check_snapshot(component: Component, form: Form) -> tuple[Path, Manifest]:
+def check_snapshot(component: Component, form: Form) -> tuple[Path, SnapshotManifest]:
     """Return folder and manifest of a snapshot after verifying every byte of it and that its sources are unchanged.
 
     Raises:
@@ -93,14 +93,14 @@ def write_snapshot(component: Component, form: Form, network: Any = None) -> Pat
     return target
 
 
-def _write(component: Component, form: Form, network: Any, folder: Path) -> Manifest:
+def _write(component: Component, form: Form, network: Any, folder: Path) -> SnapshotManifest:
     from safetensors.torch import save_file
 
     assert component.folder is not None
     component.write_settings(network, folder)
     tensors, tied = untie(network)
     save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
-    manifest = Manifest(
+    manifest = SnapshotManifest(
         component=component.name,
         form=form,
         sources={path.relative_to(component.folder).as_posix(): describe_source(path) for path in component.sources},
@@ -108,11 +108,11 @@ def _write(component: Component, form: Form, network: Any, folder: Path) -> Mani
         tied=tied,
         versions=library_versions(),
     )
-    (folder / MANIFEST).write_text(manifest.text(), encoding="utf-8")
+    (folder / SNAPSHOT_MANIFEST).write_text(manifest.text(), encoding="utf-8")
     return manifest
 
 
-def _mapped(component: Component, folder: Path, manifest: Manifest) -> Any:
+def _mapped(component: Component, folder: Path, manifest: SnapshotManifest) -> Any:
     network = component.build(folder)
     try:
         assign(network, map_tensors(folder / WEIGHTS), manifest.tied)
@@ -121,7 +121,7 @@ def _mapped(component: Component, folder: Path, manifest: Manifest) -> Any:
     return network.eval()
 
 
-def _verify(component: Component, network: Any, folder: Path, manifest: Manifest) -> None:
+def _verify(component: Component, network: Any, folder: Path, manifest: SnapshotManifest) -> None:
     import torch
 
     check_files(read_manifest(folder), folder)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Run = Callable[[], np.ndarray]
-Clock = Callable[[], float]
+MeasuredRun = Callable[[], np.ndarray]
+ValidationClock = Callable[[], float]
 
 WORTHWHILE = 1.02
 """Minimum ratio of the seconds without to the seconds with."""
@@ -30,7 +30,7 @@ HALF = Agreement(2e-2, "reduced precision: largest difference ≤ 2e-2 of the la
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationVerdict:
     """Result of a validation."""
 
     error: float
@@ -50,13 +50,13 @@ class Verdict:
 
 
 def validate(
-    without: Run,
-    with_it: Run,
+    without: MeasuredRun,
+    with_it: MeasuredRun,
     *,
     agreement: Agreement = FLOAT32,
     rounds: int = ROUNDS,
-    clock: Clock = time.perf_counter,
-) -> Verdict:
+    clock: ValidationClock = time.perf_counter,
+) -> ValidationVerdict:
     """Run both once to warm up and to compare, then in alternating pairs; every second pair runs in reverse order.
 
     Raises:
@@ -69,7 +69,7 @@ def validate(
     ratios = [plain / quick for plain, quick in pairs]
     speedup = statistics.median(ratios)
     agrees = error <= agreement.rtol
-    return Verdict(
+    return ValidationVerdict(
         error=error,
         agrees=agrees,
         speedup=speedup,
@@ -96,7 +96,9 @@ def relative_error(expected: np.ndarray, found: np.ndarray) -> float:
     return difference / largest if largest else difference
 
 
-def _pair(without: Run, with_it: Run, *, is_turned: bool, clock: Clock) -> tuple[float, float]:
+def _pair(
+    without: MeasuredRun, with_it: MeasuredRun, *, is_turned: bool, clock: ValidationClock
+) -> tuple[float, float]:
     if is_turned:
         quick, plain = _timed(with_it, clock), _timed(without, clock)
     else:
@@ -104,7 +106,7 @@ def _pair(without: Run, with_it: Run, *, is_turned: bool, clock: Clock) -> tuple
     return plain, quick
 
 
-def _timed(run: Run, clock: Clock) -> float:
+def _timed(run: MeasuredRun, clock: ValidationClock) -> float:
     started = clock()
     run()
     return clock() - started

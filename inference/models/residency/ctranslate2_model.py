@@ -13,7 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from inference.models.device import CPU, Device
 from inference.models.object_graph import reachable
-from inference.models.residency.resident import NotLoaded, Probe
+from inference.models.residency.resident import NotLoaded, WarmUpProbe
 
 M = TypeVar("M")
 
@@ -57,7 +57,7 @@ class CTranslate2Resident(Generic[M]):
         """
         self._load = load
         self._on_gpu = device.kind != "cpu"
-        self._probe = Probe(warm_up)
+        self._probe = WarmUpProbe(warm_up)
         self._unload_s = unload_s
         self._model: M | None = None
         self._handles: list[Handle] = []

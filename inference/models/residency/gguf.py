@@ -13,7 +13,7 @@ from pathlib import Path
 from inference.models.loading import ModelCorrupt
 
 SMALL, LARGE = struct.Struct("<I"), struct.Struct("<Q")
-MAGIC = int.from_bytes(b"GGUF", "little")
+GGUF_MAGIC = int.from_bytes(b"GGUF", "little")
 VERSIONS = (2, 3)
 STRING, ARRAY = 8, 9
 WIDTHS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -77,7 +77,7 @@ class _Header:
 
 
 def _count_weights(header: _Header) -> int:
-    if header.small() != MAGIC or header.small() not in VERSIONS:
+    if header.small() != GGUF_MAGIC or header.small() not in VERSIONS:
         raise _Damaged
     tensors, entries = header.large(), header.large()
     for _ in range(entries):

@@ -19,7 +19,7 @@ class Direction(StrEnum):
     TO_TRANSCRIPTION = "to transcription"
 
 
-class Outcome(StrEnum):
+class SwapOutcome(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     """A model could not be moved; captions were restored unless the reason says otherwise."""
@@ -70,7 +70,7 @@ class SwapRecord:
     """One swap, completed or not."""
 
     direction: Direction
-    outcome: Outcome
+    outcome: SwapOutcome
     steps: tuple[Step, ...]
     seconds: float
     """Total duration, including the restore after a failed swap."""

@@ -19,11 +19,11 @@ from inference.models.residency.resident import WeightsDamaged
 if TYPE_CHECKING:
     import torch
 
-CHUNK = 2**28
+COPY_CHUNK = 2**28
 """Bytes per page-locked chunk. torch rounds each up to a power of two, which wastes at most half a chunk."""
-BLOCK = 2**17
+CHECKSUM_BLOCK = 2**17
 """Words per checksum value: one mebibyte."""
-WORD = 8
+CHECKSUM_WORD = 8
 
 
 class WeightCopy(Protocol):
@@ -42,7 +42,7 @@ class HostCopy:
     """A copy in host memory, in chunks; page-locked if the device is a GPU."""
 
     def __init__(
-        self, spans: Iterable[Span], size: int, *, device: torch.device, pinned: bool, chunk: int = CHUNK
+        self, spans: Iterable[Span], size: int, *, device: torch.device, pinned: bool, chunk: int = COPY_CHUNK
     ) -> None:
         """Copy the spans' bytes. Every chunk but the last must be a multiple of the checksum block.
 
@@ -122,8 +122,8 @@ def _block_sums(buffer: torch.Tensor) -> torch.Tensor:
     import torch
 
     words = buffer.view(torch.int64)
-    whole = len(words) // BLOCK * BLOCK
-    sums = [words[:whole].view(-1, BLOCK).sum(dim=1), words[whole:].sum(dim=0, keepdim=True)]
+    whole = len(words) // CHECKSUM_BLOCK * CHECKSUM_BLOCK
+    sums = [words[:whole].view(-1, CHECKSUM_BLOCK).sum(dim=1), words[whole:].sum(dim=0, keepdim=True)]
     return torch.cat(sums)
 
 

@@ -21,7 +21,7 @@ class Unmovable(TypeError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class TensorPlace:
     """One tensor object and the position of its first element in the buffer."""
 
     tensor: torch.Tensor
@@ -52,7 +52,7 @@ class Span:
 class Layout:
     """The places of all tensors of some networks. Tensors that share memory also share it in the buffer."""
 
-    places: tuple[Place, ...]
+    places: tuple[TensorPlace, ...]
     size: int
     """Size of the buffer in bytes, a multiple of ALIGNMENT."""
 
@@ -77,7 +77,7 @@ def plan_layout(networks: Iterable[torch.nn.Module]) -> tuple[Layout, list[Span]
             or there are no tensors.
     """
     tensors = find_tensors(networks)
-    places: list[Place] = []
+    places: list[TensorPlace] = []
     spans: list[Span] = []
     size = 0
     for together in _sharing(tensors):
@@ -154,8 +154,8 @@ def _end(tensor: torch.Tensor) -> int:
     return _begin(tensor) + (last + 1) * tensor.element_size()
 
 
-def _place(tensor: torch.Tensor, offset: int) -> Place:
-    return Place(tensor, offset, tensor.shape, tensor.stride(), tensor.dtype)
+def _place(tensor: torch.Tensor, offset: int) -> TensorPlace:
+    return TensorPlace(tensor, offset, tensor.shape, tensor.stride(), tensor.dtype)
 
 
 def _bytes(tensor: torch.Tensor, start: int, end: int) -> torch.Tensor:

@@ -18,16 +18,16 @@ from types import MappingProxyType, TracebackType
 from typing import Any
 
 from inference.models.residency.drain_lock import DrainLock, ModelInUse, SwapCancelled
-from inference.models.residency.history import Direction, Outcome, Step, StepKind, SwapHistory, SwapRecord
+from inference.models.residency.history import Direction, Step, StepKind, SwapHistory, SwapOutcome, SwapRecord
 from inference.models.residency.memory import DeviceMemory
 from inference.models.residency.plan import Group, Plan, PlanChoice, Residency, make_plan
 from inference.models.residency.transfers import MOVE_ERRORS, Member, Mover, Where
 
-DRAIN_S = 30.0
+POOL_DRAIN_S = 30.0
 """How long uses in progress may take to end; longer than any single batch."""
 
 
-class State(StrEnum):
+class PoolState(StrEnum):
     """State of the pool. Every change is reported to `on_state`."""
 
     EMPTY = "empty"
@@ -87,8 +87,8 @@ class ModelPool:
         *,
         choice: PlanChoice = "auto",
         left_out: Mapping[str, Exception] = MappingProxyType({}),
-        drain_s: float = DRAIN_S,
-        on_state: Callable[[State], object] = lambda state: None,
+        drain_s: float = POOL_DRAIN_S,
+        on_state: Callable[[PoolState], object] = lambda state: None,
         on_step: Callable[[Step], object] = lambda step: None,
         watch: Callable[[], AbstractContextManager[object]] = nullcontext,
         clock: Callable[[], float] = time.perf_counter,
@@ -114,7 +114,7 @@ class ModelPool:
         self._on_state = on_state
         self._watch = watch
         self._clock = clock
-        self._state = State.EMPTY
+        self._state = PoolState.EMPTY
         self._moving = threading.Lock()
         self._joining = threading.Lock()
         self._awaited = {member.name for member in members if member.is_deferred}
@@ -122,7 +122,7 @@ class ModelPool:
         self._paused_at: float | None = None
 
     @property
-    def state(self) -> State:
+    def state(self) -> PoolState:
         """Current state of the pool."""
         return self._state
 
@@ -165,12 +165,12 @@ class ModelPool:
 
         Raises what the loaders raise. No model can be used then, and `start` may be called again.
         """
-        with self._move(frozenset({State.EMPTY})):
+        with self._move(frozenset({PoolState.EMPTY})):
             self._mover.steps.clear()
             self._mover.bring(Group.ALWAYS)
             self._mover.bring(Group.TRANSCRIPTION)
             self._gate.open(Group.TRANSCRIPTION)
-            self._become(State.TRANSCRIPTION)
+            self._become(PoolState.TRANSCRIPTION)
 
     def join(self, name: str) -> None:
         """Bring a deferred model while the others of its group keep working. Does nothing if it has joined.
@@ -183,7 +183,7 @@ class ModelPool:
             Others: any of MOVE_ERRORS from its loader, the device or the checks; all other models are unaffected.
         """
         member = self._member(name)
-        with self._joining, self._move(frozenset({State.TRANSCRIPTION})):
+        with self._joining, self._move(frozenset({PoolState.TRANSCRIPTION})):
             self._awaited.discard(name)
             self._mover.join(member)
 
@@ -202,7 +202,7 @@ class ModelPool:
         If there is no room for it (on a CPU), the first swap loads it. Raises what its loader raises; captions
         continue.
         """
-        with self._move(frozenset({State.TRANSCRIPTION})):
+        with self._move(frozenset({PoolState.TRANSCRIPTION})):
             self._mover.load_ahead(Group.SUMMARIZATION)
 
     def cancel(self) -> None:
@@ -220,11 +220,11 @@ class ModelPool:
             SwapFailed: the summarizer could not be loaded or woken.
             CaptionsLost: captions could not be restored afterwards. After all other errors they work.
         """
-        if self._state is State.SUMMARIZATION:
+        if self._state is PoolState.SUMMARIZATION:
             return None
-        with self._move(frozenset({State.TRANSCRIPTION})):
+        with self._move(frozenset({PoolState.TRANSCRIPTION})):
             self._cancelled.clear()
-            self._become(State.TO_SUMMARIZATION)
+            self._become(PoolState.TO_SUMMARIZATION)
             return self._recorded(Direction.TO_SUMMARIZATION, self._bring_summarizer)
 
     def swap_to_transcription(self) -> SwapRecord | None:
@@ -235,9 +235,9 @@ class ModelPool:
             ModelInUse, DrainTimeout: the summarizer was in use for too long, or by this thread; it stays in.
             CaptionsLost: the transcription models could not be restored, not even from disk.
         """
-        if self._state is State.TRANSCRIPTION:
+        if self._state is PoolState.TRANSCRIPTION:
             return None
-        with self._move(frozenset({State.SUMMARIZATION, State.LOST})):
+        with self._move(frozenset({PoolState.SUMMARIZATION, PoolState.LOST})):
             return self._recorded(Direction.TO_TRANSCRIPTION, self._go_home)
 
     def sleep(self) -> None:
@@ -249,18 +249,18 @@ class ModelPool:
             CannotSleep: a model could not be moved.
             CaptionsLost: captions could not be restored after that.
         """
-        if self._state is State.ASLEEP:
+        if self._state is PoolState.ASLEEP:
             return
         if not self.is_complete:
             raise SwapUnderWay("Models are still joining.")
-        with self._move(frozenset({State.TRANSCRIPTION})):
+        with self._move(frozenset({PoolState.TRANSCRIPTION})):
             self._drain(Group.TRANSCRIPTION, lambda: False)
             try:
                 self._mover.rest()
             except MOVE_ERRORS as error:
                 self._bring_captions()
                 raise CannotSleep(f"The models could not be put to sleep, captions are back: {error}") from error
-            self._become(State.ASLEEP)
+            self._become(PoolState.ASLEEP)
 
     def wake(self) -> None:
         """Bring captions back after `sleep`. Does nothing if they are back or another thread moves models.
@@ -269,8 +269,8 @@ class ModelPool:
             CaptionsLost: they could not be restored, not even from disk.
         """
         with suppress(SwapUnderWay):
-            if self._state is State.ASLEEP:
-                with self._move(frozenset({State.ASLEEP})):
+            if self._state is PoolState.ASLEEP:
+                with self._move(frozenset({PoolState.ASLEEP})):
                     self._bring_captions()
 
     def _member(self, name: str) -> Member:
@@ -281,7 +281,7 @@ class ModelPool:
     # -- how -----------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _move(self, begins: frozenset[State]) -> Iterator[None]:
+    def _move(self, begins: frozenset[PoolState]) -> Iterator[None]:
         """Hold the right to move models. Raises SwapUnderWay if another thread holds it or the state forbids it."""
         if not self._moving.acquire(blocking=False):
             raise SwapUnderWay(f"Models are being moved already ({self._state}).")
@@ -293,7 +293,7 @@ class ModelPool:
         finally:
             self._moving.release()
 
-    def _become(self, state: State) -> None:
+    def _become(self, state: PoolState) -> None:
         self._state = state
         self._on_state(state)
 
@@ -307,7 +307,7 @@ class ModelPool:
             self._check_cancelled()
             undo.pop_all()
         self._gate.open(Group.SUMMARIZATION)
-        self._become(State.SUMMARIZATION)
+        self._become(PoolState.SUMMARIZATION)
 
     def _pause_captions(self) -> None:
         self._check_cancelled()
@@ -330,14 +330,14 @@ class ModelPool:
         """Restore captions after any error on the way to the summarizer."""
         # The failed frames hold device memory that the captions need.
         traceback.clear_frames(trace)
-        self._become(State.RESTORING)
+        self._become(PoolState.RESTORING)
         self._paused_at = None
         self._mover.drop(Group.SUMMARIZATION)
         self._bring_captions()
 
     def _go_home(self) -> None:
         before = self._state
-        self._become(State.TO_TRANSCRIPTION)
+        self._become(PoolState.TO_TRANSCRIPTION)
         with ExitStack() as undo:
             undo.callback(self._become, before)
             self._drain(Group.SUMMARIZATION, lambda: False)
@@ -356,7 +356,7 @@ class ModelPool:
             traceback.clear_frames(error.__traceback__)
             self._bring_captions_anew()
         self._gate.open(Group.TRANSCRIPTION)
-        self._become(State.TRANSCRIPTION)
+        self._become(PoolState.TRANSCRIPTION)
 
     def _bring_captions_anew(self) -> None:
         self._mover.forget(Group.SUMMARIZATION)
@@ -365,19 +365,19 @@ class ModelPool:
             self._mover.bring(Group.TRANSCRIPTION)
         except MOVE_ERRORS as error:
             self._mover.drop(Group.TRANSCRIPTION)
-            self._become(State.LOST)
+            self._become(PoolState.LOST)
             raise CaptionsLost(f"The captions' models could not be brought back: {error}") from error
 
     def _recorded(self, direction: Direction, move: Callable[[], None]) -> SwapRecord:
         """Run `move` and record its outcome in the history."""
         self._mover.steps.clear()
         started = self._clock()
-        outcome, reason = Outcome.FAILED, "interrupted"
+        outcome, reason = SwapOutcome.FAILED, "interrupted"
         try:
             move()
-            outcome, reason = Outcome.COMPLETED, ""
+            outcome, reason = SwapOutcome.COMPLETED, ""
         except (SwapCancelled, ModelInUse, CaptionsLost) as error:
-            outcome, reason = _OUTCOMES.get(type(error), Outcome.BUSY), str(error)
+            outcome, reason = _OUTCOMES.get(type(error), SwapOutcome.BUSY), str(error)
             raise
         except MOVE_ERRORS as error:
             reason = str(error)
@@ -388,5 +388,5 @@ class ModelPool:
         return record
 
 
-_OUTCOMES = {SwapCancelled: Outcome.CANCELLED, CaptionsLost: Outcome.FAILED}
+_OUTCOMES = {SwapCancelled: SwapOutcome.CANCELLED, CaptionsLost: SwapOutcome.FAILED}
 """Outcomes of these errors; the other errors mean that a model was in use."""

@@ -63,7 +63,7 @@ class Resident(Protocol):
         ...
 
 
-class Probe(Generic[M]):
+class WarmUpProbe(Generic[M]):
     """A warm-up run whose result, if it has one, must stay the same."""
 
     def __init__(self, run: Callable[[M], object]) -> None:
@@ -93,7 +93,7 @@ class HostOnlyResident(Generic[M]):
 
     def __init__(self, load: Callable[[], M], *, warm_up: Callable[[M], object]) -> None:
         self._load = load
-        self._probe = Probe(warm_up)
+        self._probe = WarmUpProbe(warm_up)
         self._model: M | None = None
 
     @property

@@ -10,7 +10,7 @@ from inference.models.device import CPU, Device
 from inference.models.object_graph import reachable
 from inference.models.residency.host_copies import WeightCopy, keep_copy
 from inference.models.residency.layout import Layout, plan_layout
-from inference.models.residency.resident import NotLoaded, Probe, WeightsDamaged
+from inference.models.residency.resident import NotLoaded, WarmUpProbe, WeightsDamaged
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class TorchResident(Generic[M]):
         self._load = load
         self._device = device
         self._folder = folder
-        self._probe = Probe(warm_up)
+        self._probe = WarmUpProbe(warm_up)
         self.loads_on_device = device.kind == "cpu" if loads_on_device is None else loads_on_device
         """Whether `load` takes device memory. On a CPU every load does."""
         self._model: M | None = None

@@ -27,7 +27,7 @@ from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to
 READY_EXPECTED_S = 60.0
 """After this, a warning is printed, and waiting continues."""
 
-POLL_S = 0.1
+READY_POLL_S = 0.1
 
 
 class Command(ParlanceCommand):
@@ -57,7 +57,7 @@ class Command(ParlanceCommand):
             if time.monotonic() > late_at:
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
-            time.sleep(POLL_S)
+            time.sleep(READY_POLL_S)
         self.stdout.write(framed(welcome(settings.ENVIRONMENT, base_url), is_terminal=self.stdout.isatty()))
         self.stdout.flush()
         self._unpack_summarizer()

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from inference.models.catalog import MODELS, Model, fetched_models, find_model
 from inference.models.device import choose_device
 from inference.models.fetching import ensure_model, fetch_model
-from inference.models.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
+from inference.models.loading import ModelCorrupt, ModelMissing, ProgressCallback, check_sizes, verify_model
 from inference.models.loading.component import Component, Form, NotMappable
 from inference.models.loading.manifest import SnapshotUnusable
 from inference.models.loading.snapshot import SnapshotDiffers, write_snapshot
@@ -147,7 +147,7 @@ def _presence(model: Model, models: Path) -> str:
 
 
 @contextmanager
-def _progress(label: str, total: int) -> Iterator[Advance]:
+def _progress(label: str, total: int) -> Iterator[ProgressCallback]:
     """Show a progress bar on a terminal's standard error, from the first byte on, so not if there is nothing to do."""
     with tqdm(
         desc=label, total=total, unit="B", unit_scale=True, delay=0.2, disable=not sys.stderr.isatty(), leave=False

@@ -26,7 +26,7 @@ from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
 from meetings.batch.recording import Hearing
 from meetings.batch.summary import recording_summary, sum_up, translate_recording_summary
 from meetings.batch.transcription import (
-    Advance,
+    AudioProgress,
     Models,
     Transcription,
     TranscriptionOptions,
@@ -293,7 +293,7 @@ def _summed_up(transcription: Transcription, wishes: TranscriptionOptions) -> Tr
 
 
 @contextmanager
-def _progress(name: str, duration_s: float | None) -> Iterator[Advance]:
+def _progress(name: str, duration_s: float | None) -> Iterator[AudioProgress]:
     with tqdm(
         desc=name,
         total=duration_s or 0,

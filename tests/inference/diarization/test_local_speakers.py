@@ -10,7 +10,7 @@ from inference.audio import SAMPLE_RATE
 from inference.diarization.campplus import MEL_BINS, CamPlusPlus
 from inference.diarization.embedding import CamPlusPlusEmbedder, load_network
 from inference.diarization.local_speakers import VoiceListener, load_listener
-from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, WINDOW, PyannoteSegmenter
+from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, SEGMENTATION_WINDOW, PyannoteSegmenter
 from inference.models.loading import ModelCorrupt
 from tests.inference.diarization.meetings import Meeting
 
@@ -26,14 +26,14 @@ class NobodySegmenter:
 
 def test_silence_has_no_voices_and_costs_nothing(listener: VoiceListener) -> None:
     muted = VoiceListener(NobodySegmenter(), SignEmbedder())
-    assert muted.listen(np.zeros(WINDOW, np.float32)) == ()
-    quiet = np.random.default_rng(1).normal(0, 1e-4, WINDOW).astype(np.float32)
+    assert muted.listen(np.zeros(SEGMENTATION_WINDOW, np.float32)) == ()
+    quiet = np.random.default_rng(1).normal(0, 1e-4, SEGMENTATION_WINDOW).astype(np.float32)
     assert listener.listen(quiet) == ()
 
 
 def test_two_people_in_a_window_are_two_voices(listener: VoiceListener, two_voices: Meeting) -> None:
     """The first turn ends after 5.5 s, the second begins at 5.9 s."""
-    voices = sorted(listener.listen(two_voices.samples[:WINDOW]), key=lambda one: one.active.argmax())
+    voices = sorted(listener.listen(two_voices.samples[:SEGMENTATION_WINDOW]), key=lambda one: one.active.argmax())
     assert len(voices) == 2
     first, second = voices
     assert not first.active[300:].any()
@@ -67,10 +67,10 @@ class SignEmbedder:
 
 def test_unlike_stretches_of_a_voice_are_two_voices() -> None:
     listener = VoiceListener(OneVoiceSegmenter(), SignEmbedder())
-    audio = np.ones(WINDOW, np.float32)
+    audio = np.ones(SEGMENTATION_WINDOW, np.float32)
     (whole,) = listener.listen(audio)
     assert whole.active.sum() == pytest.approx(483, abs=2)
-    audio[WINDOW // 2 :] = -1.0
+    audio[SEGMENTATION_WINDOW // 2 :] = -1.0
     before, after = listener.listen(audio)
     assert not (before.active & after.active).any()
     assert np.array_equal(before.active | after.active, whole.active)
@@ -79,7 +79,7 @@ def test_unlike_stretches_of_a_voice_are_two_voices() -> None:
 
 def test_the_newest_three_seconds_of_a_stretch_are_printed() -> None:
     embedder = SignEmbedder()
-    audio = np.ones(WINDOW, np.float32)
+    audio = np.ones(SEGMENTATION_WINDOW, np.float32)
     audio[: 15 * SAMPLE_RATE // 10] = -1.0  # old enough to be left out
     (voice,) = VoiceListener(OneVoiceSegmenter(), embedder).listen(audio)
     assert embedder.seconds == [3.0, 3.0]
@@ -115,7 +115,7 @@ def test_the_same_voice_prints_alike_and_exactly_so_again(listener: VoiceListene
 
 def test_a_window_of_another_length_is_refused(listener: VoiceListener) -> None:
     with pytest.raises(ValueError, match="160000 samples"):
-        listener.listen(np.ones(WINDOW - 1, np.float32))
+        listener.listen(np.ones(SEGMENTATION_WINDOW - 1, np.float32))
 
 
 @pytest.mark.parametrize("load", [PyannoteSegmenter, CamPlusPlusEmbedder])

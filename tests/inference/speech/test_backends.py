@@ -15,7 +15,7 @@ import pytest
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.models.device import CPU, Device
 from inference.models.loading import ModelCorrupt, ModelMissing
-from inference.speech.asr import DecodedWord, DecodeRequest, Kind
+from inference.speech.asr import DecodedWord, DecodeKind, DecodeRequest
 from inference.speech.backends import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
 from inference.speech.hallucination_filters import rejection
 from tests.hearing import MOST_ERRORS, SENTENCE, is_heard, plain, word_error_rate
@@ -53,7 +53,7 @@ def sentence(reading: np.ndarray) -> DecodeRequest:
 
 
 @pytest.mark.parametrize("kind", ["live", "final", "careful"])
-def test_speech_is_written_down(recognizer: Recognizer, sentence: DecodeRequest, kind: Kind) -> None:
+def test_speech_is_written_down(recognizer: Recognizer, sentence: DecodeRequest, kind: DecodeKind) -> None:
     (heard,) = recognizer.transcribe([replace(sentence, kind=kind)])
     assert is_heard(SENTENCE, heard.text)
     assert (heard.language, heard.language_probability) == ("en", 1.0)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inference.audio import SAMPLE_RATE
 from inference.speech.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
-from inference.speech.vad import WINDOW
+from inference.speech.vad import VAD_WINDOW
 
 STEADY = EndpointPolicy(pauses=((1.0, 0.32), (1.0, 0.32)), pre_roll=0.128, overlap=0.064, cap=3.2, cap_search=0.96)
 """Everything a whole number of 32 ms windows: pause 10, pre-roll 4, overlap 2, cap 100, search 30."""
@@ -20,7 +20,7 @@ def cut(endpointer: Endpointer, probabilities: Iterable[float]) -> list[Utteranc
 
 
 def windows(first: int, last: int, onset: int, speech: int) -> Utterance:
-    return Utterance(first * WINDOW, last * WINDOW, onset * WINDOW, speech * WINDOW)
+    return Utterance(first * VAD_WINDOW, last * VAD_WINDOW, onset * VAD_WINDOW, speech * VAD_WINDOW)
 
 
 def test_speech_between_pauses_is_one_utterance_with_pre_roll() -> None:
@@ -31,7 +31,7 @@ def test_speech_between_pauses_is_one_utterance_with_pre_roll() -> None:
 def test_nothing_is_cut_from_silence() -> None:
     endpointer = Endpointer(STEADY)
     assert cut(endpointer, [0.49] * 1000) == []
-    assert endpointer.earliest == 996 * WINDOW
+    assert endpointer.earliest == 996 * VAD_WINDOW
 
 
 def test_pre_roll_does_not_reach_before_the_first_sample() -> None:
@@ -59,7 +59,7 @@ def test_at_the_cap_the_least_speech_like_place_is_cut() -> None:
     endpointer = Endpointer(STEADY)
     utterances = cut(endpointer, probabilities)
     assert utterances == [windows(0, 80, 0, 80)]
-    assert endpointer.start == 80 * WINDOW
+    assert endpointer.start == 80 * VAD_WINDOW
 
 
 def test_a_deeper_gap_long_before_the_cap_is_left_alone() -> None:
@@ -70,10 +70,10 @@ def test_a_deeper_gap_long_before_the_cap_is_left_alone() -> None:
 def test_flush_closes_where_it_falls_and_again_changes_nothing() -> None:
     endpointer = Endpointer(STEADY)
     cut(endpointer, [0.9] * 10)
-    assert endpointer.flush(10 * WINDOW + 100) == Utterance(0, 10 * WINDOW + 100, 0, 10 * WINDOW)
-    assert endpointer.flush(10 * WINDOW + 100) is None
+    assert endpointer.flush(10 * VAD_WINDOW + 100) == Utterance(0, 10 * VAD_WINDOW + 100, 0, 10 * VAD_WINDOW)
+    assert endpointer.flush(10 * VAD_WINDOW + 100) is None
     assert endpointer.push(0.9) is None
-    assert endpointer.start == 10 * WINDOW + 100
+    assert endpointer.start == 10 * VAD_WINDOW + 100
 
 
 @pytest.mark.parametrize(("length", "pause"), [(0.0, 0.8), (1.0, 0.8), (3.5, 0.55), (6.0, 0.3), (60.0, 0.3)])
@@ -90,11 +90,11 @@ probabilities = st.lists(
 def test_every_speech_window_is_in_exactly_one_utterance(script: list[float]) -> None:
     endpointer = Endpointer(STEADY)
     utterances = cut(endpointer, script)
-    last = endpointer.flush(len(script) * WINDOW)
+    last = endpointer.flush(len(script) * VAD_WINDOW)
     utterances += [last] if last else []
     speech = {place for place, probability in enumerate(script) if probability >= STEADY.onset}
     holders = {
-        place: [u for u in utterances if u.start <= place * WINDOW and (place + 1) * WINDOW <= u.end]
+        place: [u for u in utterances if u.start <= place * VAD_WINDOW and (place + 1) * VAD_WINDOW <= u.end]
         for place in speech
     }
     assert {len(found) for found in holders.values()} <= {1}
@@ -103,7 +103,7 @@ def test_every_speech_window_is_in_exactly_one_utterance(script: list[float]) ->
 @given(probabilities)
 def test_utterances_are_in_order_bounded_and_hardly_overlap(script: list[float]) -> None:
     utterances = cut(Endpointer(STEADY), script)
-    assert all(u.end - u.start <= STEADY.cap * SAMPLE_RATE + WINDOW for u in utterances)
+    assert all(u.end - u.start <= STEADY.cap * SAMPLE_RATE + VAD_WINDOW for u in utterances)
     for before, after in pairwise(utterances):
         assert before.start < after.start
         assert before.end - after.start <= STEADY.overlap * SAMPLE_RATE

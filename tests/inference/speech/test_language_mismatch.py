@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.speech.language_mismatch import ENOUGH, SURE, UTTERANCES, LanguageMismatch
+from inference.speech.language_mismatch import ENOUGH, SURE_LANGUAGE, UTTERANCES, LanguageMismatch
 from inference.types import LanguageHeard
 
 
@@ -80,6 +80,8 @@ def test_a_doubt_is_what_most_of_the_last_utterances_surely_are(spoken: list[tup
     doubt = LanguageMismatch("en")
     for language, probability in spoken:
         doubt.take(heard(language, probability))
-    sure = [language for language, probability in spoken[-UTTERANCES:] if probability >= SURE and language != "en"]
+    sure = [
+        language for language, probability in spoken[-UTTERANCES:] if probability >= SURE_LANGUAGE and language != "en"
+    ]
     most = max(set(sure), key=sure.count, default="en")
     assert doubt.language == (most if sure.count(most) >= ENOUGH else None)

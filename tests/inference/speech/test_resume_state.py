@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.speech.endpointing import Boundary
-from inference.speech.resume_state import VERSION, Checkpoint, CheckpointError
+from inference.speech.resume_state import CHECKPOINT_VERSION, Checkpoint, CheckpointError
 from inference.speech.session import CaptionSession, SessionConfig
-from inference.speech.vad import WINDOW
+from inference.speech.vad import VAD_WINDOW
 
 positions = st.integers(0, 10**12)
 boundaries = st.builds(Boundary, window=positions, floor=positions, carried=st.lists(st.floats(0, 1)).map(tuple))
@@ -36,14 +36,14 @@ def test_a_field_of_a_later_version_is_left_out() -> None:
 def test_a_checkpoint_of_a_later_version_is_none_of_this_one() -> None:
     stored = json.loads(Checkpoint.at(0).dumps())
     with pytest.raises(CheckpointError):
-        Checkpoint.loads(json.dumps({**stored, "version": VERSION + 1}))
+        Checkpoint.loads(json.dumps({**stored, "version": CHECKPOINT_VERSION + 1}))
 
 
 @given(st.integers(0, 10**9))
 def test_a_session_goes_on_where_it_is_told_to(position: int) -> None:
     session = CaptionSession(SessionConfig("en"), Checkpoint.at(position).dumps())
     assert session.audio_from == position
-    assert 0 <= session.position - position < WINDOW
+    assert 0 <= session.position - position < VAD_WINDOW
 
 
 def test_a_detector_of_another_kind_is_told() -> None:

@@ -17,7 +17,7 @@ from inference.speech.endpointing import EndpointPolicy
 from inference.speech.hypothesis import LivePolicy
 from inference.speech.resume_state import Checkpoint
 from inference.speech.session import CaptionSession, SessionConfig
-from inference.speech.vad import WINDOW
+from inference.speech.vad import VAD_WINDOW
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
 from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, hypothesis, sound, word
 
@@ -60,17 +60,17 @@ def test_an_utterance_becomes_one_final_and_progress() -> None:
     final, progress = decode(session)
     assert isinstance(final, FinalCaption)
     assert isinstance(progress, Progress)
-    assert (final.segment, final.start) == (f"{40 * WINDOW - 4800:012d}", 1.18)
+    assert (final.segment, final.start) == (f"{40 * VAD_WINDOW - 4800:012d}", 1.18)
     assert final.words[0].start == final.start
     assert progress.position == session.position
-    assert 100 * WINDOW < progress.position <= 140 * WINDOW
+    assert 100 * VAD_WINDOW < progress.position <= 140 * VAD_WINDOW
 
 
 def test_silence_brings_no_request_and_progress_every_ten_seconds() -> None:
     session = open_session()
     seconds = []
     for _ in range(35):
-        session.feed(np.zeros(32 * WINDOW, np.float32))
+        session.feed(np.zeros(32 * VAD_WINDOW, np.float32))
         assert session.requests(live=True) == []
         if progress := session.progress():
             seconds.append(progress.position / SAMPLE_RATE)
@@ -81,7 +81,7 @@ def test_memory_is_bounded_by_the_pre_roll_in_silence() -> None:
     session = open_session()
     for _ in range(60):
         session.feed(np.zeros(SAMPLE_RATE, np.float32))
-    assert session.received - session._buffer.start <= 0.3 * SAMPLE_RATE + WINDOW
+    assert session.received - session._buffer.start <= 0.3 * SAMPLE_RATE + VAD_WINDOW
 
 
 def test_after_a_flush_all_that_was_received_is_captioned() -> None:
@@ -89,7 +89,7 @@ def test_after_a_flush_all_that_was_received_is_captioned() -> None:
     session.feed(sound((0.9, 50))[:-100])
     session.flush()
     assert session.progress() is None
-    assert progresses(decode(session))[-1].position == session.received == 50 * WINDOW - 100
+    assert progresses(decode(session))[-1].position == session.received == 50 * VAD_WINDOW - 100
     assert session.progress() is None
 
 

@@ -4,19 +4,19 @@ import pytest
 
 from inference.summarization.agreement import REACH, accepted_by, is_agreed, is_answered
 from inference.summarization.decision_patterns import kind_of
-from inference.summarization.summary import Kind
-from inference.summarization.utterances import Sentence
+from inference.summarization.summary import ItemKind
+from inference.summarization.utterances import SpokenSentence
 from tests.inference.summarization.talk import sentence
 
 PROPOSAL = "We could have a public survey about the shapes."
 
 
-def said(text: str, name: str = "Ben", language: str = "en") -> Sentence:
+def said(text: str, name: str = "Ben", language: str = "en") -> SpokenSentence:
     return sentence(text, name=name, language=language)
 
 
-def nobody(text: str) -> Sentence:
-    return Sentence(text, ("c0",), None, None, "en", 0)
+def nobody(text: str) -> SpokenSentence:
+    return SpokenSentence(text, ("c0",), None, None, "en", 0)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def nobody(text: str) -> Sentence:
 def test_a_proposal_that_another_speaker_agrees_with_is_a_decision(proposal: str, reply: str, language: str) -> None:
     proposed, agreed = said(proposal, "Ana", language), said(reply, "Ben", language)
     assert is_agreed(proposed, [agreed])
-    assert kind_of(proposed, [agreed]) is Kind.DECISION
+    assert kind_of(proposed, [agreed]) is ItemKind.DECISION
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_proposal_that_another_speaker_agrees_with_is_a_decision(proposal: str
         [nobody("Good idea.")],
     ],
 )
-def test_without_a_plain_agreement_of_another_it_stays_a_proposal(following: list[Sentence]) -> None:
+def test_without_a_plain_agreement_of_another_it_stays_a_proposal(following: list[SpokenSentence]) -> None:
     proposed = said(PROPOSAL, "Ana")
     assert not is_agreed(proposed, following)
     assert kind_of(proposed, following) is None
@@ -78,7 +78,7 @@ def test_a_request_belongs_to_the_next_speaker_who_takes_it_on(reply: str, langu
 
 def test_a_question_that_is_answered_by_yes_or_no_is_not_open() -> None:
     asked = said("Are we going to use the crystal display?", "Ana")
-    assert kind_of(asked) is Kind.QUESTION
+    assert kind_of(asked) is ItemKind.QUESTION
     assert is_answered(asked, [said("No, that is too expensive.")])
     assert kind_of(asked, [said("No, that is too expensive.")]) is None
-    assert kind_of(asked, [said("The display is expensive.")]) is Kind.QUESTION
+    assert kind_of(asked, [said("The display is expensive.")]) is ItemKind.QUESTION

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inference.translation.captions import Sentence, translate_captions
+from inference.translation.captions import SourceSentence, translate_captions
 from inference.translation.translator import Translation, TranslationRequest
 
 
@@ -15,11 +15,11 @@ class ScriptedModel:
         self._quick, self._careful = quick, careful
         self.asked: list[list[str]] = []
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
         self.asked.append([sentence.text for sentence in sentences])
         return [self._quick[sentence.text] for sentence in sentences]
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
         return [self._careful[sentence.text] for sentence in sentences]
 
 

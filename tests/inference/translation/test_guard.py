@@ -2,25 +2,30 @@ from __future__ import annotations
 
 import pytest
 
-from inference.translation.guard import Rejection, has_words, rejection, without_invented_brackets
+from inference.translation.guard import (
+    TranslationRejection,
+    has_words,
+    translation_rejection,
+    without_invented_brackets,
+)
 
 
 @pytest.mark.parametrize(
     ("source", "translation", "reason"),
     [
         ("We start now.", "Começamos agora.", None),
-        ("日本語", "-", Rejection.EMPTY),
-        ("Yes.", "", Rejection.EMPTY),
+        ("日本語", "-", TranslationRejection.EMPTY),
+        ("Yes.", "", TranslationRejection.EMPTY),
         ("...", "...", None),
-        ("Yes.", "Sim, e depois disso fomos todos juntos para casa.", Rejection.LONG),
+        ("Yes.", "Sim, e depois disso fomos todos juntos para casa.", TranslationRejection.LONG),
         ("私たちは月曜日に新しい計画を始めます。", "We are going to start the new plan on Monday.", None),
-        ("We talked about the yellow plan.", "o plano " * 7, Rejection.REPETITIVE),
+        ("We talked about the yellow plan.", "o plano " * 7, TranslationRejection.REPETITIVE),
         ("no no no no no no no no", "não não não não não não não não", None),
-        ("We talk about the new plan.", "我们我们我们我们我们我们我们我们", Rejection.REPETITIVE),
+        ("We talk about the new plan.", "我们我们我们我们我们我们我们我们", TranslationRejection.REPETITIVE),
     ],
 )
-def test_nonsense_is_told_from_translations(source: str, translation: str, reason: Rejection | None) -> None:
-    assert rejection(source, translation) is reason
+def test_nonsense_is_told_from_translations(source: str, translation: str, reason: TranslationRejection | None) -> None:
+    assert translation_rejection(source, translation) is reason
 
 
 @pytest.mark.parametrize(("text", "words"), [("12 + 3 = 15", False), ("…", False), ("é", True), ("語", True)])

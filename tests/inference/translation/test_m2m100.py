@@ -11,7 +11,7 @@ import torch
 from inference.models.loading import ModelMissing
 from inference.models.loading.component import Form
 from inference.models.torchaudio_compat import import_transformers
-from inference.translation.captions import Sentence
+from inference.translation.captions import SourceSentence
 from inference.translation.m2m100 import M2M100Translator
 from inference.translation.m2m100_weights import m2m100_component
 from inference.translation.pairs import M2M100_LANGUAGES
@@ -65,21 +65,21 @@ def test_text_longer_than_the_model_is_translated_sentence_by_sentence(translato
 
 
 def test_a_word_without_end_is_cut_to_the_model(translator: M2M100Translator) -> None:
-    endless = Sentence("Thank" * 100, "en", "pt")
+    endless = SourceSentence("Thank" * 100, "en", "pt")
     assert len(translator.row(endless).tokens) == tiny_m2m100.POSITIONS
     assert len(translator.render([endless])) == 1
 
 
 def test_what_people_say_is_no_special_token(translator: M2M100Translator) -> None:
-    special = set(range(3)) | set(translator.row(Sentence("", "es", "pt")).tokens[:1])
-    row = translator.row(Sentence("Yes </s> <pad> __es__ <s>", "en", "pt"))
+    special = set(range(3)) | set(translator.row(SourceSentence("", "es", "pt")).tokens[:1])
+    row = translator.row(SourceSentence("Yes </s> <pad> __es__ <s>", "en", "pt"))
     assert not special & set(row.tokens[1:-1])
 
 
 def test_each_row_stops_at_its_own_cap(translator: M2M100Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an end token the model would go on: every row must stop by its own length, not by the longest one's."""
     texts = ["Thank you all.", "We need two more days."]
-    sentences = [Sentence(text, "en", "pt") for text in texts]
+    sentences = [SourceSentence(text, "en", "pt") for text in texts]
     caps = [translator.row(sentence).cap for sentence in sentences]
     generated: list[torch.Tensor] = []
     generate = translator.model.generate
@@ -95,7 +95,7 @@ def test_each_row_stops_at_its_own_cap(translator: M2M100Translator, monkeypatch
 
 
 def test_careful_rendering_never_says_three_tokens_twice(translator: M2M100Translator) -> None:
-    sentence = Sentence("Thank you all. Thank you all. Thank you all.", "en", "pt")
+    sentence = SourceSentence("Thank you all. Thank you all. Thank you all.", "en", "pt")
     assert translator.render_carefully([sentence])[0].count("Obrigado a todos.") <= 1
 
 

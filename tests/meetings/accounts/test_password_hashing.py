@@ -15,7 +15,7 @@ from django.test import Client
 from meetings import settings as product
 from meetings.accounts import password_hashing
 from meetings.accounts.link_tokens import meeting_token
-from meetings.accounts.password_hashing import NICENESS, RETRY_AFTER_S, HashQueue, TooManyHashes
+from meetings.accounts.password_hashing import HASHING_NICENESS, RETRY_AFTER_S, HashQueue, TooManyHashes
 from meetings.models import Meeting
 
 WAIT_S = 20.0
@@ -73,7 +73,7 @@ def test_captions_come_first_on_every_core() -> None:
     gate.opened.set()
     queue.run(gate)
     own = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert gate.niceness == {min(19, NICENESS)}
+    assert gate.niceness == {min(19, HASHING_NICENESS)}
     assert own == 0
 
 

@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from meetings.backups import databases
-from meetings.backups.contents import Manifest, NoBackup
+from meetings.backups.contents import BackupManifest, NoBackup
 from meetings.backups.databases import DatabaseNotCopied
 from meetings.backups.restoring import RestoreRefused, restore
 from meetings.backups.saving import TargetTaken, save
@@ -186,7 +186,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     return made
 
 
-MANIFEST = Manifest("2026-11-29", "sqlite", "embedded").packed()
+MANIFEST = BackupManifest("2026-11-29", "sqlite", "embedded").packed()
 
 
 @pytest.mark.parametrize(

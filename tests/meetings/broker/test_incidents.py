@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from meetings.broker import incidents
 from meetings.broker.incidents import (
     DETAILED,
-    DIED,
     ENDED,
+    INCIDENT_SENTENCES,
     MAX_INCIDENTS,
-    SENTENCES,
+    PROCESS_DIED,
     Incident,
     IncidentFile,
     IncidentKeeper,
@@ -64,7 +64,8 @@ def test_what_a_model_lacks_is_told_in_one_bounded_line() -> None:
 
 
 @given(
-    event=st.sampled_from(sorted(set(SENTENCES) - DETAILED)) | st.text(min_size=1).filter(lambda it: it not in DETAILED)
+    event=st.sampled_from(sorted(set(INCIDENT_SENTENCES) - DETAILED))
+    | st.text(min_size=1).filter(lambda it: it not in DETAILED)
 )
 def test_no_other_error_says_anything_itself(event: str) -> None:
     [incident] = kept(record({"event": event, "error": SAID, "text": SAID, "token": SAID}, logging.ERROR))
@@ -134,13 +135,15 @@ def test_a_supervisor_tells_of_a_worker_that_died(broker_sync: redis.Redis) -> N
     child.process.wait(20)
     child.mind(time.monotonic())
     assert reasons == ["signal SIGKILL"]
-    file_incident(broker_sync, "inference", DIED, reasons[0])
+    file_incident(broker_sync, "inference", PROCESS_DIED, reasons[0])
     [found] = read_incidents(broker_sync)
-    assert (found.worker, found.event, found.detail) == ("inference", DIED, "signal SIGKILL")
+    assert (found.worker, found.event, found.detail) == ("inference", PROCESS_DIED, "signal SIGKILL")
 
 
 def test_a_supervisor_without_a_broker_goes_on() -> None:
-    file_incident(redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1), "inference", DIED, "exit code 1")
+    file_incident(
+        redis.Redis(host="127.0.0.1", port=1, socket_connect_timeout=1), "inference", PROCESS_DIED, "exit code 1"
+    )
 
 
 async def test_a_broker_that_is_away_gets_them_later(

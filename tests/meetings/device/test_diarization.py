@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 
 from inference.audio import decode_file
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.models.catalog import find_model
 from inference.models.device import CPU, Device
 from inference.models.fetching import ensure_model
@@ -25,7 +25,7 @@ def environment(models: Path) -> Environment:
 
 
 def test_the_listener_hears_a_voice(environment: Environment, speech: Path) -> None:
-    audio = next(decode_file(speech / "lobster_24s.flac", block=WINDOW))
+    audio = next(decode_file(speech / "lobster_24s.flac", block=SEGMENTATION_WINDOW))
     assert any(voice.print is not None for voice in load_listener(environment).listen(audio))
 
 
@@ -39,7 +39,7 @@ def test_voices_are_the_same_after_the_networks_were_away(
 ) -> None:
     member = speakers_member(replace(environment, data=tmp_path), CPU)
     member.resident.load()
-    audio = next(decode_file(speech / "lobster_24s.flac", block=WINDOW))
+    audio = next(decode_file(speech / "lobster_24s.flac", block=SEGMENTATION_WINDOW))
     listener = member.resident.model
     before = listener.listen(audio)  # type: ignore[attr-defined]
     member.resident.sleep()

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meetings.export.formats import FORMATS, ONE_LANGUAGE, render_transcript
-from meetings.export.zip_archive import CHUNK, folder_name, zip_pieces
+from meetings.export.zip_archive import ZIP_CHUNK, folder_name, zip_pieces
 from meetings.models import Meeting, Translation
 from meetings.store import recordings
 from tests.meetings.admin.test_admin import make_meeting
@@ -46,11 +46,11 @@ def test_every_format_in_every_language(meeting: Meeting) -> None:
 def test_a_recording_goes_out_in_pieces(meeting: Meeting) -> None:
     path = recordings.flac_path(meeting.pk)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sound = bytes(range(256)) * (4 * CHUNK // 256) + b"end"
+    sound = bytes(range(256)) * (4 * ZIP_CHUNK // 256) + b"end"
     path.write_bytes(sound)
     pieces = list(zip_pieces([meeting.pk], "en"))
     path.unlink()
-    assert max(len(piece) for piece in pieces) < 2 * CHUNK
+    assert max(len(piece) for piece in pieces) < 2 * ZIP_CHUNK
     with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
         assert archive.read(f"{folder_name(meeting)}/recording.flac") == sound
 

@@ -9,7 +9,7 @@ from inference.audio import SAMPLE_RATE
 from meetings.broker.audio_log import LogState
 from meetings.live.host_status import host_status
 from meetings.models import Meeting, State, Summary
-from meetings.store.summary_status import SENTENCES, SummaryFailure
+from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
 from tests.meetings.store.test_swaps import swapped
 
 pytestmark = pytest.mark.django_db
@@ -81,5 +81,5 @@ def test_of_a_summary_that_nothing_is_wrong_with_nothing_is_said(trouble: str) -
 def test_where_no_summary_can_be_written_none_is_promised() -> None:
     later = timezone.now() + timedelta(seconds=60)
     told = host_status(make_meeting(summary_not_before=later, summary_trouble=SummaryFailure.NONE_HERE), STATE)
-    assert told["summary_trouble"] == SENTENCES[SummaryFailure.NONE_HERE]
+    assert told["summary_trouble"] == FAILURE_SENTENCES[SummaryFailure.NONE_HERE]
     assert told["retry_summary_s"] is None

@@ -43,7 +43,7 @@ async def test_a_socket_is_asked_about_wherever_it_is(broker: redis.asyncio.Redi
 async def test_a_process_that_is_gone_answers_at_once(broker: redis.asyncio.Redis) -> None:
     asked_at = time.monotonic()
     assert not await Presence(broker).lives(Presence(broker).new_connection())
-    assert time.monotonic() - asked_at < presence.ANSWER_S
+    assert time.monotonic() - asked_at < presence.PRESENCE_ANSWER_S
 
 
 async def test_a_process_that_stands_still_is_not_waited_for_long(broker: redis.asyncio.Redis) -> None:

@@ -154,7 +154,7 @@ class TestIncidents:
 class TestSetAside:
     async def test_a_meeting_is_shown_and_tried_again(self, broker: redis.asyncio.Redis, admin_client: Client) -> None:
         failed = await Meeting.objects.acreate(title="<b>Odd</b>")
-        for _ in range(stage_failures.MAX_ATTEMPTS):
+        for _ in range(stage_failures.MAX_STAGE_ATTEMPTS):
             await asyncio.to_thread(
                 stage_failures.record_failure, failed.pk, Stage.CAPTIONS, position=0, error="builtins.RuntimeError"
             )
@@ -233,7 +233,7 @@ class TestOrders:
         assert "Worker w1 does not answer; nothing was done." in text_of(await tell(admin_client, "sleep", worker="w1"))
 
     async def test_every_answer_has_its_sentence(self) -> None:
-        assert set(operations.SAID) == {*commands.CommandResult, None}
+        assert set(operations.RESULT_MESSAGES) == {*commands.CommandResult, None}
 
 
 @pytest.mark.django_db

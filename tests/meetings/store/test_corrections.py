@@ -17,7 +17,7 @@ from meetings.broker.audio_log import AudioLog
 from meetings.export.entries import meeting_entries
 from meetings.models import Caption, Correction, Meeting, State, Translation
 from meetings.search.finding import find
-from meetings.search.index import Kind
+from meetings.search.index import TextKind
 from meetings.store import serializers
 from meetings.store.corrections import (
     MAX_TEXT,
@@ -124,7 +124,7 @@ def test_a_corrected_translation_is_a_revision_and_the_models_is_kept(meeting: M
     [caption] = changes_after(meeting.pk, 2, limit=9)
     assert serializers.change(caption, "pt").get("translation") == {"language": "pt", "text": "Bom dia."}
     assert [cue.in_language("pt").text for cue in meeting_entries(meeting)] == ["Bom dia."], "in files"
-    assert [hit.kind for hit in find("bom", limit=9)] == [Kind.TRANSLATION]
+    assert [hit.kind for hit in find("bom", limit=9)] == [TextKind.TRANSLATION]
     assert find("pt", limit=9) == []
     with pytest.raises(ChangedMeanwhile):
         correct_translation(meeting.pk, "000", "pt", "Boa tarde.", **told)

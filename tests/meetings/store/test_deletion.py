@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from meetings.broker.audio_log import ACTIVE, AudioLog, Entry, audio_key, host_key, state_key
+from meetings.broker.audio_log import ACTIVE, AudioEntry, AudioLog, audio_key, host_key, state_key
 from meetings.broker.client import connect
 from meetings.broker.reader_languages import languages_key
 from meetings.export import results
@@ -38,7 +38,7 @@ CANARY = "qzjvwk"
 def test_deleting_a_meeting_leaves_nothing(broker_sync: redis.Redis) -> None:
     meeting = Meeting.objects.create(title="Budget")
     meeting.captions.create(segment="1", seq=1, start=0, end=1, language="en", text="secret")
-    recordings.write(meeting.pk, [Entry(b"1-0", 0, b"\1\0" * 1600)])
+    recordings.write(meeting.pk, [AudioEntry(b"1-0", 0, b"\1\0" * 1600)])
     keys = (audio_key(meeting.pk), state_key(meeting.pk), host_key(meeting.pk), languages_key(meeting.pk))
     for key in keys:
         broker_sync.set(key, "secret")
@@ -61,7 +61,7 @@ def test_a_broker_that_is_away_does_not_stop_a_deletion(monkeypatch: pytest.Monk
 def test_a_deletion_that_is_taken_back_costs_nothing(broker_sync: redis.Redis) -> None:
     """Sound and log were gone before the transaction was committed."""
     meeting = Meeting.objects.create(title="Budget")
-    recordings.write(meeting.pk, [Entry(b"1-0", 0, b"\1\0" * 1600)])
+    recordings.write(meeting.pk, [AudioEntry(b"1-0", 0, b"\1\0" * 1600)])
     async_to_sync(hear)(meeting, b"\1\0" * 1600)
     meeting_id = meeting.pk
     with transaction.atomic():
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_removed_is_removed_later(
         raise PermissionError(13, "Permission denied")
 
     meeting = Meeting.objects.create(title="Budget")
-    recordings.write(meeting.pk, [Entry(b"1-0", 0, CANARY.encode() * 400)])
+    recordings.write(meeting.pk, [AudioEntry(b"1-0", 0, CANARY.encode() * 400)])
     with monkeypatch.context() as stuck:
         stuck.setattr(recordings, "delete", refuse)
         meeting.delete()
@@ -193,7 +193,7 @@ def everywhere(client: Client) -> Meeting:
     upload_files.create(meeting.pk)
     upload_files.append(meeting.pk, CANARY.encode(), offset=0, size=len(CANARY))
     sound = CANARY.encode() * 400
-    recordings.write(meeting.pk, [Entry(b"1-0", 0, sound)])
+    recordings.write(meeting.pk, [AudioEntry(b"1-0", 0, sound)])
     async_to_sync(hear)(meeting, sound)
     results.store(meeting.pk, results.results_storage())
     assert len(find(CANARY, limit=9)) == 3

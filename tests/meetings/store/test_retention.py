@@ -25,7 +25,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from meetings.broker.audio_log import Entry
+from meetings.broker.audio_log import AudioEntry
 from meetings.broker.client import connect
 from meetings.export import results
 from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, Tombstone, Upload, UploadFailure
@@ -61,7 +61,7 @@ def keep(monkeypatch: pytest.MonkeyPatch, *, audio: int | None = None, text: int
 
 
 def record(meeting: Meeting) -> None:
-    recordings.write(meeting.pk, [Entry(b"1-0", 0, b"\1\0" * 1600)])
+    recordings.write(meeting.pk, [AudioEntry(b"1-0", 0, b"\1\0" * 1600)])
     recordings.finish(meeting.pk)
 
 

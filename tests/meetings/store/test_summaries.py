@@ -82,7 +82,7 @@ def test_an_attempt_that_ended_well_puts_nothing_off() -> None:
     assert len(summaries.due([meeting.pk])) == 1
 
 
-@pytest.mark.parametrize(("ended_s_ago", "waits"), [(10, True), (summaries.GIVE_UP_S + 10, False)])
+@pytest.mark.parametrize(("ended_s_ago", "waits"), [(10, True), (summaries.SUMMARY_GIVE_UP_S + 10, False)])
 def test_a_meeting_that_is_over_waits_for_its_summary_but_not_for_ever(ended_s_ago: int, waits: bool) -> None:
     ended_at = timezone.now() - timedelta(seconds=ended_s_ago)
     meeting = make_meeting(summary_every_s=3600)

@@ -9,7 +9,7 @@ from inference.models.residency.drain_lock import DrainTimeout
 from inference.models.residency.plan import DoesNotFit
 from inference.models.residency.pool import SwapFailed, SwapUnderWay
 from meetings.store import summary_status
-from meetings.store.summary_status import SENTENCES, SummaryFailure
+from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_models_in_use_are_told_as_such(error: Exception) -> None:
 
 
 def test_everything_but_an_attempt_under_way_has_its_sentence() -> None:
-    assert set(SummaryFailure) - set(SENTENCES) == {SummaryFailure.UNDER_WAY}
-    assert len(set(SENTENCES.values())) == len(SENTENCES)
+    assert set(SummaryFailure) - set(FAILURE_SENTENCES) == {SummaryFailure.UNDER_WAY}
+    assert len(set(FAILURE_SENTENCES.values())) == len(FAILURE_SENTENCES)

@@ -374,7 +374,7 @@ async def test_a_file_that_ends_its_decoder_is_given_up_and_nobody_else_is_touch
         await until(lambda: state_of(live) == State.ENDED, seconds=60)
     upload = await asyncio.to_thread(upload_of, meeting)
     assert (upload.state, upload.failure) == (UploadState.FAILED, UploadFailure.CRASHED)
-    assert openings.read_text() == "x" * uploads.MAX_ATTEMPTS
+    assert openings.read_text() == "x" * uploads.MAX_UPLOAD_ATTEMPTS
     assert (upload.seconds, upload.missing_s) == (1.0, 9.0)
     assert uploads.sentence(upload) == (
         "The decoder ended each time it read this file. What comes before 0:00:01 is captioned."
@@ -387,7 +387,7 @@ async def test_a_decoder_that_hangs_fails_its_file_in_time(
 ) -> None:
     """While it is waited for, a live meeting is captioned; after it, the next upload is."""
     monkeypatch.setattr(Environment, "media_limits", Limits(stall_s=2.0))
-    monkeypatch.setattr(uploads, "MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_ATTEMPTS", 1)
     decoder("time.sleep(600)")
     live = await Meeting.objects.acreate(title="Spoken")
     await speak(broker, live, pcm)
@@ -432,7 +432,7 @@ async def test_an_error_that_nobody_expected_costs_one_file(
     good = await asyncio.to_thread(uploaded, CLIP.read_bytes(), "good.flac")
     async with working(broker):
         await until(lambda: is_done(bad) and is_done(good), seconds=60)
-    assert len(tries) == uploads.MAX_ATTEMPTS
+    assert len(tries) == uploads.MAX_UPLOAD_ATTEMPTS
     assert (await asyncio.to_thread(upload_of, bad)).state == UploadState.FAILED
     assert (await asyncio.to_thread(upload_of, good)).state == UploadState.READY
 
@@ -527,7 +527,7 @@ def test_every_reason_has_a_sentence(reason: Reason) -> None:
 def test_a_recording_whose_captions_are_set_aside_is_told_and_taken_up_again() -> None:
     meeting = uploaded(CLIP.read_bytes())
     assert uploads.take(upload_of(meeting))
-    for _ in range(stage_failures.MAX_ATTEMPTS):
+    for _ in range(stage_failures.MAX_STAGE_ATTEMPTS):
         stage_failures.record_failure(meeting.pk, Stage.CAPTIONS, position=0, error="RuntimeError")
     uploads.settle()
     upload = upload_of(meeting)

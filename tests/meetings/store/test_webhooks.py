@@ -162,7 +162,7 @@ def test_one_of_several_workers_sends_it(meeting: Meeting, hook: Webhook) -> Non
 
 def test_what_ends_its_worker_every_time_is_given_up(meeting: Meeting, hook: Webhook, receiver: Receiver) -> None:
     set_state(Lease(meeting.pk, 0), State.ENDED)
-    for _ in range(webhooks.MAX_ATTEMPTS):
+    for _ in range(webhooks.MAX_DELIVERY_ATTEMPTS):
         [delivery] = due()
         assert webhooks.claim(delivery)  # and then the process is gone
         assert Delivery.objects.get().next_at > timezone.now() + timedelta(seconds=50)
@@ -225,7 +225,7 @@ def test_every_user_has_one_before_another_has_a_second(receiver: Receiver) -> N
 def test_so_many_wait_for_one_user_and_no_more(
     meeting: Meeting, hook: Webhook, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "MAX_WAITING", 3)
+    monkeypatch.setattr(webhooks, "MAX_WAITING_DELIVERIES", 3)
     Webhook.objects.create(user=meeting.owner, url=receiver.url)
     other = Meeting.objects.create(title="Plan", owner=User.objects.create_user("bea"))
     Webhook.objects.create(user=other.owner, url=receiver.url)

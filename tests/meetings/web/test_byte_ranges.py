@@ -7,7 +7,7 @@ from django.http import HttpResponseBase, StreamingHttpResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meetings.web.byte_ranges import BLOCK, ByteRange, Unsatisfiable, file_response, parse_range
+from meetings.web.byte_ranges import READ_BLOCK, ByteRange, Unsatisfiable, file_response, parse_range
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ async def content(response: HttpResponseBase) -> bytes:
 
 async def test_parts_make_the_whole(tmp_path: Path) -> None:
     path = tmp_path / "sound"
-    sound = bytes(range(256)) * (BLOCK // 256 * 2 + 1)
+    sound = bytes(range(256)) * (READ_BLOCK // 256 * 2 + 1)
     path.write_bytes(sound)
     whole = file_response(path, content_type="audio/flac", range_header="")
     assert (whole.status_code, whole["Content-Length"], whole["Accept-Ranges"]) == (200, str(len(sound)), "bytes")

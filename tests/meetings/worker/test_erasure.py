@@ -10,7 +10,7 @@ import pytest
 import redis.asyncio
 from django.utils import timezone
 
-from meetings.broker.audio_log import AudioLog, Entry, audio_key
+from meetings.broker.audio_log import AudioEntry, AudioLog, audio_key
 from meetings.export import results
 from meetings.models import Meeting, State, Tombstone
 from meetings.store import recordings, tombstones
@@ -78,7 +78,7 @@ def delete_at(moment: str, delete: Any, monkeypatch: pytest.MonkeyPatch) -> None
         if moment == "before":
             raw = recordings.raw_path(meeting_id).read_bytes()
             delete()
-            recordings.write(meeting_id, [Entry(b"1-0", 0, raw)])  # what was on its way
+            recordings.write(meeting_id, [AudioEntry(b"1-0", 0, raw)])  # what was on its way
             return finish(meeting_id)
         delete_once = [delete]
 
@@ -104,7 +104,7 @@ async def test_sound_that_comes_much_later_goes_too(broker: redis.asyncio.Redis)
     log = AudioLog(broker)
     await log.claim(meeting_id, "page", takeover=False, cursor=0)
     await log.append(meeting_id, "page", 0, bytes(3_200))
-    await asyncio.to_thread(recordings.write, meeting_id, [Entry(b"1-0", 0, bytes(3_200))])
+    await asyncio.to_thread(recordings.write, meeting_id, [AudioEntry(b"1-0", 0, bytes(3_200))])
     await ErasureJob().turn()
     assert len(await asyncio.to_thread(sounds, meeting_id)) == 1, "not before its time"
     wanted = int(await broker.get("parlance:erasure:wanted") or 0)
@@ -149,7 +149,7 @@ async def test_what_stops_the_files_does_not_stop_the_sound(
     def away(*_: Any) -> None:
         raise OSError("nobody there")
 
-    await asyncio.to_thread(recordings.write, "gone", [Entry(b"1-0", 0, bytes(3_200))])
+    await asyncio.to_thread(recordings.write, "gone", [AudioEntry(b"1-0", 0, bytes(3_200))])
     await Tombstone.objects.acreate(pk="gone")
     monkeypatch.setattr(results, "delete", away)
     await ErasureJob().turn()

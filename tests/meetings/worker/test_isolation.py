@@ -25,7 +25,7 @@ from meetings.store import recordings, speakers, stage_failures
 from meetings.store.transcript import Batch, Lease, commit, take_lease
 from meetings.worker import commit as worker_commit
 from meetings.worker import publisher
-from meetings.worker.isolation import DIED, DeviceFailed, trial_key
+from meetings.worker.isolation import WORKER_DIED, DeviceFailed, trial_key
 from meetings.worker.worker import Worker
 from tests.inference.diarization.doubles import SteadyListener
 from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
@@ -330,7 +330,9 @@ async def test_three_deaths_alone_with_a_meeting_put_it_aside(
 ) -> None:
     await say_all(broker, culprit, pcm)
     for _ in range(2):
-        await asyncio.to_thread(stage_failures.record_failure, culprit.pk, Stage.CAPTIONS, position=0, error=DIED)
+        await asyncio.to_thread(
+            stage_failures.record_failure, culprit.pk, Stage.CAPTIONS, position=0, error=WORKER_DIED
+        )
     await asyncio.to_thread(take_lease, culprit.pk)
     await broker.set(trial_key(culprit.pk), Stage.CAPTIONS.value)
     await say_all(broker, meeting, pcm)
@@ -485,7 +487,7 @@ def test_sound_that_is_not_in_the_recording_keeps_the_log(meeting: Meeting) -> N
 async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "SLOW_S", 0.2)
+    monkeypatch.setattr(publisher, "SLOW_STORE_S", 0.2)
     may_go_on, real_commit = asyncio.Event(), worker_commit.commit
 
     async def slow(batch: Any) -> int:

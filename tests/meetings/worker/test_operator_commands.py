@@ -12,7 +12,7 @@ import redis
 import redis.asyncio
 from django.utils import timezone
 
-from inference.models.residency.pool import State as PoolState
+from inference.models.residency.pool import PoolState as PoolState
 from inference.summarization.summary import IsCancelled, Summary, SummaryCancelled, SummaryRequest
 from meetings.broker import commands
 from meetings.broker.audio_log import AudioLog

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE, float_to_pcm16
-from meetings.broker.audio_log import Entry
+from meetings.broker.audio_log import AudioEntry
 from meetings.models import Meeting
 from meetings.worker.speaker_track import ResumeState
 from meetings.worker.stream import MeetingStream, TurnResult
@@ -17,8 +17,8 @@ FRAME = SAMPLE_RATE // 10
 SILENCE = float_to_pcm16(np.zeros(FRAME, np.float32))
 
 
-def frames(first: int, count: int) -> list[Entry]:
-    return [Entry(f"{number + 1}-0".encode(), number * FRAME, SILENCE) for number in range(first, first + count)]
+def frames(first: int, count: int) -> list[AudioEntry]:
+    return [AudioEntry(f"{number + 1}-0".encode(), number * FRAME, SILENCE) for number in range(first, first + count)]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def stream() -> MeetingStream:
 
 def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> None:
     twin = MeetingStream(Meeting(title="Budget"), ResumeState())
-    mark = Entry(b"5-1", 5 * FRAME, b"", mark="applause", value="loud")
+    mark = AudioEntry(b"5-1", 5 * FRAME, b"", mark="applause", value="loud")
     stream.read([*frames(0, 5), mark, *frames(5, 5)])
     twin.read(frames(0, 10))
     found, expected = TurnResult(), TurnResult()
@@ -40,8 +40,8 @@ def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> Non
     assert not stream.has_work
 
 
-def marked(name: str, number: int, *, after: int, value: str = "") -> Entry:
-    return Entry(f"{after}-{number}".encode(), after * FRAME, b"", mark=name, value=value)
+def marked(name: str, number: int, *, after: int, value: str = "") -> AudioEntry:
+    return AudioEntry(f"{after}-{number}".encode(), after * FRAME, b"", mark=name, value=value)
 
 
 def test_of_marks_without_sound_between_them_the_last_of_a_kind_counts(stream: MeetingStream) -> None:

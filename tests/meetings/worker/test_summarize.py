@@ -15,7 +15,7 @@ import pytest
 import redis.asyncio
 
 from inference.audio import SAMPLE_RATE
-from inference.models.residency.history import REMEMBERED, Direction, Outcome, SwapRecord
+from inference.models.residency.history import REMEMBERED, Direction, SwapOutcome, SwapRecord
 from inference.models.residency.plan import DoesNotFit
 from inference.models.residency.pool import ModelPool
 from inference.summarization.summary import SummaryRequest
@@ -327,7 +327,7 @@ async def test_swaps_are_filed_however_many_there_were(
 ) -> None:
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
     for _ in range(REMEMBERED + 1):
-        pool.history.add(SwapRecord(Direction.TO_SUMMARIZATION, Outcome.COMPLETED, (), 1.0))
+        pool.history.add(SwapRecord(Direction.TO_SUMMARIZATION, SwapOutcome.COMPLETED, (), 1.0))
     await speak(broker, meeting, pcm)
     async with at_work(broker, pool):
         await until(lambda: len(texts(meeting)) >= 1)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from inference.models.loading import manifest, snapshot
 from inference.models.loading.component import Form, NotMappable
-from inference.models.loading.manifest import MANIFEST, SnapshotMissing, SnapshotUnusable, read_manifest
+from inference.models.loading.manifest import SNAPSHOT_MANIFEST, SnapshotMissing, SnapshotUnusable, read_manifest
 from inference.models.loading.snapshot import (
     WEIGHTS,
     SnapshotDiffers,
@@ -67,7 +67,7 @@ def test_it_holds_the_final_type_and_no_pickle(component: TinyComponent) -> None
     form = Form(dtype="float16")
     folder = write_snapshot(component, form)
     assert sorted(path.name for path in folder.iterdir()) == [
-        "config.json", MANIFEST, WEIGHTS, "tokenizer.json",
+        "config.json", SNAPSHOT_MANIFEST, WEIGHTS, "tokenizer.json",
     ]  # fmt: skip
     network, _ = load_snapshot(component, form)
     assert network.embedding.weight.dtype == torch.float16

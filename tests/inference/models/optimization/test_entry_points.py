@@ -17,7 +17,7 @@ import torch
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.diarization.local_speakers import load_listener
 from inference.diarization.recording import diarize_recording
-from inference.diarization.segmentation import WINDOW
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.models.catalog import find_model
 from inference.models.fetching import ensure_model
 from inference.models.optimization.dtypes import dtypes_of
@@ -108,7 +108,7 @@ def folders(one_thread: None, tmp_path_factory: pytest.TempPathFactory, models: 
 
 @pytest.fixture(scope="module")
 def speech_window(speech: Path) -> np.ndarray:
-    return np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[:WINDOW]
+    return np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[:SEGMENTATION_WINDOW]
 
 
 def transcribe(folders: dict[str, Path], audio: np.ndarray, wishes: FlagChoices) -> Any:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.models.optimization.validation import FLOAT32, HALF, Verdict, relative_error, validate
+from inference.models.optimization.validation import FLOAT32, HALF, ValidationVerdict, relative_error, validate
 
 
 class ScriptedClock:
@@ -30,7 +30,7 @@ class ScriptedClock:
         return run
 
 
-def judged(plain: Sequence[float], quick: Sequence[float], *, found: Sequence[float] = (1.0, 2.0)) -> Verdict:
+def judged(plain: Sequence[float], quick: Sequence[float], *, found: Sequence[float] = (1.0, 2.0)) -> ValidationVerdict:
     clock = ScriptedClock()
     without = clock.run((1.0, 2.0), (9.0, *plain))
     return validate(without, clock.run(found, (9.0, *quick)), rounds=len(plain), clock=clock)

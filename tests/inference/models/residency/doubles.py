@@ -14,7 +14,7 @@ from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.history import Step
 from inference.models.residency.memory import DeviceMemory
 from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
-from inference.models.residency.pool import ModelPool, State
+from inference.models.residency.pool import ModelPool, PoolState
 from inference.models.residency.resident import NotLoaded
 from inference.models.residency.transfers import Member
 
@@ -101,7 +101,7 @@ class ScriptedPool:
     pool: ModelPool
     memory: DeviceMemory
     residents: dict[str, ScriptedResident]
-    states: list[State]
+    states: list[PoolState]
     changed: Event
     """Set when the state changed."""
     steps: list[Step]
@@ -140,11 +140,11 @@ def scripted_pool(
     """A pool of four, on a clock that goes on by a second each time it is read."""
     residents = {name: ScriptedResident(name) for name in SIZES}
     memory = CountedMemory(budget, device)
-    states: list[State] = []
+    states: list[PoolState] = []
     changed = Event()
     steps: list[Step] = []
 
-    def note(state: State) -> None:
+    def note(state: PoolState) -> None:
         states.append(state)
         changed.set()
 
@@ -184,7 +184,7 @@ def started_pool(
 
 
 def assert_captions_work(scripted: ScriptedPool) -> None:
-    assert scripted.pool.state is State.TRANSCRIPTION
+    assert scripted.pool.state is PoolState.TRANSCRIPTION
     assert scripted.awake() == STACK
     with scripted.pool.use("asr") as asr, scripted.pool.use("translation"):
         assert asr is scripted["asr"]

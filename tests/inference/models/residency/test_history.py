@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from inference.models.residency.history import REMEMBERED, Direction, Outcome, Step, StepKind, SwapHistory, SwapRecord
+from inference.models.residency.history import (
+    REMEMBERED,
+    Direction,
+    Step,
+    StepKind,
+    SwapHistory,
+    SwapOutcome,
+    SwapRecord,
+)
 
 
 def swap(
-    seconds: float, direction: Direction = Direction.TO_SUMMARIZATION, outcome: Outcome = Outcome.COMPLETED
+    seconds: float, direction: Direction = Direction.TO_SUMMARIZATION, outcome: SwapOutcome = SwapOutcome.COMPLETED
 ) -> SwapRecord:
     return SwapRecord(direction, outcome, (), seconds)
 
@@ -30,12 +38,12 @@ def test_a_record_adds_up_its_steps() -> None:
         Step(StepKind.WAKE, "summary", 0.5, 20_000_000_000),
         Step(StepKind.WAKE, "embedder", 0.5, 10_000_000_000),
     )
-    record = SwapRecord(Direction.TO_SUMMARIZATION, Outcome.COMPLETED, steps, 1.5)
+    record = SwapRecord(Direction.TO_SUMMARIZATION, SwapOutcome.COMPLETED, steps, 1.5)
     assert record.seconds_of(StepKind.WAKE) == 1.0
     assert record.size_of(StepKind.WAKE) == 30_000_000_000
     assert record.gigabytes_per_second == pytest.approx(30.0)
     assert steps[1].gigabytes_per_second == pytest.approx(40.0)
-    assert SwapRecord(Direction.TO_TRANSCRIPTION, Outcome.FAILED, (), 0.0).gigabytes_per_second == 0.0
+    assert SwapRecord(Direction.TO_TRANSCRIPTION, SwapOutcome.FAILED, (), 0.0).gigabytes_per_second == 0.0
 
 
 def test_new_swaps_are_told_from_old_ones_after_the_oldest_are_forgotten() -> None:

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.models.device import CPU as CPU_DEVICE
-from inference.models.residency.host_copies import BLOCK, WORD, FileCopy, HostCopy, WeightCopy, checksum
+from inference.models.residency.host_copies import (
+    CHECKSUM_BLOCK,
+    CHECKSUM_WORD,
+    FileCopy,
+    HostCopy,
+    WeightCopy,
+    checksum,
+)
 from inference.models.residency.layout import ALIGNMENT, Span
 from inference.models.residency.memory import release_memory
 from inference.models.residency.resident import WeightsDamaged
@@ -56,7 +63,7 @@ def test_any_bytes_come_back_from_a_file(lengths: list[int]) -> None:
 def test_large_copies_are_summed_block_by_block() -> None:
     spans, size, buffer = spans_of([5 * MIB // 2, 3 * MIB, 700])
     assert torch.equal(host_copy(spans, size, 2 * MIB).fetch(), buffer)
-    assert len(checksum(buffer)) == size // (BLOCK * WORD) + 1
+    assert len(checksum(buffer)) == size // (CHECKSUM_BLOCK * CHECKSUM_WORD) + 1
 
 
 def test_a_file_leaves_no_name_behind(tmp_path: Path) -> None:

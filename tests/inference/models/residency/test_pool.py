@@ -8,9 +8,9 @@ from threading import Event
 import pytest
 
 from inference.models.residency.drain_lock import DrainTimeout, ModelAsleep, ModelInUse
-from inference.models.residency.history import Outcome, StepKind
+from inference.models.residency.history import StepKind, SwapOutcome
 from inference.models.residency.plan import DoesNotFit, Residency
-from inference.models.residency.pool import ModelPool, NoSuchModel, State, SwapUnderWay
+from inference.models.residency.pool import ModelPool, NoSuchModel, PoolState, SwapUnderWay
 from inference.models.residency.transfers import Where
 from tests.inference.models.residency.doubles import (
     AMPLE,
@@ -36,7 +36,7 @@ def test_the_start_brings_captions_and_nothing_else() -> None:
     assert_captions_work(scripted)
     assert scripted["asr"].calls == ["load", "keep_copy", "wake", "warm_up"]
     assert scripted["summary"].calls == []
-    assert scripted.states == [State.TRANSCRIPTION]
+    assert scripted.states == [PoolState.TRANSCRIPTION]
 
 
 def test_a_start_that_failed_can_be_tried_again() -> None:
@@ -44,7 +44,7 @@ def test_a_start_that_failed_can_be_tried_again() -> None:
     scripted["translation"].fail("load")
     with pytest.raises(ScriptedFailure):
         scripted.pool.start()
-    assert scripted.pool.state is State.EMPTY
+    assert scripted.pool.state is PoolState.EMPTY
     assert scripted.memory.claimed == 5
     del scripted["translation"].failing["load"]
     scripted.pool.start()
@@ -119,10 +119,10 @@ def test_there_and_back() -> None:
     assert scripted.steps == [*there.steps, *back.steps]
     assert list(scripted.pool.history) == [there, back]
     assert scripted.states == [
-        State.TO_SUMMARIZATION,
-        State.SUMMARIZATION,
-        State.TO_TRANSCRIPTION,
-        State.TRANSCRIPTION,
+        PoolState.TO_SUMMARIZATION,
+        PoolState.SUMMARIZATION,
+        PoolState.TO_TRANSCRIPTION,
+        PoolState.TRANSCRIPTION,
     ]
 
 
@@ -203,7 +203,7 @@ def test_a_model_in_use_is_not_put_to_sleep() -> None:
             scripted.pool.swap_to_summarization()
         assert scripted.awake() == STACK
     assert_captions_work(scripted)
-    assert [record.outcome for record in scripted.pool.history] == [Outcome.BUSY]
+    assert [record.outcome for record in scripted.pool.history] == [SwapOutcome.BUSY]
 
 
 def test_a_summariser_in_use_stays() -> None:
@@ -212,7 +212,7 @@ def test_a_summariser_in_use_stays() -> None:
     with scripted.pool.use("summary"):
         with pytest.raises(ModelInUse, match="summary"):
             scripted.pool.swap_to_transcription()
-        assert scripted.pool.state is State.SUMMARIZATION
+        assert scripted.pool.state is PoolState.SUMMARIZATION
     scripted.pool.swap_to_transcription()
     assert_captions_work(scripted)
 
@@ -260,7 +260,7 @@ def test_a_drain_that_takes_too_long_moves_nothing(threads: ThreadPoolExecutor) 
     using.result(LONG_S)
     assert_captions_work(scripted)
     assert scripted["asr"].calls == []
-    assert [record.outcome for record in scripted.pool.history] == [Outcome.BUSY]
+    assert [record.outcome for record in scripted.pool.history] == [SwapOutcome.BUSY]
 
 
 def test_one_thread_swaps_at_a_time(threads: ThreadPoolExecutor) -> None:
@@ -274,4 +274,4 @@ def test_one_thread_swaps_at_a_time(threads: ThreadPoolExecutor) -> None:
     scripted["summary"].meanwhile["wake"] = try_both
     scripted.pool.swap_to_summarization()
     assert [type(refusal) for refusal in refusals] == [SwapUnderWay] * 3
-    assert scripted.pool.state is State.SUMMARIZATION
+    assert scripted.pool.state is PoolState.SUMMARIZATION

@@ -9,8 +9,8 @@ from threading import Event
 import pytest
 
 from inference.models.residency.drain_lock import ModelAsleep, SwapCancelled
-from inference.models.residency.history import Outcome
-from inference.models.residency.pool import CaptionsLost, State, SwapFailed, SwapUnderWay
+from inference.models.residency.history import SwapOutcome
+from inference.models.residency.pool import CaptionsLost, PoolState, SwapFailed, SwapUnderWay
 from tests.inference.models.residency.doubles import AMPLE, STACK, ScriptedFailure, assert_captions_work, started_pool
 
 LONG_S = 30.0
@@ -27,9 +27,9 @@ def test_a_summariser_that_fails_gives_captions_back(method: str) -> None:
     assert isinstance(failed.value.__cause__, ScriptedFailure)
     assert_captions_work(scripted)
     assert scripted.memory.claimed == 75
-    assert scripted.states == [State.TO_SUMMARIZATION, State.RESTORING, State.TRANSCRIPTION]
+    assert scripted.states == [PoolState.TO_SUMMARIZATION, PoolState.RESTORING, PoolState.TRANSCRIPTION]
     assert [(record.outcome, record.reason) for record in scripted.pool.history] == [
-        (Outcome.FAILED, f"summary does not {method}")
+        (SwapOutcome.FAILED, f"summary does not {method}")
     ]
     del scripted["summary"].failing[method]
     scripted.pool.swap_to_summarization()
@@ -102,7 +102,7 @@ def test_captions_that_cannot_be_had_are_lost_until_they_can() -> None:
     scripted["asr"].fail("wake")
     with pytest.raises(CaptionsLost, match="asr does not wake"):
         scripted.pool.swap_to_summarization()
-    assert scripted.pool.state is State.LOST
+    assert scripted.pool.state is PoolState.LOST
     assert scripted.memory.claimed == 5
     with pytest.raises(ModelAsleep), scripted.pool.use("asr"):
         pass
@@ -153,10 +153,10 @@ def test_a_swap_that_is_cancelled_in_the_middle_gives_captions_back(method: str)
     with pytest.raises(SwapCancelled):
         scripted.pool.swap_to_summarization()
     assert_captions_work(scripted)
-    assert [record.outcome for record in scripted.pool.history] == [Outcome.CANCELLED]
+    assert [record.outcome for record in scripted.pool.history] == [SwapOutcome.CANCELLED]
     scripted["summary"].meanwhile.clear()
     scripted.pool.swap_to_summarization()
-    assert scripted.pool.state is State.SUMMARIZATION
+    assert scripted.pool.state is PoolState.SUMMARIZATION
 
 
 def test_a_swap_that_waits_for_a_use_can_be_cancelled(threads: ThreadPoolExecutor) -> None:
@@ -188,4 +188,4 @@ def test_going_home_cannot_be_cancelled() -> None:
     assert_captions_work(scripted)
     scripted["asr"].meanwhile.clear()
     scripted.pool.swap_to_summarization()
-    assert scripted.pool.state is State.SUMMARIZATION
+    assert scripted.pool.state is PoolState.SUMMARIZATION

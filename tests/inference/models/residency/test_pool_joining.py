@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 import pytest
 
-from inference.models.residency.pool import NoSuchModel, State, SwapUnderWay
+from inference.models.residency.pool import NoSuchModel, PoolState, SwapUnderWay
 from tests.inference.models.residency.doubles import (
     SIZES,
     STACK,
@@ -29,7 +29,7 @@ def scripted() -> ScriptedPool:
 
 
 def test_captions_do_not_wait_for_one_that_is_late(scripted: ScriptedPool) -> None:
-    assert (scripted.pool.state, scripted.awake()) == (State.TRANSCRIPTION, STACK - {LATE})
+    assert (scripted.pool.state, scripted.awake()) == (PoolState.TRANSCRIPTION, STACK - {LATE})
     assert scripted[LATE].calls == []
     assert not scripted.pool.is_complete
 
@@ -111,4 +111,4 @@ def test_models_do_not_rest_before_all_are_there(scripted: ScriptedPool) -> None
         scripted.pool.sleep()
     scripted.pool.join(LATE)
     scripted.pool.sleep()
-    assert scripted.pool.state is State.ASLEEP
+    assert scripted.pool.state is PoolState.ASLEEP

@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from inference.models.residency.drain_lock import ModelAsleep, ModelInUse, SwapCancelled
 from inference.models.residency.plan import PlanChoice, Residency
-from inference.models.residency.pool import CannotSleep, CaptionsLost, State, SwapFailed, SwapUnderWay
+from inference.models.residency.pool import CannotSleep, CaptionsLost, PoolState, SwapFailed, SwapUnderWay
 from tests.inference.models.residency.doubles import AMPLE, GROUPS, SIZES, TIGHT, scripted_pool
 
-SETTLED = {State.TRANSCRIPTION, State.SUMMARIZATION, State.ASLEEP, State.LOST}
+SETTLED = {PoolState.TRANSCRIPTION, PoolState.SUMMARIZATION, PoolState.ASLEEP, PoolState.LOST}
 names = st.sampled_from(sorted(SIZES))
 methods = st.sampled_from(["load", "keep_copy", "sleep", "wake", "warm_up"])
 
@@ -34,7 +34,9 @@ class PoolMachine(RuleBasedStateMachine):
     @rule(name=names)
     def use(self, name: str) -> None:
         with ExitStack() as stack:
-            turn = {State.TRANSCRIPTION: "transcription", State.SUMMARIZATION: "summarization"}.get(self.pool.state)
+            turn = {PoolState.TRANSCRIPTION: "transcription", PoolState.SUMMARIZATION: "summarization"}.get(
+                self.pool.state
+            )
             if GROUPS[name] not in ("always", turn):
                 with pytest.raises(ModelAsleep):
                     stack.enter_context(self.pool.use(name))
@@ -71,17 +73,17 @@ class PoolMachine(RuleBasedStateMachine):
         try:
             self.pool.swap_to_summarization()
         except ModelInUse:
-            assert before is State.TRANSCRIPTION
+            assert before is PoolState.TRANSCRIPTION
             assert self.used & {"asr", "translation"}
-            assert self.pool.state is State.TRANSCRIPTION
+            assert self.pool.state is PoolState.TRANSCRIPTION
         except SwapUnderWay:
-            assert before in (State.LOST, State.ASLEEP)
+            assert before in (PoolState.LOST, PoolState.ASLEEP)
         except (SwapFailed, SwapCancelled):
-            assert self.pool.state is State.TRANSCRIPTION
+            assert self.pool.state is PoolState.TRANSCRIPTION
         except CaptionsLost:
-            assert self.pool.state is State.LOST
+            assert self.pool.state is PoolState.LOST
         else:
-            assert self.pool.state is State.SUMMARIZATION
+            assert self.pool.state is PoolState.SUMMARIZATION
 
     @rule()
     def swap_to_transcription(self) -> None:
@@ -89,15 +91,15 @@ class PoolMachine(RuleBasedStateMachine):
         try:
             self.pool.swap_to_transcription()
         except ModelInUse:
-            assert before is State.SUMMARIZATION
+            assert before is PoolState.SUMMARIZATION
             assert "summary" in self.used
-            assert self.pool.state is State.SUMMARIZATION
+            assert self.pool.state is PoolState.SUMMARIZATION
         except SwapUnderWay:
-            assert before is State.ASLEEP
+            assert before is PoolState.ASLEEP
         except CaptionsLost:
-            assert self.pool.state is State.LOST
+            assert self.pool.state is PoolState.LOST
         else:
-            assert self.pool.state is State.TRANSCRIPTION
+            assert self.pool.state is PoolState.TRANSCRIPTION
 
     @rule()
     def sleep(self) -> None:
@@ -106,15 +108,15 @@ class PoolMachine(RuleBasedStateMachine):
             self.pool.sleep()
         except ModelInUse:
             assert self.used & {"asr", "translation"}
-            assert self.pool.state is State.TRANSCRIPTION
+            assert self.pool.state is PoolState.TRANSCRIPTION
         except SwapUnderWay:
-            assert before in (State.LOST, State.SUMMARIZATION)
+            assert before in (PoolState.LOST, PoolState.SUMMARIZATION)
         except CannotSleep:
-            assert self.pool.state is State.TRANSCRIPTION
+            assert self.pool.state is PoolState.TRANSCRIPTION
         except CaptionsLost:
-            assert self.pool.state is State.LOST
+            assert self.pool.state is PoolState.LOST
         else:
-            assert self.pool.state is State.ASLEEP
+            assert self.pool.state is PoolState.ASLEEP
 
     @rule()
     def wake(self) -> None:
@@ -122,9 +124,9 @@ class PoolMachine(RuleBasedStateMachine):
         try:
             self.pool.wake()
         except CaptionsLost:
-            assert self.pool.state is State.LOST
+            assert self.pool.state is PoolState.LOST
         else:
-            assert self.pool.state is (State.TRANSCRIPTION if before is State.ASLEEP else before)
+            assert self.pool.state is (PoolState.TRANSCRIPTION if before is PoolState.ASLEEP else before)
 
     @rule()
     def go_home_after_repair(self) -> None:
@@ -135,7 +137,7 @@ class PoolMachine(RuleBasedStateMachine):
                 self.uses[name].pop().close()
         self.pool.wake()
         self.pool.swap_to_transcription()
-        assert self.pool.state is State.TRANSCRIPTION
+        assert self.pool.state is PoolState.TRANSCRIPTION
 
     @invariant()
     def the_pool_is_settled(self) -> None:
@@ -144,11 +146,11 @@ class PoolMachine(RuleBasedStateMachine):
     @invariant()
     def what_has_its_turn_is_awake_and_what_is_used_stays(self) -> None:
         awake = self.scripted.awake()
-        if self.pool.state is State.TRANSCRIPTION:
+        if self.pool.state is PoolState.TRANSCRIPTION:
             assert awake >= {"asr", "translation", "bridge"}
-        if self.pool.state is State.SUMMARIZATION:
+        if self.pool.state is PoolState.SUMMARIZATION:
             assert awake >= {"summary", "bridge"}
-        if self.pool.state is State.ASLEEP:
+        if self.pool.state is PoolState.ASLEEP:
             assert awake == {"bridge"}
         assert self.used <= awake
 

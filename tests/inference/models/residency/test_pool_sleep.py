@@ -10,7 +10,7 @@ import pytest
 from inference.models.device import CPU, Device
 from inference.models.residency.drain_lock import DrainTimeout, ModelAsleep, ModelInUse
 from inference.models.residency.plan import PlanChoice
-from inference.models.residency.pool import CannotSleep, CaptionsLost, State, SwapUnderWay
+from inference.models.residency.pool import CannotSleep, CaptionsLost, PoolState, SwapUnderWay
 from inference.models.residency.transfers import Where
 from tests.inference.models.residency.doubles import AMPLE, TIGHT, assert_captions_work, started_pool
 
@@ -23,7 +23,7 @@ def test_the_device_is_free_until_captions_are_woken(device: Device, budget: int
     scripted = started_pool(budget, choice=choice, device=device)
     scripted.pool.prepare()
     scripted.pool.sleep()
-    assert (scripted.pool.state, scripted.awake()) == (State.ASLEEP, {"bridge"})
+    assert (scripted.pool.state, scripted.awake()) == (PoolState.ASLEEP, {"bridge"})
     assert scripted.memory.claimed == 5
     with pytest.raises(ModelAsleep), scripted.pool.use("asr"):
         pass
@@ -59,7 +59,7 @@ def test_what_is_done_is_not_done_again() -> None:
     assert scripted.states == []
     scripted.pool.sleep()
     scripted.pool.sleep()
-    assert scripted.states == [State.ASLEEP]
+    assert scripted.states == [PoolState.ASLEEP]
 
 
 def test_a_model_in_use_does_not_sleep() -> None:
@@ -92,7 +92,7 @@ def test_nobody_sleeps_while_a_summary_is_written() -> None:
     scripted.pool.swap_to_summarization()
     with pytest.raises(SwapUnderWay):
         scripted.pool.sleep()
-    assert scripted.pool.state is State.SUMMARIZATION
+    assert scripted.pool.state is PoolState.SUMMARIZATION
 
 
 def test_a_summary_has_to_wake_the_pool_first() -> None:
@@ -100,7 +100,7 @@ def test_a_summary_has_to_wake_the_pool_first() -> None:
     scripted.pool.sleep()
     with pytest.raises(SwapUnderWay):
         scripted.pool.swap_to_summarization()
-    assert scripted.pool.state is State.ASLEEP
+    assert scripted.pool.state is PoolState.ASLEEP
 
 
 def test_a_model_that_will_not_go_keeps_captions_awake() -> None:
@@ -126,7 +126,7 @@ def test_captions_that_cannot_be_had_are_lost() -> None:
     scripted["asr"].fail("wake")
     with pytest.raises(CaptionsLost):
         scripted.pool.wake()
-    assert scripted.pool.state is State.LOST
+    assert scripted.pool.state is PoolState.LOST
 
 
 def test_the_second_to_wake_them_leaves_it_to_the_first() -> None:

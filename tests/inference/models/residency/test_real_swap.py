@@ -17,7 +17,7 @@ from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.history import StepKind
 from inference.models.residency.memory import DeviceMemory, release_memory
 from inference.models.residency.plan import Group, ModelNeed, ModelSize, Residency
-from inference.models.residency.pool import ModelPool, State, SwapFailed
+from inference.models.residency.pool import ModelPool, PoolState, SwapFailed
 from inference.models.residency.sizes import file_bytes, planned_bytes
 from inference.models.residency.torch_module import TorchResident
 from inference.models.residency.transfers import Member
@@ -119,7 +119,7 @@ def test_a_loader_without_memory_gives_captions_back(
         with pytest.raises(SwapFailed) as failed:
             pool.swap_to_summarization()
         assert isinstance(failed.value.__cause__, MemoryError)
-        assert pool.state is State.TRANSCRIPTION
+        assert pool.state is PoolState.TRANSCRIPTION
         with pool.use("asr") as transcriber:
             assert is_heard(SENTENCE, transcriber.transcribe([request_of_speech])[0].text)
 
