@@ -43,7 +43,7 @@ class ReaderLanguages:
         self._tell = broker.register_script(TELL)
         self._read = broker.register_script(READ)
 
-    async def tell(self, meeting_id: str, languages: Collection[str]) -> None:
+    async def report(self, meeting_id: str, languages: Collection[str]) -> None:
         """Report that viewers of this process read the meeting in `languages`."""
         if languages:
             await self._tell(keys=[languages_key(meeting_id)], args=[KNOWN_S, *languages])

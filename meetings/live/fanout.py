@@ -105,14 +105,14 @@ class Subscription:
 
     def __init__(self, feed: Feed, broker: redis.asyncio.Redis) -> None:
         self.feed = feed
-        self._readership = ReaderLanguages(broker)
+        self._reader_languages = ReaderLanguages(broker)
         self._channel = BrokerSubscription(broker, events_channel(feed.meeting_id))
         self._owes_reading = False
         self._owes_recheck = False
         self._listening = asyncio.Event()
         self._tasks = (
             asyncio.create_task(self._run(), name="feed"),
-            supervise.start("readership", self._tell_readership, pause_s=TELL_S),
+            supervise.start("readership", self._report_languages, pause_s=TELL_S),
             supervise.start("admission", self._recheck),
         )
 
@@ -127,14 +127,14 @@ class Subscription:
     async def tell_languages(self) -> None:
         """Publish at once which languages are read here. While the broker is away, the next interval does it."""
         with suppress(RedisError, ConnectionError):
-            await self._tell_readership()
+            await self._report_languages()
 
     def close(self) -> None:
         for task in self._tasks:
             task.cancel()
 
-    async def _tell_readership(self) -> None:
-        await self._readership.tell(self.feed.meeting_id, self.feed.languages)
+    async def _report_languages(self) -> None:
+        await self._reader_languages.report(self.feed.meeting_id, self.feed.languages)
 
     async def _recheck(self) -> None:
         await asyncio.sleep(ADMISSION_S)

@@ -42,7 +42,7 @@ class CommitStep:
         self.captioned_s = 0.0
         """Seconds of audio since the start."""
 
-    async def settle(self, stream: MeetingStream, findings: TurnResult) -> None:
+    async def store(self, stream: MeetingStream, findings: TurnResult) -> None:
         """Store, publish, trim.
 
         If a commit fails, release the meeting; the next owner resumes at its cursor.
@@ -51,9 +51,9 @@ class CommitStep:
         await self._store(stream, findings)
         ended = any(mark.mark == "end" for mark in findings.marks)
         if findings.spoken and not ended:
-            await self._publisher.move(stream, State.LIVE)
+            await self._publisher.set_state(stream, State.LIVE)
         for mark in findings.marks:
-            await self._obey(stream, mark)
+            await self._apply_mark(stream, mark)
         if findings.marks and (before := stream.forgettable_marks()) is not None:
             await self._audio.trim(stream.meeting_id, before)
 
@@ -71,7 +71,7 @@ class CommitStep:
             seq = await self._publisher.retry(stream, lambda: commit(batch))
             hints.append(StoredChange(seq))
         hints += [Broadcast(partial(event)) for event in findings.partials]
-        await self._publisher.tell(stream, hints)
+        await self._publisher.publish(stream, hints)
         if findings.finals:
             stream.awaits_labels = stream.awaits_translation = True
             self._on_finals()
@@ -102,12 +102,12 @@ class CommitStep:
         if stream.keep_recording:
             await record(stream, progress.position)
 
-    async def _obey(self, stream: MeetingStream, mark: AudioEntry) -> None:
+    async def _apply_mark(self, stream: MeetingStream, mark: AudioEntry) -> None:
         match mark.mark:
             case "pause":
-                await self._publisher.move(stream, State.PAUSED)
+                await self._publisher.set_state(stream, State.PAUSED)
             case "resume":
-                await self._publisher.move(stream, State.LIVE)
+                await self._publisher.set_state(stream, State.LIVE)
             case "language":
                 await self._publisher.retry(stream, lambda: set_language(stream.lease, mark.value))
             case "end":

@@ -158,7 +158,9 @@ class DiarizeStep:
             utterances = await self._publisher.retry(stream, lambda: utterances_of(stream.meeting_id, news))
             for start in range(0, len(utterances), LABEL_BATCH):
                 some = utterances[start : start + LABEL_BATCH]
-                await self._publisher.change(stream, partial(speakers.label_captions, stream.lease, news, some))
+                await self._publisher.store_and_publish(
+                    stream, partial(speakers.label_captions, stream.lease, news, some)
+                )
         except transcript.LeaseLost:
             log.info("labels_come_too_late", meeting=stream.meeting_id)
         stream.awaits_translation = True

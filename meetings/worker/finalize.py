@@ -82,7 +82,7 @@ class FinalizeStep:
         await self._finish_stage(stream, Stage.SPEAKERS)
         await self._finish_stage(stream, Stage.TRANSLATION)
         if self._assignments.holds(stream):
-            await self._publisher.move(stream, State.ENDED)
+            await self._publisher.set_state(stream, State.ENDED)
 
     async def _finish_stage(self, stream: MeetingStream, stage: Stage) -> None:
         """Finish the stage, or skip it after `stage_failures.MAX_ATTEMPTS` failures."""

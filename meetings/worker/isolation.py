@@ -173,7 +173,7 @@ class Isolation:
 
     async def _release(self, stream: MeetingStream, *, is_set_aside: bool) -> None:
         """Release the meeting; the next owner resumes at its cursor, unless it is set aside."""
-        await self._publisher.tell_phase(stream, "degraded")
+        await self._publisher.set_phase(stream, "degraded")
         if is_set_aside:
             await self.leave_alone(stream.meeting_id)
         self._assignments.defer(stream.meeting_id, supervise.pause(RETAKEN_AFTER_S, 0 if not is_set_aside else 1))

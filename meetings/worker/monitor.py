@@ -79,10 +79,10 @@ class Monitor:
         if stream.state is State.ENDED or stream.phase == "summarizing":
             return
         if self.is_database_away or self._publisher.waits_for_database:
-            await self._publisher.tell_phase(stream, "degraded")
+            await self._publisher.set_phase(stream, "degraded")
             return
         is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
-        await self._publisher.tell_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
+        await self._publisher.set_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
 
     async def _mind_absence(self, stream: MeetingStream) -> None:
         absent_s = time.monotonic() - stream.heard_at

@@ -56,19 +56,19 @@ class Publisher:
             if outage is Outage.DATABASE and not is_waiting:
                 is_waiting = True
                 self._waiting += 1
-                await self.tell_phase(stream, "degraded")
+                await self.set_phase(stream, "degraded")
 
         try:
             return await supervise.retry(lambda: warn_if_slow(write, told), on_outage=told)
         finally:
             self._waiting -= is_waiting
 
-    async def change(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
+    async def store_and_publish(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
         """Run a store function that returns the meeting's newest `seq`, and publish a hint for it."""
         seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
-        await self.tell(stream, [StoredChange(seq)])
+        await self.publish(stream, [StoredChange(seq)])
 
-    async def tell(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
+    async def publish(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
         """Publish hints to every subscriber of the meeting."""
         if hints:
             await self._broker.publish(events_channel(stream.meeting_id), pack(hints))
@@ -81,9 +81,9 @@ class Publisher:
         behind_s: float = 0.0,
         expected_s: float | None = None,
     ) -> None:
-        await self.tell(stream, [Broadcast(notice(state, behind_s=behind_s, expected_s=expected_s))])
+        await self.publish(stream, [Broadcast(notice(state, behind_s=behind_s, expected_s=expected_s))])
 
-    async def move(self, stream: MeetingStream, state: State) -> None:
+    async def set_state(self, stream: MeetingStream, state: State) -> None:
         """Set the meeting's state and publish it, if it changes. Raises LeaseLost."""
         if stream.state is state:
             return
@@ -91,7 +91,7 @@ class Publisher:
         stream.state = state
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
 
-    async def tell_phase(
+    async def set_phase(
         self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None
     ) -> None:
         """Publish the phase, and store it for late joiners. While catching up, publish the lag on every call."""

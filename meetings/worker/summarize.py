@@ -200,14 +200,14 @@ class SummarizeStep:
     async def _announce(self, streams: Mapping[str, MeetingStream]) -> None:
         expected_s = self._pool.expected_s() or FIRST_EXPECTED_S
         for stream in _live(streams):
-            await self._publisher.tell_phase(stream, "summarizing", expected_s=expected_s)
+            await self._publisher.set_phase(stream, "summarizing", expected_s=expected_s)
 
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """Publish that captions catch up. From here on the monitor publishes the lag, and when they are live again."""
         self._rests_until = time.monotonic() + DWELL_S
         self._not_before = time.monotonic() + _pause_s(self._failures)
         for stream in _live(streams):
-            await self._publisher.tell_phase(stream, "catching_up")
+            await self._publisher.set_phase(stream, "catching_up")
 
     async def _prepare(self) -> None:
         """Load the bridge and, if it fits, the summariser, while captions go on.
@@ -289,7 +289,7 @@ class SummarizeStep:
         started = time.perf_counter()
         written = as_written(await self._in_thread(lambda: self._summarize(request)))
         try:
-            await self._publisher.change(stream, lambda: summaries.store(stream.lease, written))
+            await self._publisher.store_and_publish(stream, lambda: summaries.store(stream.lease, written))
         except transcript.LeaseLost:
             log.info("summary_comes_too_late", meeting=one.meeting_id)
         stream.awaits_translation = True

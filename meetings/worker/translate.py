@@ -163,7 +163,7 @@ class TranslateStep:
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             texts = await self._in_thread(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
-        await self._publisher.change(stream, lambda: translations.store_translations(stream.lease, done))
+        await self._publisher.store_and_publish(stream, lambda: translations.store_translations(stream.lease, done))
         return True
 
     async def _sum_up(self, stream: MeetingStream) -> bool:
@@ -182,7 +182,7 @@ class TranslateStep:
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
         store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
-        await self._publisher.change(stream, store)
+        await self._publisher.store_and_publish(stream, store)
 
     async def _wanted(self, stream: MeetingStream) -> list[Untranslated]:
         wanted: list[Untranslated] = []

@@ -228,7 +228,7 @@ class Worker:
         for meeting_id, findings in done.value.found.items():
             stream = streams[meeting_id]
             if findings and self._assignments.holds(stream):
-                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._commit_step.settle, stream, findings))
+                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._commit_step.store, stream, findings))
                 await self._isolation.progressed(stream)
         return any(done.value.found.values()) or bool(done.value.failed)
 

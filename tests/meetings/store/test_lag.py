@@ -41,7 +41,7 @@ class SilentPublisher:
 
     waits_for_database = False
 
-    async def tell_phase(self, *_: Any, **__: Any) -> None:
+    async def set_phase(self, *_: Any, **__: Any) -> None:
         pass
 
 

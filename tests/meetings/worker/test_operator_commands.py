@@ -228,7 +228,7 @@ async def test_a_reader_of_another_language_wakes_them(
     async with working(broker, ScriptedSummarizer):
         await until(lambda: len(texts(meeting)) >= 3)
         await asleep(broker_sync)
-        await ReaderLanguages(broker).tell(meeting.pk, ["pt"])
+        await ReaderLanguages(broker).report(meeting.pk, ["pt"])
         await until(lambda: Translation.objects.filter(caption__meeting=meeting, language="pt").exists())
 
 

@@ -480,7 +480,7 @@ async def test_a_language_that_somebody_opens_late_is_filled_in(
     async with working(broker):
         await until(lambda: len(texts(meeting)) >= 3)
         assert await Translation.objects.acount() == 0
-        await ReaderLanguages(broker).tell(meeting.pk, ["pt"])
+        await ReaderLanguages(broker).report(meeting.pk, ["pt"])
         await until(lambda: Translation.objects.count() >= 3)
 
 
@@ -535,13 +535,13 @@ async def test_a_flood_of_pauses_costs_a_few_steps_and_is_forgotten(
     broker: redis.asyncio.Redis, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     moves: list[State] = []
-    move = Publisher.move
+    move = Publisher.set_state
 
     async def counted(publisher: Publisher, stream: MeetingStream, state: State) -> None:
         moves.append(state)
         await move(publisher, stream, state)
 
-    monkeypatch.setattr(Publisher, "move", counted)
+    monkeypatch.setattr(Publisher, "set_state", counted)
     audio = AudioLog(broker)
     await audio.activate(meeting.pk)
     for number in range(1_001):
