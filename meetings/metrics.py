@@ -12,3 +12,11 @@ errors = Counter("parlance_errors", "Errors told to a person or a program, by co
 loop_errors = Counter(
     "parlance_loop_errors", "Errors of supervised loops: database or broker away, or a failure", ["loop", "kind"]
 )
+
+
+def loop_error_counts() -> dict[str, int]:
+    """Return how often each loop of this process failed, by `loop kind`. Workers report it to the broker."""
+    samples = (
+        sample for family in loop_errors.collect() for sample in family.samples if sample.name.endswith("_total")
+    )
+    return {f"{sample.labels['loop']} {sample.labels['kind']}": int(sample.value) for sample in samples}

@@ -63,7 +63,7 @@ def meeting_languages(environment: Environment, meeting: Meeting) -> tuple[str, 
     return tuple(dict.fromkeys([*spoken, *listed, *readable]))
 
 
-def refusal(environment: Environment, source: str, target: str) -> str:
+def why_unreadable(environment: Environment, source: str, target: str) -> str:
     """Why `target` cannot be read, in the interface language: "Spanish is not available with the starter models."
 
     Names the language that the models lack: the spoken one where it cannot be translated at all.

@@ -204,7 +204,7 @@ def main(port: int, kind: str, *options: str) -> None:
     global server
     chosen = dict(option.split("=") for option in options)
     if "seconds" in chosen:
-        for name in ("IDLE_S", "HEAD_S", "BODY_GRACE_S", "BODY_LOOK_S", "TAKE_S"):
+        for name in ("IDLE_TIMEOUT_S", "HEAD_S", "BODY_GRACE_S", "BODY_LOOK_S", "TAKE_S"):
             setattr(deadlines, name, float(chosen["seconds"]))
     # Sentences for people are looked up in the language of the page; here nobody reads them.
     environment = SimpleNamespace(data=Path(tempfile.mkdtemp(prefix="parlance-gated-")))

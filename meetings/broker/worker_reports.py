@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import redis
 import redis.asyncio
@@ -28,6 +28,8 @@ class WorkerReport:
     """Seconds of model time; divided by `captioned_s` this is the RTF."""
     stage_s: dict[str, float]
     """The same by stage."""
+    loop_errors: dict[str, int] = field(default_factory=dict)
+    """Errors of supervised loops by `loop kind`, such as `caption failure`."""
     residency: PoolReport | None = None
     """None: a worker of an older version."""
 

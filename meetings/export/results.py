@@ -65,7 +65,7 @@ def claim(meeting_id: str) -> int | None:
     return attempts + 1 if is_mine else None
 
 
-def put_off(meeting_id: str, attempt: int) -> timedelta:
+def defer(meeting_id: str, attempt: int) -> timedelta:
     """Back off after a failed attempt, without delaying other meetings; return the pause."""
     pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(attempt - 1, 20))
     Meeting.objects.filter(pk=meeting_id).update(results_not_before=timezone.now() + pause)

@@ -32,10 +32,10 @@ from meetings.live.admission import Admission
 from meetings.live.errors import Code, SocketFault
 from meetings.live.fanout import Broadcaster, FeedNotReady
 from meetings.live.limits import CONFIRMATIONS_A_MINUTE, LANGUAGES_A_MINUTE, TokenBucket
-from meetings.live.outages import find_meeting, standing
+from meetings.live.outages import current_notice, stored_meeting
 from meetings.live.viewers import Viewer
 from meetings.models import Meeting, State
-from meetings.offers import meeting_languages, refusal
+from meetings.offers import meeting_languages, why_unreadable
 from meetings.queries import reading
 from meetings.store import speakers
 
@@ -114,14 +114,14 @@ class MeetingConsumer(AsyncWebsocketConsumer):
     async def watch(self, *, after: int) -> None:
         """Send `hello`, then stored changes after `after`, then live messages."""
         state = await self.log_state()
-        self.meeting = meeting = await find_meeting(self.meeting.pk) or self.meeting
+        self.meeting = meeting = await stored_meeting(self.meeting.pk) or self.meeting
         phase = state.phase if meeting.state == State.LIVE else ""
         languages = meeting_languages(settings.ENVIRONMENT, meeting)
         await self.tell(
             wire.hello(meeting, phase or meeting.state, languages=languages, speakers=await present_speakers(meeting))
         )
         if phase:
-            await self.tell(standing(meeting, state))
+            await self.tell(current_notice(meeting, state))
         language = await self.readable(self.query("lang"))
         self.viewer = Viewer(
             meeting.pk,
@@ -137,7 +137,9 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         """Return the language if captions can be read in it here; otherwise send an error and return None."""
         if not language or language in meeting_languages(settings.ENVIRONMENT, self.meeting):
             return language
-        sentence = refusal(settings.ENVIRONMENT, self.meeting.language, language) if language in LANGUAGES else ""
+        sentence = (
+            why_unreadable(settings.ENVIRONMENT, self.meeting.language, language) if language in LANGUAGES else ""
+        )
         await self._refuse(SocketFault("language_unavailable", sentence))
         return None
 
@@ -175,7 +177,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     async def _enter(self) -> None:
         meeting_id: str = self.scope["url_route"]["kwargs"]["meeting_id"]
-        meeting = await find_meeting(meeting_id) if _can_be_stored(meeting_id) else None
+        meeting = await stored_meeting(meeting_id) if _can_be_stored(meeting_id) else None
         if meeting is None:
             raise SocketFault("no_such_meeting")
         if not await is_still_admitted(meeting, self.role, self.query("token")):

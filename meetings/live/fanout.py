@@ -17,10 +17,11 @@ from redis.exceptions import RedisError
 
 from meetings import metrics, supervise
 from meetings.broker.audio_capacity import AudioCapacity
-from meetings.broker.hints import Hint, Notice, PartialMessage, Recheck, StoredChange, events_channel, unpack
+from meetings.broker.hints import Hint, PartialMessage, Recheck, StoredChange, events_channel, unpack
+from meetings.broker.notices import Notice
 from meetings.broker.reader_languages import TELL_S, ReaderLanguages
 from meetings.live.admission import dismiss_uninvited
-from meetings.live.outages import Contact, OutageMonitor, find_meeting
+from meetings.live.outages import Contact, OutageMonitor, stored_meeting
 from meetings.live.presence import Presence
 from meetings.live.subscription import BrokerSubscription
 from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer, changes_after
@@ -77,7 +78,7 @@ class Feed:
         """
         asked = viewers or tuple(self.viewers)
         admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
-        await dismiss_uninvited(await find_meeting(self.meeting_id), admissions)
+        await dismiss_uninvited(await stored_meeting(self.meeting_id), admissions)
 
     async def read_stored(self) -> None:
         """Read once for all viewers what was stored since the last call."""

@@ -23,7 +23,7 @@ from meetings.live.errors import Code, SocketFault
 from meetings.live.frames import FRAME_MS, PACE, parse_frame
 from meetings.live.host_status import host_status
 from meetings.live.limits import is_this_machine, network_of, socket_address
-from meetings.live.outages import find_meeting
+from meetings.live.outages import stored_meeting
 from meetings.live.presence import LINK, PRESENCE_PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
 from meetings.queries import reading, writing
@@ -254,7 +254,7 @@ class HostConsumer(MeetingConsumer):
         await asyncio.sleep(LEDGER_S)
         if self.is_closed:
             return
-        meeting = await find_meeting(self.meeting.pk)
+        meeting = await stored_meeting(self.meeting.pk)
         await self.tell(await describe(meeting or self.meeting, await self.log_state()))
         if meeting is None or meeting.state == State.ENDED:
             await self.close(NORMAL_CLOSURE)

@@ -47,7 +47,7 @@ def _next_summary_s(meeting: Meeting) -> float | None:
 
 def _retry_summary_s(meeting: Meeting) -> float | None:
     at = meeting.summary_not_before
-    if at is None or not meeting.summary_trouble or summary_status.is_lasting(meeting.summary_trouble):
+    if at is None or not meeting.summary_trouble or summary_status.is_permanent(meeting.summary_trouble):
         return None
     return _until(at)
 

@@ -16,7 +16,7 @@ import structlog
 
 from inference.audio import SAMPLE_RATE
 from meetings import supervise
-from meetings.broker import hints
+from meetings.broker import notices
 from meetings.broker.audio_log import AudioLog, LogState
 from meetings.live import wire
 from meetings.models import Meeting, State
@@ -35,7 +35,7 @@ BROKER_PING_S = 1.0
 
 
 @reading
-def find_meeting(meeting_id: str) -> Meeting | None:
+def stored_meeting(meeting_id: str) -> Meeting | None:
     return Meeting.objects.filter(pk=meeting_id).first()
 
 
@@ -93,18 +93,18 @@ class OutageMonitor:
         if not feed.is_degraded:
             log.warning("feed_degraded", meeting=feed.meeting_id)
             feed.is_degraded = True
-            await feed.pass_on(hints.notice("degraded"))
+            await feed.pass_on(notices.notice("degraded"))
             return
-        meeting = await find_meeting(feed.meeting_id)
+        meeting = await stored_meeting(feed.meeting_id)
         if meeting is not None:
-            await feed.pass_on(standing(meeting, await AudioLog(self._broker).state(meeting.pk)))
+            await feed.pass_on(current_notice(meeting, await AudioLog(self._broker).state(meeting.pk)))
         feed.is_degraded = False
         log.info("feed_recovered", meeting=feed.meeting_id)
 
 
-def standing(meeting: Meeting, state: LogState) -> hints.Notice:
+def current_notice(meeting: Meeting, state: LogState) -> notices.Notice:
     """Return the current state of a meeting as a notice, for viewers that join late."""
     if meeting.state != State.LIVE or not state.phase:
-        return hints.notice(cast(hints.NoticeState, meeting.state))
+        return notices.notice(cast(notices.NoticeState, meeting.state))
     behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE
-    return wire.phase_notice(cast(hints.NoticeState, state.phase), until=state.until, behind_s=behind_s)
+    return wire.phase_notice(cast(notices.NoticeState, state.phase), until=state.until, behind_s=behind_s)

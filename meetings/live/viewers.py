@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from meetings import metrics
-from meetings.broker import hints
+from meetings.broker import hints, notices
 from meetings.live import wire
 from meetings.live.admission import Admission
 from meetings.queries import reading
@@ -52,7 +52,7 @@ class EncodedChange:
 class EncodedBroadcast:
     """A partial or a notice, encoded once per interface language."""
 
-    def __init__(self, message: hints.PartialMessage | hints.Notice) -> None:
+    def __init__(self, message: hints.PartialMessage | notices.Notice) -> None:
         self._message = message
         self._texts: dict[str, str] = {}
 

@@ -9,7 +9,8 @@ from typing import Literal, NotRequired, TypedDict
 
 from django.utils.translation import get_language, gettext, override
 
-from meetings.broker.hints import NOTICES, Notice, NoticeState, PartialMessage, notice
+from meetings.broker.hints import PartialMessage
+from meetings.broker.notices import NOTICES, Notice, NoticeState, notice
 from meetings.models import Meeting, Speaker
 from meetings.store.serializers import CaptionMessage, SpeakerMessage, SummaryMessage
 

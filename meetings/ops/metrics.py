@@ -31,14 +31,19 @@ class WorkersCollector(Collector):
         rtf = GaugeMetricFamily(
             "parlance_rtf", "Compute seconds per captioned second by stage", labels=["worker", "stage"]
         )
+        errors = CounterMetricFamily(
+            "parlance_worker_loop_errors", "Errors of a worker's loops by kind", labels=["worker", "loop", "kind"]
+        )
         for worker, report in reports.items():
+            for where, count in report.loop_errors.items():
+                errors.add_metric([worker, *where.split(" ", 1)], count)
             meetings.add_metric([worker], report.meetings)
             behind.add_metric([worker], report.behind_s)
             captioned.add_metric([worker], report.captioned_s)
             compute.add_metric([worker], report.compute_s)
             for stage, seconds in {**report.stage_s, "all": report.compute_s}.items():
                 rtf.add_metric([worker, stage], seconds / report.captioned_s if report.captioned_s else 0.0)
-        yield from (meetings, behind, captioned, compute, rtf)
+        yield from (meetings, behind, captioned, compute, rtf, errors)
         yield from residency_metrics(reports)
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from meetings.models import Meeting
 
 
-def refusal(owner_id: int | None) -> str:
+def why_over_quota(owner_id: int | None) -> str:
     """Return why this host may not create more meetings now, as a sentence; empty: allowed."""
     most: int = settings.ENVIRONMENT.meetings_a_day
     since = timezone.now() - timedelta(days=1)

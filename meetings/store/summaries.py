@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from meetings.models import Caption, Meeting, State, Summary
-from meetings.store.summary_status import LASTING, SummaryFailure
+from meetings.store.summary_status import PERMANENT, SummaryFailure
 from meetings.store.transcript import Lease, changing
 from meetings.store.webhooks import announce
 
@@ -87,7 +87,7 @@ def wanted_after_end(meeting_id: str) -> bool:
     return bool(_found(patient))
 
 
-def put_off(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: float) -> None:
+def defer(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: float) -> None:
     """Back off. Also called before every attempt, so that an attempt that kills the worker is not retried at once.
 
     The pause is as long as the summary has been wanted so far, so attempts become rarer; a request by the host ends it.
@@ -100,19 +100,19 @@ def put_off(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: f
         )
 
 
-def put_off_no_more(meeting_ids: Collection[str]) -> None:
+def clear_deferral(meeting_ids: Collection[str]) -> None:
     """End the backoff after a successful attempt, or one that was cancelled for an unrelated reason."""
     Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None, summary_trouble="")
 
 
-def take_over(meeting_id: str) -> None:
+def reset_after_takeover(meeting_id: str) -> None:
     """Reset the summary state left by the previous worker.
 
     An attempt in progress has failed, and 'model missing' may not apply to this worker.
     """
     meeting = Meeting.objects.filter(pk=meeting_id)
     meeting.filter(summary_trouble=SummaryFailure.UNDER_WAY).update(summary_trouble=SummaryFailure.BROKEN_OFF)
-    meeting.filter(summary_trouble__in=LASTING).update(summary_trouble="", summary_not_before=None)
+    meeting.filter(summary_trouble__in=PERMANENT).update(summary_trouble="", summary_not_before=None)
 
 
 def next_due(meeting: Meeting) -> datetime | None:

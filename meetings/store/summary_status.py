@@ -54,7 +54,7 @@ FAILURE_SENTENCES: dict[SummaryFailure, str] = {
     ),
 }
 
-LASTING = (SummaryFailure.NONE_HERE, SummaryFailure.TOO_LARGE)
+PERMANENT = (SummaryFailure.NONE_HERE, SummaryFailure.TOO_LARGE)
 """Retrying does not help until the server is restarted."""
 
 CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
@@ -64,13 +64,13 @@ CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
 )
 
 
-def of_attempt(error: BaseException) -> SummaryFailure:
+def failure_of(error: BaseException) -> SummaryFailure:
     """Return the failure of an attempt, by the cause of the error if it has one."""
     cause = error.__cause__ or error
     return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), SummaryFailure.FAILED)
 
 
-def of_absence(error: Exception | None) -> SummaryFailure:
+def failure_of_absence(error: Exception | None) -> SummaryFailure:
     """Return why a worker has no summarizer; `error`: what prevented loading it, if anything."""
     return SummaryFailure.TOO_LARGE if isinstance(error, DoesNotFit) else SummaryFailure.NONE_HERE
 
@@ -81,5 +81,5 @@ def sentence(trouble: str) -> str | None:
     return gettext(told) if told else None
 
 
-def is_lasting(trouble: str) -> bool:
-    return trouble in LASTING
+def is_permanent(trouble: str) -> bool:
+    return trouble in PERMANENT

@@ -70,7 +70,7 @@ def record_outcome(tombstone: Tombstone) -> None:
         row.delete()
 
 
-def put_off(tombstone: Tombstone) -> timedelta:
+def defer(tombstone: Tombstone) -> timedelta:
     """Back off after a failed removal; return the pause."""
     pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2 ** min(tombstone.attempts, 20))
     Tombstone.objects.filter(pk=tombstone.pk).update(not_before=timezone.now() + pause)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from meetings.languages import AUTO, LANGUAGES, named_languages, spoken_choices
 from meetings.models import Meeting
-from meetings.offers import offered_targets, readable_languages, refusal, translator_label
+from meetings.offers import offered_targets, readable_languages, translator_label, why_unreadable
 
 SUMMARY_CHOICES = (
     (None, _("Off")),
@@ -123,7 +123,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         others = [code for code in languages if code != spoken]
         targets = offered_targets(settings.ENVIRONMENT, spoken)
         for sentence in dict.fromkeys(
-            refusal(settings.ENVIRONMENT, spoken, code) for code in others if code not in targets
+            why_unreadable(settings.ENVIRONMENT, spoken, code) for code in others if code not in targets
         ):
             self.add_error("languages", sentence)
         return others

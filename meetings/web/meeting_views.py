@@ -51,7 +51,7 @@ MEETINGS_A_PAGE = 50
 def meetings(request: HttpRequest) -> HttpResponseBase:
     """List the host's meetings, with the form for a new one."""
     form = MeetingForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and (sentence := quotas.refusal(request.user.pk)):
+    if request.method == "POST" and form.is_valid() and (sentence := quotas.why_over_quota(request.user.pk)):
         form.add_error("title", sentence)
     if request.method == "POST" and form.is_valid():
         form.instance.owner_id = request.user.pk

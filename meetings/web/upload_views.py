@@ -116,7 +116,7 @@ def _announce(request: HttpRequest) -> JsonResponse:
     form = UploadForm(request.POST)
     if not form.is_valid():
         return JsonResponse({"sentence": form.first_error}, status=422)
-    if sentence := quotas.refusal(request.user.pk):
+    if sentence := quotas.why_over_quota(request.user.pk):
         return JsonResponse({"sentence": sentence}, status=429)
     form.instance.owner_id = request.user.pk
     try:

@@ -37,7 +37,7 @@ class SetAside(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class TakenMeeting:
     """A meeting that was just taken."""
 
     stream: MeetingStream
@@ -60,7 +60,7 @@ class Assignments:
         """Return whether this worker still holds the stream."""
         return self.streams.get(stream.meeting_id) is stream
 
-    async def assign(self, admit: Callable[[Opened], Awaitable[object]]) -> None:
+    async def assign(self, admit: Callable[[TakenMeeting], Awaitable[object]]) -> None:
         """Take every active meeting that no live worker holds. A meeting that cannot be opened does not block others.
 
         `admit` may raise SetAside.
@@ -136,7 +136,7 @@ class Assignments:
         self._not_before.pop(meeting_id, None)
         return True
 
-    async def _open(self, meeting_id: str, admit: Callable[[Opened], Awaitable[object]]) -> None:
+    async def _open(self, meeting_id: str, admit: Callable[[TakenMeeting], Awaitable[object]]) -> None:
         try:
             opened = await open_stream(meeting_id)
         except transcript.NoSuchMeeting:
@@ -167,12 +167,12 @@ class Assignments:
 
 
 @database_sync_to_async
-def open_stream(meeting_id: str) -> Opened:
+def open_stream(meeting_id: str) -> TakenMeeting:
     """Take over the meeting. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
-    summaries.take_over(meeting_id)
+    summaries.reset_after_takeover(meeting_id)
     stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))
-    return Opened(stream, was_leased=meeting.is_leased)
+    return TakenMeeting(stream, was_leased=meeting.is_leased)
 
 
 def _resume_state(meeting: Meeting) -> ResumeState:

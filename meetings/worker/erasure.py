@@ -44,7 +44,7 @@ class ErasureJob:
         outcomes = await asyncio.gather(sound, files, return_exceptions=True)
         for error in outcomes:
             if isinstance(error, BaseException):
-                pause = await supervise.retry(lambda: self._threads.query(partial(tombstones.put_off, tombstone)))
+                pause = await supervise.retry(lambda: self._threads.query(partial(tombstones.defer, tombstone)))
                 log_failure("deletion_unfinished", tombstone.pk, error, again_in_s=pause.total_seconds())
                 return False
         await supervise.retry(lambda: self._threads.query(partial(tombstones.record_outcome, tombstone)))

@@ -85,7 +85,7 @@ class FinalizeStep:
             await self._publisher.set_state(stream, State.ENDED)
 
     async def _finish_stage(self, stream: MeetingStream, stage: Stage) -> None:
-        """Finish the stage, or skip it after `stage_failures.MAX_ATTEMPTS` failures."""
+        """Finish the stage, or skip it after `stage_failures.MAX_STAGE_ATTEMPTS` failures."""
         finish = self._diarize_step.finish if stage is Stage.SPEAKERS else self._translate_step.finish
         while stage not in stream.set_aside and self._assignments.holds(stream):
             failures_before = stream.failures

@@ -24,7 +24,7 @@ from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage
 from meetings.store import stage_failures
 from meetings.store.transcript import LeaseLost, NoSuchMeeting
-from meetings.worker.assignment import Assignments, Opened, SetAside
+from meetings.worker.assignment import Assignments, SetAside, TakenMeeting
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
@@ -124,7 +124,7 @@ class Isolation:
                 raise
             await self._broker.delete(trial_key(stream.meeting_id))
 
-    async def admit(self, opened: Opened) -> None:
+    async def admit(self, opened: TakenMeeting) -> None:
         """Load the known failures of a meeting that was just taken. Raises SetAside."""
         stream, meeting_id = opened.stream, opened.stream.meeting_id
         died_at: Any = await self._broker.getdel(trial_key(meeting_id))

@@ -12,7 +12,8 @@ from channels.db import database_sync_to_async
 
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
-from meetings.broker.hints import Broadcast, NoticeState, StoredChange, events_channel, notice, pack
+from meetings.broker.hints import Broadcast, StoredChange, events_channel, pack
+from meetings.broker.notices import NoticeState, notice
 from meetings.models import State
 from meetings.store import transcript
 from meetings.supervise import Outage

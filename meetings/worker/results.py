@@ -68,7 +68,7 @@ class ResultsJob:
             if outcome:
                 log.info("results_stored", meeting=meeting_id)
             return True
-        put_off = partial(results.put_off, meeting_id, attempt)
+        put_off = partial(results.defer, meeting_id, attempt)
         pause = await supervise.retry(lambda: self._threads.query(put_off))
         log_failure("results_not_stored", meeting_id, outcome, again_in_s=pause.total_seconds())
         return False

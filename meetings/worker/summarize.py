@@ -83,8 +83,8 @@ PUT_OFF = (SwapFailed, ModelInUse, SwapUnderWay, WritingFailed)
 
 due = database_sync_to_async(summaries.due, thread_sensitive=False)
 wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
-put_off = database_sync_to_async(summaries.put_off, thread_sensitive=False)
-put_off_no_more = database_sync_to_async(summaries.put_off_no_more, thread_sensitive=False)
+defer = database_sync_to_async(summaries.defer, thread_sensitive=False)
+clear_deferral = database_sync_to_async(summaries.clear_deferral, thread_sensitive=False)
 summary_request_of = database_sync_to_async(summary_request, thread_sensitive=False)
 record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
 clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
@@ -154,7 +154,7 @@ class SummarizeStep:
             await self._prepare()
         wanted = await due(list(streams))
         if is_unpacking:
-            await put_off([one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S)
+            await defer([one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S)
             return
         if not self._has_summarizer:
             await self._refuse(wanted)
@@ -163,8 +163,8 @@ class SummarizeStep:
 
     async def _refuse(self, wanted: Sequence[Due]) -> None:
         """Report to the hosts that there is no summariser."""
-        trouble = summary_status.of_absence(self._pool.left_out.get(SUMMARY))
-        await put_off([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
+        trouble = summary_status.failure_of_absence(self._pool.left_out.get(SUMMARY))
+        await defer([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
 
     async def _sum_up(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         log.info("summary_due", meetings=len(wanted))
@@ -176,7 +176,7 @@ class SummarizeStep:
             self._at_rest.set()
 
     async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
-        await put_off([one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S)
+        await defer([one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S)
         await self._prepare()
         # A load that starves the event loop costs leases: a meeting that was retaken has another stream.
         held = dict(streams)
@@ -252,7 +252,7 @@ class SummarizeStep:
             log.warning("summary_put_off", meeting=one.meeting_id, error=str(written.error))
             await self._put_off(stream, written.error)
         else:
-            await put_off_no_more([one.meeting_id])
+            await clear_deferral([one.meeting_id])
             await clear_failure(one.meeting_id, Stage.SUMMARY)
 
     async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
@@ -260,14 +260,14 @@ class SummarizeStep:
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
         await record_failure(stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False)
         attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
-        await put_off([stream.meeting_id], summary_status.of_attempt(error), least_s=_pause_s(attempts))
+        await defer([stream.meeting_id], summary_status.failure_of(error), least_s=_pause_s(attempts))
 
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """Make cancelled summaries due again at once, or with a delay if an operator cancelled them."""
         if self._broken_off.is_set():
-            await put_off(meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
+            await defer(meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
         else:
-            await put_off_no_more(meeting_ids)
+            await clear_deferral(meeting_ids)
         log.info("summary_cancelled", by_operator=self._broken_off.is_set())
 
     def _is_cancelled(self) -> bool:

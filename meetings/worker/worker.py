@@ -21,7 +21,7 @@ import structlog
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from meetings import supervise
+from meetings import metrics, supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import RENEW_S
 from meetings.broker.pool_report import pool_report
@@ -277,6 +277,7 @@ class Worker:
                 "speakers": self._diarize_step.seconds,
                 "translation": self._translate_step.seconds,
             },
+            loop_errors=metrics.loop_error_counts(),
             residency=pool_report(self._pool),
         )
         await file_report(self._broker, self._name, report)

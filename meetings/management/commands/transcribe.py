@@ -44,7 +44,7 @@ from meetings.languages import AUTO, LANGUAGES, language_name
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
-from meetings.offers import offered_targets, refusal
+from meetings.offers import offered_targets, why_unreadable
 
 DEFAULT_FORMAT = "txt"
 
@@ -209,7 +209,7 @@ def _require_offer(target: str, spoken: tuple[str, ...]) -> None:
     environment = settings.ENVIRONMENT
     if not any(target in offered_targets(environment, source) for source in spoken or (AUTO,)):
         source = spoken[0] if len(spoken) == 1 else AUTO
-        raise CommandError(refusal(environment, source, target), returncode=BAD_INPUT)
+        raise CommandError(why_unreadable(environment, source, target), returncode=BAD_INPUT)
 
 
 def _codes(value: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from meetings.device.translation import load_translator
 from meetings.languages import language_name
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT
-from meetings.offers import offered_targets, refusal
+from meetings.offers import offered_targets, why_unreadable
 
 LINE_BATCH = 16
 """Lines translated and written together."""
@@ -34,7 +34,7 @@ class Command(ParlanceCommand):
         if target == source:
             raise CommandError(f"The lines are in {language_name(source)} already.", returncode=BAD_INPUT)
         if target not in offered_targets(settings.ENVIRONMENT, source):
-            raise CommandError(refusal(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
+            raise CommandError(why_unreadable(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
         terms = tuple(term.strip() for term in vocabulary.split(",") if term.strip())
         translator = load_translator(settings.ENVIRONMENT)
         for batch in batches(line.rstrip("\r\n") for line in sys.stdin):

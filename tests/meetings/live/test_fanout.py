@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, PartialCaption, Word
-from meetings.broker import hints
+from meetings.broker import hints, notices
 from meetings.broker.reader_languages import ReaderLanguages
 from meetings.live import fanout, outages, viewers
 from meetings.live.admission import Admission
@@ -303,7 +303,7 @@ async def test_a_notice_is_written_in_the_language_of_the_page() -> None:
         viewer = Viewer(lease.meeting_id, take, after=0, interface=interface)
         feed.viewers.add(viewer)
         await viewer.catch_up()
-    await feed.handle([hints.Broadcast(hints.notice("ended"))])
+    await feed.handle([hints.Broadcast(notices.notice("ended"))])
     assert sent == {"en": ["The meeting has ended."], "pt": ["A reunião terminou."]}
 
 

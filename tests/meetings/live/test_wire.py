@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.types import PartialCaption
-from meetings.broker import hints
+from meetings.broker import hints, notices
 from meetings.broker.hints import Broadcast, Recheck, StoredChange, pack, unpack
 
 PARTIAL = Broadcast(hints.partial(PartialCaption("9", 9.0, "and so")))
-NOTICE = Broadcast(hints.notice("degraded"))
+NOTICE = Broadcast(notices.notice("degraded"))
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
@@ -36,7 +36,7 @@ def test_the_form_of_before_is_read() -> None:
         b' "behind_s": 0.0}, {"type": "partial", "segment": "9", "start": 9.0, "speaker": null, "text": "and so",'
         b' "provisional": false}]'
     )
-    assert unpack(recorded) == [StoredChange(4), Recheck(), Broadcast(hints.notice("live")), PARTIAL]
+    assert unpack(recorded) == [StoredChange(4), Recheck(), Broadcast(notices.notice("live")), PARTIAL]
 
 
 @pytest.mark.parametrize(

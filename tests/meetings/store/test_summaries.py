@@ -30,7 +30,7 @@ def pause_s(meeting: Meeting) -> float:
 def test_an_attempt_that_nobody_survives_is_not_repeated_at_once() -> None:
     meeting = make_meeting(summary_asked_at=timezone.now())
     assert [one.meeting_id for one in summaries.due([meeting.pk])] == [meeting.pk]
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
     assert summaries.due([meeting.pk]) == []
     assert pause_s(meeting) == pytest.approx(30, abs=5)
     assert meeting.summary_trouble == SummaryFailure.FAILED
@@ -38,19 +38,19 @@ def test_an_attempt_that_nobody_survives_is_not_repeated_at_once() -> None:
 
 def test_attempts_become_rarer() -> None:
     meeting = make_meeting(summary_asked_at=timezone.now() - timedelta(seconds=200))
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
     assert pause_s(meeting) == pytest.approx(200, abs=5)
 
 
 def test_an_attempt_is_made_after_a_bounded_time() -> None:
     meeting = make_meeting(summary_asked_at=timezone.now() - timedelta(days=1))
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
     assert pause_s(meeting) == pytest.approx(summaries.LONGEST_PUT_OFF_S, abs=5)
 
 
 def test_the_host_need_not_wait() -> None:
     meeting = make_meeting(summary_asked_at=timezone.now())
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
     assert summaries.ask(meeting.pk)
     assert len(summaries.due([meeting.pk])) == 1
     meeting.refresh_from_db()
@@ -68,8 +68,8 @@ def test_the_host_need_not_wait() -> None:
 )
 def test_the_next_worker_says_what_became_of_the_attempt(before: SummaryFailure, after: str, *, waits: bool) -> None:
     meeting = make_meeting(summary_asked_at=timezone.now())
-    summaries.put_off([meeting.pk], before, least_s=30)
-    summaries.take_over(meeting.pk)
+    summaries.defer([meeting.pk], before, least_s=30)
+    summaries.reset_after_takeover(meeting.pk)
     meeting.refresh_from_db()
     assert meeting.summary_trouble == after
     assert (summaries.due([meeting.pk]) == []) is waits
@@ -77,8 +77,8 @@ def test_the_next_worker_says_what_became_of_the_attempt(before: SummaryFailure,
 
 def test_an_attempt_that_ended_well_puts_nothing_off() -> None:
     meeting = make_meeting(summary_asked_at=timezone.now())
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
-    summaries.put_off_no_more([meeting.pk])
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.clear_deferral([meeting.pk])
     assert len(summaries.due([meeting.pk])) == 1
 
 
@@ -88,6 +88,6 @@ def test_a_meeting_that_is_over_waits_for_its_summary_but_not_for_ever(ended_s_a
     meeting = make_meeting(summary_every_s=3600)
     started_at = ended_at - timedelta(seconds=60)
     Meeting.objects.filter(pk=meeting.pk).update(state=State.ENDED, ended_at=ended_at, started_at=started_at)
-    summaries.put_off([meeting.pk], SummaryFailure.FAILED, least_s=30)
+    summaries.defer([meeting.pk], SummaryFailure.FAILED, least_s=30)
     assert summaries.due([meeting.pk]) == []
     assert summaries.wanted_after_end(meeting.pk) is waits

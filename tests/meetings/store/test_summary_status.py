@@ -25,12 +25,12 @@ from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
 def test_a_swap_that_failed_is_told_by_its_cause(cause: Exception, trouble: SummaryFailure) -> None:
     error = SwapFailed("captions are back")
     error.__cause__ = cause
-    assert summary_status.of_attempt(error) is trouble
+    assert summary_status.failure_of(error) is trouble
 
 
 @pytest.mark.parametrize("error", [DrainTimeout("x"), SwapUnderWay("x")])
 def test_models_in_use_are_told_as_such(error: Exception) -> None:
-    assert summary_status.of_attempt(error) is SummaryFailure.BUSY
+    assert summary_status.failure_of(error) is SummaryFailure.BUSY
 
 
 def test_everything_but_an_attempt_under_way_has_its_sentence() -> None:

@@ -59,7 +59,7 @@ def test_pauses_grow(tombstone: Tombstone) -> None:
     pauses = []
     for attempts in range(9):
         tombstone.attempts = attempts
-        pauses.append(round(tombstones.put_off(tombstone).total_seconds()))
+        pauses.append(round(tombstones.defer(tombstone).total_seconds()))
     assert pauses == [4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert seconds_left() > 280
 

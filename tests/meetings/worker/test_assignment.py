@@ -7,7 +7,7 @@ import redis.asyncio
 
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Meeting
-from meetings.worker.assignment import Assignments, Opened
+from meetings.worker.assignment import Assignments, TakenMeeting
 from meetings.worker.stream import MeetingStream
 from tests.meetings.brokers import cut_log
 
@@ -33,7 +33,7 @@ async def held(broker: redis.asyncio.Redis, meeting: Meeting, assignments: Assig
     return stream
 
 
-async def admit(opened: Opened) -> None:
+async def admit(opened: TakenMeeting) -> None:
     """Everything is welcome."""
 
 
