@@ -32,6 +32,7 @@ EXPIRED_S = 30.0
 """A lease of a worker's chore is gone after this, or renewed."""
 
 
+@pytest.mark.long
 def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path, tmp_path: Path) -> None:
     samples = np.concatenate(list(decode_file(CLIP)))
     beginning = tmp_path / "beginning.flac"

@@ -20,7 +20,7 @@ from tests.meetings.test_faults import assert_same
 from tests.operations import Operator
 from tests.staged import StagedMeeting, play_whole
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
 """A worker that dies is replaced by one that loads everything again, and a test has up to six of them."""
 
 TIGHT = {"PARLANCE_RESIDENCY": "swap", "PARLANCE_DEVICE_BUDGET_GB": "1"}
