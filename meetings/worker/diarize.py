@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from functools import partial
 from typing import TypeVar
 
@@ -16,26 +14,21 @@ from channels.db import database_sync_to_async
 
 from inference.diarization.local_speakers import Listener, LocalVoice
 from inference.diarization.turns import SpeakerTurns
-from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.residency.drain_lock import ModelAsleep
-from inference.models.residency.pool import ModelPool, SwapUnderWay
-from inference.models.residency.transfers import MOVE_ERRORS
+from inference.models.residency.pool import ModelPool
 from meetings.device import watchdog
 from meetings.device.diarization import SPEAKERS
 from meetings.models import Stage
 from meetings.store import speakers, transcript
 from meetings.supervise import contained_call
-from meetings.worker import model_sleep
 from meetings.worker.isolation import Isolation, ModelFailed
+from meetings.worker.model_thread import ModelThread
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-MODELS_AWAY_S = 0.5
-"""How long to wait for the models while a summary is written."""
 
 LABEL_BATCH = 100
 """Utterances per transaction: other writers wait for some tens of milliseconds at most."""
@@ -69,41 +62,24 @@ class DiarizeStep:
     """Diarize a worker's meetings. Without the models captions go on without speaker labels."""
 
     def __init__(self, pool: ModelPool, publisher: Publisher, isolation: Isolation) -> None:
-        self._pool = pool
         self._publisher = publisher
         self._isolation = isolation
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
+        self._model = ModelThread(pool, SPEAKERS)
         self._storing = asyncio.Lock()
         """Serialize label writes, so that the final pass overwrites live labels and never the reverse."""
-        self._has_tried = not pool.has(SPEAKERS)
-        self._is_ready = False
-        self.seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
         """Seconds spent listening."""
-
-    async def _load(self) -> None:
-        """Load the models, or log why there will be no labels. During a swap, leave it for later."""
-        try:
-            await self._in_thread(lambda: self._pool.join(SPEAKERS))
-            self._is_ready = True
-        except SwapUnderWay:
-            return
-        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
-            log.error("speakers_unavailable", error=str(error))
-        self._has_tried = True
-
-    async def _load_or_wait(self) -> None:
-        await self._load()
-        if not self._has_tried:
-            await asyncio.sleep(MODELS_AWAY_S)
+        return self._model.seconds
 
     def unheard_s(self, stream: MeetingStream) -> float:
         """Return the seconds of audio not listened to yet, or 0.0 where there is no diarization."""
-        return stream.voices.waiting_s() if self._is_ready or not self._has_tried else 0.0
+        return stream.voices.waiting_s() if self._model.is_ready or not self._model.has_tried else 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Process one window of every meeting that has one. Load the models first."""
-        if not self._has_tried:
-            await self._load()
+        await self._model.load()
         listened = [await self._listen_contained(stream) for stream in list(streams.values())]
         if not any(listened):
             await asyncio.sleep(NO_WINDOW_S)
@@ -121,15 +97,14 @@ class DiarizeStep:
 
         Load the models first if this worker has just started.
         """
-        while not self._has_tried:
-            await self._load_or_wait()
-        if not self._is_ready:
+        await self._model.wait_until_loaded()
+        if not self._model.is_ready:
             return
         stream.voices.rest()
         while await self._listen_or_wait(stream):
             pass
         async with self._storing, self._isolation.trial(stream, Stage.SPEAKERS):
-            await self._store(stream, await self._in_thread(lambda: self._conclude(stream)))
+            await self._store(stream, await self._model.run(lambda: self._conclude(stream)))
 
     async def _listen_or_wait(self, stream: MeetingStream) -> bool:
         """Process one window, after any summary in progress, so that no audio stays unlabelled."""
@@ -139,11 +114,11 @@ class DiarizeStep:
 
     async def _listen(self, stream: MeetingStream) -> bool:
         """Process one window and store its labels. Raises ModelAsleep while a summary is written."""
-        if not self._is_ready:
+        if not self._model.is_ready:
             return False
         async with self._storing:
             async with self._isolation.trial(stream, Stage.SPEAKERS):
-                heard = await self._in_thread(lambda: self._timed(stream))
+                heard = await self._model.run(lambda: self._timed(stream))
             if stream.awaits_labels:
                 stream.awaits_labels = False
                 stream.voices.ask_again()
@@ -169,16 +144,9 @@ class DiarizeStep:
         """Process one window; wake sleeping models only if there is one. Raises ModelAsleep."""
         if not stream.voices.has_window():
             return False
-        model_sleep.wake(self._pool)
-        with self._pool.use(SPEAKERS, wait_s=MODELS_AWAY_S) as listener, watchdog.model_call("listening"):
-            started = time.perf_counter()
-            heard = stream.voices.listen(ForgivingListener(listener, stream.meeting_id))
-            self.seconds += time.perf_counter() - started
-        return heard
+        with self._model.use("listening") as listener:
+            return stream.voices.listen(ForgivingListener(listener, stream.meeting_id))
 
     def _conclude(self, stream: MeetingStream) -> SpeakerTurns | None:
         with watchdog.writing():
             return stream.voices.conclude()
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

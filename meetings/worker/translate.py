@@ -6,11 +6,8 @@ selected late is filled in backwards by the same query.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -19,30 +16,24 @@ import redis.asyncio
 import structlog
 from channels.db import database_sync_to_async
 
-from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.residency.drain_lock import ModelAsleep
-from inference.models.residency.pool import ModelPool, SwapUnderWay
-from inference.models.residency.transfers import MOVE_ERRORS
+from inference.models.residency.pool import ModelPool
 from inference.translation.translator import Translation, TranslationRequest, Translator
 from meetings.broker.reader_languages import ReaderLanguages
-from meetings.device import watchdog
 from meetings.device.translation import TRANSLATION
 from meetings.languages import LANGUAGES
 from meetings.models import Stage, Summary
 from meetings.store import summaries, transcript, translations
 from meetings.store.translations import Untranslated
 from meetings.supervise import contained_call
-from meetings.worker import model_sleep
 from meetings.worker.isolation import Isolation, ModelFailed
+from meetings.worker.model_thread import ModelThread
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
-
-MODELS_AWAY_S = 0.5
-"""How long to wait for the models while a summary is written."""
 
 PLAIN_WORD = "OK."
 """A text that any working model can translate."""
@@ -67,48 +58,34 @@ class TranslateStep:
         self._pool = pool
         self._publisher = publisher
         self._isolation = isolation
-        self._readership = ReaderLanguages(broker)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="translation")
-        self._has_tried = not pool.has(TRANSLATION)
+        self._reader_languages = ReaderLanguages(broker)
+        self._model = ModelThread(pool, TRANSLATION)
         self._sources: dict[str, frozenset[str]] = {}
         """Source languages by target; empty while there are no models."""
-        self.seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
         """Seconds spent translating."""
+        return self._model.seconds
 
-    async def _load(self) -> None:
-        """Load the models, or log why there will be no translations. During a swap, leave it for later."""
-        try:
-            self._sources = await self._in_thread(self._join)
-        except (SwapUnderWay, ModelAsleep):
-            return
-        except (ModelMissing, ModelCorrupt, *MOVE_ERRORS) as error:
-            log.error("translation_unavailable", error=str(error))
-        self._has_tried = True
-
-    async def _load_or_wait(self) -> None:
-        await self._load()
-        if not self._has_tried:
-            await asyncio.sleep(MODELS_AWAY_S)
-
-    def _join(self) -> dict[str, frozenset[str]]:
-        """Load the models; return the source languages by target."""
-        self._pool.join(TRANSLATION)
+    def _read_sources(self) -> None:
         with self._pool.use(TRANSLATION) as translator:
             targets = {source: translator.targets(source) for source in LANGUAGES}
-        return {target: frozenset(source for source in LANGUAGES if target in targets[source]) for target in LANGUAGES}
+        self._sources = {
+            target: frozenset(source for source in LANGUAGES if target in targets[source]) for target in LANGUAGES
+        }
 
     async def look(self, streams: Mapping[str, MeetingStream]) -> None:
         """Read from the broker which languages are read now."""
         for stream in list(streams.values()):
-            read = await self._readership.languages(stream.meeting_id)
+            read = await self._reader_languages.languages(stream.meeting_id)
             if read - stream.languages_read:
                 stream.awaits_translation = True
             stream.languages_read = read
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> bool:
         """Translate one batch of every meeting; return whether there was any. Load the models first."""
-        if not self._has_tried:
-            await self._load()
+        await self._model.load(self._read_sources)
         done = [
             await self._interpret_contained(stream) for stream in list(streams.values()) if stream.awaits_translation
         ]
@@ -124,8 +101,7 @@ class TranslateStep:
 
     async def finish(self, stream: MeetingStream) -> None:
         """Translate the rest of an ended meeting. Load the models first if this worker has just started."""
-        while not self._has_tried:
-            await self._load_or_wait()
+        await self._model.wait_until_loaded(self._read_sources)
         stream.awaits_translation = True
         while await self._interpret_or_wait(stream):
             pass
@@ -161,7 +137,7 @@ class TranslateStep:
             return False
         requests = [TranslationRequest(item.text, item.source, item.target, stream.vocabulary) for item in wanted]
         async with self._isolation.trial(stream, Stage.TRANSLATION):
-            texts = await self._in_thread(lambda: self._timed(requests))
+            texts = await self._model.run(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
         await self._publisher.store_and_publish(stream, lambda: translations.store_translations(stream.lease, done))
         return True
@@ -180,7 +156,7 @@ class TranslateStep:
         said = summaries.texts_of(summary)
         requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
         async with self._isolation.trial(stream, Stage.TRANSLATION):
-            translated = [done.text for done in await self._in_thread(lambda: self._timed(requests))]
+            translated = [done.text for done in await self._model.run(lambda: self._timed(requests))]
         store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
         await self._publisher.store_and_publish(stream, store)
 
@@ -194,15 +170,8 @@ class TranslateStep:
 
     def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
         """Translate a batch, and add up the seconds. Raises ModelAsleep."""
-        model_sleep.wake(self._pool)
-        with self._pool.use(TRANSLATION, wait_s=MODELS_AWAY_S) as translator, watchdog.model_call("translating"):
-            started = time.perf_counter()
-            texts = translated(translator, requests)
-            self.seconds += time.perf_counter() - started
-        return texts
-
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        with self._model.use("translating") as translator:
+            return translated(translator, requests)
 
 
 def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
