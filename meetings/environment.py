@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,7 +191,8 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
 def database_config(url: str) -> dict[str, Any]:
     """Return Django's settings for a database. Raises ImproperlyConfigured for a URL of another kind."""
     try:
-        found: dict[str, Any] = environ.Env.db_url_config(url)
+        with warnings.catch_warnings(action="ignore"):
+            found: dict[str, Any] = environ.Env.db_url_config(url)
     except (ValueError, KeyError, ImproperlyConfigured):
         found = {}
     if found.get("ENGINE") not in DATABASE_ENGINES:
@@ -251,8 +253,18 @@ def _results(value: str) -> str:
 
 
 def _optimizations(env: dict[str, str]) -> FlagChoices:
+    """PARLANCE_TORCH_FLAGS, and the variables of one flag each that earlier versions had."""
+    known = {flag.name: flag for flag in FLAGS}
+    chosen = {name: env.get(flag.variable) or AUTO for name, flag in known.items()}
+    for item in env.get("PARLANCE_TORCH_FLAGS", "").replace(",", " ").split():
+        name, _, value = item.partition("=")
+        if name not in known or not value:
+            raise ImproperlyConfigured(
+                f"PARLANCE_TORCH_FLAGS holds {item!r}; write name=value, with one of: {', '.join(known)}."
+            )
+        chosen[name] = value
     try:
-        return {flag.name: flag.check(env.get(flag.variable) or AUTO) for flag in FLAGS}
+        return {name: known[name].check(value) for name, value in chosen.items()}
     except UnknownChoice as error:
         raise ImproperlyConfigured(str(error)) from error
 

@@ -41,7 +41,7 @@ class ModelThread:
         """Seconds that the model has worked."""
 
     async def load(self, when_loaded: Callable[[], object] = lambda: None) -> None:
-        """Load the model, then call `when_loaded` in the thread; or log why there is none. During a swap, do nothing."""
+        """Load the model, then call `when_loaded` in the thread, or log why there is none. Not during a swap."""
         if self.has_tried:
             return
 

@@ -58,13 +58,13 @@ class Flag:
 
     @property
     def variable(self) -> str:
-        """The environment variable that sets it."""
+        """The environment variable of earlier versions that sets this flag alone."""
         return f"PARLANCE_{self.name.upper()}"
 
     def check(self, choice: str) -> str:
         """Return `choice` if it is valid. Raises UnknownChoice."""
         if choice not in (AUTO, *self.choices):
-            raise UnknownChoice(f"{self.variable} is {choice!r}; use one of: {', '.join((AUTO, *self.choices))}.")
+            raise UnknownChoice(f"The flag {self.name} is {choice!r}; use one of: {', '.join((AUTO, *self.choices))}.")
         return choice
 
     def resolve(self, component: Component, kind: DeviceKind, choice: str = AUTO) -> str:

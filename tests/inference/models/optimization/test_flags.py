@@ -65,8 +65,8 @@ def test_a_flag_does_not_reach_what_it_cannot_apply_to() -> None:
 
 
 def test_a_choice_that_there_is_not_is_refused_with_a_sentence() -> None:
-    with pytest.raises(UnknownChoice, match=r"^PARLANCE_PRECISION is 'int8'; use one of: auto, float32, bfloat16, "):
+    with pytest.raises(UnknownChoice, match=r"^The flag precision is 'int8'; use one of: auto, float32, bfloat16, "):
         PRECISION.check("int8")
-    with pytest.raises(UnknownChoice, match="PARLANCE_INFERENCE_MODE is 'yes'"):
+    with pytest.raises(UnknownChoice, match="The flag inference_mode is 'yes'"):
         tune(Component.SUMMARY, "cpu", {"inference_mode": "yes"})
     assert INFERENCE_MODE.check(AUTO) == AUTO
