@@ -107,10 +107,10 @@ async def test_waiting_readings_outlast_the_bound_on_commands(
 
 
 async def test_one_process_follows_hundreds_of_meetings(broker: redis.asyncio.Redis) -> None:
-    subscriptions = [broker_client.pubsub() for _ in range(150)]
+    subscriptions = [broker.pubsub() for _ in range(150)]
     for number, subscription in enumerate(subscriptions):
         await subscription.subscribe(f"bells-{number}")
-    assert len(await broker_client.pubsub_channels("bells-*")) == 150
+    assert len(await broker.pubsub_channels("bells-*")) == 150
     for subscription in subscriptions:
         await subscription.aclose()
 

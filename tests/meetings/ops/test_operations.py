@@ -228,7 +228,7 @@ class TestOrders:
     async def test_a_worker_that_does_not_answer_is_named(
         self, broker: redis.asyncio.Redis, admin_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(operations, "give", partial(commands.send, within_s=0.05))
+        monkeypatch.setattr(operations, "send", partial(commands.send, within_s=0.05))
         await file_report(broker, "w1", REPORT)
         assert "Worker w1 does not answer; nothing was done." in text_of(await tell(admin_client, "sleep", worker="w1"))
 

@@ -194,7 +194,7 @@ def test_screens_and_workers_are_told_when_it_can_be_read(
     admin_client: Client, meeting: Meeting, lease: Lease, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     told: list[tuple[str, int, bool]] = []
-    monkeypatch.setattr(correcting, "wake", lambda key, seq: told.append((key, seq, connection.in_atomic_block)))
+    monkeypatch.setattr(correcting, "requeue", lambda key, seq: told.append((key, seq, connection.in_atomic_block)))
     say(lease, final("000", 0))
     caption = first(meeting)
     form = {

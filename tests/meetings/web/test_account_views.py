@@ -82,7 +82,7 @@ def test_a_user_has_so_many_addresses(host: Client, user: User, monkeypatch: pyt
 
 
 def test_who_has_too_much_waiting_is_told(host: Client, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.web.account_views.MAX_WAITING", 1)
+    monkeypatch.setattr("meetings.web.account_views.MAX_WAITING_DELIVERIES", 1)
     hook, told = Webhook.objects.create(user=user, url="https://example.org/"), "that new ones are left out"
     assert told not in host.get("/account/").content.decode()
     Delivery.objects.create(webhook=hook, event="meeting.ready", body="{}")

@@ -18,6 +18,7 @@ from inference.diarization.local_speakers import LocalVoice
 from inference.speech.asr import DecodeRequest, Hypothesis
 from inference.translation.translator import Translation as Translated
 from inference.translation.translator import TranslationRequest
+from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device.engines import Loaders
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Translation
@@ -123,14 +124,14 @@ async def test_a_meeting_that_cannot_be_decoded_is_put_aside_and_nobody_else_not
     broker: redis.asyncio.Redis, meeting: Meeting, culprit: Meeting, pcm: bytes
 ) -> None:
     expected = await undisturbed(broker, pcm)
-    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(hints.events_channel(meeting.pk))
+    async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(hints.events_channel(meeting.pk))
         await say_all(broker, culprit, pcm)
         await say_all(broker, meeting, pcm)
         async with working(broker, transcriber=PoisonedTranscriber):
             await until(lambda: state_of(meeting) == State.ENDED)
             await until(lambda: StageFailure.objects.exclude(set_aside_at=None).exists())
-            notices = await notices_until_the_end(hints)
+            notices = await notices_until_the_end(subscription)
     assert await asyncio.to_thread(texts, meeting) == expected
     assert "degraded" not in notices
     failure = await failure_of(culprit)
@@ -274,12 +275,12 @@ def away(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     return switch
 
 
-async def told(hints: Any, state: str, *meetings: Meeting) -> None:
+async def told(subscription: Any, state: str, *meetings: Meeting) -> None:
     """Returns when each of the meetings has had the notice."""
     awaited = {hints.events_channel(meeting.pk).encode() for meeting in meetings}
     async with asyncio.timeout(30):
         while awaited:
-            message = await hints.get_message(timeout=5)
+            message = await subscription.get_message(timeout=5)
             if message is not None and f'"state": "{state}"'.encode() in message["data"]:
                 awaited.discard(message["channel"])
 
@@ -291,8 +292,8 @@ async def test_every_step_waits_for_a_database_that_is_away_and_everybody_is_tol
     await Meeting.objects.filter(pk=meeting.pk).aupdate(languages=["pt"], summary_every_s=30)
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")
     await speak(broker, quiet, pcm[:32_000])
-    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
+    async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
         async with working(broker, listener=SteadyListener) as running:
             half = len(pcm) // 2 // 3200 * 3200
             following = await speak(broker, meeting, pcm[:half])
@@ -300,9 +301,9 @@ async def test_every_step_waits_for_a_database_that_is_away_and_everybody_is_tol
             away(True)
             await speak(broker, meeting, pcm[half:], first=following)
             await AudioLog(broker).mark(meeting.pk, "end")
-            await told(hints, "degraded", meeting, quiet)
+            await told(subscription, "degraded", meeting, quiet)
             away(False)
-            await told(hints, "live", quiet)
+            await told(subscription, "live", quiet)
             await until(lambda: state_of(meeting) == State.ENDED)
             assert running._streams.keys() >= {quiet.pk}
     assert await asyncio.to_thread(texts, meeting) == expected
@@ -497,12 +498,12 @@ async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
     monkeypatch.setattr(worker_commit, "commit", slow)
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")
     await AudioLog(broker).claim(quiet.pk, "page", takeover=False, cursor=0)
-    async with broker.pubsub(ignore_subscribe_messages=True) as hints:
-        await hints.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
+    async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
+        await subscription.subscribe(*(hints.events_channel(one.pk) for one in (meeting, quiet)))
         await say_all(broker, meeting, pcm)
         async with working(broker):
-            await told(hints, "degraded", meeting, quiet)
+            await told(subscription, "degraded", meeting, quiet)
             may_go_on.set()
-            await told(hints, "live", quiet)
+            await told(subscription, "live", quiet)
             await until(lambda: state_of(meeting) == State.ENDED)
     assert len(await asyncio.to_thread(texts, meeting)) >= 4

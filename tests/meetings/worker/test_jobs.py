@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from meetings import supervise
 from meetings.models import Delivery, Meeting, Webhook
 from meetings.store import webhooks
-from meetings.worker import results, retention
+from meetings.worker import results, retention, webhook_client
 from meetings.worker import webhooks as worker_webhooks
 from meetings.worker.jobs import Jobs
 
@@ -40,7 +40,7 @@ async def test_a_chore_that_hangs_and_one_that_fails_stop_no_other(
 
     monkeypatch.setattr(results.results, "due", hang)
     monkeypatch.setattr(retention.retention, "purge", fail)
-    monkeypatch.setattr(webhooks, "post", take)
+    monkeypatch.setattr(webhook_client, "post", take)
     monkeypatch.setattr(worker_webhooks, "DELIVERY_POLL_S", 0.02)
     loops = [supervise.start(name, step, pause_s=pause_s) for name, step, pause_s in Jobs("worker", broker).loops()]
     assert await asyncio.to_thread(asked.wait, 20)

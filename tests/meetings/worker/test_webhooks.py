@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 
 from meetings import supervise
 from meetings.models import Delivery, Webhook
-from meetings.store import webhooks
 from meetings.worker import webhook_client
 from meetings.worker import webhooks as worker_webhooks
 from meetings.worker.webhooks import PER_USER, WebhookJob
@@ -48,7 +47,7 @@ class Internet:
 @pytest.fixture
 def internet(monkeypatch: pytest.MonkeyPatch) -> Internet:
     made = Internet()
-    monkeypatch.setattr(webhooks, "post", made.post)
+    monkeypatch.setattr(webhook_client, "post", made.post)
     monkeypatch.setattr(worker_webhooks, "DELIVERY_POLL_S", 0.02)
     return made
 

@@ -204,7 +204,7 @@ def test_generation_is_direct_and_never_samples() -> None:
 def test_caches_are_emptied_at_switches_and_where_the_debug_flag_says_so() -> None:
     found = {path.name for path in PRODUCT if "empty_cache" in _attributes(_tree(path))}
     assert found == {"memory.py", "execution.py"}
-    execution = _tree(REPOSITORY / "inference" / "optimization" / "execution.py")
+    execution = _tree(REPOSITORY / "inference" / "models" / "optimization" / "execution.py")
     conditions = [
         ast.unparse(node.test)
         for node in ast.walk(execution)
