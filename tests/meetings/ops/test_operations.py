@@ -160,7 +160,7 @@ class TestSetAside:
             )
         rows = rows_of(await ask(admin_client))
         [row] = [row for row in rows if row[0] == "<b>Odd</b>"]
-        assert (row[1], row[3], row[4]) == ("Captions", "builtins.RuntimeError", "Try again")
+        assert (row[1], row[2], row[4]) == ("Captions", "Try again", "builtins.RuntimeError")
         answer = await asyncio.to_thread(
             lambda: admin_client.post("/admin/operations/try-again", {"meeting": failed.pk}, follow=True)
         )

@@ -166,8 +166,11 @@ async def test_models_stay_asleep_in_a_meeting_where_nobody_speaks(
     monkeypatch.setattr(SpeakerTrack, "has_window", looked)
     pool = scripted_pool(ScriptedTranscriber, ScriptedSummarizer)
     await speak(broker, meeting, pcm)
+    await AudioLog(broker).mark(meeting.pk, "pause")
     async with at_work(broker, pool):
-        await until(lambda: len(texts(meeting)) >= 3 and looks[-1:] == [False])
+        await until(lambda: state_of(meeting) == State.PAUSED)
+        heard = len(looks)
+        await until(lambda: len(looks) >= heard + 3 and not any(looks[-2:]))
         await asleep(broker_sync)
         before = len(looks)
         await until(lambda: len(looks) >= before + 3)
