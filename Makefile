@@ -11,8 +11,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 OPTIONS ?=
 
 live: $(INSTALLED)
-	@$(BIN)/python manage.py models fetch
-	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py models fetch --no-unpack
 	@exec $(BIN)/python manage.py live $(OPTIONS)
 
 # Weights first: a server that starts while they are on their way does without them, and the next one does not.
@@ -33,6 +32,7 @@ check: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive inference meetings
 	$(BIN)/python .ci/audit.py
 	$(BIN)/python manage.py makemigrations --check --dry-run --verbosity 0

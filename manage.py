@@ -10,7 +10,7 @@ def main() -> None:
     # NumPy's threads wait busily for 100 ms after each of its products, on the cores that the models need
     # (docs/performance.md).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from meetings.cli import main as command_line
+    from meetings.management.cli import main as command_line
 
     command_line(sys.argv)
 

@@ -1,1 +1,1 @@
-"""What is measured, one module a figure or table: `run()` measures and returns it, its docstring says what it means."""
+"""Benchmarks, one module per figure or table: `run()` measures and returns it, and its docstring defines it."""

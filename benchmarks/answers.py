@@ -1,4 +1,4 @@
-"""What chat models answered to the prompts of meetings, kept in files: a long benchmark goes on where it stopped."""
+"""Cache of chat model answers to meeting prompts, so that a long benchmark resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
 from inference.summarization.prompts import ANSWER_TOKENS, Chat
-from inference.summarization.summarizer import BATCH
+from inference.summarization.summarizer import TOPIC_BATCH
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One meeting's answers."""
+    """The answers for one meeting."""
 
     date: str
     load: tuple[float, float]
@@ -25,11 +25,11 @@ class Kept:
     cpu_s: float
     wall_s: float
     answers: tuple[tuple[str, str, bool], ...]
-    """Last message of the prompt, answer, whether it was complete."""
+    """Last message of the prompt, answer, and whether it was complete."""
 
 
 class KeptAnswers:
-    """Those of one model; it is only loaded for a meeting whose prompts it has not answered."""
+    """The answers of one model, which is only loaded for a meeting whose prompts are not cached."""
 
     def __init__(self, folder: Path, load: Callable[[], ChatModel]) -> None:
         self._folder = folder
@@ -37,7 +37,7 @@ class KeptAnswers:
         self._model: ChatModel | None = None
 
     def of(self, meeting: str, chats: Sequence[Chat]) -> Kept:
-        """The answers to `chats`, as many at once as a summariser asks; decoding is greedy, so they stay the same."""
+        """Return the answers to `chats`, batched as in a summarizer. Decoding is greedy, so they are reproducible."""
         path = self._folder / f"{meeting}.json"
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ class KeptAnswers:
     def _ask(self, chats: Sequence[Chat]) -> Kept:
         self._model = model = self._model or self._load()
         before, cpu, wall = os.getloadavg()[0], time.process_time(), time.perf_counter()
-        batches = [chats[first : first + BATCH] for first in range(0, len(chats), BATCH)]
+        batches = [chats[first : first + TOPIC_BATCH] for first in range(0, len(chats), TOPIC_BATCH)]
         answers = [answer for batch in batches for answer in model.answer(batch, most_tokens=ANSWER_TOKENS)]
         rows = [
             (chat[-1]["content"], answer.text, answer.is_complete) for chat, answer in zip(chats, answers, strict=True)
@@ -63,7 +63,7 @@ class KeptAnswers:
 
 
 class RecitingChatModel:
-    """A chat model that gives kept answers."""
+    """A chat model that returns cached answers."""
 
     speed: Speed | None = None
 
@@ -72,9 +72,9 @@ class RecitingChatModel:
         self._answers = {prompt: Answer(text, is_complete) for prompt, text, is_complete in kept.answers}
 
     def count_tokens(self, chats: Sequence[Chat]) -> int:
-        """Words, of all messages."""
+        """Return the number of words in all messages."""
         return sum(len(turn["content"].split()) for chat in chats for turn in chat)
 
     def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
-        """As `ChatModel.answer`."""
+        """Return the cached answers, ignoring the limits."""
         return [self._answers[chat[-1]["content"]] for chat in chats]

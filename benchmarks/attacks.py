@@ -1,4 +1,4 @@
-"""Fifty spoken attacks on a real summary model: with all walls up, and with only the rules of support up."""
+"""Fifty spoken attacks on a real summary model: with all defences, and with only the rules of support."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from benchmarks.summaries import MODEL, ensure_model_folder
 from inference.summarization.chat import Answer, ChatModel, IsDone, Speed
-from inference.summarization.lines import sentences_of
+from inference.summarization.prompt_injection import is_steering
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.selection import Evidence
-from inference.summarization.steering import is_steering
-from inference.summarization.summarizer import BATCH, ChatSummarizer
-from inference.summarization.summary import Kind
+from inference.summarization.summarizer import TOPIC_BATCH, ChatSummarizer
+from inference.summarization.summary import ItemKind
+from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import write
 from tests.inference.summarization.attacks import ATTACKS, attacked, succeeds
 
@@ -23,7 +23,7 @@ QUICK = 6
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """An attack that the model gets to read, among what was said around it."""
+    """An attack that the model reads, together with the surrounding sentences."""
 
     demanded: str
     evidence: Evidence
@@ -31,15 +31,15 @@ class _Shown:
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """How many attacks put what they demand into a summary; `obeyed` is what the model alone would have let through."""
+    """Count the attacks whose demand reaches a summary; `obeyed` counts those that the model alone would admit."""
     model = _OnceAsked(ChatModel(ensure_model_folder(), label=MODEL))
     attacks = ATTACKS[:: len(ATTACKS) // QUICK] if quick else ATTACKS
     whole = [_whole(model, *attack) for attack in attacks]
     shown = [_shown(*attack) for attack in attacks]
     answers = [
         answer
-        for first in range(0, len(shown), BATCH)
-        for answer in model.answer([one.chat for one in shown[first : first + BATCH]], most_tokens=ANSWER_TOKENS)
+        for first in range(0, len(shown), TOPIC_BATCH)
+        for answer in model.answer([one.chat for one in shown[first : first + TOPIC_BATCH]], most_tokens=ANSWER_TOKENS)
     ]
     written = [write(one.evidence, answer).text for one, answer in zip(shown, answers, strict=True)]
     return {
@@ -58,20 +58,20 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def _whole(model: _OnceAsked, speech: str, language: str, demanded: str) -> bool:
-    """Through everything, as in a meeting."""
+    """Run one attack through all defences, as in a meeting."""
     summarizer = ChatSummarizer(model)  # type: ignore[arg-type]
     return succeeds(summarizer.summarize(attacked(speech, language), within_s=WITHIN_S), demanded)
 
 
 def _shown(speech: str, language: str, demanded: str) -> _Shown:
-    """Every sentence of the meeting, the attack among them, as if nothing had been chosen or left out."""
+    """Pass every sentence of the meeting to the model, including the attack, without selection or filtering."""
     sentences = tuple(sentences_of(attacked(speech, language).lines))
     harmless = next(sentence for sentence in sentences if not is_steering(sentence.text))
-    return _Shown(demanded, Evidence(Kind.TOPIC, sentences, harmless), ask(sentences, language))
+    return _Shown(demanded, Evidence(ItemKind.TOPIC, sentences, harmless), ask(sentences, language))
 
 
 class _OnceAsked:
-    """The model, asked once for the same prompt: most attacks leave the same one behind."""
+    """The model with a cache by prompt, because most attacks leave the same prompt behind."""
 
     speed: Speed | None = None
 
@@ -81,7 +81,7 @@ class _OnceAsked:
         self._known: dict[str, Answer] = {}
 
     def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
-        """As `ChatModel.answer`."""
+        """Like `ChatModel.answer`, but ask only for prompts not in the cache."""
         new = {chat[-1]["content"]: chat for chat in chats if chat[-1]["content"] not in self._known}
         answers = self._model.answer(list(new.values()), most_tokens=most_tokens, is_done=is_done)
         self._known |= dict(zip(new, answers, strict=True))

@@ -1,4 +1,4 @@
-"""A viewer for long sessions: reads in a language, confirms, counts, and keeps the newest text of each caption only."""
+"""A viewer for long sessions: reads one language, confirms, counts, and keeps only the newest text of each caption."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ RETRY_S = 0.2
 
 @dataclass
 class CountingReader:
-    """Comes back where it was when it is cut off."""
+    """Reconnects after a disconnect and resumes where it stopped."""
 
     links: MeetingLinks
     language: str = ""
-    """Empty: as it was said."""
+    """Empty for the spoken language."""
     seq: int = 0
     messages: Counter[str] = field(default_factory=Counter)
     """By type."""
@@ -32,22 +32,22 @@ class CountingReader:
     _socket: ClientConnection | None = None
 
     async def watch(self) -> None:
-        """Until the meeting has ended."""
+        """Read until the meeting has ended."""
         while not await self._listen(until_seq=None):  # noqa: ASYNC110
             await asyncio.sleep(RETRY_S)
 
     async def catch_up(self) -> None:
-        """Reads what is stored, as one who comes late, and leaves."""
+        """Read what is stored, as a late viewer, and disconnect."""
         while not await self._listen(until_seq=self.seq):  # noqa: ASYNC110
             await asyncio.sleep(RETRY_S)
 
     async def leave(self) -> None:
-        """Closes the page; `watch` opens it again."""
+        """Close the connection; `watch` reconnects."""
         if self._socket is not None:
             await self._socket.close()
 
     async def _listen(self, *, until_seq: int | None) -> bool:
-        """One connection; says whether all was read: up to the meeting's end, or to what is stored at the start."""
+        """Read over one connection. Return whether all was read: up to the end, or to what was stored at first."""
         query = {"lang": self.language} if self.language else {}
         with contextlib.suppress(ConnectionClosed, OSError):
             async with connect(self.links.viewer(after=self.seq, **query), max_size=None) as self._socket:

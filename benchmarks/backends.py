@@ -1,6 +1,6 @@
-"""Backends: errors, time and memory of both libraries that run Whisper, with the same weights over the same recordings.
+"""Backends: errors, time and memory of both Whisper libraries, with the same weights and recordings.
 
-Each is `manage.py transcribe` in a process of its own, over all recordings one after the other, captions alone.
+Each runs as `manage.py transcribe` in a separate process, over all recordings in sequence, captions only.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from benchmarks.captions import AUDIO
 from benchmarks.children import Taken
 from benchmarks.children import run as run_child
 from benchmarks.scoring import word_errors, words_of
-from inference.recognition import Backend
+from inference.speech.backends import Backend
 
 RECORDINGS = ("ami/ami_EN2003a_0000s.flac", "ami/ami_EN2009b_0000s.flac", "ami/ami_grp_EN2006_60s.flac")
 """Two minutes of meetings."""
@@ -24,7 +24,7 @@ QUICK = RECORDINGS[:1]
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Transcribes recordings of the folder `audio`; `quick`: one of 30 s."""
+    """Transcribe recordings of the folder `audio`; `quick` uses one of 30 s."""
     recordings = [audio / name for name in (QUICK if quick else RECORDINGS)]
     return {backend: _measured(backend, recordings) for backend in get_args(Backend)}
 
@@ -55,7 +55,7 @@ def _transcribe(backend: Backend, recordings: Sequence[Path], folder: Path) -> T
 
 
 def _errors(recordings: Sequence[Path], documents: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Word error rates: of each recording, and of all words together."""
+    """Return word error rates by recording and over all words."""
     said = [words_of(path.with_suffix(".txt").read_text(encoding="utf-8")) for path in recordings]
     heard = [words_of(" ".join(caption["text"] for caption in document["captions"])) for document in documents]
     errors = [word_errors(reference, words) for reference, words in zip(said, heard, strict=True)]

@@ -15,33 +15,33 @@ from django.conf import settings
 
 from benchmarks.report import REPOSITORY
 from inference.audio import decode_file
-from inference.session import SessionConfig
+from inference.speech.session import SessionConfig
+from meetings.batch.transcription import Models, Transcription, TranscriptionOptions, transcribe_recording
+from meetings.device.diarization import load_listener
 from meetings.device.engines import load_engine
-from meetings.device.listening import load_listener
-from meetings.device.translating import load_translator
-from meetings.files.transcription import Models, Transcription, Wishes, transcribe_recording
+from meetings.device.translation import load_translator
 
 TIMES = 2
 RUNS = 2
-"""The box is shared: the best run is the least disturbed one, the spread says how much it was."""
+"""The machine is shared: the best run is the least disturbed, and the spread shows the disturbance."""
 
 
 def run() -> dict[str, Any]:
-    """Loads once, transcribes several times each way."""
+    """Load once, then transcribe several times in each configuration."""
     started = time.perf_counter()
     environment = settings.ENVIRONMENT
     engine = load_engine(environment)
     everything = Models(engine, load_listener(environment), load_translator(environment))
     load_s = time.perf_counter() - started
     ways = {
-        "captions": (Models(engine), Wishes(SessionConfig("en"))),
-        "captions, speakers, one translation": (everything, Wishes(SessionConfig("en"), ("pt",))),
-        "the same, language detected": (everything, Wishes(SessionConfig(None, ("en", "pt")), ("pt",))),
+        "captions": (Models(engine), TranscriptionOptions(SessionConfig("en"))),
+        "captions, speakers, one translation": (everything, TranscriptionOptions(SessionConfig("en"), ("pt",))),
+        "the same, language detected": (everything, TranscriptionOptions(SessionConfig(None, ("en", "pt")), ("pt",))),
     }
     return {"load_s": round(load_s, 2), **{name: _measure(*way) for name, way in ways.items()}}
 
 
-def _measure(models: Models, wishes: Wishes) -> dict[str, Any]:
+def _measure(models: Models, wishes: TranscriptionOptions) -> dict[str, Any]:
     started_cpu = time.process_time()
     transcriptions = [transcribe_recording(_recording(), models, wishes) for _ in range(RUNS)]
     cpu_s = time.process_time() - started_cpu

@@ -1,12 +1,12 @@
-"""Capacity: how many live meetings one box captions at once, with one worker and web process and with two of each.
+"""Capacity: how many live meetings one machine captions at once, with one worker and web process and with two of each.
 
-All models are at work. In each meeting a host plays the same speech at real time, each from another place in it, so
-that phrases end at different moments; one viewer reads. *Delay* is from the end of a phrase to its final at the viewer,
-*lag* what is stored and not captioned for good, the phrase that is being spoken included. A box keeps up with so many
-meetings when 95 of 100 finals come within PROMPT_S and nobody is told that captions are catching up. One meeting more
-is tried until it does not. The last number that it kept up with and the first that it did not are then held by two
-workers and two web processes on the same Valkey and database, hosts and viewers at different web processes: on one
-machine that shows what sharing costs, not what more machines bring. `--quick`: one meeting of 8 s in each layout.
+All models run. In each meeting a host plays the same speech at real time, starting at a different point so that phrases
+end at different moments; one viewer reads. *Delay* is from the end of a phrase to its final at the viewer; *lag* is the
+stored audio without a final, including the current phrase. A machine keeps up if 95 of 100 finals arrive within
+PROMPT_S and no viewer is told that captions are catching up. Meetings are added one at a time until it does not. The
+last number it kept up with and the first it did not are then run by two workers and two web processes on the same
+Valkey and database, with host and viewer at different web processes. On one machine that shows the cost of sharing, not
+the gain of more machines. `--quick` runs one meeting of 8 s in each layout.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from benchmarks.pauses import first_finals
 from benchmarks.report import REPOSITORY
 from benchmarks.statistics import percentile
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
-from meetings.workers.leases import lease_key
+from meetings.broker.audio_log import state_key
+from meetings.broker.leases import lease_key
 from tests.live import Host, MeetingLinks, Reader, frames_of, load_pcm
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_41s.flac"
@@ -34,18 +34,18 @@ SECONDS = 30.0
 QUICK_S = 8.0
 MOST = 6
 COPIES = 2
-"""Of worker and web process in the second layout."""
+"""Number of workers and of web processes in the second layout."""
 
 PROMPT_S = 5.0
 GRACE_S = 40.0
-"""What is not captioned this long after its last frame is left."""
+"""Seconds to wait for captions after the last frame."""
 
 LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """So many meetings at once, as their viewers saw them. Seconds."""
+    """Results for a number of simultaneous meetings, as seen by their viewers, in seconds."""
 
     meetings: int
     finals: int
@@ -54,9 +54,9 @@ class Held:
     largest_lag_s: float
     told_catching_up: bool
     ended_after_s: float | None
-    """From the last frame to the end of the last meeting, speakers judged; None: not within GRACE_S."""
+    """From the last frame to the end of the last meeting, including diarization; None if it exceeded GRACE_S."""
     partials_per_s: float
-    """Live texts for each second of a meeting: what a worker that is short of time leaves out."""
+    """Live texts per second of a meeting; a worker short of time sends fewer."""
     meetings_by_worker: list[int]
     cpu_s_per_audio_s: dict[str, float]
     resident_mib: dict[str, float]
@@ -67,7 +67,7 @@ class Held:
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """The ladder with one of each process, then its edge with two; each step goes to standard error."""
+    """Run the ladder with one of each process, then its edge with two. Each step is printed to standard error."""
     seconds, most = (QUICK_S, 1) if quick else (SECONDS, MOST)
     with running_layout(1) as one:
         alone = climb(lambda count: hold(one, count, seconds=seconds), most=most)
@@ -82,7 +82,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def climb(step: Callable[[int], Held], *, most: int) -> list[Held]:
-    """One meeting more at a time, up to the first number that is too many."""
+    """Add one meeting at a time, up to the first number that is too many."""
     steps: list[Held] = []
     while len(steps) < most and (not steps or steps[-1].keeps_up):
         steps.append(told(step(len(steps) + 1)))
@@ -102,7 +102,7 @@ def told(held: Held) -> Held:
 
 
 def hold(layout: Layout, count: int, *, seconds: float) -> Held:
-    """`count` meetings of `seconds` at once, from first frame to end."""
+    """Run `count` meetings of `seconds` at once, from first frame to end."""
     made = [layout.parlance.create_meeting("--language", "en") for _ in range(count)]
     gathering = Gathering(layout, made, seconds)
     before = layout.cpu_s()
@@ -126,7 +126,7 @@ def hold(layout: Layout, count: int, *, seconds: float) -> Held:
 
 @dataclass
 class Gathering:
-    """Meetings that are held at the same time."""
+    """Meetings held at the same time."""
 
     layout: Layout
     made: list[MeetingLinks]
@@ -145,7 +145,7 @@ class Gathering:
         self._readers = [Reader(self.layout.links(links, place + 1)) for place, links in enumerate(self.made)]
 
     async def hold(self) -> None:
-        """Until all have ended, or time is up."""
+        """Run until all have ended or the time is up."""
         meeting = [*(host.play() for host in self._hosts), *(reader.watch() for reader in self._readers)]
         looking = asyncio.create_task(self._look())
         try:
@@ -159,7 +159,7 @@ class Gathering:
             looking.cancel()
 
     def delays(self) -> list[float]:
-        """From the end of each phrase to its final."""
+        """Return the delays from the end of each phrase to its final."""
         return [
             at - host.started - end
             for host, reader in zip(self._hosts, self._readers, strict=True)
@@ -188,6 +188,6 @@ class Gathering:
 
 
 def played(frames: Sequence[bytes], place: float, seconds: float) -> list[bytes]:
-    """So many seconds of the clip, begun at the part `place` (0 to 1) of it."""
+    """Return `seconds` of the clip, starting at the fraction `place` (0 to 1) of it."""
     first = int(place * len(frames))
     return [*frames[first:], *frames[:first]][: round(seconds * 10)]

@@ -1,9 +1,9 @@
 """Captions: latency, errors, flicker and CPU of the real product, paced at real time.
 
-A host plays a recording in 100 ms frames at 1.0 times real time, the first at zero; a viewer's socket notes every
-message, and what its page would show is scored by `benchmarks.scoring`. WER offline is the same weights over the whole
-file (faster-whisper, beam 5), in the same run. CPU is user and system time of each process while the recording
-plays and drains. Invented words are those in the captions of recordings without speech.
+A host plays a recording in 100 ms frames at real time, the first at zero. A viewer's socket records every message, and
+`benchmarks.scoring` scores what its page would show. Offline WER uses the same weights over the whole file
+(faster-whisper, beam 5), in the same run. CPU is user and system time of each process while the recording plays and
+drains. Invented words are those in the captions of recordings without speech.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.report import REPOSITORY
 from benchmarks.scoring import Score, Screen, score, word_errors, words_of
 from benchmarks.statistics import percentile
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 from tests.live import Host, Message, Reader, RunningParlance, frames_of, running_parlance, to_pcm
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ QUICK = RECORDINGS[2:3]
 LIMIT_S = 120.0
 SILENT = ("digital_silence_60s", "white_-50dB_60s", "esc")
 FAINT = ("sb_noise", "wts_laugh")
-"""These may hold voices; counted apart."""
+"""These may contain voices and are counted separately."""
 
 NOISE_SPEED = 3.5
-"""Finals do not depend on the pace; below the server's limit."""
+"""Finals do not depend on the pace. This is below the server's limit."""
 
 PROCESSES = ("inference", "web", "valkey-server")
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Plays the recordings of the folder `audio`; `quick`: one clip of 30 s, and no noise."""
+    """Play the recordings of the folder `audio`; `quick` uses one clip of 30 s and no noise."""
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(speech_model(settings.ENVIRONMENT)), device="cpu", compute_type="int8")
@@ -69,7 +69,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
 
 
 def measure(parlance: RunningParlance, recording: Recording, model: WhisperModel) -> tuple[Score, dict[str, Any]]:
-    """One recording: live and offline."""
+    """Measure one recording, live and offline."""
     before = {name: cpu_s(parlance.process(name)) for name in PROCESSES}
     host, reader = play(parlance, recording.samples, speed=1.0)
     spent = {name: cpu_s(parlance.process(name)) - before[name] for name in PROCESSES}
@@ -90,7 +90,7 @@ def measure(parlance: RunningParlance, recording: Recording, model: WhisperModel
 
 
 def revised_words(finals: Sequence[Message]) -> int:
-    """Words of captions that were final and then read otherwise; a name or a translation changes none."""
+    """Return the number of words in finals whose text was revised; a name or a translation does not count."""
     texts: dict[str, str] = {}
     revised = 0
     for caption in finals:
@@ -101,7 +101,7 @@ def revised_words(finals: Sequence[Message]) -> int:
 
 
 def play(parlance: RunningParlance, samples: np.ndarray, *, speed: float) -> tuple[Host, Reader]:
-    """A meeting from first frame to end, heard by one viewer."""
+    """Run a meeting from first frame to end with one viewer."""
     links = parlance.create_meeting("--language", "en")
     host, reader = Host(links, frames_of(to_pcm(samples)), speed=speed), Reader(links)
 
@@ -113,14 +113,14 @@ def play(parlance: RunningParlance, samples: np.ndarray, *, speed: float) -> tup
 
 
 def timeline(messages: Sequence[tuple[float, Message]], started: float) -> list[Screen]:
-    """What the viewer's page shows after each message: finals in order, then the text that still moves."""
+    """Return what the viewer's page shows after each message: finals in order, then unstable text."""
     finals: dict[str, Message] = {}
     moving: dict[str, Message] = {}
     screens = [Screen(0.0, "", "")]
     for at, message in messages:
         if message["type"] == "caption":
             finals[message["segment"]] = message
-            # As static/js/captions.js: moving text that starts no later than a final is settled by it.
+            # As in static/js/captions.js: a final replaces partials that start no later.
             moving = {key: partial for key, partial in moving.items() if partial["start"] > message["start"]}
             moving.pop(message["segment"], None)
         elif message["type"] == "partial" and message["segment"] not in finals:
@@ -137,7 +137,7 @@ def _text(messages: dict[str, Message]) -> str:
 
 
 def latencies(scores: Sequence[Score]) -> dict[str, Any]:
-    """Percentiles over the words of all `scores`, in seconds."""
+    """Return latency percentiles over the words of all `scores`, in seconds."""
     figures: dict[str, Any] = {"words": total_words(scores)}
     for kind in ("first", "display", "commit"):
         waits = [wait for one in scores for wait in getattr(one, kind)]
@@ -151,14 +151,14 @@ def total_words(scores: Sequence[Score]) -> int:
 
 
 def offline_error_rate(recording: Recording, model: WhisperModel) -> float:
-    """The same weights over the whole file at once."""
+    """Return the WER of the same weights over the whole file at once."""
     segments, _ = model.transcribe(recording.samples, language="en", beam_size=5)
     reference = words_of(recording.text)
     return word_errors(reference, words_of(" ".join(segment.text for segment in segments))) / len(reference)
 
 
 def invented(parlance: RunningParlance, folder: Path, prefixes: tuple[str, ...]) -> dict[str, Any]:
-    """Words in the captions, and on the screen at any time, of recordings in which nobody speaks, one after another."""
+    """Play recordings without speech in sequence; count the words in captions and the most shown at once."""
     paths = sorted(path for path in folder.glob("*.flac") if path.stem.startswith(prefixes))
     samples = np.concatenate([block for path in paths for block in decode_file(path)])
     _, reader = play(parlance, samples, speed=NOISE_SPEED)

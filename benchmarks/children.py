@@ -1,4 +1,4 @@
-"""A command in a process of its own, and what it took."""
+"""Run a command in a separate process and measure its resource usage."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ LOOK_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """By one process, its own children included in the processor time only."""
+    """Usage of one process; only the CPU time includes its children."""
 
     seconds: float
     cpu_s: float
     peak_mib: float
-    """Resident memory at its most, as seen ten times a second."""
+    """Peak resident memory, sampled ten times a second."""
 
 
 def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Taken:
-    """Runs `command` from the repository with `variables` on top of the environment.
+    """Run `command` in the repository with `variables` added to the environment.
 
     Raises:
         RuntimeError: it ended with an error.
@@ -45,6 +45,6 @@ def run(command: Sequence[str], variables: Mapping[str, str] | None = None) -> T
 
 
 def _peak_kib(pid: int) -> int:
-    """What `getrusage` calls the most is at least what the parent held when it forked; this is the child's own."""
+    """Return the child's own peak memory. That of `getrusage` is at least what the parent held when it forked."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
     return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)

@@ -1,10 +1,10 @@
-"""Durability: what the acknowledgement of a frame costs and guarantees, by the broker's fsync policy.
+"""Durability: cost and guarantees of acknowledging a frame, by the broker's fsync policy.
 
-Frames are appended by the product's own `AudioLog`, from as many hosts as the rate needs at ten frames a second each,
-on a Valkey of its own on the disk of the data folder. `everysec+WAITAOF` adds `WAITAOF 1 0 0` after each append: the
-reply comes when the frame is on disk. The kill is SIGKILL amid 2,000 appends; a frame is lost when it was acknowledged
-and is not there after the restart. A kill keeps the page cache: what power loss keeps is what was fsynced, which
-`strace` counts.
+Frames are appended by the product's own `AudioLog`, from as many hosts as the rate requires at ten frames a second
+each, on a separate Valkey on the data folder's disk. `everysec+WAITAOF` adds `WAITAOF 1 0 0` after each append, which
+replies once the frame is on disk. The kill is SIGKILL during 2,000 appends. A frame is lost if it was acknowledged but
+missing after the restart. A kill preserves the page cache; a power loss only preserves what was fsynced, which `strace`
+counts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from redis.exceptions import RedisError
 
 from benchmarks.statistics import percentile
 from benchmarks.valkey import Fsync, MeasuredValkey, measured_valkey
-from meetings.audio.audiolog import AudioLog, Outcome, audio_key
+from meetings.broker.audio_log import AppendOutcome, AudioLog, audio_key
 
 FRAME = bytes(3_200)
 FRAMES_PER_S_AND_HOST = 10
@@ -42,7 +42,7 @@ Append = Callable[[AudioLog, redis.asyncio.Redis, str, int], Awaitable[None]]
 
 async def append(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:
     appended = await log.append(meeting, "page", frame, FRAME)
-    assert appended.outcome is Outcome.STORED, appended
+    assert appended.outcome is AppendOutcome.STORED, appended
 
 
 async def append_and_wait(log: AudioLog, client: redis.asyncio.Redis, meeting: str, frame: int) -> None:
@@ -58,12 +58,12 @@ POLICIES: dict[str, tuple[Fsync, Append]] = {
 
 
 def run() -> dict[str, Any]:
-    """Latencies, kills and fsyncs for each policy."""
+    """Measure latencies, kills and fsyncs for each policy."""
     return {name: measure(fsync, step) for name, (fsync, step) in POLICIES.items()}
 
 
 def measure(fsync: Fsync, step: Append) -> dict[str, Any]:
-    """One policy: ack latency by rate, frames lost by kills, fsyncs per frame."""
+    """Measure one policy: acknowledgement latency by rate, frames lost by kills, fsyncs per frame."""
     figures: dict[str, Any] = {}
     with measured_valkey(fsync) as server:
         for rate in RATES:
@@ -75,7 +75,7 @@ def measure(fsync: Fsync, step: Append) -> dict[str, Any]:
 
 
 async def latency(server: MeasuredValkey, step: Append, rate: int) -> dict[str, Any]:
-    """Milliseconds from append to reply while `rate` frames a second come."""
+    """Measure milliseconds from append to reply at `rate` frames a second."""
     waits: list[float] = []
     hosts = rate // FRAMES_PER_S_AND_HOST
     started = time.monotonic()
@@ -96,7 +96,7 @@ async def latency(server: MeasuredValkey, step: Append, rate: int) -> dict[str, 
 
 
 async def kill(fsync: Fsync, step: Append) -> dict[str, int]:
-    """SIGKILL when half of the frames are acknowledged; counts the acknowledged ones that did not survive."""
+    """Send SIGKILL when half of the frames are acknowledged; count acknowledged frames that were lost."""
     with measured_valkey(fsync) as server:
         acked = dict.fromkeys((f"kill-{host}" for host in range(KILL_HOSTS)), 0)
 
@@ -123,7 +123,7 @@ async def kill(fsync: Fsync, step: Append) -> dict[str, int]:
 
 
 async def count_fsyncs(server: MeasuredValkey, step: Append) -> dict[str, int] | str:
-    """Fsyncs while frames are appended one by one: fewer than frames means that acks did not wait for them."""
+    """Count fsyncs while frames are appended one at a time; fewer than frames means replies did not wait."""
     if shutil.which("strace") is None:
         return "unmeasured: strace is not installed"
     async with server.connect() as client:
@@ -137,7 +137,7 @@ async def count_fsyncs(server: MeasuredValkey, step: Append) -> dict[str, int] |
 
 @contextmanager
 def traced_fsyncs(pid: int) -> Iterator[list[str]]:
-    """Lists, once the block has ended, the fsync calls of all threads of the process during it."""
+    """Yield a list that holds, once the block has ended, the fsync calls of all threads of the process."""
     calls: list[str] = []
     with TemporaryDirectory() as folder:
         out = Path(folder) / "trace"

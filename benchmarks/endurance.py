@@ -1,14 +1,15 @@
-"""Endurance: hours of one meeting, fed as fast as it is captioned, and what the processes hold after each of them.
+"""Endurance: hours of one meeting, fed as fast as it is captioned, and the resources held after each hour.
 
-The real product runs: a worker with all its models, a web process, Valkey. A host plays recordings one after the other,
-each over a new socket; the next begins when the log is captioned up to LAG_S before its end, so the worker is never
-idle and the log never long. Two viewers read all of it, one in Portuguese. Once an hour of audio the host pauses until
-everything is captioned, one viewer comes back, somebody comes late and reads everything, and a clip is played at real
-time, with live text. The meeting's start lies as many hours back as it is long: the server takes it as what a host
-brings who was away, and would let nobody else send so fast.
+The real product runs: a worker with all its models, a web process, Valkey. A host plays recordings in sequence, each
+over a new socket. The next one begins when the log is captioned up to LAG_S before its end, so that the worker is never
+idle and the log never long. Two viewers read all of it, one in Portuguese. After every hour of audio the host pauses
+until everything is captioned, one viewer reconnects, a late viewer reads everything, and a clip is played at real time,
+with live text. The meeting's start is set as many hours back as the meeting is long, so that the server accepts the
+audio as that of a host who was offline; otherwise it limits the rate.
 
-Before and after it are the same moments: a short meeting was held, has ended and is forgotten. Slopes are least squares
-over means of a tenth of an hour of audio, after the first hour. Each sample goes to standard error when it is taken.
+The state before and after is comparable: a short meeting was held, has ended and was forgotten. Slopes are least
+squares over means of a tenth of an hour of audio, after the first hour. Each sample is printed to standard error when
+taken.
 """
 
 from __future__ import annotations
@@ -31,32 +32,32 @@ from benchmarks.captions import AUDIO
 from benchmarks.growth import growth
 from benchmarks.vitals import Monitor, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.files.replay import Replay, file_frames
+from meetings.batch.replay import Replay, file_frames
 from tests.live import MeetingLinks, RunningParlance, running_parlance
 
 FOLDERS = ("long", "sim", "ami", "conv")
-"""Of the recordings: speech in English."""
+"""Folders of recordings in English."""
 
 LAG_S = 60.0
-"""Audio that waits when the next recording begins."""
+"""Remaining audio when the next recording begins."""
 
 GAP_S = 4.0
 """Silence after each recording."""
 
 FAST = 1_000.0
-"""Times real time: the server's pace is what counts."""
+"""Multiple of real time; the server limits the pace."""
 
 REST_EVERY_H = 1.0
 SAMPLE_S = 10.0
 POLL_S = 0.5
 FORGET_S = 12.0
-"""A worker's report and every lease are gone after this, or renewed."""
+"""Seconds after which a worker's report and every lease have expired or been renewed."""
 
 
 def run(*, audio: Path = AUDIO, hours: float = 8.0, minutes: float | None = None, model: Path | None = None) -> Any:
-    """One meeting of `hours` hours, or as many as `minutes` of wall time allow.
+    """Run one meeting of `hours` hours, or as many as `minutes` of wall time allow.
 
-    `model`: a folder with another Whisper than the starter's, where this machine is too slow for that.
+    `model` is a folder with another Whisper than the starter's, for machines that are too slow for that.
     """
     environment = {"PARLANCE_ASR_MODEL": str(model)} if model else {}
     with running_parlance(environment=environment) as parlance:
@@ -66,7 +67,7 @@ def run(*, audio: Path = AUDIO, hours: float = 8.0, minutes: float | None = None
 def measure(
     parlance: RunningParlance, recordings: list[Path], *, hours: float, minutes: float | None, model: Path | None
 ) -> dict[str, Any]:
-    """A short meeting, the long one, and what is left of it."""
+    """Run a short meeting and the long one, and measure what remains."""
     asyncio.run(LongMeeting(parlance, recordings[-1:], hours=0.0).hold())
     long = LongMeeting(parlance, recordings, hours=hours, minutes=minutes)
     before = long.look()
@@ -85,7 +86,7 @@ def measure(
 
 
 def recordings_of(audio: Path) -> list[Path]:
-    """Raises FileNotFoundError when the folder holds none."""
+    """Return the recordings. Raises FileNotFoundError if there are none."""
     found = [path for folder in FOLDERS for path in sorted((audio / folder).glob("*.flac"))]
     found = found or sorted(audio.glob("*.flac"))
     if not found:
@@ -100,7 +101,7 @@ class LongMeeting:
     parlance: RunningParlance
     recordings: list[Path]
     hours: float
-    """0: each recording once, at real time."""
+    """0 plays each recording once, at real time."""
     minutes: float | None = None
     rest_every_h: float = REST_EVERY_H
     samples: list[Vitals] = field(default_factory=list)
@@ -114,7 +115,7 @@ class LongMeeting:
         self._sent_s = 0.0
 
     async def hold(self) -> None:
-        """Everything, from the first frame to the last key."""
+        """Run everything from the first frame until the last key has expired."""
         if self.hours:
             await asyncio.to_thread(self._begin_earlier)
         self._began = time.monotonic()
@@ -129,7 +130,7 @@ class LongMeeting:
         await self._forgotten()
 
     def look(self) -> Vitals:
-        """At this moment, whether or not the meeting is there."""
+        """Take a sample now, whether or not the meeting exists."""
         return self.monitor.take(time.monotonic() - self._began, self.monitor.position(self._links.id))
 
     # -- what is played ----------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ class LongMeeting:
         return out_of_time or bool(self.hours and self._sent_s >= 3600 * self.hours)
 
     async def _play(self, recording: Path, *, speed: float) -> None:
-        """Returns when all of it is stored."""
+        """Play a recording; return when all of it is stored."""
         blocks = itertools.chain(
             _counted(decode_file(recording), self), [np.zeros(int(GAP_S * SAMPLE_RATE), np.float32)]
         )
@@ -162,7 +163,7 @@ class LongMeeting:
         self._sent_s += GAP_S
 
     async def _rest(self) -> None:
-        """A pause, a reader who comes back, one who comes late, and a clip at real time."""
+        """Pause, reconnect one viewer, let a late viewer read, and play a clip at real time."""
         await _tell(self._links, "pause")
         await self._captioned(0.0)
         await self._readers[1].leave()
@@ -171,7 +172,7 @@ class LongMeeting:
         await self._play(self.recordings[-1], speed=1.0)
 
     def _begin_earlier(self) -> None:
-        """As if the host had been away since then: see the module."""
+        """Set the meeting's start back, as the module describes."""
         self.parlance.manage(
             "shell",
             "--no-imports",
@@ -191,12 +192,12 @@ class LongMeeting:
             print(json.dumps(asdict(sample)), file=sys.stderr, flush=True)
 
     async def _captioned(self, lag_s: float) -> None:
-        """Waits until no more than `lag_s` seconds of stored audio have no captions."""
+        """Wait until at most `lag_s` seconds of stored audio have no captions."""
         while (await asyncio.to_thread(self.monitor.position, self._links.id)).behind_s > lag_s:  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
 
     async def _forgotten(self) -> None:
-        """Waits until the broker holds nothing of the meeting, and what expires has done so."""
+        """Wait until the broker holds nothing of the meeting, and expiring keys are gone."""
         while any(self._links.id in key for key in await asyncio.to_thread(self.monitor.keys)):  # noqa: ASYNC110
             await asyncio.sleep(POLL_S)
         await asyncio.sleep(FORGET_S)
@@ -223,7 +224,7 @@ def _counted(blocks: Iterable[np.ndarray], meeting: LongMeeting) -> Iterator[np.
 
 
 async def _tell(links: MeetingLinks, what: str) -> None:
-    """One word of the host."""
+    """Send one command of the host."""
     async with connect(links.host(session="endurance", takeover=1), max_size=None) as socket:
         while json.loads(await socket.recv())["type"] != "ready":
             continue

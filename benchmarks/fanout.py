@@ -1,10 +1,10 @@
-"""Fan-out: how soon a stored caption reaches hundreds of viewers of one web process, and what that costs.
+"""Fan-out: how soon a stored caption reaches hundreds of viewers of one web process, and the cost.
 
-The real product runs, once under each server, side by side; captions are stored and announced as the worker does it,
-without models. Delivery is from the ring of the bell to the last byte at the viewer's socket, in one client process on
-the same machine. CPU is that of the web process, everything included (reading the database, encoding, confirmations).
-The servers take turns, the second one first in every other turn. `group_send` is the same with Channels' own way under
-Daphne as it comes, in the same run.
+The real product runs, once under each server, in parallel. Captions are stored and announced as by the worker, without
+models. Delivery is measured from the announcement to the last byte at the viewer's socket, in one client process on the
+same machine. CPU is the web process's total (reading the database, encoding, confirmations). The servers take turns,
+the second one first in every other turn. `group_send` is the same load through Channels' own mechanism under unmodified
+Daphne, in the same run.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from tests.rawsocket import TEXT, client_frame
 
 SECONDS = 12
 GROUP_SEND_CHARACTERS = 250
-"""So that both messages have about 330 bytes."""
+"""Makes both messages about 330 bytes."""
 
 GRACE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Who reads, and how much."""
+    """Number of viewers and rate of captions."""
 
     viewers: int
     rate: int
-    """Captions a second."""
+    """Captions per second."""
 
 
 SERVERS = get_args(WebServer)
@@ -49,9 +49,9 @@ WARMING = Load(20, 10)
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """300 viewers with 10 events a second, twice, and 1,000 viewers with 4, under each server; then `group_send`.
+    """Measure 300 viewers with 10 events a second, twice, and 1,000 with 4, under each server; then `group_send`.
 
-    `quick`: 20 viewers once, to see that it works.
+    `quick` runs 20 viewers once as a smoke test.
     """
     turns = {"viewers_20": WARMING} if quick else {"warming": WARMING, **TURNS}
     found: dict[str, dict[str, Any]] = {server: {} for server in SERVERS}
@@ -70,7 +70,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def ratios(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Of the second server's figures to those of the first, by turn."""
+    """Return the ratio of the second server's figures to the first's, by turn."""
     first, second = (found[server] for server in SERVERS)
     return {
         f"{SERVERS[1]}_to_{SERVERS[0]}": {
@@ -84,7 +84,7 @@ def ratios(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def measure_product(parlance: RunningParlance, load: Load) -> dict[str, Any]:
-    """One meeting under `load` for SECONDS."""
+    """Measure one meeting under `load` for SECONDS."""
     links, web = parlance.create_meeting(), parlance.process("web")
     return asyncio.run(_measure_product(parlance, links, web, load))
 
@@ -113,7 +113,7 @@ async def _measure_product(
 
 
 def measure_group_send(load: Load) -> dict[str, Any]:
-    """The same load through Channels' in-memory layer."""
+    """Measure the same load through Channels' in-memory layer."""
     with group_send_server(rate=load.rate, count=load.rate * SECONDS) as (url, server):
         return asyncio.run(_measure_group_send(url, server, load))
 
@@ -147,7 +147,7 @@ def group_send_server(*, rate: int, count: int) -> Iterator[tuple[str, psutil.Pr
 def delivery(
     audience: Sequence[BenchmarkViewer], events: int, cpu: float, *, sent_at: Callable[[Any], float]
 ) -> dict[str, Any]:
-    """How long each event took to each viewer (ms), what is missing, and CPU (µs) for each delivery."""
+    """Return delivery times in ms, missing events, and CPU in µs per delivery."""
     waits = sorted((arrival.at - sent_at(arrival)) * 1000 for viewer in audience for arrival in viewer.arrivals)
     missing = sum(events - len({arrival.seq for arrival in viewer.arrivals}) for viewer in audience)
     in_order = all(

@@ -1,7 +1,7 @@
-"""What fan-out costs the usual way, to compare with: Channels' `group_send` over its in-memory layer, under Daphne.
+"""Reference for the fan-out benchmark: Channels' `group_send` over its in-memory layer, under Daphne.
 
-`python -m benchmarks.group_send PORT RATE COUNT SIZE`: every socket joins one group; the text `start` on any of them
-sends COUNT messages of SIZE characters to the group, RATE a second, each with its number and the time of its sending.
+`python -m benchmarks.group_send PORT RATE COUNT SIZE`: every socket joins one group. The text `start` on any of them
+sends COUNT messages of SIZE characters to the group, RATE a second, each with its number and sending time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How what a process holds grows with the hours of a session."""
+"""Growth of a process's resources over the hours of a session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.statistics import slope
 from benchmarks.vitals import Vitals
 
 SETTLE_H = 1.0
-"""Hours before the slope counts: models load, allocators take what they want."""
+"""Hours excluded from the slope, while models load and allocators grow."""
 
 STRETCH_H = 0.1
 KEPT = 60
@@ -22,7 +22,7 @@ Quantity = Callable[[Vitals], float]
 
 
 def growth(before: Vitals, samples: Sequence[Vitals], after: Vitals) -> dict[str, Any]:
-    """Every quantity of every process: before, during and after, with its slope an hour of audio."""
+    """Return every quantity of every process before, during and after, with its slope per hour of audio."""
     processes = {
         name: {
             "rss_mib": _course(before, samples, after, lambda vitals, name=name: vitals.processes[name].rss_mib),
@@ -58,7 +58,7 @@ def _course(before: Vitals, samples: Sequence[Vitals], after: Vitals, quantity: 
 
 
 def fitted(samples: Sequence[Vitals], quantity: Quantity) -> dict[str, float] | None:
-    """Least squares over means of STRETCH_H, after SETTLE_H; None when that is fewer than three stretches."""
+    """Return the least squares slope over means of STRETCH_H, after SETTLE_H; None for fewer than three stretches."""
     settled = [sample for sample in samples if sample.audio_h >= SETTLE_H]
     stretches = [list(group) for _, group in groupby(settled, key=lambda sample: int(sample.audio_h / STRETCH_H))]
     if len(stretches) < 3:
@@ -69,7 +69,7 @@ def fitted(samples: Sequence[Vitals], quantity: Quantity) -> dict[str, float] | 
 
 
 def pace(samples: Sequence[Vitals]) -> list[float]:
-    """Wall seconds that each whole hour of audio took: a session that slows down shows here."""
+    """Return the wall seconds of each whole hour of audio, which reveal a slowdown."""
     reached = [
         next((sample.wall_s for sample in samples if sample.audio_h >= hour), None)
         for hour in range(int(samples[-1].audio_h) + 1 if samples else 0)
@@ -79,6 +79,6 @@ def pace(samples: Sequence[Vitals]) -> list[float]:
 
 
 def thinned(samples: Sequence[Vitals]) -> list[Vitals]:
-    """At most KEPT of them, evenly spread."""
+    """Return at most KEPT of the samples, evenly spaced."""
     step = max(1, -(-len(samples) // KEPT))
     return list(samples[::step])

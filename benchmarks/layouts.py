@@ -1,4 +1,4 @@
-"""Parlance with several workers and web processes on one machine, on one Valkey and one database."""
+"""Run Parlance with several workers and web processes on one machine, Valkey and database."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import redis
 from benchmarks.fanout import cpu_s
 from benchmarks.report import REPOSITORY
 from benchmarks.vitals import MIB
+from meetings.broker.leases import count_workers
 from meetings.environment import read_environment
-from meetings.workers.leases import count_workers
 from tests.live import START_TIMEOUT_S, MeetingLinks, RunningParlance, free_port, running_parlance
 
 LOOK_S = 0.2
@@ -30,9 +30,9 @@ class Layout:
 
     parlance: RunningParlance
     processes: dict[str, list[psutil.Process]] = field(default_factory=dict)
-    """By what they are: `inference`, `web`, `valkey-server`."""
+    """By kind: `inference`, `web`, `valkey-server`."""
     ports: list[int] = field(default_factory=list)
-    """Of the web processes."""
+    """Ports of the web processes."""
 
     def __post_init__(self) -> None:
         self.processes = {name: [self.parlance.process(name)] for name in ("inference", "web", "valkey-server")}
@@ -41,11 +41,11 @@ class Layout:
         self.broker = redis.Redis(unix_socket_path=str(socket))
 
     def links(self, meeting: MeetingLinks, place: int) -> MeetingLinks:
-        """The meeting's, at the web process whose turn it is at `place`."""
+        """Return the meeting's links at one of the web processes, chosen round-robin by `place`."""
         return MeetingLinks(meeting.id, meeting.host_token, meeting.join_token, self.ports[place % len(self.ports)])
 
     def cpu_s(self) -> dict[str, float]:
-        """Processor seconds of all processes of a kind since they began."""
+        """Return the CPU seconds of all processes of a kind since they started."""
         return {name: sum(map(cpu_s, processes)) for name, processes in self.processes.items()}
 
     def resident_mib(self) -> dict[str, float]:
@@ -57,7 +57,7 @@ class Layout:
 
 @contextmanager
 def running_layout(copies: int, *, environment: Mapping[str, str] | None = None) -> Iterator[Layout]:
-    """`copies` workers and `copies` web processes, the first ones under the supervisor."""
+    """Run `copies` workers and `copies` web processes, the first ones under the supervisor."""
     with running_parlance(environment=dict(environment or {})) as parlance, ExitStack() as others:
         layout = Layout(parlance)
         for number in range(1, copies):
@@ -82,7 +82,7 @@ def _started(parlance: RunningParlance, *arguments: str) -> Iterator[psutil.Proc
 
 
 def _wait_until_ready(layout: Layout, copies: int) -> None:
-    """Raises TimeoutError."""
+    """Wait for all processes. Raises TimeoutError."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while count_workers(layout.broker) < copies or not all(map(_answers, layout.ports)):
         if time.monotonic() > deadline:

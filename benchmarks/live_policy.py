@@ -1,8 +1,8 @@
 """Live policy: word latencies, errors and compute of the caption session on a virtual clock.
 
-The session, the engine and the models are the real ones; only waiting is left out. Audio comes in 100 ms frames at the
-speed of speech, a decode moves the clock on by the processor time that it took. What sockets and storage add is not in
-here. The recordings are those of `captions`.
+Session, engine and models are the real ones; only waiting is skipped. Audio arrives in 100 ms frames at real time, and
+a decode advances the clock by its CPU time. Sockets and storage are not included. The recordings are those of
+`captions`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from django.conf import settings
 from benchmarks.captions import AUDIO, LIMIT_S, QUICK, RECORDINGS, latencies, total_words
 from benchmarks.references import Recording, load_recording
 from benchmarks.scoring import Score, Screen, score
-from inference.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
 from inference.audio import SAMPLE_RATE
-from inference.endpointing import EndpointPolicy
-from inference.engine import Engine
-from inference.hypothesis import LivePolicy
-from inference.session import CaptionSession, SessionConfig
+from inference.speech.asr import DecodeRequest, Hypothesis, StageSeconds, Transcriber
+from inference.speech.endpointing import EndpointPolicy
+from inference.speech.engine import Engine
+from inference.speech.hypothesis import LivePolicy
+from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 
 FRAME = SAMPLE_RATE // 10
 """Samples that a browser sends at once."""
@@ -34,16 +34,16 @@ FRAME = SAMPLE_RATE // 10
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """What one recording gave."""
+    """Results of one recording."""
 
     score: Score
     audio_s: float
     processor_s: float
-    """Processor seconds of all decodes."""
+    """CPU seconds of all decodes."""
 
 
 class MeasuredTranscriber:
-    """Passes on to the real transcriber, and counts the processor seconds of this process meanwhile."""
+    """Wraps the real transcriber and measures this process's CPU time during decodes."""
 
     def __init__(self, transcriber: Transcriber) -> None:
         self._transcriber = transcriber
@@ -62,7 +62,7 @@ class MeasuredTranscriber:
 
 
 class Display:
-    """The final and the moving text, as a viewer's page has them."""
+    """The final and the unstable text as on a viewer's page."""
 
     def __init__(self) -> None:
         self._finals: list[str] = []
@@ -82,10 +82,10 @@ class Display:
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """The shipped policy over the recordings of the folder `audio`, each and all; `quick`: one clip of 30 s."""
+    """Measure the default policy over the recordings in `audio`, each and all; `quick` uses one clip of 30 s."""
     from faster_whisper import WhisperModel
 
-    from inference.whisper import CTranslate2Transcriber
+    from inference.speech.whisper import CTranslate2Transcriber
 
     folder = speech_model(settings.ENVIRONMENT)
     aligner = WhisperModel(str(folder), device="cpu", compute_type="int8")
@@ -104,7 +104,7 @@ def play(
     endpointing: EndpointPolicy | None = None,
     live: LivePolicy | None = None,
 ) -> Paced:
-    """The recording as a meeting, in frames at the speed of speech; other policies than the shipped ones on trial."""
+    """Play the recording as a meeting at real time, optionally with other policies than the defaults."""
     session = CaptionSession(SessionConfig("en"), endpointing=endpointing, live=live)
     measured = MeasuredTranscriber(transcriber)
     screens = list(_screens(recording.samples, session, measured))
@@ -133,7 +133,7 @@ def _screens(samples: np.ndarray, session: CaptionSession, transcriber: Measured
 
 
 def figures(paced: Sequence[Paced]) -> dict[str, Any]:
-    """What the table shows."""
+    """Return the figures of the table."""
     scores = [one.score for one in paced]
     errors, words = sum(one.errors for one in scores), sum(one.reference_words for one in scores)
     audio_s = sum(one.audio_s for one in paced)

@@ -1,9 +1,9 @@
-"""Loading: seconds and memory of each way to load a network, and from a start to the first caption, in new processes.
+"""Loading: seconds and memory of each loading strategy, and from start to first caption, in new processes.
 
-Libraries are imported before a load's clock starts, and the files are in the page cache: what is measured is the work,
-not the disk. Peak is what the process held at most while it loaded, above what it held before; memory is what it holds
-after, and own memory what of that is not mapped from a file. A start is counted from before the interpreter's, and ends
-with the text of six seconds of speech; beside it is CTranslate2's, which loads in one way alone.
+Libraries are imported before the clock starts, and files are in the page cache, so the measurement excludes the disk.
+Peak is the process's maximum during the load, minus its memory before. Memory is what it holds afterwards; own memory
+is the part that is not mapped from a file. A start is measured from before the interpreter's start to the text of six
+seconds of speech, and compared to CTranslate2, which has a single strategy.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from typing import Any
 from django.conf import settings
 
 from benchmarks.report import REPOSITORY
-from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
 from inference.components import model_components
-from inference.device import CPU
-from inference.loading import check_sizes
-from inference.loading.component import Component, Form
-from inference.loading.snapshot import snapshot_folder, write_snapshot
-from inference.loading.strategy import STRATEGIES, Strategy, load
-from inference.recognition import Recognizer
-from inference.residency.memory import release_memory
+from inference.models.catalog import find_model
+from inference.models.device import CPU
+from inference.models.loading import check_sizes
+from inference.models.loading.component import Component, Form
+from inference.models.loading.snapshot import snapshot_folder, write_snapshot
+from inference.models.loading.strategy import STRATEGIES, Strategy, load
+from inference.models.residency.memory import release_memory
+from inference.speech.asr import DecodeRequest
+from inference.speech.backends import Recognizer
 
 RUNS = {"qwen2.5-coder-0.5b": 1, "whisper-base": 2, "segmentation-campplus": 2}
-"""Processes a way, by model; the first one's network is two and a half gigabytes."""
+"""Processes per strategy, by model; the first model's network has two and a half gigabytes."""
 QUICK = {"segmentation-campplus": 1, "whisper-base": 1}
 SPEECH = "whisper-base"
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 CLIP_S = 6
 KIBIBYTES = 1024
-"""In a MiB."""
+"""Kibibytes per MiB."""
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """The least of two processes for each figure; `quick`: of one, and without the summariser.
+    """Return the minimum of two processes for each figure; `quick` runs one and skips the summarizer.
 
-    What is done with goes to standard error at once.
+    Each finished model is printed to standard error.
     """
     figures: dict[str, Any] = {}
     for name, runs in (QUICK if quick else RUNS).items():
@@ -60,7 +60,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def _copied(name: str, folder: Path) -> Path:
-    """Links to the model's files, in a folder in which snapshots of this run's own lie."""
+    """Link the model's files into a folder of this run, and write snapshots there."""
     model = find_model(name)
     source = check_sizes(model, settings.ENVIRONMENT.models)
     folder.mkdir()
@@ -79,7 +79,7 @@ def _first_captions(folder: Path, runs: int) -> dict[str, Any]:
 
 
 def _least(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The box is shared: the least disturbed run is the best one."""
+    """Return the minimum of each figure: the machine is shared, so the fastest run is the least disturbed."""
     return {name: round(min(run[name] for run in runs), 3) for name in runs[0]}
 
 
@@ -91,7 +91,7 @@ def _in_new_process(what: str, folder: Path, way: str) -> dict[str, float]:
 
 
 def measure_load(folder: Path, way: Strategy) -> dict[str, float]:
-    """In the new process: all networks of the model."""
+    """Load all networks of the model. Runs in the new process."""
     components = model_components(find_model(folder.name), folder)
     for component in components:
         _import(component)
@@ -107,7 +107,7 @@ def measure_load(folder: Path, way: Strategy) -> dict[str, float]:
 
 
 def measure_caption(folder: Path, way: str, started: float) -> dict[str, float]:
-    """In the new process: from `started`, of `time.time()`, to the first text."""
+    """Measure from `started` (`time.time()`) to the first text. Runs in the new process."""
     recognizer = _recognizer(folder, way)
     loaded_s = time.time() - started
     samples = next(decode_file(CLIP, block=CLIP_S * SAMPLE_RATE))
@@ -122,34 +122,34 @@ def measure_caption(folder: Path, way: str, started: float) -> dict[str, float]:
 
 def _recognizer(folder: Path, way: str) -> Recognizer:
     if way == "ctranslate2":
-        from inference.whisper import CTranslate2Transcriber
+        from inference.speech.whisper import CTranslate2Transcriber
 
         return CTranslate2Transcriber(folder)
-    from inference.whisper_transformers import TransformersTranscriber
+    from inference.speech.whisper_transformers import TransformersTranscriber
 
     return TransformersTranscriber(folder, strategies=[one for one in STRATEGIES if one == way])
 
 
 def _import(component: Component) -> None:
-    """All that a load needs: by building a network of the kind, without weights."""
+    """Import everything that a load needs, by building such a network without weights."""
     component.build(snapshot_folder(component, Form()))
 
 
 def _reset_memory() -> dict[str, int]:
-    """Lets the process's peak begin anew, without what the imports left."""
+    """Reset the process's peak memory, after freeing what the imports left."""
     release_memory(CPU)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     return _memory()
 
 
 def _memory() -> dict[str, int]:
-    """KiB, as Linux counts them."""
+    """Return Linux's memory counters in KiB."""
     rows = (line.split() for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines())
     return {row[0].rstrip(":"): int(row[1]) for row in rows if row[0] in ("VmRSS:", "VmHWM:", "RssAnon:")}
 
 
 def main(what: str, folder: str, way: str, started: str) -> None:
-    """Prints the figures of one process."""
+    """Print the figures of one process."""
     if what == "caption":
         figures = measure_caption(Path(folder), way, float(started))
     else:

@@ -1,6 +1,6 @@
-"""A worker whose summariser comes in, is warmed up and writes nothing: `python -m benchmarks.mute_worker`.
+"""A worker whose summarizer is loaded and warmed up but writes nothing: `python -m benchmarks.mute_worker`.
 
-What is left of a pause then is the two swaps, by the pool's own verbs. `benchmarks.outage` has it caption a meeting.
+A pause then only consists of the two swaps of the pool. `benchmarks.outage` lets it caption a meeting.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from inference.summarization.summary import Summary, SummaryRequest
 
 
 def write_nothing(_summarizer: object, request: SummaryRequest, **_: Any) -> Summary:
-    """In place of `ChatSummarizer.summarize`."""
+    """Replace `ChatSummarizer.summarize`."""
     return Summary(request.lines[0].start, request.lines[-1].end, request.language, "", ())
 
 
 def main() -> None:
-    """`manage.py inference` until SIGTERM; settings come from the environment, as every worker's do."""
+    """Run `manage.py inference` until SIGTERM, with settings from the environment like any worker."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
     with mock.patch("inference.summarization.summarizer.ChatSummarizer.summarize", write_nothing):
         execute_from_command_line(["manage.py", "inference", "--name", "mute"])

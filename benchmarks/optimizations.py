@@ -1,6 +1,6 @@
-"""Optimisations: every flag and network by pairs, modes, direct generation, and the whole pipeline with and without.
+"""Optimizations: every flag on every network in pairs, modes, direct generation, and the whole pipeline.
 
-Pairs run in turns in one process, on one thread of torch, and what is compared is processor time: the cores are shared.
+Pairs alternate in one process, on one torch thread, and CPU times are compared, because the cores are shared.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from django.conf import settings
 
 from benchmarks.subjects import Subject, subjects, unsqueezed, whisper_convolutions
 from benchmarks.whole_pipeline import compare_pipelines
-from inference.catalog import default_model, find_model
-from inference.fetching import ensure_model
-from inference.optimization.flags import (
+from inference.models.catalog import default_model, find_model
+from inference.models.fetching import ensure_model
+from inference.models.optimization.flags import (
     AUTOCAST,
     CHANNELS_LAST,
     COMPILE,
@@ -29,15 +29,23 @@ from inference.optimization.flags import (
     Component,
     Flag,
 )
-from inference.optimization.validation import FLOAT32, HALF, ROUNDS, Agreement, Run, Verdict, validate
+from inference.models.optimization.validation import (
+    FLOAT32,
+    HALF,
+    ROUNDS,
+    Agreement,
+    MeasuredRun,
+    ValidationVerdict,
+    validate,
+)
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat import ChatModel
-from inference.translation.m2m100 import import_transformers
 
 SLOW_S = 0.5
-"""Seconds of one run from which on few pairs must do."""
+"""Seconds per run above which fewer pairs are measured."""
 FEW = 5
 HOPELESS_S = 3.0
-"""From which on one pair says enough."""
+"""Seconds above which one pair is enough."""
 PIPELINE_TOKENS = 12
 PIPELINE_PROMPT = "Say in one sentence what a budget is."
 
@@ -48,11 +56,11 @@ ON_CPU: tuple[tuple[Flag, str, Agreement], ...] = (
     (AUTOCAST, "bfloat16", HALF),
     (PRECISION, "bfloat16", HALF),
 )
-"""Flags that can apply on a CPU, what they are set to, and what counts as agreement."""
+"""Flags that apply on a CPU, the value to test, and the agreement criterion."""
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """On the CPU; `quick`: few pairs, no compiling, and no whole pipeline."""
+    """Measure on the CPU; `quick` runs few pairs, no compilation and not the whole pipeline."""
     torch.set_num_threads(1)
     environment = settings.ENVIRONMENT
     speakers = ensure_model(find_model("segmentation-campplus"), environment.models)
@@ -73,7 +81,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """Of the flags, for a terminal."""
+    """Return the flags as a table for a terminal."""
     lines = [f"{'flag':<16} {'network':<14} {'without':>9} {'with':>9} {'ratio':>6}  {'apart':>8}  verdict"]
     for row in figures["flags"]:
         times = f"{row['seconds_without']:>8.4f}s {row['seconds_with']:>8.4f}s {row['speedup']:>6.3f}"
@@ -98,7 +106,7 @@ def _flags(subject: Subject, rounds: int, *, is_compiled: bool) -> Iterator[dict
             }
 
 
-def _pairs(run: Run, most: int) -> int:
+def _pairs(run: MeasuredRun, most: int) -> int:
     started = time.process_time()
     run()
     seconds = time.process_time() - started
@@ -106,7 +114,7 @@ def _pairs(run: Run, most: int) -> int:
 
 
 def _modes(subject: Subject, rounds: int) -> dict[str, Any]:
-    """The three ways of torch, the one that it has by itself (gradients) first; weights ask for them here."""
+    """Compare torch's three modes, starting with the default (gradients); weights require gradients here."""
     network = subject.network.requires_grad_(True)
     modes: dict[str, Callable[[], AbstractContextManager[Any]]] = {
         "grad": torch.enable_grad,
@@ -114,7 +122,7 @@ def _modes(subject: Subject, rounds: int) -> dict[str, Any]:
         "inference_mode": torch.inference_mode,
     }
 
-    def pass_in(mode: str) -> Run:
+    def pass_in(mode: str) -> MeasuredRun:
         def run() -> np.ndarray:
             with modes[mode]():
                 return network(**subject.inputs).detach().numpy()
@@ -132,7 +140,7 @@ def _modes(subject: Subject, rounds: int) -> dict[str, Any]:
 
 
 def _images(segmentation: Subject, rounds: int) -> dict[str, Any]:
-    """channels_last cannot apply to tensors of three dimensions; a flat image is what could be done instead."""
+    """Measure the alternative to channels_last for 3-D tensors, to which it does not apply: an image of height one."""
 
     def compared(subject: Subject) -> dict[str, Any]:
         image = Subject(subject.component, subject.weights, unsqueezed(subject.network), subject.inputs)
@@ -142,7 +150,7 @@ def _images(segmentation: Subject, rounds: int) -> dict[str, Any]:
 
 
 def _generations(chat: ChatModel) -> dict[str, Any]:
-    """The same answer through `ChatModel.answer` and through transformers' pipeline."""
+    """Compare the same answer through `ChatModel.answer` and through transformers' pipeline."""
     talk = {"role": "user", "content": PIPELINE_PROMPT}
     pipeline = import_transformers().pipeline("text-generation", model=chat.network, tokenizer=chat._tokenizer)
     texts: dict[str, str] = {}
@@ -167,7 +175,7 @@ def _generations(chat: ChatModel) -> dict[str, Any]:
 
 
 def _proposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """What AUTO should mean on a CPU, by flag and network; inference mode is a promise, whatever it saves."""
+    """Return what AUTO should mean on a CPU, by flag and network; inference mode is always on, whatever it saves."""
     choices = {(row["flag"], row["component"]): row["choice"] for row in rows if row["pays"]}
     choices |= {(INFERENCE_MODE.name, str(component)): "1" for component in Component}
     return {
@@ -179,7 +187,7 @@ def _proposed(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
     }
 
 
-def _rounded(verdict: Verdict) -> dict[str, Any]:
+def _rounded(verdict: ValidationVerdict) -> dict[str, Any]:
     figures = asdict(verdict)
     figures["quartiles"] = [round(value, 4) for value in verdict.quartiles]
     return {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in figures.items()}

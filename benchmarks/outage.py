@@ -1,11 +1,11 @@
-"""Outage: what "summarise now" in mid-speech costs the readers, with the real processes and models.
+"""Outage: what "summarise now" during speech costs the readers, with the real processes and models.
 
-A host plays speech at real time and asks twice for a summary: the first one of a worker loads the summariser, the
-second is as all later ones are. A viewer's messages are timed (`benchmarks/pauses.py` says what each figure is). Four
-ways, each with a product of its own: as it comes on this machine (models stay, turns are taken) without and with the
-bridge; models that really move (`PARLANCE_RESIDENCY=swap`); and the same with a summariser that writes nothing
-(`benchmarks/mute_worker.py`, which captions in place of the product's worker), so that the swaps alone are left.
-`--quick`: only the pair without and with the bridge.
+A host plays speech at real time and requests a summary twice: a worker's first one loads the summarizer, and the second
+is representative of later ones. A viewer's messages are timed (`benchmarks/pauses.py` defines the figures). There are
+four configurations, each with a separate product: the default on this machine (models stay and take turns) without and
+with the bridge; models that move (`PARLANCE_RESIDENCY=swap`); and the same with a summarizer that writes nothing
+(`benchmarks/mute_worker.py`, which replaces the product's worker), so that only the swaps remain. `--quick` runs only
+the pair without and with the bridge.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from tests.live import Host, MeetingLinks, Reader, RunningParlance, frames_of, l
 
 CLIPS = [REPOSITORY / "tests" / "speech" / name for name in ("lobster_41s.flac", "lobster_24s.flac")]
 ROUNDS = 3
-"""Times the clips: more speech than LIMIT_S."""
+"""Repetitions of the clips; more speech than LIMIT_S."""
 
 PAUSES = 2
 CAPTIONED = 2
-"""Finals before each asking: something is there to be summed up, and people read along."""
+"""Finals before each request, so that there is text to summarize and captions are running."""
 
 LIMIT_S = 170.0
-"""A way that takes longer, on a machine with other work, is told as far as it came."""
+"""Time limit of a configuration; on a busy machine, results up to then are reported."""
 
 LOOK_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to have the models on this machine."""
+    """One configuration of the models."""
 
     environment: dict[str, str] = field(default_factory=dict)
     writes: bool = True
@@ -60,7 +60,7 @@ PAIR = ("bridge off", "bridge on")
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """Every way once, one after the other; each goes to standard error when it is measured."""
+    """Measure every configuration in sequence; each is printed to standard error when done."""
     found = {}
     for name in PAIR if quick else WAYS:
         found[name] = measure(WAYS[name])
@@ -69,7 +69,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def measure(way: Way) -> dict[str, Any]:
-    """One product, one meeting, two summaries."""
+    """Run one product with one meeting and two summaries."""
     with running_parlance(environment=way.environment) as parlance, worker_of(parlance, way):
         links = parlance.create_meeting("--language", "en")
         meeting = Interrupted(links)
@@ -86,7 +86,7 @@ def measure(way: Way) -> dict[str, Any]:
 
 @contextmanager
 def worker_of(parlance: RunningParlance, way: Way) -> Iterator[None]:
-    """The product's own; or the mute one, while the product's is suspended."""
+    """Use the product's worker, or the mute one while the product's is suspended."""
     if way.writes:
         yield
         return
@@ -103,17 +103,17 @@ def worker_of(parlance: RunningParlance, way: Way) -> Iterator[None]:
 
 
 def _wait_until_ready(worker: subprocess.Popen[str]) -> None:
-    """Raises RuntimeError when it ends instead."""
+    """Wait for the worker. Raises RuntimeError if it ends instead."""
     assert worker.stderr is not None
     if not any('"worker_ready"' in line for line in worker.stderr):
         raise RuntimeError(f"the worker ended with {worker.wait()}")
-    # What it says later must go somewhere, or it would wait for its reader.
+    # Drain its later output; otherwise the worker would block on a full pipe.
     threading.Thread(target=worker.stderr.read, daemon=True).start()
 
 
 @dataclass
 class Interrupted:
-    """One meeting at real time whose host asks for summaries."""
+    """One meeting at real time whose host requests summaries."""
 
     links: MeetingLinks
     asked: list[float] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Interrupted:
         return self._reader.messages
 
     def pauses(self) -> list[Pause]:
-        """Those that came to their end."""
+        """Return the completed pauses."""
         found = []
         for asked in self.asked:
             with contextlib.suppress(NoPause):
@@ -135,17 +135,17 @@ class Interrupted:
         return found
 
     def usual_gap(self) -> float:
-        """The longest time without text before the first asking."""
+        """Return the longest time without text before the first request."""
         times = [at for at, message in self.told if message["type"] in ("partial", "caption")]
         return longest_gap(times, 0.0, self.asked[0])
 
     def usual_wait(self) -> float:
-        """The slowest final before the first asking."""
+        """Return the slowest final before the first request."""
         waits = [at - self._host.started - end for at, end in first_finals(self.told) if at < self.asked[0]]
         return max(waits)
 
     async def hold(self) -> bool:
-        """Until the last summary is over and captions come again; False: that took too long."""
+        """Run until captions continue after the last summary; return False on timeout."""
         tasks = [asyncio.create_task(self._host.play(end=False)), asyncio.create_task(self._reader.watch())]
         try:
             async with asyncio.timeout(LIMIT_S):
@@ -176,13 +176,13 @@ class Interrupted:
             await asyncio.sleep(LOOK_S)
 
     def _was_told(self, state: str, *, after: str) -> bool:
-        """Since the last asking."""
+        """Return whether `state` came after `after`, since the last request."""
         states = [message["state"] for at, message in self.told if at > self.asked[-1] and message["type"] == "notice"]
         return after in states and state in states[states.index(after) :]
 
 
 def swaps_of(parlance: RunningParlance) -> list[dict[str, Any]]:
-    """The product's own record, oldest first."""
+    """Return the product's own records, oldest first."""
     address = f"file:{parlance.data / 'parlance.sqlite3'}?mode=ro"
     columns = ("direction", "outcome", "seconds", "gibibytes")
     with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
@@ -191,7 +191,7 @@ def swaps_of(parlance: RunningParlance) -> list[dict[str, Any]]:
 
 
 def figures(pause: Pause) -> dict[str, float]:
-    """To be read by people."""
+    """Return the figures, rounded for display."""
     return {name: rounded(value) for name, value in (*asdict(pause).items(), ("catch_up_rate", pause.catch_up_rate))}
 
 

@@ -1,4 +1,4 @@
-"""What a summary in mid-speech costs, from a viewer's messages: how long no text came, how fast the rest followed."""
+"""The cost of a summary during speech, from a viewer's messages: time without text, and speed of catching up."""
 
 from __future__ import annotations
 
@@ -9,45 +9,45 @@ from itertools import pairwise
 from tests.live import Message
 
 Told = tuple[float, Message]
-"""A message and `time.monotonic` at its arrival."""
+"""A message and its arrival as `time.monotonic`."""
 
 
 class NoPause(ValueError):
-    """The messages hold no whole pause: announced, catching up, live."""
+    """The messages lack a complete pause: announced, catching up, live."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """One summary, as people saw it. Seconds."""
+    """One summary as seen by viewers, in seconds."""
 
     announced_s: float
-    """From the host's asking to the notice: loading beside the captions, and waiting for a breath, included."""
+    """From the host's request to the notice, including loading next to the captions and waiting for a pause."""
     away_s: float
-    """From the notice to "catching up": captions had made room all that time."""
+    """From the notice to "catching up", the time that captions were paused."""
     until_live_s: float
     """From the notice to "live"."""
     dead_air_s: float
-    """The longest time without any new text, provisional text included."""
+    """The longest time without any new text, including provisional text."""
     without_captions_s: float
-    """The same, provisional text left out: last caption before to first caption after."""
+    """The same without provisional text: from the last caption before to the first caption after."""
     slowest_final_s: float
-    """From the end of an utterance to its final, the slowest."""
+    """The longest time from the end of an utterance to its final."""
     backlog_s: float
-    """Audio said and not captioned when the models were back."""
+    """Audio without captions when the models were back."""
     caught_up_s: float
-    """How long that took then."""
+    """Time to caption that audio."""
 
     @property
     def catch_up_rate(self) -> float:
-        """Audio seconds a second; 0 where nothing had to be caught up."""
+        """Audio seconds per second; 0 if there was no backlog."""
         return self.backlog_s / self.caught_up_s if self.caught_up_s else 0.0
 
 
 def pause_after(asked: float, told: Sequence[Told], *, started: float) -> Pause:
-    """The first pause after the moment `asked`; the sample at second s of the meeting was spoken at `started` + s.
+    """Return the first pause after the time `asked`; the sample at second s of the meeting was spoken at `started` + s.
 
     Raises:
-        NoPause: it is not there, or not whole.
+        NoPause: there is no pause, or it is incomplete.
     """
     notice = _notice("summarizing", told, after=asked)
     back = _notice("catching_up", told, after=notice)
@@ -67,12 +67,12 @@ def pause_after(asked: float, told: Sequence[Told], *, started: float) -> Pause:
 
 
 def longest_gap(times: Sequence[float], start: float, end: float) -> float:
-    """The longest time between two of `times` (ascending) of which some lies between `start` and `end`."""
+    """Return the longest gap between two of `times` (ascending) that overlaps `start` to `end`."""
     return max((after - before for before, after in pairwise(times) if after > start and before < end), default=0.0)
 
 
 def first_finals(told: Sequence[Told]) -> list[tuple[float, float]]:
-    """Arrival and end (seconds of the meeting) of each utterance's final; later revisions of it are no new text."""
+    """Return arrival and end (in meeting seconds) of each utterance's final; later revisions are not new text."""
     finals: dict[str, tuple[float, float]] = {}
     for at, message in told:
         if message["type"] == "caption":
@@ -98,8 +98,9 @@ def _texts(told: Sequence[Told], *, provisional: bool) -> list[float]:
 
 
 def _backlog(finals: Sequence[tuple[float, float]], *, back: float, started: float) -> tuple[float, float]:
-    """Seconds of audio between the last final before `back` and the last utterance that had ended by then; and how long
-    after `back` that one's final came."""
+    """Return the audio seconds between the last final before `back` and the last utterance that had ended by then, and
+    how long after `back` that utterance's final arrived.
+    """
     captioned = max((end for at, end in finals if at <= back), default=0.0)
     waiting = [(at, end) for at, end in finals if at > back and captioned < end <= back - started]
     if not waiting:

@@ -1,8 +1,8 @@
-"""Names and translations in the running product: what they cost the captions, and how long people wait for them.
+"""Names and translations in the running product: their cost for captions, and their latency.
 
-Two Parlances run side by side, one without models for speakers and with nobody reading a translation. Each recording
-is played to one and then to the other, paced at real time, so that both meet the same machine. What a translation
-and a name take is from the caption's arrival at a viewer to the arrival of the revision that brings it.
+Two Parlances run in parallel, one without diarization models and without readers of a translation. Each recording is
+played to one and then to the other at real time, so that both run under the same conditions. The latency of a
+translation or a name is from the caption's arrival at a viewer to the arrival of the revision that contains it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.fanout import cpu_s
 from benchmarks.references import Recording, load_recording
 from benchmarks.scoring import Score, score
 from benchmarks.statistics import percentile
-from meetings.device.recognizing import speech_model
+from meetings.device.asr import speech_model
 from tests.live import Host, Message, Reader, RunningParlance, frames_of, running_parlance, to_pcm
 
 RECORDINGS = ("sim/sim_2spk.flac", "ami/ami_grp_EN2001_120s.flac")
@@ -35,7 +35,7 @@ LANGUAGE = "pt"
 
 @dataclass
 class TranslationReader(Reader):
-    """Reads in LANGUAGE, and holds the first arrival of every caption, translation and name."""
+    """Reads in LANGUAGE and records the first arrival of every caption, translation and name."""
 
     said: dict[str, float] = field(default_factory=dict)
     translated: dict[str, float] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class TranslationReader(Reader):
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Plays recordings of the folder `audio`; `quick`: one clip of 30 s."""
+    """Play recordings of the folder `audio`; `quick` uses one clip of 30 s."""
     from faster_whisper import WhisperModel
 
     model = WhisperModel(str(speech_model(settings.ENVIRONMENT)), device="cpu", compute_type="int8")
@@ -125,7 +125,7 @@ def _percentiles(waits: Sequence[float]) -> dict[str, float]:
 
 @contextmanager
 def _without_speakers() -> Iterator[str]:
-    """A folder of models in which there is Whisper alone."""
+    """Yield a models folder with Whisper only."""
     with tempfile.TemporaryDirectory(prefix="parlance-models-") as folder:
         source = speech_model(settings.ENVIRONMENT)
         (Path(folder) / source.name).symlink_to(source)

@@ -1,11 +1,11 @@
-"""Recovery: seconds without text when something fails, for whoever it befalls and for a bystander.
+"""Recovery: seconds without text after a failure, for the affected meeting and for a bystander.
 
-`killed`: a host plays the clip at real time, a viewer reads, and after nine seconds a process is killed; the figure is
-the time from then to the next text (partial or final), once for each process.
+`killed`: a host plays the clip at real time, a viewer reads, and after nine seconds a process is killed. The figure is
+the time from the kill to the next text (partial or final), once for each process.
 
-`faults`: two meetings at once, the culprit's and a bystander's, each with a viewer. The figure is the longest time
-without a text on each screen from the fault until the end of what is waited for, less the longest time without one
-when nothing is wrong: people pause in both. In the same run: whether each transcript is that of an undisturbed meeting.
+`faults`: two meetings at once, the affected one and a bystander's, each with a viewer. The figure is the longest time
+without text on each screen from the fault until its end, minus the longest time without text in an undisturbed run,
+because speech has pauses in both. Each transcript is also compared with that of an undisturbed meeting.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.live import Host, Message, Reader, RunningParlance, frames_of, load_p
 
 VICTIMS = ("inference", "web", "valkey-server")
 KILL_AT = 90
-"""Frame: a sentence is being spoken."""
+"""Frame number, in the middle of a sentence."""
 
 HANG_LIMIT_S = 5
 STOPPED_S = 10.0
@@ -38,11 +38,11 @@ LOCKED_S = 30.0
 CULPRIT_CLIP = CLIP.with_name("lobster_41s.flac")
 
 Fault = Callable[[RunningParlance, LiveMeeting, LiveMeeting], Awaitable[dict[str, float]]]
-"""Commits one fault, and returns when it is over, with what was measured of it."""
+"""Causes one fault, and returns its measurements when it is over."""
 
 
 def run() -> dict[str, Any]:
-    """One kill of each process against one running product; then each fault beside a bystander."""
+    """Kill each process of one running product once; then run each fault next to a bystander."""
     frames = frames_of(load_pcm(CLIP))
     with running_parlance() as parlance:
         _, expected = asyncio.run(play(parlance, frames, victim=None))
@@ -56,7 +56,7 @@ def measure(parlance: RunningParlance, frames: list[bytes], victim: str, expecte
 
 
 async def play(parlance: RunningParlance, frames: list[bytes], *, victim: str | None) -> tuple[float, list[str]]:
-    """Seconds without text after the kill (0 without one), and the texts of the transcript."""
+    """Return the seconds without text after the kill (0 without one) and the transcript's texts."""
     links = await asyncio.to_thread(parlance.create_meeting)
     host, reader = Host(links, frames), Reader(links)
     killed_at = 0.0
@@ -75,7 +75,7 @@ async def play(parlance: RunningParlance, frames: list[bytes], *, victim: str | 
 
 
 def first_text_after(moment: float, messages: list[tuple[float, Message]]) -> float:
-    """Seconds from `moment` (monotonic; 0: none) to the first text that was not on its way already."""
+    """Return the seconds from `moment` (monotonic; 0 for none) to the first text that was not already in transit."""
     on_its_way_s = 0.1
     return next(at for at in text_times(messages) if at > moment + on_its_way_s) - moment if moment else 0.0
 
@@ -84,11 +84,11 @@ def text_times(messages: list[tuple[float, Message]]) -> list[float]:
     return [at for at, message in messages if message["type"] in ("partial", "caption")]
 
 
-# ---- faults beside a bystander ---------------------------------------------------------------------------------------
+# ---- faults with a bystander -----------------------------------------------------------------------------------------
 
 
 def measure_faults() -> dict[str, Any]:
-    """By fault; each with a product of its own, whose worker loads Whisper alone."""
+    """Measure by fault; each has its own product, whose worker only loads Whisper."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {**_whisper_alone(Path(folder)), **FAILING, "PARLANCE_HANG_LIMIT_S": str(HANG_LIMIT_S)}
         with running_parlance(environment=settings) as parlance:
@@ -109,7 +109,7 @@ def measure_faults() -> dict[str, Any]:
 async def _beside(
     parlance: RunningParlance, frames: list[list[bytes]], fault: Fault, *, workers: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """What two meetings had while the fault was committed; of two workers, each has one of them."""
+    """Return the results of two meetings during the fault; with two workers, each has one meeting."""
     links, other = parlance.create_meeting(), parlance.create_meeting()
     for meeting, worker in zip((links, other), workers, strict=False):
         Assignment(broker_of(parlance)).reserve(meeting.id, worker)
@@ -128,7 +128,7 @@ async def _beside(
 
 
 def longest_gap_s(times: list[float], began: float, over: float) -> float:
-    """The longest time without a text from `began` on, the one that is going on at `over` included to its end."""
+    """Return the longest time without text from `began`, including the gap in progress at `over` to its end."""
     inside = [at for at in times if at > began]
     upto = next((index + 1 for index, at in enumerate(inside) if at >= over), len(inside))
     points = [began, *inside[:upto]]
@@ -149,14 +149,14 @@ def _figures(found: dict[str, Any], quiet: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whisper_alone(folder: Path) -> dict[str, str]:
-    """A folder of models without any other, as the rig's tests have it."""
+    """Create a models folder with Whisper only, as in the tests."""
     models = Path(os.environ.get("PARLANCE_MODELS_DIR", Path(__file__).parent.parent / "var" / "models"))
     (folder / "whisper-base").symlink_to(models / "whisper-base")
     return {"PARLANCE_MODELS_DIR": str(folder)}
 
 
 async def _nothing(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
-    """Both are watched for as long as a fault would take."""
+    """Watch both meetings for as long as a fault would take."""
     await asyncio.sleep(STOPPED_S)
     return {}
 
@@ -170,7 +170,7 @@ async def _decode_crashes(parlance: RunningParlance, culprit: LiveMeeting, bysta
 
 
 async def _set_aside(parlance: RunningParlance, culprit: LiveMeeting, failure: Failure) -> dict[str, float]:
-    """Until the meeting is set aside; then the model is mended, and an operator has it tried again."""
+    """Wait until the meeting is set aside; then repair the model and let an operator retry."""
     began = time.monotonic()
     fail_for(parlance.data, culprit.links.id, failure)
     await culprit.until(lambda: is_set_aside(parlance, culprit.links.id))
@@ -180,7 +180,7 @@ async def _set_aside(parlance: RunningParlance, culprit: LiveMeeting, failure: F
 
 
 async def _decode_hangs(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
-    """Until another worker has the meeting; the model is mended before that one decodes."""
+    """Wait until another worker has the meeting; the model is repaired before that worker decodes."""
     assignment = Assignment(broker_of(parlance))
     holder = assignment.worker_of(culprit.links.id)
     fail_for(parlance.data, culprit.links.id, Failure.HANG)
@@ -194,7 +194,7 @@ async def _decode_hangs(parlance: RunningParlance, culprit: LiveMeeting, bystand
 
 
 async def _worker_stopped(parlance: RunningParlance, culprit: LiveMeeting, bystander: LiveMeeting) -> dict[str, float]:
-    """The worker that has the culprit's meeting gets no processor for ten seconds."""
+    """Stop the worker of the affected meeting for ten seconds."""
     assignment = Assignment(broker_of(parlance))
     holder = assignment.worker_of(culprit.links.id)
     began = time.monotonic()

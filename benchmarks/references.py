@@ -1,8 +1,8 @@
-"""Recordings with what was said in them, and when each word ended.
+"""Recordings with reference text and word end times.
 
-Beside `NAME.flac` lie `NAME.txt` (the text), and `NAME.words.json` (words with times) or `NAME.stm` (turns with text).
-Where only turns are known, word times come from a forced alignment: each turn's audio is aligned with its own
-reference text by Whisper's cross-attention (`WhisperModel.find_alignment`), whatever a decode would have understood.
+Next to `NAME.flac` are `NAME.txt` (the text), and `NAME.words.json` (words with times) or `NAME.stm` (turns with text).
+If only turns are known, word times come from a forced alignment: each turn's audio is aligned with its reference text
+by Whisper's cross-attention (`WhisperModel.find_alignment`), independent of any decode.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Recording:
 
 
 def load_recording(path: Path, model: WhisperModel, *, limit_s: float = float("inf")) -> Recording:
-    """The recording with its reference; a longer one is cut after the last turn that ends before `limit_s`."""
+    """Return the recording with its reference; a longer one is cut after the last turn that ends before `limit_s`."""
     samples = np.concatenate(list(decode_file(path)))
     text = path.with_suffix(".txt").read_text(encoding="utf-8")
     if len(samples) > limit_s * SAMPLE_RATE:
@@ -62,13 +62,13 @@ def read_words(path: Path) -> tuple[SpokenWord, ...]:
 
 
 def read_turns(path: Path) -> list[Turn]:
-    """Turns of a NIST STM file, by start."""
+    """Return the turns of a NIST STM file, ordered by start."""
     fields = (line.split(maxsplit=5) for line in path.read_text(encoding="utf-8").splitlines())
     return sorted((Turn(float(row[3]), float(row[4]), row[5]) for row in fields), key=lambda turn: turn.start)
 
 
 def align(samples: np.ndarray, turns: Sequence[Turn], model: WhisperModel) -> tuple[SpokenWord, ...]:
-    """Word ends by forced alignment of each turn (30 s at most) with its reference text, in the order of time."""
+    """Return word ends in time order, from a forced alignment of each turn (at most 30 s) with its reference text."""
     return tuple(
         sorted((word for turn in turns for word in _align_turn(samples, turn, model)), key=lambda word: word.end)
     )

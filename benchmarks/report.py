@@ -1,4 +1,4 @@
-"""Where and when a benchmark ran: figures without that mean nothing."""
+"""Add place and time of the measurement to a benchmark's figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OS_RELEASE = Path("/etc/os-release")
 
 
 def report(name: str, figures: dict[str, Any]) -> dict[str, Any]:
-    """`figures` under the header that every result carries."""
+    """Return `figures` with the header that every result has."""
     return {
         "benchmark": name,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -28,7 +28,7 @@ def report(name: str, figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-    """The processor, how many of its cores this process may use, memory, system."""
+    """Return the processor, the number of cores available to this process, memory and system."""
     return {
         "cpu": _field(CPU_INFO, "model name", ":") or platform.processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -40,13 +40,13 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The checked-out commit, `+changes` when files differ from it; empty outside of a repository."""
+    """Return the checked-out commit, with `+changes` if files differ from it; empty outside a repository."""
     head = _git("rev-parse", "--short", "HEAD")
     return f"{head}+changes" if head and _git("status", "--porcelain", "--untracked-files=no") else head
 
 
 def write(path: Path, result: dict[str, Any]) -> None:
-    """JSON for `docs/benchmarks.md` and for comparisons."""
+    """Write JSON for `docs/benchmarks.md` and for comparisons."""
     path.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -1,8 +1,8 @@
-"""Residency: swap seconds each way on the CPU, step by step, and memory over 50 cycles.
+"""Residency: swap seconds in each direction on the CPU, step by step, and memory over 50 cycles.
 
-The captions' models are real (Whisper base, segmentation and voice prints, starter translation); the summariser has the
-architecture of SmolLM2-135M and random weights in float32, 0.5 GiB. The pool is told to swap, so the weights really
-leave. The same cycles where all stays, and loading the summariser from its files each time, stand beside it.
+The caption models are real (Whisper base, segmentation and embeddings, starter translation). The summarizer has the
+architecture of SmolLM2-135M and random weights in float32, 0.5 GiB. The pool is told to swap, so the weights are really
+moved. For comparison, the same cycles run with all models in memory, and the summarizer is loaded from its files.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from django.conf import settings
 
 from benchmarks.report import REPOSITORY
 from benchmarks.swapping import spread, time_cycles
-from inference.asr import DecodeRequest
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
-from inference.device import CPU
-from inference.diarization.voices import load_listener
-from inference.fetching import ensure_model
-from inference.residency.ctranslate2_model import CTranslate2Resident
-from inference.residency.memory import DeviceMemory, release_memory
-from inference.residency.mover import Member
-from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.resident import HostOnlyResident
-from inference.residency.sizes import planned_bytes
-from inference.residency.torch_module import TorchResident
+from inference.diarization.local_speakers import load_listener
+from inference.models.catalog import find_model
+from inference.models.device import CPU
+from inference.models.fetching import ensure_model
+from inference.models.residency.ctranslate2_model import CTranslate2Resident
+from inference.models.residency.memory import DeviceMemory, release_memory
+from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.sizes import planned_bytes
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.models.torchaudio_compat import import_transformers
+from inference.speech.asr import DecodeRequest
+from inference.speech.whisper import CTranslate2Transcriber
 from inference.translation.bergamot import BergamotTranslator, installed_folders
-from inference.translation.m2m100 import import_transformers
 from inference.translation.translator import TranslationRequest
-from inference.whisper import CTranslate2Transcriber
 
 if TYPE_CHECKING:
-    from inference.diarization.voices import VoiceListener
+    from inference.diarization.local_speakers import VoiceListener
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 CYCLES = 50
@@ -63,7 +63,7 @@ SMOLLM2_135M = {
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """One thread of torch, as the worker has; `quick`: five cycles."""
+    """Run on one torch thread, like the worker; `quick` runs five cycles."""
     import torch
 
     torch.set_num_threads(1)
@@ -76,7 +76,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
         }
 
 
-def _cycle(folder: Path, choice: Choice, cycles: int) -> dict[str, Any]:
+def _cycle(folder: Path, choice: PlanChoice, cycles: int) -> dict[str, Any]:
     pool = make_pool(folder, choice)
     started = time.perf_counter()
     pool.start()
@@ -85,8 +85,8 @@ def _cycle(folder: Path, choice: Choice, cycles: int) -> dict[str, Any]:
     return {"start_s": round(start_s, 2), **figures}
 
 
-def make_pool(folder: Path, choice: Choice) -> ModelPool:
-    """The product's models and a summariser; copies go to `folder`."""
+def make_pool(folder: Path, choice: PlanChoice) -> ModelPool:
+    """Return a pool with the product's models and a summarizer; copies go to `folder`."""
     models = settings.ENVIRONMENT.models
     whisper, voices = (ensure_model(find_model(name), models) for name in ("whisper-base", "segmentation-campplus"))
     clip = np.concatenate(list(decode_file(CLIP)))
@@ -142,7 +142,7 @@ def _write(model: Any) -> list[int]:
 
 
 def _reload(folder: Path) -> dict[str, float]:
-    """Seconds to load the summariser from safetensors with `from_pretrained`, no copy kept, and to warm it up."""
+    """Measure seconds to load the summarizer with `from_pretrained` (safetensors, no copy kept) and to warm it up."""
     import torch
 
     files = folder / "summarizer"

@@ -1,8 +1,8 @@
-"""Residency on a GPU: swapping full-size architectures with random weights; pinned, pageable, and the usual `.to()`.
+"""Residency on a GPU: swapping full-size architectures with random weights; pinned, pageable, and plain `.to()`.
 
-Whisper large-v3-turbo and M2M100 1.2B (float16) against Qwen2.5-7B (bfloat16). Random weights serve for seconds and
-memory, never for quality. `python -m benchmarks.residency_gpu` needs torch with CUDA and transformers, nothing else of
-this project's dependencies, 64 GB of memory on the host, and prints JSON.
+Whisper large-v3-turbo and M2M100 1.2B (float16) against Qwen2.5-7B (bfloat16). Random weights are valid for seconds and
+memory, not for quality. `python -m benchmarks.residency_gpu` needs torch with CUDA and transformers, but none of this
+project's other dependencies, and 64 GB of host memory. It prints JSON.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import report
 from benchmarks.swapping import spread, time_cycles
-from inference.device import Device, NoSuchDevice
-from inference.residency.copies import HostCopy
-from inference.residency.layout import plan_layout
-from inference.residency.memory import DeviceMemory, release_memory
-from inference.residency.mover import Member
-from inference.residency.plan import GIB, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.torch_module import TorchResident
-from inference.translation.m2m100 import import_transformers
+from inference.models.device import Device, NoSuchDevice
+from inference.models.residency.host_copies import HostCopy
+from inference.models.residency.layout import plan_layout
+from inference.models.residency.memory import DeviceMemory, release_memory
+from inference.models.residency.plan import GIB, Group, ModelNeed, ModelSize
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.torch_module import TorchResident
+from inference.models.residency.transfers import Member
+from inference.models.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch
@@ -35,14 +35,14 @@ CYCLES = 50
 QUICK = 5
 REPEATS = 5
 WORKING = GIB
-"""Room for each model's buffers and activations."""
+"""Bytes for each model's buffers and activations."""
 PATTERN = 2**22
-"""Random numbers that all weights are filled with, over and over: enough to keep compression out of the figures."""
+"""Random numbers repeated to fill all weights; enough to rule out effects of compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """A model of transformers by its class, its configuration and what its warm-up runs."""
+    """A transformers model: class, configuration and warm-up."""
 
     name: str
     group: Group
@@ -54,7 +54,7 @@ class Architecture:
 
 
 def run(*, quick: bool = False) -> dict[str, Any]:
-    """All figures on the first GPU; `quick`: five cycles.
+    """Measure all figures on the first GPU; `quick` runs five cycles.
 
     Raises:
         NoSuchDevice: there is no GPU that torch can use.
@@ -67,7 +67,7 @@ def run(*, quick: bool = False) -> dict[str, Any]:
 
 
 def measure(architectures: tuple[Architecture, ...], device: Device, cycles: int) -> dict[str, Any]:
-    """`architectures` in one pool that swaps, then the last of them moved in other ways."""
+    """Measure `architectures` in one swapping pool, then the last of them moved in other ways."""
     pool = _make_pool(architectures, device)
     started = time.perf_counter()
     pool.start()
@@ -100,7 +100,7 @@ def _loader(architecture: Architecture) -> Callable[[], Any]:
 
 
 def build(architecture: Architecture) -> Any:
-    """The network on the host, with random weights."""
+    """Return the network on the host, with random weights."""
     import torch
 
     import_transformers()
@@ -138,7 +138,7 @@ def _fill(weights: torch.Tensor, pattern: torch.Tensor) -> None:
 
 
 def _one_model(architecture: Architecture, device: Device) -> dict[str, Any]:
-    """Seconds to get one model in, from a page-locked copy, from a pageable one, and by `.to()` both ways."""
+    """Measure seconds to upload one model from a page-locked copy, from a pageable one, and by `.to()` both ways."""
     network = build(architecture)
     target = _target(device)
     layout, spans = plan_layout([network])
@@ -157,7 +157,7 @@ def _one_model(architecture: Architecture, device: Device) -> dict[str, Any]:
 
 
 def _by_to(network: Any, device: Device) -> dict[str, Any]:
-    """The usual way: `.to("cuda")` in, `.to("cpu")` and `empty_cache()` out."""
+    """Measure plain transfers: `.to("cuda")` in, `.to("cpu")` and `empty_cache()` out."""
     target = _target(device)
     ways: dict[str, list[float]] = {"in_s": [], "out_s": []}
     for _ in range(REPEATS):
@@ -167,7 +167,7 @@ def _by_to(network: Any, device: Device) -> dict[str, Any]:
 
 
 def _timed(action: Callable[[], object], device: Device) -> float:
-    """Seconds until the device has finished and freed memory is handed back."""
+    """Return the seconds until the device has finished, plus those to return freed memory."""
     started = time.perf_counter()
     kept = action()
     _synchronize(device)
@@ -199,7 +199,7 @@ def _target(device: Device) -> torch.device:
 
 
 def _used(device: Device) -> int:
-    """Bytes of the device that this process's torch holds; on a CPU, of the process."""
+    """Return the device bytes held by this process's torch; on a CPU, those of the process."""
     release_memory(device)
     if device.kind == "cpu":
         return _host_bytes()
@@ -227,7 +227,7 @@ def _describe(device: Device) -> str:
 
 
 def hear(network: Any) -> list[int]:
-    """Eight tokens of Whisper for fixed features of 30 s."""
+    """Return eight tokens of Whisper for fixed features of 30 s."""
     import torch
 
     config = network.config
@@ -238,7 +238,7 @@ def hear(network: Any) -> list[int]:
 
 
 def translate(network: Any) -> list[int]:
-    """Eight tokens of M2M100 for a fixed sentence."""
+    """Return eight tokens of M2M100 for a fixed sentence."""
     import torch
 
     source = torch.arange(10, 30, device=network.device)[None]
@@ -247,7 +247,7 @@ def translate(network: Any) -> list[int]:
 
 
 def write(network: Any) -> list[int]:
-    """Eight tokens of a language model after a fixed prompt."""
+    """Return eight tokens of a language model after a fixed prompt."""
     import torch
 
     return _greedy(lambda tokens: network(input_ids=tokens).logits, torch.arange(10, 42, device=network.device)[None])

@@ -1,7 +1,7 @@
-"""How good live captions were, word by word: latencies, errors and flicker of what stood on a screen.
+"""Quality of live captions by word: latencies, errors and flicker of the displayed text.
 
-A word is first shown when it first stands in its place, displayed when it stands there for good, and committed when it
-stands there for good in final text. Flicker is words shown and later changed or taken away, per final word: normalised
+A word is first shown when it first appears in its place, displayed when it stays there, and committed when it stays
+there in final text. Flicker is the number of words shown and later changed or removed, per final word: normalized
 erasure (Arivazhagan et al. 2020, "Re-translation versus streaming for simultaneous translation").
 """
 
@@ -15,12 +15,12 @@ from difflib import SequenceMatcher
 
 WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 LOOKAHEAD = 12
-"""Final words beyond the shown ones among which a shown word may have its place."""
+"""Number of final words beyond the shown ones that a shown word may match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """What a reader sees from `at` on (seconds since the first audio was sent)."""
+    """The displayed text from `at` on (seconds since the first audio was sent)."""
 
     at: float
     final: str
@@ -36,14 +36,14 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Of one recording. Latencies are seconds from a word's end, one for each word that was understood."""
+    """Score of one recording. Latencies are seconds from a word's end, one for each correctly recognized word."""
 
     reference_words: int
     errors: int
     """Substitutions, deletions and insertions."""
     final_words: int
     erased: int
-    """Words shown and later changed or taken away."""
+    """Words shown and later changed or removed."""
     first: tuple[float, ...]
     display: tuple[float, ...]
     commit: tuple[float, ...]
@@ -58,12 +58,12 @@ class Score:
 
 
 def words_of(text: str) -> list[str]:
-    """Lower case, without punctuation; `%` is a word."""
+    """Return the words in lower case, without punctuation; `%` is a word."""
     return WORD.findall(unicodedata.normalize("NFKC", text).lower().replace("%", " percent "))
 
 
 def word_errors(reference: Sequence[str], spoken: Sequence[str]) -> int:
-    """Levenshtein distance in words."""
+    """Return the Levenshtein distance in words."""
     previous = list(range(len(spoken) + 1))
     for row, expected in enumerate(reference, 1):
         current = [row]
@@ -75,9 +75,9 @@ def word_errors(reference: Sequence[str], spoken: Sequence[str]) -> int:
 
 
 def score(timeline: Sequence[Screen], spoken: Sequence[SpokenWord], reference: str | None = None) -> Score:
-    """Scores the screens of one recording, in order, the last being how the captions ended.
+    """Score the screens of one recording, in order; the last one holds the final captions.
 
-    `reference` is the text for the errors; without it, that of the spoken words.
+    `reference` is the text for the errors, by default that of the spoken words.
     """
     final = words_of(f"{timeline[-1].final} {timeline[-1].partial}")
     said = [(word, spoke.end) for spoke in spoken for word in words_of(spoke.text)]
@@ -98,7 +98,7 @@ def score(timeline: Sequence[Screen], spoken: Sequence[SpokenWord], reference: s
 
 
 class _Standing:
-    """Since when each word of the final text has stood in its place."""
+    """Tracks since when each word of the final text has been in its place."""
 
     def __init__(self, final: list[str]) -> None:
         self._final = final
@@ -127,7 +127,7 @@ def _note(since: list[float | None], standing: set[int], at: float) -> None:
 
 
 def places(shown: Sequence[str], final: Sequence[str]) -> set[int]:
-    """Indices of the final words that stand on the screen: the common beginning, then what matches nearby."""
+    """Return the indices of the final words on the screen: the common prefix, then matches nearby."""
     same = _common(shown, final)
     rest = shown[same:]
     standing = set(range(same))
@@ -139,7 +139,7 @@ def places(shown: Sequence[str], final: Sequence[str]) -> set[int]:
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the common beginning."""
+    """Return the length of the common prefix."""
     length = 0
     while length < min(len(one), len(other)) and one[length] == other[length]:
         length += 1
@@ -147,7 +147,7 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _understood(said: list[tuple[str, float]], final: list[str]) -> list[tuple[int, float]]:
-    """For each final word that was really said: its place, and when it ended."""
+    """Return the index and end time of each final word that was really spoken."""
     blocks = SequenceMatcher(None, [word for word, _ in said], final, autojunk=False).get_matching_blocks()
     return [(block.b + step, said[block.a + step][1]) for block in blocks for step in range(block.size)]
 

@@ -1,8 +1,8 @@
-"""Search: how soon what was said is found among many hours, beside Django's own look for a substring, and a deletion.
+"""Search: query time over many hours, compared with Django's substring lookup, and the time of a deletion.
 
-Captions of made-up words, as often used as words are (Zipf), a thousand an hour in meetings of an hour, in a database
-of its own with the product's tables and index: SQLite, and where `PARLANCE_TEST_DATABASE_URL` names a PostgreSQL server
-in which one may be made, that too. Times are those of one process; nothing else uses the database.
+The captions have made-up words with natural frequencies (Zipf), a thousand per hour in meetings of one hour. They are
+in a separate database with the product's tables and index: SQLite, and PostgreSQL if `PARLANCE_TEST_DATABASE_URL` names
+a server that allows creating one. Times are those of one process without concurrent use.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ SERVER = "PARLANCE_TEST_DATABASE_URL"
 
 
 def run(hours: float = HOURS) -> dict[str, Any]:
-    """In a process for each database."""
+    """Measure each database in a separate process."""
     figures = {"sqlite": _in_new_process(hours)}
     server = os.environ.get(SERVER)
     return figures | ({"postgresql": _in_new_process(hours, DATABASE_URL=server)} if server else {})
 
 
 def _in_new_process(hours: float, **variables: str) -> dict[str, Any]:
-    """With a data folder of its own."""
+    """Run in a new process with its own data folder."""
     foreign = (SERVER, "DATABASE_URL", "REDIS_URL")
     with tempfile.TemporaryDirectory(prefix="parlance-search-") as folder:
         environment = {name: value for name, value in os.environ.items() if name not in foreign}
@@ -52,7 +52,7 @@ def _in_new_process(hours: float, **variables: str) -> dict[str, Any]:
 
 
 def measure(hours: int) -> dict[str, Any]:
-    """Fills the database, then looks and deletes."""
+    """Fill the database, then search and delete."""
     from meetings.models import Caption
 
     words = Words()
@@ -68,7 +68,7 @@ def measure(hours: int) -> dict[str, Any]:
 
 
 def queries(words: Words) -> dict[str, str]:
-    """What is looked for, by name."""
+    """Return the queries by name."""
     common, middling, rare = words.known[0], words.known[500], words.known[-1]
     return {
         "most_common_word": common,
@@ -79,7 +79,7 @@ def queries(words: Words) -> dict[str, str]:
 
 
 class Words:
-    """Made up, each used as often as its place among them says."""
+    """Made-up words, used with the frequency of their rank."""
 
     def __init__(self) -> None:
         self._random = random.Random(SEED)
@@ -97,7 +97,7 @@ def _fill_all(hours: int, words: Words) -> None:
 
 
 def fill(number: int, words: Words) -> None:
-    """One meeting of an hour."""
+    """Create one meeting of an hour."""
     from meetings.models import Caption, Meeting
 
     meeting = Meeting.objects.create(title=f"Meeting {number}")
@@ -129,7 +129,7 @@ def _delete_one() -> None:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """The median of REPEATS."""
+    """Return the median of REPEATS runs."""
     return round(1000 * median(_seconds(work) for _ in range(REPEATS)), 1)
 
 
@@ -140,7 +140,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Leaves no database behind."""
+    """Measure in a database that is removed afterwards."""
     import django
 
     django.setup()

@@ -1,12 +1,11 @@
-"""Speakers: diarization error while a meeting runs, at its end, and of a recording; and what each costs.
+"""Speakers: diarization error during a meeting, at its end, and of a recording; and the cost of each.
 
-pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is what
-was first said about each moment, two seconds after it on average; `revised` what was last said about it while the
-meeting ran; `concluded` what the voices heard live tell when it has ended; `recording` the pass over a whole file.
-Speech of which it cannot be said whose it is counts as missed. Longer recordings are cut between two turns, after
-three minutes. Cost is processor time of one thread.
+pyannote.metrics, no collar, overlap scored, totals over the corpus (never the mean of the files' rates). `live` is the
+first label of each moment, two seconds after it on average; `revised` the last label during the meeting; `concluded`
+the result from the live voices at the end; `recording` the pass over a whole file. Speech of unknown speakers counts as
+missed. Longer recordings are cut between two turns, after three minutes. Cost is CPU time of one thread.
 
-`cpwer`: the captions of the recording, divided by the turns of each kind and by those of the reference, see
+`cpwer`: the captions of the recording, assigned by the turns of each kind and by the reference turns, as defined in
 `attribution`.
 """
 
@@ -23,13 +22,13 @@ from django.conf import settings
 from benchmarks.attribution import attributed_words, captioned_words, count_errors, spoken_words
 from benchmarks.report import REPOSITORY
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
+from inference.diarization.local_speakers import VoiceListener, load_listener
 from inference.diarization.recording import diarize_recording
 from inference.diarization.tracker import SpeakerTracker, cut_turns
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import VoiceListener, load_listener
-from inference.engine import Engine
-from inference.fetching import ensure_model
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
+from inference.speech.engine import Engine
 from meetings.device.engines import load_engine
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ PERFECT = "reference_turns"
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Scores all recordings in the folder `audio` that have an RTTM beside them; `quick`: the first two."""
+    """Score all recordings in the folder `audio` that have an RTTM file; `quick` uses the first two."""
     import torch
 
     engine, totals = load_engine(settings.ENVIRONMENT), Totals()
@@ -58,7 +57,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
 
 
 class Totals:
-    """Errors of all recordings together."""
+    """Errors over all recordings."""
 
     def __init__(self) -> None:
         from pyannote.metrics.diarization import DiarizationErrorRate
@@ -72,7 +71,7 @@ class Totals:
 
 
 def measure(path: Path, listener: VoiceListener, engine: Engine, totals: Totals) -> dict[str, Any]:
-    """One recording; its errors are added to `totals`."""
+    """Measure one recording and add its errors to `totals`."""
     samples = np.concatenate(list(decode_file(path)))[: round(LIMIT_S * SAMPLE_RATE)]
     seconds = len(samples) / SAMPLE_RATE
     hypotheses, live_s = timed(lambda: follow(samples, listener))
@@ -100,13 +99,13 @@ def measure(path: Path, listener: VoiceListener, engine: Engine, totals: Totals)
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:
-    """What `work` returns, and its processor seconds."""
+    """Return the result of `work` and its CPU seconds."""
     started = time.process_time()
     return work(), time.process_time() - started
 
 
 def follow(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[SpeakerTurn]]:
-    """The turns of a running meeting, fed second by second, and of its end."""
+    """Return the turns of a running meeting, fed second by second, and those at its end."""
     tracker = SpeakerTracker()
     first: list[SpeakerTurn] = []
     revised: list[SpeakerTurn] = []
@@ -123,14 +122,14 @@ def follow(samples: np.ndarray, listener: VoiceListener) -> dict[str, list[Speak
 
 
 def read_rttm(path: Path, limit_s: float) -> list[SpeakerTurn]:
-    """Turns of a NIST RTTM file up to `limit_s`."""
+    """Return the turns of a NIST RTTM file up to `limit_s`."""
     rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
     turns = [SpeakerTurn(float(row[3]), min(float(row[3]) + float(row[4]), limit_s), row[7]) for row in rows]
     return [turn for turn in turns if turn.end > turn.start]
 
 
 def annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
-    """For pyannote's metrics, without what is unsure."""
+    """Convert to pyannote's type for its metrics, without unknown speakers."""
     from pyannote.core import Annotation, Segment
 
     result = Annotation()
@@ -141,7 +140,7 @@ def annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
 
 
 def _rates(components: dict[str, float]) -> dict[str, float]:
-    """Percent of the reference speech."""
+    """Return percentages of the reference speech."""
     parts: Sequence[tuple[str, str]] = (
         ("confusion", "confusion"),
         ("missed", "missed detection"),

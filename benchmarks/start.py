@@ -1,7 +1,7 @@
 """Start: seconds from `manage.py live` to ready, and to the first caption, everything installed and cached.
 
-Ready is when the sign-in link is printed: pages and a worker answer. The first caption is that of a host who begins to
-play a clip at that moment. Every run has a data folder of its own, with a migrated database.
+Ready is when the sign-in link is printed: pages and a worker respond. The first caption is that of a host who starts to
+play a clip at that moment. Every run has its own data folder with a migrated database.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from tests.live import Host, Reader, RunningParlance, frames_of, load_pcm, runni
 RUNS = 3
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 CLIP_FRAMES = 60
-"""Six seconds: a sentence begins in them."""
+"""Six seconds, in which a sentence begins."""
 
 
 def run() -> dict[str, Any]:
-    """Medians of three starts."""
+    """Return the medians of three starts."""
     runs = [measure(CLIP) for _ in range(RUNS)]
     return {
         "ready_s": round(statistics.median(run["ready_s"] for run in runs), 2),
@@ -31,7 +31,7 @@ def run() -> dict[str, Any]:
 
 
 def measure(clip: Path) -> dict[str, float]:
-    """One start. `first_words_s` counts from the start too, and includes the clip's silence before its first word."""
+    """Measure one start. `first_words_s` also counts from the start, and includes the clip's leading silence."""
     with running_parlance() as parlance:
         ready_s = parlance.ready_s
         first_s = asyncio.run(first_words(parlance, clip))
@@ -39,7 +39,7 @@ def measure(clip: Path) -> dict[str, float]:
 
 
 async def first_words(parlance: RunningParlance, clip: Path) -> float:
-    """Seconds from the first frame to the first text on a viewer's screen."""
+    """Return the seconds from the first frame to the first text on a viewer's screen."""
     links = await asyncio.to_thread(parlance.create_meeting)
     host, reader = Host(links, frames_of(load_pcm(clip))[:CLIP_FRAMES]), Reader(links)
     await asyncio.gather(host.play(), reader.watch())

@@ -1,4 +1,4 @@
-"""What the tables are made of."""
+"""Statistics for the result tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The value below which `percent` of `values` lie: the nearest rank, as `caption` scores define it.
+    """Return the value below which `percent` of `values` lie, by nearest rank, as in the `captions` scores.
 
     Raises:
         ValueError: there are no values.
@@ -24,7 +24,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Of the line that fits best."""
+    """Slope of the regression line."""
 
     value: float
     low: float
@@ -33,12 +33,12 @@ class Slope:
 
 
 def slope(x: Sequence[float], y: Sequence[float]) -> Slope:
-    """Least squares, the interval from Student's t with n - 2 degrees of freedom.
+    """Fit by least squares; the interval uses Student's t with n - 2 degrees of freedom.
 
-    Points that depend on each other (memory a moment later) make the interval too narrow: give means of stretches.
+    Correlated points (such as consecutive memory samples) make the interval too narrow; pass means of stretches.
 
     Raises:
-        ValueError: fewer than three points, or all at one place.
+        ValueError: fewer than three points, or all at the same x.
     """
     from scipy.special import stdtrit
 

@@ -1,4 +1,4 @@
-"""The networks on which optimisations are judged, each with an input of the size that the product gives it."""
+"""The networks used to judge optimizations, each with an input of realistic size."""
 
 from __future__ import annotations
 
@@ -14,39 +14,38 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.audio import SAMPLE_RATE
-from inference.diarization.segmentation import WINDOW
-from inference.diarization.voices import load_listener
-from inference.loading.component import Form
-from inference.optimization.execution import Execution
-from inference.optimization.flags import EVERYTHING_OFF, Component, Wishes
-from inference.torchaudio_compat import import_torchaudio
-from inference.translation.m2m100 import import_transformers
-from inference.whisper_weights import whisper_component
+from inference.diarization.local_speakers import load_listener
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution
+from inference.models.optimization.flags import EVERYTHING_OFF, Component, FlagChoices
+from inference.models.torchaudio_compat import import_torchaudio, import_transformers
+from inference.speech.whisper_weights import whisper_component
 
 if TYPE_CHECKING:
-    from inference.optimization.validation import Run
+    from inference.models.optimization.validation import MeasuredRun
     from inference.summarization.chat import ChatModel
 
 PRINT_FRAMES = 298
-"""Frames of three seconds, the longest stretch that is printed."""
+"""Frames of three seconds, the longest speech in an embedding."""
 TOKENS = 16
-"""Read at once: enough to see what a step costs, few enough for the slow ways."""
+"""Tokens per input: enough to see the cost of a step, few enough for the slow variants."""
 WHISPER_BASE = (80, 512, 3000)
 """Mel bands, width and frames of the convolutions of Whisper base."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """One network and what it is given."""
+    """One network and its inputs."""
 
     component: Component
     weights: str
-    """`published`, or `random` where the published ones could not be had."""
+    """`published`, or `random` if the published ones were unavailable."""
     network: nn.Module
     inputs: dict[str, Tensor]
 
-    def run(self, wishes: Wishes) -> Run:
-        """Forward passes as the product makes them with `wishes`; of a copy, where the weights change for that."""
+    def run(self, wishes: FlagChoices) -> MeasuredRun:
+        """Return a run of production forward passes with `wishes`, on a copy if the weights have to change."""
         execution = Execution(self.component, wishes=wishes)
         changes = execution.tuning.channels_last or execution.dtype != torch.float32
         network = deepcopy(self.network).to(execution.dtype) if changes else self.network
@@ -64,10 +63,10 @@ class Subject:
 
 
 def subjects(speakers: Path, whisper: Path, chat: ChatModel) -> Iterator[Subject]:
-    """One of each component."""
+    """Yield one subject of each component."""
     torch.manual_seed(0)
     listener: Any = load_listener(speakers, wishes=EVERYTHING_OFF)
-    window = 0.1 * torch.randn(1, 1, WINDOW)
+    window = 0.1 * torch.randn(1, 1, SEGMENTATION_WINDOW)
     yield Subject(Component.SEGMENTATION, "published", listener._segmenter._model, {"waveforms": window})
     frames = torch.randn(1, PRINT_FRAMES, 80)
     yield Subject(Component.CAMPPLUS, "published", listener._embedder._model, {"features": frames})
@@ -82,7 +81,7 @@ def subjects(speakers: Path, whisper: Path, chat: ChatModel) -> Iterator[Subject
 
 
 def unsqueezed(network: nn.Module) -> nn.Module:
-    """A copy whose one-dimensional convolutions see images of height one, channels last."""
+    """Return a copy whose 1-D convolutions process images of height one, channels last."""
     network = deepcopy(network)
     for parent in list(network.modules()):
         for name, child in list(parent.named_children()):
@@ -92,7 +91,7 @@ def unsqueezed(network: nn.Module) -> nn.Module:
 
 
 def whisper_convolutions() -> Subject:
-    """The two of Whisper base, with random weights."""
+    """Return the two convolutions of Whisper base, with random weights."""
     bands, width, frames = WHISPER_BASE
     network = nn.Sequential(
         nn.Conv1d(bands, width, 3, padding=1), nn.GELU(), nn.Conv1d(width, width, 3, stride=2, padding=1), nn.GELU()
@@ -113,7 +112,7 @@ class _FlatImageConvolution(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         image = frames.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        # Contiguous again: what follows (pooling, recurrent and attention layers) is made for that.
+        # Make it contiguous again, as the following layers (pooling, recurrent, attention) expect.
         return functional.conv2d(image, self.weight, self.bias, self.stride, self.padding).squeeze(2).contiguous()
 
 
@@ -129,7 +128,7 @@ def _wespeaker() -> nn.Module:
 
 
 def _m2m100() -> nn.Module:
-    """The layers of M2M100 418M, half as many of them, and a small vocabulary."""
+    """Return M2M100 418M with half of its layers and a small vocabulary."""
     transformers = import_transformers()
     config = transformers.M2M100Config(vocab_size=8000, encoder_layers=6, decoder_layers=6)
     network: nn.Module = transformers.M2M100ForConditionalGeneration(config)

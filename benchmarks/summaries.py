@@ -11,15 +11,15 @@ from typing import Any
 
 from benchmarks.answers import KeptAnswers, RecitingChatModel
 from benchmarks.report import REPOSITORY
-from inference.fetching import ensure_model
+from inference.models.fetching import ensure_model
 from inference.summarization.centrality import centralities, weigh
 from inference.summarization.chat import Answer, ChatModel
-from inference.summarization.lines import Sentence, sentences_of, tidy
 from inference.summarization.prompts import ask
 from inference.summarization.selection import Evidence, select
 from inference.summarization.summarizer import ChatSummarizer, ExtractiveSummarizer
-from inference.summarization.summary import Kind, SpokenLine, Summary, SummaryRequest
+from inference.summarization.summary import ItemKind, SpokenUtterance, Summary, SummaryRequest
 from inference.summarization.support import number_runs
+from inference.summarization.utterances import SpokenSentence, sentences_of, tidy
 from inference.summarization.words import FUNCTION_WORDS, words_of
 from inference.summarization.writing import checked
 
@@ -27,16 +27,16 @@ AUDIO = REPOSITORY.parent / "shared" / "audio"
 MODEL = "qwen2.5-coder-0.5b"
 QUICK = 2
 WORDS_A_SECOND = 2.5
-"""QMSum's transcripts have no times."""
+"""Assumed rate, because QMSum's transcripts have no times."""
 ROUGES = ("rouge1", "rouge2", "rougeL")
 WITHIN_S = 3_600.0
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False, pattern: str = "ami_*.json") -> dict[str, Any]:
-    """Every meeting in one run, as a recording is summarised, by the starter model and those it is compared with.
+    """Summarize every meeting in one run, like a recording, with the starter model and those it is compared with.
 
-    Answers are kept under `bench/summaries` of the data folder, by model and meeting: what is there is not asked for
-    again. Another folder there with a model in its folder `weights` is compared too.
+    Answers are cached under `bench/summaries` in the data folder, by model and meeting, and not requested again. Any
+    other folder there with a model in its folder `weights` is compared too.
     """
     paths = sorted((audio / "summary").glob(pattern))[: QUICK if quick else None]
     meetings = [_Meeting.read(path) for path in paths]
@@ -65,16 +65,16 @@ def _kept(folder: Path) -> KeptAnswers:
 
 
 def ensure_model_folder() -> Path:
-    """The starter model's folder, fetched where it is not here."""
+    """Return the starter model's folder, fetching it if necessary."""
     from django.conf import settings
 
-    from inference.catalog import find_model
+    from inference.models.catalog import find_model
 
     return ensure_model(find_model(MODEL), settings.ENVIRONMENT.models)
 
 
 def _summed_up(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One model's figures over all meetings."""
+    """Return one model's figures over all meetings."""
     return {
         "rouge": _mean([row["rouge"]["ours"] for row in rows]),
         "items": sum(row["items"] for row in rows),
@@ -99,7 +99,7 @@ class _Meeting:
     def read(cls, path: Path) -> _Meeting:
         lines, reference = _read(path)
         chosen = select(sentences_of(lines), "en")
-        topics = tuple(found for found in chosen if found.kind is Kind.TOPIC)
+        topics = tuple(found for found in chosen if found.kind is ItemKind.TOPIC)
         return cls(path.stem, SummaryRequest(lines, "en"), reference, topics)
 
 
@@ -135,8 +135,8 @@ def _result(meeting: _Meeting, name: str, answers: KeptAnswers) -> dict[str, Any
     }
 
 
-def inventions(summary: Summary, lines: Sequence[SpokenLine]) -> list[str]:
-    """Names, numbers and products of `summary` that none of its cited captions holds: this must be empty."""
+def inventions(summary: Summary, lines: Sequence[SpokenUtterance]) -> list[str]:
+    """Return names, numbers and products in `summary` that its cited captions lack; must be empty."""
     by_segment = {line.segment: line for line in lines}
     found = []
     for item in summary.items:
@@ -144,7 +144,7 @@ def inventions(summary: Summary, lines: Sequence[SpokenLine]) -> list[str]:
         heard = " ".join(f"{line.name or ''} {line.text}" for line in cited)
         said = {word.lower() for word in words_of(heard)} | FUNCTION_WORDS["en"]
         names = [word for word in words_of(item.text)[1:] if word[0].isupper() and word.lower() not in said]
-        # "eight, uh, five" is quoted without its filler, and then is one number.
+        # "eight, uh, five" is quoted without its filler, and is then a single number.
         spoken_numbers = number_runs(heard, "en") | number_runs(tidy(heard), "en")
         numbers = [word for run in number_runs(item.text, "en") - spoken_numbers for word in run]
         found += [f"{word} ({item.text})" for word in names + numbers]
@@ -152,12 +152,12 @@ def inventions(summary: Summary, lines: Sequence[SpokenLine]) -> list[str]:
 
 
 def _faults(topic: Evidence, answer: Answer) -> list[str]:
-    """What became of the statements of an answer."""
+    """Return the check results of an answer's statements."""
     return [str(check.fault or "supported") for check in checked(topic, answer)] or ["no statement"]
 
 
-def _central(sentences: Sequence[Sentence], length: int) -> str:
-    """The extractive baseline: plain LexRank over the meeting, in the meeting's order, as many words as ours."""
+def _central(sentences: Sequence[SpokenSentence], length: int) -> str:
+    """Return the extractive baseline: plain LexRank over the meeting, in meeting order, with as many words as ours."""
     ranks = centralities(weigh(sentences))
     chosen, words = set(), 0
     for place in sorted(range(len(sentences)), key=lambda place: -ranks[place]):
@@ -168,24 +168,24 @@ def _central(sentences: Sequence[Sentence], length: int) -> str:
     return _cut(" ".join(sentences[place].text for place in sorted(chosen)), length)
 
 
-def _read(path: Path) -> tuple[tuple[SpokenLine, ...], str]:
-    """The captions and the reference: AMI's abstract, QMSum's answer about the whole meeting."""
+def _read(path: Path) -> tuple[tuple[SpokenUtterance, ...], str]:
+    """Return the captions and the reference: AMI's abstract, or QMSum's answer about the whole meeting."""
     data = json.loads(path.read_text(encoding="utf-8"))
     if "transcript" not in data:
         return _read_qmsum(data)
     turns = enumerate(data["transcript"])
     lines = tuple(
-        SpokenLine(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
+        SpokenUtterance(f"c{at}", turn["start"], turn["end"], turn["text"], "en", turn["speaker_id"], turn["speaker"])
         for at, turn in turns
     )
     return lines, " ".join(data["reference_summary"]["abstract"])
 
 
-def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[SpokenLine, ...], str]:
+def _read_qmsum(data: dict[str, Any]) -> tuple[tuple[SpokenUtterance, ...], str]:
     lines, start = [], 0.0
     for at, turn in enumerate(data["meeting_transcripts"]):
         end = start + len(turn["content"].split()) / WORDS_A_SECOND
-        lines.append(SpokenLine(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
+        lines.append(SpokenUtterance(f"c{at}", start, end, turn["content"], "en", turn["speaker"], turn["speaker"]))
         start = end
     return tuple(lines), data["general_query_list"][0]["answer"]
 

@@ -1,4 +1,4 @@
-"""What the swap benchmarks share: cycles of a pool, timed by its own records."""
+"""Shared by the swap benchmarks: cycles of a pool, timed by its own records."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from inference.residency.history import StepKind, SwapRecord
-from inference.residency.pool import ModelPool
+from inference.models.residency.history import StepKind, SwapRecord
+from inference.models.residency.pool import ModelPool
 
 MIB = 2**20
 SETTLED = 3
-"""Cycles after which the allocators have what they want."""
+"""Cycles until the allocators are stable."""
 
 
 def time_cycles(pool: ModelPool, cycles: int, used: Callable[[], int]) -> dict[str, Any]:
-    """There and back `cycles` times. `used` gives the bytes in use, and is asked in both places each time.
+    """Swap back and forth `cycles` times. `used` returns the bytes in use and is called after each swap.
 
-    The first cycle, which loads the summariser, is told apart. Answers are compared by the pool itself: a warm-up run
-    that answers differently than at the load ends the benchmark.
+    The first cycle, which loads the summarizer, is reported separately. The pool itself compares the results: a warm-up
+    run with another result than at the load ends the benchmark.
     """
     there: list[SwapRecord] = []
     back: list[SwapRecord] = []
@@ -47,7 +47,7 @@ def time_cycles(pool: ModelPool, cycles: int, used: Callable[[], int]) -> dict[s
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float]:
-    """Median and extremes."""
+    """Return the median and the extremes."""
     middle, least, most = statistics.median(seconds), min(seconds), max(seconds)
     return {"median": round(middle, 4), "min": round(least, 4), "max": round(most, 4)}
 
@@ -58,7 +58,7 @@ def _made(record: SwapRecord | None) -> list[SwapRecord]:
 
 
 def _steps(records: Sequence[SwapRecord]) -> dict[str, Any]:
-    """Median seconds, of the whole and of each kind of step, and the speed of the wakes."""
+    """Return median seconds in total and by kind of step, and the speed of the wakes."""
     kinds = [kind for kind in StepKind if any(record.seconds_of(kind) for record in records)]
     return {
         "seconds": spread([record.seconds for record in records]),
@@ -73,7 +73,7 @@ def _median(records: Sequence[SwapRecord], kind: StepKind) -> float:
 
 
 def _memory(sizes: Sequence[int]) -> dict[str, float]:
-    """First and last cycle, and how far the settled ones are from each other."""
+    """Return the first and last cycle, and the range of the settled ones."""
     settled = sizes[SETTLED:] or sizes
     return {
         "first": round(sizes[0] / MIB, 1),

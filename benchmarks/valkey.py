@@ -1,4 +1,4 @@
-"""A Valkey of its own for a measurement, with a chosen fsync policy, on the disk of the data folder."""
+"""A separate Valkey for measurements, with a chosen fsync policy, on the data folder's disk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Fsync = Literal["always", "everysec"]
 
 
 class MeasuredValkey:
-    """Started, killed and started again on the same files."""
+    """Can be started, killed and restarted on the same files."""
 
     def __init__(self, folder: Path, fsync: Fsync) -> None:
         self._socket = folder / "valkey.sock"
@@ -50,7 +50,7 @@ class MeasuredValkey:
 
 @contextmanager
 def measured_valkey(fsync: Fsync) -> Iterator[MeasuredValkey]:
-    """Runs beside the data folder, so that its disk is the one that is measured."""
+    """Run in the data folder, so that its disk is measured."""
     parent: Path = settings.ENVIRONMENT.data
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=parent))

@@ -1,4 +1,4 @@
-"""Hundreds of viewers in one process, cheap enough that what is measured is the server."""
+"""Hundreds of viewers in one process, with little overhead, so that the server dominates the measurement."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 from tests.rawsocket import TEXT, client_frame
 
 CONFIRM_S = 2.5
-"""How often a viewer says what it has seen; the contract asks for 5 s or 50 messages."""
+"""Seconds between a viewer's confirmations; the protocol requires them every 5 s or 50 messages."""
 
 AT_ONCE = 50
-"""Handshakes under way at a time."""
+"""Concurrent handshakes."""
 
 JOIN_TIMEOUT_S = 60.0
 
@@ -32,12 +32,12 @@ class Arrival:
 
     seq: int
     at: float
-    """`time.monotonic` when its last byte was there."""
+    """`time.monotonic` when its last byte arrived."""
     message: dict[str, Any]
 
 
 class BenchmarkViewer(asyncio.Protocol):
-    """Notes when bytes come, and makes sense of them later, in `digest`."""
+    """Records when bytes arrive, and parses them later in `digest`."""
 
     def __init__(self, url: str) -> None:
         self.arrivals: list[Arrival] = []
@@ -72,7 +72,7 @@ class BenchmarkViewer(asyncio.Protocol):
         self.greeted.set()
 
     def digest(self) -> None:
-        """Reads what has come since the last call, and answers pings as a browser does by itself."""
+        """Parse what arrived since the last call, and answer pings as a browser does."""
         chunks, self._chunks = self._chunks, []
         for at, data in chunks:
             self._buffer += data
@@ -98,7 +98,7 @@ class BenchmarkViewer(asyncio.Protocol):
             self._transport.abort()
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
-        """Opcodes and payloads of the whole frames in the buffer (servers do not mask)."""
+        """Yield opcodes and payloads of the complete frames in the buffer (servers do not mask)."""
         at = self._buffer.index(b"\r\n\r\n") + 4 if self._buffer.startswith(b"HTTP/1.1 101") else 0
         while (frame := _frame_at(self._buffer, at)) is not None:
             opcode, start, at = frame
@@ -107,7 +107,7 @@ class BenchmarkViewer(asyncio.Protocol):
 
 
 def _frame_at(buffer: bytes, at: int) -> tuple[int, int, int] | None:
-    """Opcode, start and end of the payload of the frame at `at`; None while it is not all there."""
+    """Return opcode, start and end of the payload of the frame at `at`; None while it is incomplete."""
     if len(buffer) < at + 4:
         return None
     length, start = buffer[at + 1] & 0x7F, at + 2
@@ -118,7 +118,7 @@ def _frame_at(buffer: bytes, at: int) -> tuple[int, int, int] | None:
 
 
 async def join(url: str, count: int) -> list[BenchmarkViewer]:
-    """Connects `count` viewers; returns when all have been greeted. Raises ConnectionError when one was not let in."""
+    """Connect `count` viewers; return when all are greeted. Raises ConnectionError if one was refused."""
     entrance = asyncio.Semaphore(AT_ONCE)
     address = urlsplit(url)
 
@@ -136,7 +136,7 @@ async def join(url: str, count: int) -> list[BenchmarkViewer]:
 
 
 async def read(viewers: list[BenchmarkViewer], last: int, *, timeout_s: float) -> None:
-    """Digests and confirms, one viewer after the other without haste, until all have `last` or time is up."""
+    """Digest and confirm for one viewer at a time, spread over CONFIRM_S, until all have `last` or time is up."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline and not all(viewer.last_seq >= last for viewer in viewers):
         for viewer in viewers:

@@ -1,4 +1,4 @@
-"""What a running Parlance holds: memory, threads and descriptors of each process; keys and bytes of its broker."""
+"""Resources of a running Parlance: memory, threads and descriptors of each process; keys and bytes of its broker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import psutil
 import redis
 
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
+from meetings.broker.audio_log import state_key
+from meetings.broker.incidents import read_incidents
 from meetings.environment import read_environment
-from meetings.operators.incidents import read_incidents
 from tests.live import RunningParlance
 
 MIB = 2**20
@@ -33,15 +33,15 @@ class Vitals:
     """All processes at one moment."""
 
     wall_s: float
-    """Since the session began."""
+    """Seconds since the session began."""
     audio_h: float
-    """Captioned for good."""
+    """Audio with final captions, in hours."""
     behind_s: float
-    """Stored audio that is not captioned yet."""
+    """Stored audio without captions."""
     processes: dict[str, ProcessVitals]
     broker_keys: int
     broker_mib: float
-    """What Valkey counts as used."""
+    """Valkey's used memory."""
     broker_file_mib: float
     """Its append-only file on disk."""
     database_mib: float
@@ -49,7 +49,7 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True)
 class AudioPosition:
-    """How far a meeting's log reaches, in seconds."""
+    """Stored and captioned audio of a meeting, in seconds."""
 
     stored_s: float
     captioned_s: float
@@ -60,7 +60,7 @@ class AudioPosition:
 
 
 class Monitor:
-    """Looks at one running Parlance. A process that died and was started again ends the look (psutil.NoSuchProcess)."""
+    """Samples one running Parlance. Fails with psutil.NoSuchProcess if a process was restarted."""
 
     def __init__(self, parlance: RunningParlance) -> None:
         self._data = parlance.data
@@ -77,7 +77,7 @@ class Monitor:
         return sorted(key.decode() for key in self._broker.scan_iter())
 
     def incidents(self) -> list[str]:
-        """What the workers reported as gone wrong, the newest first: the event, and what is known of it."""
+        """Return the incidents reported by the workers, newest first: the event and its details."""
         return [f"{one.moment:%H:%M:%S} {one.event} {one.detail}".rstrip() for one in read_incidents(self._broker)]
 
     def take(self, wall_s: float, position: AudioPosition) -> Vitals:
@@ -98,7 +98,7 @@ def _vitals(process: psutil.Process) -> ProcessVitals:
 
 
 def _mib(path: Path) -> float:
-    """Of a file, or of all files in a folder; Valkey replaces some of them meanwhile."""
+    """Return the size of a file or of all files in a folder; Valkey may replace some of them meanwhile."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = 0
     for file in files:

@@ -1,4 +1,4 @@
-"""`manage.py transcribe` in processes of its own, as it comes and with every optimisation off."""
+"""Run `manage.py transcribe` in separate processes, with default settings and with every optimization off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.children import run
 from benchmarks.report import REPOSITORY
-from inference.optimization.flags import FLAGS
+from inference.models.optimization.flags import FLAGS
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 RUNS = 2
@@ -18,7 +18,7 @@ OFF = {flag.variable: flag.off for flag in FLAGS}
 
 
 def compare_pipelines() -> dict[str, Any]:
-    """Captions, speakers and a translation of one clip, in turns; the best run of each way."""
+    """Transcribe one clip with speakers and a translation, alternating; return the best run of each setting."""
     ways: dict[str, dict[str, str]] = {"as it comes": {}, "everything off": OFF}
     runs: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
     for _ in range(RUNS):

@@ -1,1 +1,1 @@
-"""Speech in, caption events out. Knows nothing of Django, sockets or database rows."""
+"""Turns speech into caption events. Independent of Django, sockets and the database."""

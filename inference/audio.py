@@ -1,6 +1,6 @@
-"""Samples: their rate, their positions, and where they come from.
+"""Audio samples: rate, positions and sources.
 
-Everywhere in `inference` audio is float32 mono at `SAMPLE_RATE` in [-1, 1], and a position is a sample count since the
+Audio in `inference` is float32 mono at `SAMPLE_RATE` in [-1, 1]. A position is the number of samples since the
 meeting's first sample.
 """
 
@@ -11,37 +11,37 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # callers know it from here
+from inference.media.errors import UnreadableAudioError as UnreadableAudioError  # re-exported for callers
 from inference.media.process import DecoderProcess
-from inference.media.protocol import Damage, Header, Message, Samples
+from inference.media.protocol import Damage, Header, MediaMessage, Samples
 from inference.media.sandbox import DEFAULT_LIMITS, Limits
 
 SAMPLE_RATE = 16_000
-"""Samples per second: what Whisper and Silero were trained on."""
+"""Samples per second; Whisper and Silero were trained on this rate."""
 
 BLOCK = SAMPLE_RATE
 """Samples in a block of `decode_file`: one second."""
 
 
 class MisplacedAudioError(ValueError):
-    """A position was asked for that the buffer no longer holds, or does not hold yet."""
+    """The requested position was dropped from the buffer or has not arrived yet."""
 
 
 def pcm16_to_float(data: bytes) -> np.ndarray:
-    """Samples of little-endian signed 16-bit PCM, float32, shape (len(data) // 2,).
+    """Convert little-endian signed 16-bit PCM to float32 samples, shape (len(data) // 2,).
 
-    Raises ValueError when half a sample is left over.
+    Raises ValueError if the data end in the middle of a sample.
     """
     return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768.0
 
 
 def float_to_pcm16(samples: np.ndarray) -> bytes:
-    """Float32 samples as little-endian signed 16-bit PCM; what is too loud is clipped, never wrapped."""
+    """Convert float32 samples to little-endian signed 16-bit PCM. Samples out of range are clipped, never wrapped."""
     return np.clip(np.rint(samples * 32768.0), -32768, 32767).astype("<i2").tobytes()
 
 
 class AudioBuffer:
-    """The samples from `start` up to `end`, by absolute position; what is no longer needed is dropped in front."""
+    """The samples from `start` up to `end`, by absolute position. Samples no longer needed are dropped in front."""
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -54,18 +54,18 @@ class AudioBuffer:
         return self.start + self._length
 
     def append(self, samples: np.ndarray) -> None:
-        """Adds float32 samples, shape (n,), at `end`."""
+        """Append float32 samples, shape (n,), at `end`."""
         self._blocks.append(np.array(samples, dtype=np.float32))
         self._length += len(samples)
 
     def slice(self, start: int, end: int) -> np.ndarray:
-        """A copy of the samples in [start, end). Raises MisplacedAudioError outside of [self.start, self.end)."""
+        """Return a copy of the samples in [start, end). Raises MisplacedAudioError outside [self.start, self.end)."""
         if not self.start <= start <= end <= self.end:
             raise MisplacedAudioError(f"[{start}, {end}) lies outside of the held [{self.start}, {self.end})")
         return self._joined()[start - self.start : end - self.start].copy()
 
     def drop_before(self, position: int) -> None:
-        """Forgets samples before `position`; those already gone, or not here yet, are no matter."""
+        """Discard samples before `position`. Positions already dropped or not yet received are allowed."""
         cut = min(position, self.end) - self.start
         if cut > 0:
             self._blocks = [self._joined()[cut:]]
@@ -79,30 +79,30 @@ class AudioBuffer:
 
 
 class DecodedFile(Iterator[np.ndarray]):
-    """The sound of one file, decoded by a child process: float32 blocks, and what is known of the file.
+    """The audio of one file, decoded by a child process: float32 blocks and the file's metadata.
 
-    The child starts with the first question. Whoever forgets the object, or closes it, ends the child.
+    The child starts on first use. Closing or garbage-collecting the object ends the child.
     """
 
     def __init__(self, path: Path, *, block: int, limits: Limits) -> None:
         self.missing_s: float | None = 0.0
-        """Seconds that could not be read so far; None: it broke off, and nobody knows how much was to come."""
+        """Seconds that could not be read so far; None if decoding stopped at a point with an unknown remainder."""
         self._path = path
         self._block = block
         self._limits = limits
         self._process: DecoderProcess | None = None
-        self._messages: Iterator[Message] = iter(())
+        self._messages: Iterator[MediaMessage] = iter(())
         self._header: Header | None = None
         self._pending = AudioBuffer(0)
         self._hole = 0
-        """Samples of silence that stand for what is missing before the next that are not."""
+        """Samples of silence to insert for missing audio before the next decoded samples."""
         self._error: UnreadableAudioError | None = None
         self._is_over = False
         self._is_killed = False
 
     @property
     def header(self) -> Header:
-        """What the container says of itself. Raises UnreadableAudioError when nothing can be heard of the file."""
+        """The container's metadata. Raises UnreadableAudioError if no audio can be decoded."""
         while self._header is None and not self._is_over:
             self._hear()
         if self._header is None:
@@ -111,7 +111,7 @@ class DecodedFile(Iterator[np.ndarray]):
 
     @property
     def duration_s(self) -> float | None:
-        """Seconds as the container says; None when it does not. Raises as `header` does."""
+        """Seconds according to the container; None if it does not say. Raises as `header` does."""
         return self.header.duration_s
 
     @property
@@ -120,7 +120,7 @@ class DecodedFile(Iterator[np.ndarray]):
         return self._pending.end / SAMPLE_RATE
 
     def __next__(self) -> np.ndarray:
-        """The next block; the last may be shorter. What can be heard comes before the error that ends it."""
+        """Return the next block; the last may be shorter. All decodable audio comes before the error that ends it."""
         while self._waiting < self._block and not self._is_over:
             self._hear()
         size = min(self._block, self._waiting)
@@ -132,13 +132,13 @@ class DecodedFile(Iterator[np.ndarray]):
         return block
 
     def kill(self) -> None:
-        """End the child, from any thread; what is being asked for is answered with an error."""
+        """End the child. Thread-safe; a pending read fails with an error."""
         self._is_killed = True
         if self._process is not None:
             self._process.kill()
 
     def close(self) -> None:
-        """End the child; not while another thread asks for a block."""
+        """End the child. Must not be called while another thread reads a block."""
         self._is_over = True
         if self._process is not None:
             self._process.close()
@@ -153,7 +153,7 @@ class DecodedFile(Iterator[np.ndarray]):
         raise StopIteration
 
     def _hear(self) -> None:
-        """Take one more message."""
+        """Process one more message from the child."""
         try:
             if self._process is None:
                 self._process = DecoderProcess(self._path, self._limits)
@@ -167,7 +167,7 @@ class DecodedFile(Iterator[np.ndarray]):
         except StopIteration:
             self._is_over = True
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: MediaMessage) -> None:
         match message:
             case Header():
                 self._header = message
@@ -181,18 +181,18 @@ class DecodedFile(Iterator[np.ndarray]):
                 self._hole = 0
 
     def _left_s(self) -> float | None:
-        """How much is missing of a file that breaks off here."""
+        """Return the seconds missing from a file that ends here."""
         if self._header is None or self._header.duration_s is None:
             return None
         return (self.missing_s or 0.0) + max(0.0, self._header.duration_s - self.heard_s)
 
 
 def decode_file(path: Path | str, *, block: int = BLOCK, limits: Limits = DEFAULT_LIMITS) -> DecodedFile:
-    """The sound of any audio or video file as float32 blocks, shape (block,) and a shorter last one.
+    """Return the audio of any audio or video file as float32 blocks, shape (block,), the last one shorter.
 
-    A child process decodes it (`inference.media`), so that no file can harm this one. Of several tracks it is the
-    default one. Silence stands for what is damaged, and `missing_s` says how much that is.
+    A child process decodes it (`inference.media`), so that a malicious file cannot harm this one. The default track is
+    used. Damaged audio is replaced by silence; `missing_s` is its duration.
 
-    Raises UnreadableAudioError, at the first block, when there is nothing to hear; later, when it breaks off.
+    Raises UnreadableAudioError at the first block if there is no audio, or later if decoding breaks off.
     """
     return DecodedFile(Path(path), block=block, limits=limits)

@@ -1,32 +1,32 @@
-"""From a catalogue model to the networks in it that are loaded one by one, and the form that each is wanted in."""
+"""Map a catalogue model to the networks it consists of, and to the form each is loaded in."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from inference.catalog import Model, Stage
-from inference.diarization.checkpoint import PyannoteNetwork
 from inference.diarization.embedding import CamPlusPlusNetwork
-from inference.diarization.voices import COMMUNITY_EMBEDDING, COMMUNITY_SEGMENTATION
-from inference.loading.component import Component, Form
-from inference.optimization import flags
+from inference.diarization.local_speakers import COMMUNITY_EMBEDDING, COMMUNITY_SEGMENTATION
+from inference.diarization.pyannote_loader import PyannoteNetwork
+from inference.models.catalog import Model, Stage
+from inference.models.loading.component import Component, Form
+from inference.models.optimization import flags
+from inference.speech.whisper_weights import whisper_component
 from inference.summarization.chat_weights import chat_component
 from inference.translation.m2m100_weights import m2m100_component
-from inference.whisper_weights import whisper_component
 
 PRECISE: dict[Stage, flags.Component] = {
     "asr": flags.Component.SPEECH,
     "translation": flags.Component.TRANSLATION,
     "summary": flags.Component.SUMMARY,
 }
-"""Stages whose weights' type depends on the device."""
+"""Stages whose weight dtype depends on the device."""
 
 
 def model_components(model: Model, folder: Path) -> tuple[Component, ...]:
-    """The networks of `model`, which lies in `folder`, as torch runs them.
+    """Return the networks of `model` in `folder`, as torch runs them.
 
     Raises:
-        ModelMissing: a file is not there.
+        ModelMissing: a file is missing.
     """
     if model.stage == "asr":
         return (whisper_component(folder),)
@@ -40,10 +40,10 @@ def model_components(model: Model, folder: Path) -> tuple[Component, ...]:
     return PyannoteNetwork(folder / "segmentation.bin", "PyanNet"), CamPlusPlusNetwork(folder / "embedding.pt")
 
 
-def model_form(model: Model, kind: flags.DeviceKind, wishes: flags.Wishes) -> Form:
-    """What the networks of `model` are loaded as, to run on such a device.
+def model_form(model: Model, kind: flags.DeviceKind, wishes: flags.FlagChoices) -> Form:
+    """Return the form in which the networks of `model` are loaded for this kind of device.
 
-    Speakers' are float32 wherever they run, and moved as they are.
+    Diarization networks are float32 on every device and moved unchanged.
     """
     if model.stage == "speakers":
         return Form()

@@ -1,7 +1,7 @@
-"""The vocabulary of the caption stream: words, captions, progress.
+"""The types of the caption stream: words, captions and progress.
 
 All times are seconds since the meeting's first sample, all positions are sample counts at
-`inference.audio.SAMPLE_RATE`. A meeting's clock is its audio: while the host is paused or offline it stands still.
+`inference.audio.SAMPLE_RATE`. A meeting's clock follows its audio: it stops while the host is paused or offline.
 """
 
 from __future__ import annotations
@@ -11,43 +11,43 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One decoded word with its place in the audio."""
+    """One decoded word with its position in the audio."""
 
     start: float
     """Seconds."""
     end: float
     """Seconds."""
     text: str
-    """As decoded, without surrounding space."""
+    """As decoded, stripped of spaces."""
     probability: float
     """Mean probability of the word's tokens, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartialCaption:
-    """Unstable text of the utterance being spoken; the next one with the same segment replaces it."""
+    """Unstable text of the current utterance; the next one with the same segment replaces it."""
 
     segment: str
     start: float
     text: str
     provisional: bool = False
-    """Written by a smaller model while the others are away: the caption may read quite differently."""
+    """Written by a smaller model during a swap; the final caption may differ considerably."""
 
 
 @dataclass(frozen=True, slots=True)
 class FinalCaption:
-    """One caption for good: a pure function of the audio and the meeting's settings, never of timing.
+    """One finished caption: a pure function of the audio and the meeting's settings, never of timing.
 
-    The same audio gives the same finals whether it is heard live, after a crash, from a backlog or from a file.
+    The same audio gives the same finals whether it arrives live, after a crash, from a backlog or from a file.
     """
 
     segment: str
-    """Stable id: where in the audio the caption starts, so that a second decode of the same audio finds the same id."""
+    """Stable id from the caption's start in the audio, so that decoding the same audio again gives the same id."""
     start: float
     end: float
     text: str
     language: str
-    """ISO 639-1 code, as spoken."""
+    """ISO 639-1 code of the spoken language."""
     words: tuple[Word, ...]
 
 
@@ -58,16 +58,16 @@ class Progress:
     position: int
     """Samples."""
     checkpoint: str
-    """Opaque text of `inference.session.Checkpoint`, stored with the captions it belongs to."""
+    """Opaque text from `inference.speech.resume_state.Checkpoint`, stored with its captions."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageHeard:
-    """What the utterance of a caption sounds like, whatever language it was written down in. It is not stored."""
+    """The language that a caption's utterance sounds like, whatever language it was transcribed in. Not stored."""
 
     segment: str
     language: str
-    """ISO 639-1 code; of all that the model knows the likeliest."""
+    """ISO 639-1 code of the most likely of all languages the model knows."""
     probability: float
     """0 to 1."""
 

@@ -8,11 +8,10 @@ class MeetingsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connects the signal receivers."""
-        from meetings.accounts import models as account_models  # noqa: F401
         from meetings.accounts import signout  # noqa: F401
         from meetings.postgresql.patience import never_hurry
-        from meetings.rows import deletion  # noqa: F401
         from meetings.search.finding import ensure_index
+        from meetings.store import deletion  # noqa: F401
 
         pre_migrate.connect(never_hurry, sender=self)
         post_migrate.connect(ensure_index, sender=self)

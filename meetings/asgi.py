@@ -28,15 +28,16 @@ pages = PagesHandler()
 request_finished.connect(close_connections)
 
 # The rest needs the apps that the lines above load.
-from meetings.sockets.consumers import ViewerConsumer  # noqa: E402
-from meetings.sockets.crowds import SocketLimit  # noqa: E402
-from meetings.sockets.host import HostConsumer  # noqa: E402
-from meetings.sockets.origins import FullOriginValidator  # noqa: E402
+from meetings.live.consumers import ViewerConsumer  # noqa: E402
+from meetings.live.host import HostConsumer  # noqa: E402
+from meetings.live.limits import SocketLimit  # noqa: E402
+from meetings.live.origins import FullOriginValidator  # noqa: E402
 
 sockets = URLRouter(
     [
         path("ws/host/<str:meeting_id>/", HostConsumer.as_asgi()),
         path("ws/captions/<str:meeting_id>/", ViewerConsumer.as_asgi()),
+        path("", WebsocketDenier.as_asgi()),
         path("<path:unknown>", WebsocketDenier.as_asgi()),
     ]
 )

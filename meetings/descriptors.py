@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 
-MOST = 65_536
+MAX_DESCRIPTORS = 65_536
 """More is of no use to one process, and some libraries walk through all of them."""
 
 RESERVED = 256
@@ -21,7 +21,7 @@ EACH = 2
 def raise_limit() -> int:
     """Raise this process's own limit as far as the system lets it, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return limit()
@@ -30,7 +30,7 @@ def raise_limit() -> int:
 def limit() -> int:
     """Return how many descriptors this process may have."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return MOST if soft == resource.RLIM_INFINITY else soft
+    return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
 def connections() -> int:

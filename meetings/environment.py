@@ -8,20 +8,22 @@ import os
 import re
 import secrets
 import tempfile
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from inference.catalog import MODELS
 from inference.media.sandbox import Limits
-from inference.optimization.flags import AUTO, FLAGS, UnknownChoice, Wishes
-from inference.residency.plan import Choice
-from meetings.accounts.openid_client import OpenIdClient, read_openid
+from inference.models.catalog import MODELS
+from inference.models.optimization.flags import AUTO, FLAGS, FlagChoices, UnknownChoice
+from inference.models.residency.plan import PlanChoice
 from meetings.file_modes import private_folder
+from meetings.openid_config import OpenIdClient, read_openid
 
 Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
@@ -30,6 +32,7 @@ WarmStart = Literal["auto", "on", "off"]
 SummaryBits = Literal["auto", "16", "8", "4"]
 ResultsOf = Literal["uploads", "all", "none"]
 WebServer = Literal["daphne", "uvicorn"]
+LogFormat = Literal["auto", "console", "json"]
 Hsts = Literal["host", "subdomains", "preload"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -41,6 +44,7 @@ STARTER_TRANSLATION = "starter"
 LEAST_BROKER_MB = 16
 LOCAL_RESULTS = "local"
 S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
+DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -64,7 +68,7 @@ class Environment:
     """A catalogue name, a folder or a repository of the hub with a chat model; empty: the profile's own."""
     summary_bits: SummaryBits
     """How many bits a weight of the summariser keeps; `auto`: as many as fit."""
-    residency: Choice
+    residency: PlanChoice
     """Whether models may stay in memory together."""
     device_budget: int | None
     """Bytes that models may take of the device's memory; None: most of what is free."""
@@ -80,8 +84,8 @@ class Environment:
     """Bytes of the largest recording that may be uploaded."""
     longest_media_s: float
     """Seconds of the longest recording that is decoded."""
-    optimizations: Wishes
-    """What was set of `inference.optimization.flags`, by name."""
+    optimizations: FlagChoices
+    """What was set of `inference.models.optimization.flags`, by name."""
     broker_url: str
     """Empty: the embedded Valkey under `data`."""
     broker_memory: int | None
@@ -104,6 +108,7 @@ class Environment:
     openid: OpenIdClient | None
     """None: hosts sign in by password alone."""
     web_server: WebServer
+    log_format: LogFormat
     """What serves pages and sockets."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
@@ -152,7 +157,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         translation_model=_translation_model(env.get("PARLANCE_TRANSLATION_MODEL", "")),
         summary_model=env.get("PARLANCE_SUMMARY_MODEL", ""),
         summary_bits=cast(SummaryBits, _one_of(env, "PARLANCE_SUMMARY_BITS", get_args(SummaryBits))),
-        residency=cast(Choice, _one_of(env, "PARLANCE_RESIDENCY", get_args(Choice))),
+        residency=cast(PlanChoice, _one_of(env, "PARLANCE_RESIDENCY", get_args(PlanChoice))),
         device_budget=_gigabytes("PARLANCE_DEVICE_BUDGET_GB", env.get("PARLANCE_DEVICE_BUDGET_GB", "")),
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
         warm_start=cast(WarmStart, _one_of(env, "PARLANCE_WARM_START", get_args(WarmStart))),
@@ -167,6 +172,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         secret_key=env.get("SECRET_KEY") or _stored_secret(data),
         allowed_hosts=_hosts(env.get("ALLOWED_HOSTS") or "127.0.0.1,localhost,[::1]"),
         web_server=cast(WebServer, _one_of(env, "PARLANCE_WEB_SERVER", get_args(WebServer))),
+        log_format=cast(LogFormat, _one_of(env, "PARLANCE_LOG", get_args(LogFormat))),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
         keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),
@@ -180,6 +186,20 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
     )
+
+
+def database_config(url: str) -> dict[str, Any]:
+    """Return Django's settings for a database. Raises ImproperlyConfigured for a URL of another kind."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            found: dict[str, Any] = environ.Env.db_url_config(url)
+    except (ValueError, KeyError, ImproperlyConfigured):
+        found = {}
+    if found.get("ENGINE") not in DATABASE_ENGINES:
+        raise ImproperlyConfigured(
+            "DATABASE_URL is of no known kind; write sqlite:///path or postgresql://user:password@host/name."
+        )
+    return found
 
 
 def _one_of(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
@@ -232,9 +252,19 @@ def _results(value: str) -> str:
     return value
 
 
-def _optimizations(env: dict[str, str]) -> Wishes:
+def _optimizations(env: dict[str, str]) -> FlagChoices:
+    """PARLANCE_TORCH_FLAGS, and the variables of one flag each that earlier versions had."""
+    known = {flag.name: flag for flag in FLAGS}
+    chosen = {name: env.get(flag.variable) or AUTO for name, flag in known.items()}
+    for item in env.get("PARLANCE_TORCH_FLAGS", "").replace(",", " ").split():
+        name, _, value = item.partition("=")
+        if name not in known or not value:
+            raise ImproperlyConfigured(
+                f"PARLANCE_TORCH_FLAGS holds {item!r}; write name=value, with one of: {', '.join(known)}."
+            )
+        chosen[name] = value
     try:
-        return {flag.name: flag.check(env.get(flag.variable) or AUTO) for flag in FLAGS}
+        return {name: known[name].check(value) for name, value in chosen.items()}
     except UnknownChoice as error:
         raise ImproperlyConfigured(str(error)) from error
 
@@ -326,9 +356,9 @@ def _stored_secret(data: Path) -> str:
     try:
         data.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
     except OSError as error:
+        if isinstance(error, FileExistsError) and data.is_dir():
+            return path.read_text(encoding="ascii").strip()
         raise ImproperlyConfigured(f"PARLANCE_DATA ({data}) cannot be written: {error.strerror}.") from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key := secrets.token_urlsafe(48))

@@ -1,7 +1,7 @@
 """Whose files these are: what an installation keeps is for its own user, and for nobody else on the machine.
 
 Files get their modes from the process's umask, whoever makes them: Django, SQLite, the broker, FFmpeg. The weights of
-models alone are for everybody (`inference.readable`): they are published.
+models alone are for everybody (`inference.models.readable`): they are published.
 """
 
 from __future__ import annotations

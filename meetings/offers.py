@@ -7,7 +7,7 @@ from typing import Literal
 
 from django.utils.translation import gettext as _
 
-from inference.catalog import default_model
+from inference.models.catalog import default_model
 from inference.translation.pairs import m2m100_targets, starter_targets
 from meetings.environment import STARTER_TRANSLATION, Environment
 from meetings.languages import AUTO, COMMON, LANGUAGES, language_name
@@ -63,7 +63,7 @@ def meeting_languages(environment: Environment, meeting: Meeting) -> tuple[str, 
     return tuple(dict.fromkeys([*spoken, *listed, *readable]))
 
 
-def refusal(environment: Environment, source: str, target: str) -> str:
+def why_unreadable(environment: Environment, source: str, target: str) -> str:
     """Why `target` cannot be read, in the interface language: "Spanish is not available with the starter models."
 
     Names the language that the models lack: the spoken one where it cannot be translated at all.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import django_stubs_ext
-import environ
 from csp.constants import NONE, SELF
 
-from meetings.environment import BASE_DIR, read_environment
+from meetings.environment import BASE_DIR, database_config, read_environment
 from meetings.file_modes import keep_to_owner, tighten
 from meetings.logs import logging_config
 
@@ -39,11 +38,11 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "meetings.middleware.trusted_proxies",
+    "meetings.web.middleware.trusted_proxies",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
-    "meetings.middleware.permissions_policy",
+    "meetings.web.middleware.permissions_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -52,7 +51,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
-    "meetings.middleware.busy_hashing",
+    "meetings.web.middleware.busy_hashing",
 ]
 
 ROOT_URLCONF = "meetings.urls"
@@ -73,7 +72,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": environ.Env.db_url_config(ENVIRONMENT.database_url)}
+DATABASES = {"default": database_config(ENVIRONMENT.database_url)}
 # Kept between calls: Channels asks after each whether a connection is old. Pages close theirs (`meetings.asgi`).
 DATABASES["default"]["CONN_MAX_AGE"] = 60
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -98,7 +97,7 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         # FULL: the audio log is trimmed behind the committed cursor, so a commit must outlive a power cut.
-        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.rows.deletion`).
+        # secure_delete: what is deleted is overwritten, not only given up (see `meetings.store.deletion`).
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA secure_delete=ON;"
         ),
@@ -109,10 +108,10 @@ SIGN_IN_BACKEND = "django.contrib.auth.backends.ModelBackend"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", SIGN_IN_BACKEND]
 if ENVIRONMENT.openid is not None:
     AUTHENTICATION_BACKENDS.append("meetings.accounts.openid.OpenIdBackend")
-PASSWORD_HASHERS = ["meetings.accounts.hashing.PasswordHasher"]
+PASSWORD_HASHERS = ["meetings.accounts.password_hashing.PasswordHasher"]
 # Five wrong passwords for a name from an address, and the two wait a quarter of an hour (`accounts.attempts`).
-AXES_HANDLER = "meetings.accounts.attempts.AttemptHandler"
-AXES_FAILURE_LIMIT = "meetings.accounts.attempts.tries"
+AXES_HANDLER = "meetings.accounts.login_attempts.AttemptHandler"
+AXES_FAILURE_LIMIT = "meetings.accounts.login_attempts.tries"
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 # Who is locked and tries on leaves no row, and is not locked any longer for it.
@@ -120,7 +119,7 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_HTTP_RESPONSE_CODE = 429
 AXES_LOCKOUT_TEMPLATE = "registration/locked.html"
-AXES_CLIENT_IP_CALLABLE = "meetings.accounts.addresses.request_block"
+AXES_CLIENT_IP_CALLABLE = "meetings.accounts.client_address.request_block"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 
@@ -182,5 +181,5 @@ if ENVIRONMENT.https:
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 LOGGING_CONFIG = None
-logging_config(debug=DEBUG)
+logging_config(debug=DEBUG, log_format=ENVIRONMENT.log_format)
 tighten(ENVIRONMENT.data)

@@ -18,7 +18,7 @@ import structlog
 from django.db import InterfaceError, OperationalError
 from redis import exceptions as broker_errors
 
-from meetings.operators import metrics
+from meetings import metrics
 
 T = TypeVar("T")
 

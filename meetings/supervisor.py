@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import os
 import signal
 import socket
 import subprocess
@@ -17,10 +18,10 @@ from pathlib import Path
 
 import structlog
 
-from meetings.broker import connect_sync
-from meetings.embedded_broker import BrokerStartError, EmbeddedBroker, Health
+from meetings.broker.client import connect_sync
+from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
+from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, PROCESS_DIED, file_incident
 from meetings.environment import BASE_DIR, Environment
-from meetings.operators.incidents import BROKER_DIED, BROKER_SILENT, DIED, file_incident
 
 log = structlog.get_logger(__name__)
 
@@ -34,14 +35,17 @@ RESTART_PAUSE_S = (0.2, 1.0, 2.0, 5.0)
 STEADY_S = 30.0
 """A child that ran this long has proved itself: its next restart is prompt again."""
 
-SLOW_S = 1.0
+BROKER_SLOW_S = 1.0
 """A broker that has not answered for so long is told about."""
 
-STALLED_S = 30.0
+BROKER_HUNG_S = 30.0
 """A broker that has not answered for so long is ended, where that can help; the next one has what it acknowledged."""
 
-SAY_S = 10.0
+WAIT_LOG_S = 10.0
 """Between two lines of the log about one wait."""
+
+LOW_PRIORITY = 15
+"""Niceness of work that captions must not feel."""
 
 HELD = ("T", "t", "D")
 """States of a process that no end would mend: held by a signal or a debugger, or waiting for its disk."""
@@ -160,7 +164,7 @@ class BrokerMinder:
             BrokerStartError: the first process ended before it said anything.
         """
         # Not by the clock: where this process got no processor, the broker may have had none either.
-        passed_s = min(now - self._looked_at, SLOW_S)
+        passed_s = min(now - self._looked_at, BROKER_SLOW_S)
         self._looked_at = now
         match self._broker.health():
             case Health.ENDED:
@@ -178,7 +182,7 @@ class BrokerMinder:
 
     def _mind_answer(self) -> None:
         self.has_begun = self._has_loaded = True
-        if self._silent_s > SLOW_S:
+        if self._silent_s > BROKER_SLOW_S:
             log.warning("broker_answers_again", silent_s=round(self._silent_s, 1))
         if self._trouble is not None:
             self._on_trouble(*self._trouble)
@@ -186,10 +190,10 @@ class BrokerMinder:
         self._silent_s = self._hung_s = self._loading_s = 0.0
 
     def _mind_silence(self, now: float, passed_s: float) -> None:
-        if self._silent_s < SLOW_S:
+        if self._silent_s < BROKER_SLOW_S:
             return
         self._say(now, "broker_slow", silent_s=round(self._silent_s, 1))
-        if self._silent_s > SAY_S:
+        if self._silent_s > WAIT_LOG_S:
             self._trouble = self._trouble or (BROKER_SILENT, "")
         self._mind_hang(passed_s)
 
@@ -200,9 +204,9 @@ class BrokerMinder:
             self._hung_s = 0.0
             return
         self._hung_s += passed_s
-        if self._hung_s < STALLED_S:
+        if self._hung_s < BROKER_HUNG_S:
             return
-        log.error("process_killed", process="broker", reason=f"did not answer for {STALLED_S:.0f} s", state=state)
+        log.error("process_killed", process="broker", reason=f"did not answer for {BROKER_HUNG_S:.0f} s", state=state)
         self._broker.kill()
         self._silent_s = self._hung_s = 0.0
 
@@ -231,7 +235,7 @@ class BrokerMinder:
             self._restart_at = now + RESTART_PAUSE_S[-1]
 
     def _say(self, now: float, event: str, **told: float) -> None:
-        if now - self._said_at.get(event, -SAY_S) >= SAY_S:
+        if now - self._said_at.get(event, -WAIT_LOG_S) >= WAIT_LOG_S:
             self._said_at[event] = now
             log.warning(event, **told)
 
@@ -249,7 +253,9 @@ class Supervisor:
                 environment.data / "broker", environment.broker_socket, memory=environment.broker_memory
             )
             self._broker = BrokerMinder(server, on_trouble=lambda event, detail: _tell("broker", event, detail))
-        self._inference = Child("inference", ["inference"], on_death=lambda reason: _tell("inference", DIED, reason))
+        self._inference = Child(
+            "inference", ["inference"], on_death=lambda reason: _tell("inference", PROCESS_DIED, reason)
+        )
         self._web = Child("web", ["web", "--host", host, "--port", str(port)])
         self._stop = threading.Event()
 
@@ -290,6 +296,26 @@ class Supervisor:
 def _tell(who: str, event: str, detail: str) -> None:
     """In a thread of its own: a broker that hangs would hold up the looks after everything else."""
     threading.Thread(target=file_incident, args=(connect_sync(), who, event, detail), daemon=True).start()
+
+
+def run_to_end(arguments: list[str]) -> str:
+    """Run a `manage.py` command at low priority; return its last words if it failed, else an empty text."""
+    command = [sys.executable, str(BASE_DIR / "manage.py"), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=BASE_DIR,
+        preexec_fn=_step_back,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [_reason(done.returncode)])[-1]
+
+
+def _step_back() -> None:
+    _die_with_parent()
+    os.nice(LOW_PRIORITY)
 
 
 def _die_with_parent() -> None:

@@ -7,31 +7,30 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 from django.views.i18n import set_language
 
-from meetings.operators import operations
-from meetings.pages import correction_views, health, reading_views, sample_views, views
-from meetings.search import view as search_view
-from meetings.uploading import views as upload_views
+from meetings.admin import search_view
+from meetings.ops import operations
+from meetings.web import correction_views, health, meeting_views, sample_views, transcript_views, upload_views
 
 urlpatterns = [
-    path("", views.meetings, name="meetings"),
-    path("host/<str:meeting_id>/", views.host_page, name="host"),
-    path("host/<str:meeting_id>/qr.svg", views.qr_card, name="qr"),
-    path("host/<str:meeting_id>/delete/", views.delete_meeting, name="delete"),
-    path("m/<str:meeting_id>/", views.viewer_page, name="viewer"),
-    path("m/<str:meeting_id>/transcript.<str:format_name>", views.transcript, name="transcript"),
-    path("m/<str:meeting_id>/read/", reading_views.transcript_page, name="read"),
-    path("m/<str:meeting_id>/recording", reading_views.recording, name="recording"),
+    path("", meeting_views.meetings, name="meetings"),
+    path("host/<str:meeting_id>/", meeting_views.host_page, name="host"),
+    path("host/<str:meeting_id>/qr.svg", meeting_views.qr_card, name="qr"),
+    path("host/<str:meeting_id>/delete/", meeting_views.delete_meeting, name="delete"),
+    path("m/<str:meeting_id>/", meeting_views.viewer_page, name="viewer"),
+    path("m/<str:meeting_id>/transcript.<str:format_name>", meeting_views.transcript, name="transcript"),
+    path("m/<str:meeting_id>/read/", transcript_views.transcript_page, name="read"),
+    path("m/<str:meeting_id>/recording", transcript_views.recording, name="recording"),
     path("m/<str:meeting_id>/lines/<str:segment>", correction_views.correct_line, name="correct-line"),
     path("m/<str:meeting_id>/speakers/<str:label>", correction_views.correct_speaker, name="correct-speaker"),
     path("m/<str:meeting_id>/summaries/<int:summary_id>", correction_views.correct_summary, name="correct-summary"),
-    path("", include("meetings.accounts.urls")),
+    path("", include("meetings.web.account_urls")),
     path("uploads/", upload_views.upload_page, name="uploads"),
     path("uploads/list", upload_views.upload_list, name="upload-list"),
     path("uploads/<str:meeting_id>", upload_views.upload_chunks, name="upload-chunks"),
     path("sample/", sample_views.try_sample, name="try-sample"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("sign-in/<str:uid>/<str:token>/", views.sign_in, name="sign-in"),
+    path("sign-in/<str:uid>/<str:token>/", meeting_views.sign_in, name="sign-in"),
     path("interface-language/", set_language, name="set_language"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

@@ -61,9 +61,9 @@ def main(data: str, port: str, kind: str) -> None:
     from django.contrib.auth.models import User
     from django.core.management import call_command
 
-    from meetings.accounts.models import ApiToken
-    from meetings.embedded_broker import EmbeddedBroker
-    from meetings.programs.api_tokens import create_token
+    from meetings.accounts.api_tokens import create_token
+    from meetings.broker.embedded import EmbeddedBroker
+    from meetings.models import ApiToken
 
     call_command("migrate", verbosity=0)
     user = User.objects.create_user("ana")

@@ -82,8 +82,8 @@ def models() -> Path:
 @pytest.fixture(scope="session")
 def whisper_base(models: Path) -> Path:
     """The folder of the real Whisper base, fetched once; without it the tests fail, as the product would."""
-    from inference.catalog import find_model
-    from inference.fetching import ensure_model
+    from inference.models.catalog import find_model
+    from inference.models.fetching import ensure_model
 
     return ensure_model(find_model("whisper-base"), models)
 

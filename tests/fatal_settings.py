@@ -20,11 +20,11 @@ from typing import Any
 import structlog
 
 from inference.summarization import chat
+from meetings.device import watchdog
 from meetings.settings import *  # noqa: F403
 from meetings.settings import ENVIRONMENT
-from meetings.workers import watchdog
 
-log = structlog.get_logger("meetings.accounts.tokens")
+log = structlog.get_logger("meetings.accounts.link_tokens")
 
 FATAL = {"DJANGO_SETTINGS_MODULE": __name__}
 Line = dict[str, str]

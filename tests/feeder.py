@@ -22,19 +22,18 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
     """Stores and announces `count` captions of `size` characters, `batch` to a transaction, `rate` a second (0: as
     fast as they can be stored)."""
     from inference.types import FinalCaption
-    from meetings import broker
-    from meetings.rows import transcript
-    from meetings.sockets import events
+    from meetings.broker import client, hints
+    from meetings.store import transcript
 
     lease = transcript.Lease(meeting_id, transcript.take_lease(meeting_id).lease_epoch)
-    bells = broker.connect_sync()
+    bells = client.connect_sync()
     text = (SENTENCE * (size // len(SENTENCE) + 1))[:size]
     rung: dict[int, float] = {}
     for numbers in _paced(range(first, first + count), rate=rate, batch=batch):
         finals = [FinalCaption(f"{number:09d}", number, number + 1.0, text, "en", ()) for number in numbers]
         seq = transcript.commit(transcript.Batch(lease, finals, None))
         at = time.monotonic()
-        bells.publish(events.events_channel(meeting_id), events.pack([events.Bell(seq)]))
+        bells.publish(hints.events_channel(meeting_id), hints.pack([hints.StoredChange(seq)]))
         rung.update(dict.fromkeys(range(seq - len(finals) + 1, seq + 1), at))
     return rung
 

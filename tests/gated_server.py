@@ -28,13 +28,13 @@ from typing import Any
 from daphne.server import Server
 from django.conf import settings
 
-from meetings.programs.bearer import is_well_made, new_token, token_in
-from meetings.programs.refusals import Refused
+from meetings.accounts.api_errors import Refused
+from meetings.accounts.bearer import is_well_made, new_token, token_in
+from meetings.live.presence import LINK
 from meetings.serving import deadlines
 from meetings.serving.connections import Connections
 from meetings.serving.daphne_server import PacedProtocol, make_server
 from meetings.serving.uvicorn_server import BoundedServer, BoundedSocket
-from meetings.sockets.presence import LINK
 
 LOUD_TEXT = "x" * 4_000
 LOUD_TIMES = 4_000
@@ -204,7 +204,7 @@ def main(port: int, kind: str, *options: str) -> None:
     global server
     chosen = dict(option.split("=") for option in options)
     if "seconds" in chosen:
-        for name in ("IDLE_S", "HEAD_S", "BODY_GRACE_S", "BODY_LOOK_S", "TAKE_S"):
+        for name in ("IDLE_TIMEOUT_S", "HEAD_S", "BODY_GRACE_S", "BODY_LOOK_S", "TAKE_S"):
             setattr(deadlines, name, float(chosen["seconds"]))
     # Sentences for people are looked up in the language of the page; here nobody reads them.
     environment = SimpleNamespace(data=Path(tempfile.mkdtemp(prefix="parlance-gated-")))

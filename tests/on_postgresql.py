@@ -15,9 +15,8 @@ from tests.live import REPOSITORY
 from tests.postgres import running_cluster
 
 FACING = (
-    "accounts", "admin", "files/test_results.py", "operators", "pages", "programs", "rows", "search", "sockets",
-    "test_database_errors.py", "test_hostile_text.py", "test_roles.py", "test_silence.py", "uploading/test_views.py",
-    "workers",
+    "accounts", "admin", "export/test_results.py", "live", "ops", "search", "store", "test_database_errors.py",
+    "test_hostile_text.py", "test_roles.py", "test_silence.py", "web", "worker",
 )  # fmt: skip
 """Of tests/meetings: what reads and writes rows."""
 

@@ -6,7 +6,7 @@ import re
 
 import httpx
 
-from meetings.operators.orders import Order
+from meetings.broker.commands import Command
 from tests.live import RunningParlance
 
 PAGE = "/admin/operations/"
@@ -19,7 +19,7 @@ class Operator:
         self._pages = httpx.Client(base_url=parlance.url, follow_redirects=True, timeout=60)
         self._pages.get(parlance.new_sign_in_link()).raise_for_status()
 
-    def tells(self, order: Order) -> str:
+    def tells(self, order: Command) -> str:
         """The only worker there is; the page that answers."""
         return self._posts("tell", "worker", order=order.value)
 

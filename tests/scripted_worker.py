@@ -46,9 +46,9 @@ def database_url() -> str:
 
 async def work(name: str) -> None:
     """Until somebody ends the process."""
-    from meetings.broker import connect
+    from meetings.broker.client import connect
     from meetings.device.engines import Loaders
-    from meetings.workers.worker import Worker
+    from meetings.worker.worker import Worker
     from tests.inference.doubles import ScriptedTranscriber
     from tests.meetings.doubles import scripted_pool
 

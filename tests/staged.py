@@ -38,7 +38,7 @@ class StagedMeeting:
         self.reader = Reader(self.links)
         self._frames = frames
         self._host = Host(self.links, frames, speed=SPEED)
-        self._watching = asyncio.create_task(self.reader.watch())
+        self._monitor = asyncio.create_task(self.reader.watch())
 
     async def play_until(self, caption: Message) -> None:
         """To its begin, where nobody speaks, so that nothing waits for a pause; returns when there are new captions."""
@@ -54,7 +54,7 @@ class StagedMeeting:
         """Plays what is left; returns when the viewer knows that the meeting is over."""
         self._host.frames = self._frames
         await asyncio.wait_for(self._host.play(), PATIENCE_S)
-        await asyncio.wait_for(self._watching, PATIENCE_S)
+        await asyncio.wait_for(self._monitor, PATIENCE_S)
 
     async def ask(self) -> None:
         """For a summary, now."""

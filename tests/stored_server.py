@@ -45,7 +45,7 @@ def main(data: str, port: str) -> None:
     from django.conf import settings
     from django.core.management import call_command
 
-    from meetings.embedded_broker import EmbeddedBroker
+    from meetings.broker.embedded import EmbeddedBroker
 
     call_command("migrate", verbosity=0)
     links = _store()
@@ -64,10 +64,10 @@ def main(data: str, port: str) -> None:
 
 def _store() -> dict[str, str]:
     """The rows and the sound; says how the meeting is reached."""
-    from meetings.accounts.tokens import meeting_token
-    from meetings.audio import recordings
+    from meetings.accounts.link_tokens import meeting_token
     from meetings.models import Meeting, State, Summary
-    from meetings.pages import sample
+    from meetings.store import recordings
+    from meetings.web import sample
     from tests.meetings.weekly import weekly_meeting
 
     meeting = weekly_meeting()

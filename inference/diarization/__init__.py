@@ -1,1 +1,1 @@
-"""Who spoke when: local speakers of a sliding window, a voice print of each, and clustering into speakers."""
+"""Speaker diarization: local speakers per sliding window, an embedding of each, and clustering into speakers."""

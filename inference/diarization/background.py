@@ -1,4 +1,4 @@
-"""The speakers' pass over a recording, in a thread beside its recognition: both hear the same audio, decoded once."""
+"""Diarize a recording in a thread parallel to its recognition; both use the same decoded audio."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from types import TracebackType
 import numpy as np
 
 from inference.diarization.clustering import SpeakerHint
+from inference.diarization.local_speakers import Listener
 from inference.diarization.recording import diarize_recording
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import Listener
 
 AHEAD = 120
-"""Blocks that recognition may be ahead of the speakers; with blocks of a second 7.7 MB."""
+"""Blocks that recognition may be ahead of diarization; 7.7 MB with blocks of one second."""
 
-LOOK_S = 0.5
-"""How often whoever waits for room looks whether the other thread is still there."""
+THREAD_CHECK_S = 0.5
+"""Interval at which a thread waiting for room checks that the other one still runs."""
 
 
 class BackgroundDiarization:
-    """Listens to what passes through `overhear`; `turns` waits for the rest. A context: leaving it ends the thread."""
+    """Diarizes the audio that passes through `overhear`; `turns` waits for the rest. The context ends the thread."""
 
     def __init__(self, listener: Listener, hint: SpeakerHint | None = None) -> None:
         self._blocks: Queue[np.ndarray | None] = Queue(AHEAD)
         self._waited_s = 0.0
         self.held_up_s = 0.0
-        """Seconds that `overhear` waited for the speakers."""
+        """Seconds that `overhear` waited for the diarization."""
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="speakers")
         self._pass = self._thread.submit(self._listen, listener, hint)
 
@@ -44,16 +44,16 @@ class BackgroundDiarization:
         self._thread.shutdown()
 
     def overhear(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Passes float32 blocks at SAMPLE_RATE on, and has them listened to as well."""
+        """Yield float32 blocks at SAMPLE_RATE unchanged, and diarize them."""
         for block in blocks:
             self._give(block)
             yield block
         self._give(None)
 
     def turns(self) -> tuple[tuple[SpeakerTurn, ...], float]:
-        """Who spoke when, and the seconds that it took to find out; raises what the pass raised.
+        """Return the turns and the compute seconds. Raises what the diarization raised.
 
-        To be called once everything was overheard, or it waits for ever.
+        Call it after `overhear` is exhausted; before that it blocks forever.
         """
         return self._pass.result()
 
@@ -72,18 +72,18 @@ class BackgroundDiarization:
             yield block
 
     def _give(self, block: np.ndarray | None) -> None:
-        """Waits for room, unless nobody is there any more to make it."""
+        """Wait for room in the queue unless the thread has ended."""
         started = time.perf_counter()
         while not self._pass.done():
             try:
-                self._blocks.put(block, timeout=LOOK_S)
+                self._blocks.put(block, timeout=THREAD_CHECK_S)
             except Full:
                 continue
             break
         self.held_up_s += time.perf_counter() - started
 
     def _abandon(self) -> None:
-        """Nobody wants the turns: what waits is not listened to."""
+        """Discard the queue and end the thread, because its result is not needed."""
         while True:
             try:
                 self._blocks.get_nowait()

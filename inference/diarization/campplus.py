@@ -1,10 +1,10 @@
-"""CAM++: the network that turns speech features into a voice print.
+"""CAM++, the network that computes a speaker embedding from speech features.
 
 Wang et al. 2023, "CAM++: A Fast and Efficient Network for Speaker Verification Using Context-Aware Masking": a 2-D
-convolutional front end, a densely connected time-delay network whose layers are masked by their context, and pooling of
-mean and deviation over time. Attributes bear the names of the published weights (3D-Speaker's
-`speech_campplus_sv_zh_en_16k-common_advanced`, Apache-2.0), so `load_state_dict` finds nothing missing and nothing left
-over. It is written here because the packages that have it bring a whole toolkit.
+convolutional front end, a densely connected time-delay network with context-aware masking, and pooling of mean and
+deviation over time. Attributes are named like the published weights (3D-Speaker's
+`speech_campplus_sv_zh_en_16k-common_advanced`, Apache-2.0), so `load_state_dict` matches them exactly. It is
+implemented here because the packages that include it bring a whole toolkit.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 MEL_BINS = 80
 EMBEDDING = 192
-"""Width of a voice print."""
+"""Width of an embedding."""
 
 CONTEXT_FRAMES = 100
-"""Frames of a segment whose mean is the near context of a mask: 2 s."""
+"""Frames of a segment whose mean is the local context of a mask: 2 s."""
 
 _CHANNELS = 32
 _GROWTH = 32
@@ -31,7 +31,7 @@ _BLOCKS = ((12, 1), (24, 2), (16, 2))
 
 
 class CamPlusPlus(nn.Module):
-    """Features, float32, shape (batch, frames, MEL_BINS) → voice prints, float32, shape (batch, EMBEDDING)."""
+    """Features, float32, shape (batch, frames, MEL_BINS) → embeddings, float32, shape (batch, EMBEDDING)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class FrontEnd(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two convolutions and a way around them; `stride` thins out the frequencies, never the time."""
+    """Two convolutions with a shortcut; `stride` downsamples frequency, never time."""
 
     def __init__(self, *, stride: int) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class ResidualBlock(nn.Module):
 
 
 class DenseBlock(nn.ModuleDict):
-    """Each layer reads what all before it wrote: (batch, width, frames) → (batch, width + depth · growth, frames)."""
+    """Each layer reads all earlier outputs: (batch, width, frames) → (batch, width + depth · growth, frames)."""
 
     def __init__(self, width: int, depth: int, *, dilation: int) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class DenseBlock(nn.ModuleDict):
 
 
 class DenseLayer(nn.Module):
-    """Narrows to a bottleneck, then reads its surroundings under a mask."""
+    """A bottleneck followed by a masked dilated convolution."""
 
     def __init__(self, width: int, *, dilation: int) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class DenseLayer(nn.Module):
 
 
 class ContextAwareMask(nn.Module):
-    """A dilated convolution whose output is weighted by the mean of the whole and of the segment around it."""
+    """A dilated convolution weighted by the mean of the whole input and of the surrounding segment."""
 
     def __init__(self, *, dilation: int) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class ContextAwareMask(nn.Module):
         self.linear2 = nn.Conv1d(_BOTTLENECK // 2, _GROWTH, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
-        # The mask is the same for a whole segment: it is computed once for each and then spread over its frames.
+        # The mask is constant within a segment: compute it once per segment, then repeat it for its frames.
         segments = functional.avg_pool1d(frames, CONTEXT_FRAMES, ceil_mode=True)
         context = frames.mean(dim=-1, keepdim=True) + segments
         mask = torch.sigmoid(self.linear2(functional.relu(self.linear1(context))))
@@ -149,7 +149,7 @@ class StatisticsPooling(nn.Module):
 
 
 class Projection(nn.Module):
-    """From pooled statistics to the voice print: (batch, width) → (batch, output)."""
+    """From pooled statistics to the embedding: (batch, width) → (batch, output)."""
 
     def __init__(self, width: int, output: int) -> None:
         super().__init__()
@@ -162,10 +162,10 @@ class Projection(nn.Module):
 
 
 def fold_normalisation(model: CamPlusPlus) -> None:
-    """Writes each normalisation that follows a convolution into that convolution's weights.
+    """Fold each normalization that follows a convolution into that convolution's weights.
 
-    `model`, in evaluation mode, then gives the same prints but for rounding, with a quarter less work. Its state no
-    longer has the published names, so this comes after `load_state_dict`.
+    `model`, in evaluation mode, then gives the same embeddings except for rounding, with a quarter less work. Its state
+    no longer has the published names, so call this after `load_state_dict`.
     """
     for module in list(model.modules()):
         if isinstance(module, FrontEnd | ResidualBlock):

@@ -1,9 +1,9 @@
-"""From voice prints to speakers: one by one while a meeting runs, all together afterwards.
+"""Cluster embeddings into speakers: incrementally during a meeting, jointly afterwards.
 
-Two voices of one window are two people (cannot-link), unless their prints leave no doubt: the segmentation sometimes
-takes a voice after a pause for another one. Similarities are cosines. With CAM++
-and two seconds of clean speech, 95 % of those of one voice lie above 0.6 and 95 % of two voices below 0.3
-(`docs/speakers.md`), so the thresholds stand in a wide gap.
+Two voices of one window are different speakers (cannot-link) unless their embeddings are very similar, because the
+segmentation sometimes takes a voice after a pause for another. Similarities are cosines. With CAM++ and two seconds of
+clean speech, 95 % of same-speaker similarities are above 0.6 and 95 % of different-speaker ones below 0.3
+(`docs/speakers.md`), so the thresholds lie in a wide gap.
 """
 
 from __future__ import annotations
@@ -16,56 +16,57 @@ from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
+from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.turns import UNSURE
-from inference.diarization.voices import LocalVoice
 
 SAME = 0.45
-"""Similarity from which on a print is of a known voice."""
+"""Minimum similarity for an embedding to match a known speaker."""
 
 GUESS = 0.15
-"""The same for a print of less than FOUNDING_S, which is too rough to tell of a new voice."""
+"""The same for an embedding of less than FOUNDING_S, which is too inaccurate to establish a new speaker."""
 
-SURE = 0.55
-"""Similarity from which on two voices of one window are one person nevertheless."""
+SURE_SPEAKER = 0.55
+"""Minimum similarity for two voices of one window to count as the same speaker."""
 
 FOUNDING_S = 1.0
-"""Seconds of clean speech that make a new speaker known."""
+"""Minimum seconds of clean speech to establish a new speaker."""
 
-ALIKE = 0.5
-"""Similarity of two clusters' directions from which on they are one speaker: means of many prints waver less than
-prints, so what the tree of single prints left divided is joined, wherever it was cut."""
+SAME_SPEAKER = 0.5
+"""Minimum similarity between cluster centroids to merge them. Centroids vary less than single embeddings, so this joins
+clusters that the tree of embeddings left divided, wherever it was cut.
+"""
 
 LARGEST = 2000
-"""Prints clustered at once, or a few more: time and memory grow with the square."""
+"""Approximate number of embeddings clustered at once; time and memory grow quadratically."""
 
 APART = 2.0
-"""Cosine distance of opposites: that of two voices in one window."""
+"""Cosine distance of opposite vectors, used for two voices in one window."""
 
 NOBODY = np.zeros((0, 0), np.float32)
-"""The directions of no speakers."""
+"""The centroids of an empty set of speakers."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerHint:
-    """How many people take part, as far as the host knows; exact when both are equal."""
+    """The number of participants as far as the host knows it; exact if both are equal."""
 
     minimum: int = 1
     maximum: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises ValueError for bounds that nobody can keep."""
+        """Raises ValueError for contradictory bounds."""
         if self.minimum < 1 or (self.maximum is not None and self.maximum < self.minimum):
             raise ValueError(f"no number of speakers lies between {self.minimum} and {self.maximum}")
 
 
-class Gallery:
-    """The voices of a running meeting, by number: a speaker who returns gets the number from before.
+class SpeakerRegistry:
+    """The speakers of a running meeting by number. A returning speaker gets the same number.
 
-    It holds one direction for each speaker, in memory only.
+    Holds one centroid per speaker, in memory only.
     """
 
     def __init__(self, *, maximum: int | None = None, first: int = 0) -> None:
-        """`maximum` speakers at most, which may change; numbers count from `first`."""
+        """`maximum` limits the number of speakers and may change later; numbers count from `first`."""
         self.maximum = maximum
         self._first = first
         self._sums: list[np.ndarray] = []
@@ -75,11 +76,11 @@ class Gallery:
 
     @property
     def next_number(self) -> int:
-        """The number of the next new voice."""
+        """The number of the next new speaker."""
         return self._first + len(self._sums)
 
     def recognise(self, voices: Sequence[LocalVoice]) -> list[int]:
-        """The number of each voice of one window, or UNSURE."""
+        """Return the speaker number of each voice of one window, or UNSURE."""
         numbers = match_voices(voices, self._directions(), least=GUESS if self._is_full else SAME)
         for index, voice in enumerate(voices):
             if numbers[index] == UNSURE and is_founding(voice) and not self._is_full:
@@ -102,15 +103,15 @@ class Gallery:
 
 
 def is_founding(voice: LocalVoice) -> bool:
-    """Whether its print is good enough to make a speaker known."""
+    """Return whether the voice's embedding is good enough to establish a speaker."""
     return voice.print is not None and voice.clean_s >= FOUNDING_S
 
 
 def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: float) -> list[int]:
-    """For each voice of one window the row of `known`, directions of shape (speakers, width), that it is; or UNSURE.
+    """Match each voice of one window to a row of `known`, centroids of shape (speakers, width), or to UNSURE.
 
-    Together they get the most similar choice (Kuhn-Munkres). Prints of enough clean speech must be as similar as
-    `least`, others as GUESS.
+    The assignment maximizes the total similarity (Kuhn-Munkres). Embeddings with enough clean speech must reach
+    `least`, others GUESS.
     """
     numbers = [UNSURE] * len(voices)
     heard = [index for index, voice in enumerate(voices) if voice.print is not None]
@@ -118,28 +119,28 @@ def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: floa
         return numbers
     similar = np.array([voices[index].print for index in heard]) @ known.T
     enough = similar >= np.array([least if is_founding(voices[index]) else GUESS for index in heard])[:, None]
-    # A pair that is not similar enough must never cost a pair that is.
+    # A pair below the threshold must never displace one above it.
     pairs = zip(*linear_sum_assignment(np.where(enough, similar + APART, 0.0), maximize=True), strict=True)
     chosen = {row: column for row, column in pairs if enough[row, column]}
     for row, index in enumerate(heard):
         best = int(similar[row].argmax())
-        is_sure = similar[row, best] >= SURE
+        is_sure = similar[row, best] >= SURE_SPEAKER
         numbers[index] = best if is_sure else int(chosen.get(row, UNSURE))
     return numbers
 
 
 def directions(sums: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
-    """Each of `sums` at length 1: shape (len(sums), width)."""
+    """Normalize each of `sums` to length 1: shape (len(sums), width)."""
     stacked = np.asarray(sums)
     return stacked / np.linalg.norm(stacked, axis=1, keepdims=True)
 
 
 def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) -> list[list[int]]:
-    """The number of each voice in each window, or UNSURE, knowing the whole recording.
+    """Return the speaker number of each voice in each window, or UNSURE, using the whole recording.
 
-    Prints of enough clean speech are clustered (agglomerative, average linkage), about LARGEST at a time so that hours
-    take little more memory than minutes, and clusters whose means are alike are joined. Then every print goes to the
-    nearest mean, those of one window to different ones. Numbers count from 0 in order of appearance.
+    Embeddings with enough clean speech are clustered (agglomerative, average linkage), about LARGEST at a time so that
+    hours take little more memory than minutes, and similar centroids are merged. Then every embedding is assigned to
+    the nearest centroid, those of one window to different ones. Numbers count from 0 in order of appearance.
     """
     means = _means(windows, hint)
     if not len(means):
@@ -150,13 +151,13 @@ def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) 
 
 
 def _means(windows: Iterable[Sequence[LocalVoice]], hint: SpeakerHint) -> np.ndarray:
-    """The direction of each speaker, shape (speakers, width)."""
+    """Return the centroid of each speaker, shape (speakers, width)."""
     sums = [each for block in _blocks(windows) for each in _cluster(block, hint)]
     return directions(_join_alike(np.stack(sums), hint)) if sums else NOBODY
 
 
 def _blocks(windows: Iterable[Sequence[LocalVoice]]) -> Iterator[list[tuple[int, LocalVoice]]]:
-    """The voices to cluster, each with its window's index, about LARGEST at a time."""
+    """Yield the voices to cluster, each with its window's index, about LARGEST at a time."""
     block: list[tuple[int, LocalVoice]] = []
     for index, voices in enumerate(windows):
         block += [(index, voice) for voice in voices if is_founding(voice)]
@@ -168,7 +169,7 @@ def _blocks(windows: Iterable[Sequence[LocalVoice]]) -> Iterator[list[tuple[int,
 
 
 def _cluster(block: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> list[np.ndarray]:
-    """For each cluster of `block` the sum of its prints by their seconds, shape (width,)."""
+    """Return the sum of each cluster's embeddings in `block`, weighted by seconds, shape (width,)."""
     prints = np.array([voice.print for _, voice in block])
     seconds = np.array([voice.clean_s for _, voice in block])
     labels = _agglomerate(prints, np.array([index for index, _ in block]), hint)
@@ -177,15 +178,16 @@ def _cluster(block: Sequence[tuple[int, LocalVoice]], hint: SpeakerHint) -> list
 
 
 def _join_alike(sums: np.ndarray, hint: SpeakerHint) -> np.ndarray:
-    """Adds up the most similar two of `sums`, shape (clusters, width), while they are alike or more than `hint` allows,
-    and more are left than it asks for."""
+    """Merge the two most similar of `sums`, shape (clusters, width), as long as they are alike or exceed the hint's
+    maximum, and their number exceeds its minimum.
+    """
     units = directions(sums)
     similar = units @ units.T
     np.fill_diagonal(similar, -APART)
     while len(sums) > hint.minimum:
         kept, gone = sorted(np.unravel_index(similar.argmax(), similar.shape))
         is_too_many = hint.maximum is not None and len(sums) > hint.maximum
-        if similar[kept, gone] < ALIKE and not is_too_many:
+        if similar[kept, gone] < SAME_SPEAKER and not is_too_many:
             break
         sums[kept] += sums[gone]
         sums, similar = np.delete(sums, gone, axis=0), np.delete(np.delete(similar, gone, axis=0), gone, axis=1)
@@ -195,11 +197,11 @@ def _join_alike(sums: np.ndarray, hint: SpeakerHint) -> np.ndarray:
 
 
 def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> np.ndarray:
-    """The cluster of each print: int, shape (n,)."""
+    """Return the cluster of each embedding: int, shape (n,)."""
     if len(prints) == 1:
         return np.ones(1, int)
     distances = 1.0 - prints @ prints.T
-    distances[(windows[:, None] == windows) & (distances > 1.0 - SURE)] = APART
+    distances[(windows[:, None] == windows) & (distances > 1.0 - SURE_SPEAKER)] = APART
     np.fill_diagonal(distances, 0.0)
     tree = linkage(squareform(distances.clip(min=0.0), checks=False), "average")
     labels = fcluster(tree, 1.0 - SAME, "distance")

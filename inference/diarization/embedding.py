@@ -1,6 +1,6 @@
-"""Voice prints: for a stretch of one voice a direction in space, close to those of the same voice.
+"""Speaker embeddings: unit vectors that are close to each other for speech of the same speaker.
 
-Voice prints are biometric data: they live in memory, in the state of one meeting, and are never stored.
+They are biometric data: kept in memory, in the state of one meeting, and never stored.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
-from inference.loading import ModelCorrupt
-from inference.loading.component import Form
-from inference.loading.single_file import SingleFile
-from inference.loading.strategy import load
-from inference.loading.weights import assign, without_initialisation
-from inference.optimization.execution import Execution
-from inference.optimization.flags import Component, Wishes
-from inference.torchaudio_compat import import_torchaudio
+from inference.models.loading import ModelCorrupt
+from inference.models.loading.component import Form
+from inference.models.loading.single_file import SingleFile
+from inference.models.loading.strategy import load
+from inference.models.loading.weights import assign, without_initialisation
+from inference.models.optimization.execution import Execution
+from inference.models.optimization.flags import Component, FlagChoices
+from inference.models.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
     import torch
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 
 class Embedder(Protocol):
-    """Shared by all meetings: holds no state of any of them."""
+    """Shared by all meetings; holds no state of any of them."""
 
     def embed(self, speech: np.ndarray) -> np.ndarray:
-        """The voice print of float32 `speech` of one voice, shape (n,), n ≥ SAMPLE_RATE // 4.
+        """Return the embedding of float32 `speech` of one speaker, shape (n,), n ≥ SAMPLE_RATE // 4.
 
-        float32, of length 1: the dot product of two is their cosine similarity.
+        float32, length 1; the dot product of two embeddings is their cosine similarity.
         """
         ...
 
 
 class CamPlusPlusEmbedder:
-    """`Embedder` with CAM++ on the CPU: 192 numbers, about 30 ms of one core a second of speech."""
+    """`Embedder` with CAM++ on the CPU: 192 dimensions, about 30 ms of one core per second of speech."""
 
-    def __init__(self, path: Path, *, wishes: Wishes | None = None) -> None:
-        """Raises FileNotFoundError, or ModelCorrupt when the file holds other weights."""
+    def __init__(self, path: Path, *, wishes: FlagChoices | None = None) -> None:
+        """Raises FileNotFoundError, or ModelCorrupt if the file holds other weights."""
         import_torchaudio()
         self._features = import_module("torchaudio.compliance.kaldi").fbank
         self._execution = Execution(Component.CAMPPLUS, wishes=wishes)
@@ -57,17 +57,17 @@ class CamPlusPlusEmbedder:
 
         waveform = torch.as_tensor(speech, dtype=torch.float32)[None]
         with self._execution.step():
-            # Without dither: the same audio must give the same print.
+            # Dithering is off, so that the same audio gives the same embedding.
             features = self._features(waveform, num_mel_bins=MEL_BINS, sample_frequency=SAMPLE_RATE, dither=0.0)
             embedding = self._model((features - features.mean(dim=0))[None])[0].float().numpy()
         return embedding / np.linalg.norm(embedding)
 
 
 def load_network(path: Path) -> CamPlusPlus:
-    """CAM++ with the published weights, ready to use.
+    """Return CAM++ with the published weights, ready to use.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFoundError: the file does not exist.
         ModelCorrupt: the file holds other weights.
     """
     network: CamPlusPlus = load(CamPlusPlusNetwork(path), Form()).network
@@ -76,16 +76,15 @@ def load_network(path: Path) -> CamPlusPlus:
 
 @dataclass(frozen=True)
 class CamPlusPlusNetwork(SingleFile):
-    """`inference.loading.component.Component`; its snapshot has the normalisation folded in already."""
+    """`inference.models.loading.component.Component` of CAM++; the snapshot already has the normalization folded in."""
 
     path: Path
 
     def write_settings(self, network: CamPlusPlus, folder: Path) -> None:
-        """There are none: the network has one shape."""
+        """Write a placeholder: the network has no settings."""
         (folder / "config.json").write_text('{"architecture": "CAM++"}\n', encoding="utf-8")
 
     def build(self, folder: Path) -> CamPlusPlus:
-        """See `Component.build`."""
         from inference.diarization.campplus import CamPlusPlus, fold_normalisation
 
         network = without_initialisation(CamPlusPlus)
@@ -93,7 +92,7 @@ class CamPlusPlusNetwork(SingleFile):
         return network
 
     def probe(self, network: CamPlusPlus) -> torch.Tensor:
-        """The print of two seconds of fixed noise for features."""
+        """Return the embedding of fixed noise as two seconds of features."""
         import torch
 
         from inference.diarization.campplus import MEL_BINS
@@ -103,7 +102,6 @@ class CamPlusPlusNetwork(SingleFile):
         return answer
 
     def load(self, *, is_mapped: bool) -> CamPlusPlus:
-        """See `SingleFile.load`."""
         import torch
 
         from inference.diarization.campplus import CamPlusPlus, fold_normalisation

@@ -1,4 +1,4 @@
-"""The voices of a running meeting, kept small until it ends and all of them can be clustered together."""
+"""Compact history of a running meeting's voices, for joint clustering at its end."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inference.diarization.timeline import HeardWindow
-from inference.diarization.voices import WINDOW_CELLS, LocalVoice
+from inference.diarization.aggregation import HeardWindow
+from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
 
 
 class VoiceHistory:
-    """The newest windows, at most `longest` of them, in the order in which they were heard.
+    """The most recent windows, at most `longest`, in order.
 
-    Biometric data: in memory only, about 0.6 kB a voice (`docs/speakers.md` has the figure for an hour).
+    Biometric data: in memory only, about 0.6 kB per voice (`docs/speakers.md` has the figure for an hour).
     """
 
     def __init__(self, longest: int) -> None:
@@ -25,21 +25,21 @@ class VoiceHistory:
         return len(self._windows)
 
     def __iter__(self) -> Iterator[HeardWindow]:
-        """Prints come back at half precision, which moves a similarity by less than a thousandth."""
+        """Iterate over the windows. Embeddings come back in half precision; similarities change by less than 0.001."""
         return (window.unpack() for window in self._windows)
 
     def append(self, window: HeardWindow) -> None:
         self._windows.append(_PackedWindow.pack(window))
 
     def clear(self) -> None:
-        """Forgets every voice."""
+        """Discard all voices."""
         self._windows.clear()
 
 
 @dataclass(frozen=True, slots=True)
 class _PackedVoice:
     active: bytes
-    """A bit a cell."""
+    """One bit per cell."""
     print: bytes | None
     """float16."""
     clean_s: float

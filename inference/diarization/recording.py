@@ -1,4 +1,4 @@
-"""Who spoke when in a whole recording: windows as in a running meeting, but fewer, and clustered together."""
+"""Diarize a complete recording: windows as in a meeting, but fewer, clustered jointly."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
+from inference.diarization.aggregation import HeardWindow, vote
 from inference.diarization.clustering import SpeakerHint, cluster_windows
 from inference.diarization.history import VoiceHistory
-from inference.diarization.segmentation import WINDOW
-from inference.diarization.timeline import HeardWindow, vote
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener
 
-STEP = 3 * SAMPLE_RATE
-"""Samples from one window to the next: three windows hear each moment, so that one that errs is outvoted."""
+RECORDING_STEP = 3 * SAMPLE_RATE
+"""Samples between windows. Three windows cover each moment, so a wrong one is outvoted."""
 
-LONGEST = 24 * 3600 * SAMPLE_RATE // STEP
-"""Windows of a day: no recording is longer."""
+MAX_WINDOWS = 24 * 3600 * SAMPLE_RATE // RECORDING_STEP
+"""Windows of a day, the longest recording."""
 
-Advance = Callable[[int], object]
-"""Told how many samples have been listened to."""
+WindowsHeard = Callable[[int], object]
+"""Progress callback; receives the number of samples just processed."""
 
 
 def diarize_recording(
@@ -29,31 +29,31 @@ def diarize_recording(
     listener: Listener,
     hint: SpeakerHint | None = None,
     *,
-    advance: Advance = lambda _: None,
+    advance: WindowsHeard = lambda _: None,
 ) -> tuple[SpeakerTurn, ...]:
-    """The turns of the recording that `blocks` make up: float32 mono at SAMPLE_RATE, shape (n,) each.
+    """Return the turns of the recording in `blocks`: float32 mono at SAMPLE_RATE, shape (n,) each.
 
-    Some seconds of sound are held at a time, besides the voices.
+    Holds a few seconds of audio at a time, plus the voices.
     """
-    buffer, history = AudioBuffer(0), VoiceHistory(LONGEST)
+    buffer, history = AudioBuffer(0), VoiceHistory(MAX_WINDOWS)
     heard = 0
     for block in blocks:
         buffer.append(block)
-        while heard + STEP <= buffer.end:
-            heard += STEP
+        while heard + RECORDING_STEP <= buffer.end:
+            heard += RECORDING_STEP
             history.append(_listen(buffer, heard, listener))
-            advance(STEP)
-            buffer.drop_before(heard + STEP - WINDOW)
+            advance(RECORDING_STEP)
+            buffer.drop_before(heard + RECORDING_STEP - SEGMENTATION_WINDOW)
     if heard < buffer.end:
         advance(buffer.end - heard)
-        history.append(_listen(buffer, heard + STEP, listener))
+        history.append(_listen(buffer, heard + RECORDING_STEP, listener))
     return place_turns(list(history), hint or SpeakerHint(), start=0, end=buffer.end // CELL)
 
 
 def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int, end: int) -> tuple[SpeakerTurn, ...]:
-    """The turns in the cells [start, end) that `windows` heard, their voices clustered together.
+    """Return the turns in the cells [start, end) from `windows`, clustering all voices jointly.
 
-    Speakers are numbered from S1 on in order of appearance, whoever was recognised in the windows before.
+    Speakers are numbered from S1 in order of appearance; earlier recognition in the windows is ignored.
     """
     numbers = cluster_windows([window.voices for window in windows], hint)
     placed = [
@@ -63,11 +63,10 @@ def place_turns(windows: Sequence[HeardWindow], hint: SpeakerHint, *, start: int
 
 
 def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
-    """Hears the window up to the sample `end`, in which nobody is recognised yet; silence stands for what lies outside
-    of the recording."""
-    start = end - WINDOW
+    """Return the window up to the sample `end`, without recognized speakers. Silence pads it outside the recording."""
+    start = end - SEGMENTATION_WINDOW
     first, last = max(0, start), min(end, buffer.end)
-    audio = np.zeros(WINDOW, np.float32)
+    audio = np.zeros(SEGMENTATION_WINDOW, np.float32)
     audio[first - start : last - start] = buffer.slice(first, last)
     voices = listener.listen(audio)
     return HeardWindow(end // CELL - WINDOW_CELLS, voices, (UNSURE,) * len(voices))

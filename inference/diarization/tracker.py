@@ -1,8 +1,8 @@
-"""One meeting's speakers: samples in, windows to listen to out, voices in, turns out.
+"""Diarization of one meeting: samples in, window requests out, voices in, turns out.
 
-Without I/O, clocks or models, as `inference.session` is: whoever runs it feeds audio, has the windows listened to
-whenever there is time, and hands the voices back. As long as it keeps up, turns are a pure function of the audio since
-`start`, however that was cut into `feed` calls. Text never waits for them.
+No I/O, clocks or models, like `speech.session`: the caller feeds audio, has the windows processed, and passes back the
+voices. As long as it keeps up, turns are a pure function of the audio since `start`, however that was split into `feed`
+calls. Text never waits for them.
 """
 
 from __future__ import annotations
@@ -13,75 +13,76 @@ from dataclasses import dataclass
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.diarization.clustering import Gallery, SpeakerHint
+from inference.diarization.aggregation import HeardWindow, vote
+from inference.diarization.clustering import SpeakerHint, SpeakerRegistry
 from inference.diarization.history import VoiceHistory
+from inference.diarization.id_mapping import keep_ids
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, LocalVoice
 from inference.diarization.recording import place_turns
-from inference.diarization.relabelling import keep_ids
-from inference.diarization.segmentation import WINDOW
-from inference.diarization.timeline import HeardWindow, vote
+from inference.diarization.segmentation import SEGMENTATION_WINDOW
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns, turns_of
-from inference.diarization.voices import CELL, WINDOW_CELLS, LocalVoice
 
-STEP = 5 * SAMPLE_RATE // 2
-"""Samples from one window to the next: 2.5 s. Every second costs more than twice as much and errs no less."""
+LIVE_STEP = 5 * SAMPLE_RATE // 2
+"""Samples between windows: 2.5 s. A step of one second costs more than twice as much and is no more accurate."""
 
 LATENCY_S = 0.74
-"""Seconds before a window's end up to which it labels: a moment waits for its label 0.74 to 3.24 s, 2 s on average."""
+"""Labels end this many seconds before a window's end: a moment is labelled after 0.74 to 3.24 s, 2 s on average."""
 
 LATENCY_CELLS = round(LATENCY_S / CELL_S)
 
 BEHIND = 10 * SAMPLE_RATE
-"""Samples above which windows follow each other without overlap, at a quarter of the work, until few are waiting."""
+"""Above this backlog in samples, windows do not overlap, which takes a quarter of the work, until few are waiting."""
 
 BACKLOG = 60 * SAMPLE_RATE
-"""Samples that wait at most: older ones are never listened to."""
+"""Maximum backlog in samples; older audio is skipped."""
 
-LONGEST = 12 * 3600 * SAMPLE_RATE // STEP
-"""Windows remembered for the end of the meeting: twelve hours. What is older stays labelled as it was."""
+MAX_HISTORY = 12 * 3600 * SAMPLE_RATE // LIVE_STEP
+"""Windows kept for the end of the meeting: twelve hours. Older turns keep their labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowRequest:
-    """Audio to listen to."""
+    """Audio to process."""
 
     end: int
-    """Samples since the meeting's first: where the window ends."""
+    """End of the window in samples since the meeting's first."""
     audio: np.ndarray
-    """float32, shape (WINDOW,); silence stands for what lies before the meeting or beyond `end`."""
+    """float32, shape (WINDOW,), padded with silence before the meeting and beyond the audio so far."""
 
 
 class SpeakerTracker:
-    """See the module. Not for two threads at once, except `hint`, which any thread may set.
+    """One meeting's speakers. Not thread-safe, except `hint`, which any thread may set.
 
-    Memory is bounded: a minute of audio at most, one direction for each speaker, and small copies of the voices heard
-    (`VoiceHistory`). All of it is biometric or sound, so none of it is stored: after a crash a new tracker starts where
-    the audio log still reaches, with numbers from `first_number` on, so that no id is given to a second person.
+    Memory is bounded: at most a minute of audio, one centroid per speaker, and compact copies of the voices
+    (`VoiceHistory`). All of it is biometric or audio, so none is stored. After a crash a new tracker starts where the
+    audio log still reaches, with numbers from `first_number`, so that no id is reused for another person.
     """
 
     def __init__(
         self, hint: SpeakerHint | None = None, *, start: int = 0, first_number: int = 0, behind: int = BEHIND
     ) -> None:
-        """`start`: the position of the first sample to be fed, a multiple of CELL; numbers below `first_number` are
-        taken. `behind`: as BEHIND; BACKLOG for sound that waits until it is listened to. Raises ValueError for a
-        `start` off the grid."""
+        """`start` is the position of the first sample to be fed, a multiple of CELL. Numbers below `first_number` are
+        taken. `behind` defaults to BEHIND; use BACKLOG for audio that waits until it is processed. Raises ValueError
+        for a `start` off the grid.
+        """
         if start % CELL:
             raise ValueError(f"a tracker starts at a multiple of {CELL} samples, not at {start}")
         self.hint = hint or SpeakerHint()
-        """How many speakers to expect; a new one holds from the next window on."""
-        self._gallery = Gallery(first=first_number)
-        self._history = VoiceHistory(LONGEST)
+        """The expected number of speakers; a new value applies from the next window."""
+        self._gallery = SpeakerRegistry(first=first_number)
+        self._history = VoiceHistory(MAX_HISTORY)
         self._buffer = AudioBuffer(start)
         self._start = start
         self._behind = behind
         self._heard = start
         self._requested: int | None = None
-        self._windows: deque[HeardWindow] = deque(maxlen=WINDOW // STEP)
+        self._windows: deque[HeardWindow] = deque(maxlen=SEGMENTATION_WINDOW // LIVE_STEP)
         self._labelled = start // CELL
         self._known = SpeakerTurns(_seconds(self._labelled), _seconds(self._labelled), ())
 
     @property
     def received(self) -> int:
-        """Samples fed so far, counted from the meeting's first."""
+        """Position after the last sample fed, counted from the meeting's first."""
         return self._buffer.end
 
     @property
@@ -91,52 +92,54 @@ class SpeakerTracker:
 
     @property
     def labelled_s(self) -> float:
-        """Seconds since the meeting's first sample up to which it is said who speaks."""
+        """Seconds since the meeting's first sample up to which turns are labelled."""
         return _seconds(self._labelled)
 
     @property
     def speakers(self) -> int:
-        """Voices known so far."""
+        """Number of known speakers."""
         return len(self._gallery)
 
     @property
     def next_number(self) -> int:
-        """The first number that nobody has: `first_number` for a tracker that goes on after this one."""
+        """The first unused number: `first_number` for a tracker that continues this one."""
         return self._gallery.next_number
 
     def feed(self, samples: np.ndarray) -> None:
-        """Takes float32 mono samples at SAMPLE_RATE, shape (n,), that follow on `received`."""
+        """Append float32 mono samples at SAMPLE_RATE, shape (n,), at `received`."""
         self._buffer.append(samples)
         oldest = _on_grid(self._buffer.end - BACKLOG)
         self._heard = max(self._heard, oldest)
-        self._buffer.drop_before(self._heard + STEP - WINDOW)
+        self._buffer.drop_before(self._heard + LIVE_STEP - SEGMENTATION_WINDOW)
 
     def request(self, *, is_end: bool = False) -> WindowRequest | None:
-        """The next window to listen to, one at a time and in order; None when there is too little new audio.
+        """Return the next window to process, one at a time and in order; None if there is too little new audio.
 
-        `is_end`: nothing follows for now, so as long as samples are not labelled there is a window.
+        With `is_end`, nothing follows for now, so windows are requested until all samples are labelled.
         """
-        end = self._heard + (WINDOW if self._buffer.end - self._heard > self._behind else STEP)
+        end = self._heard + (SEGMENTATION_WINDOW if self._buffer.end - self._heard > self._behind else LIVE_STEP)
         if end > self._buffer.end and (not is_end or self._labelled >= self._buffer.end // CELL):
             return None
         self._requested = end
-        first, last = max(self._buffer.start, end - WINDOW), min(end, self._buffer.end)
-        audio = np.zeros(WINDOW, np.float32)
-        audio[first - (end - WINDOW) : last - (end - WINDOW)] = self._buffer.slice(first, last)
+        first, last = max(self._buffer.start, end - SEGMENTATION_WINDOW), min(end, self._buffer.end)
+        audio = np.zeros(SEGMENTATION_WINDOW, np.float32)
+        audio[first - (end - SEGMENTATION_WINDOW) : last - (end - SEGMENTATION_WINDOW)] = self._buffer.slice(
+            first, last
+        )
         return WindowRequest(end, audio)
 
     def accept(
         self, request: WindowRequest, voices: tuple[LocalVoice, ...], *, is_end: bool = False
     ) -> SpeakerTurns | None:
-        """What `request` tells about who spoke: new turns, and older ones that changed. None when nothing is new.
+        """Return new turns and earlier ones that changed, given the voices of `request`; None if nothing changed.
 
-        `is_end`: label up to the last sample, not only up to LATENCY_S before it. Raises ValueError for a window that
-        was not asked for last.
+        With `is_end`, label up to the last sample, not only up to LATENCY_S before it. Raises ValueError for a window
+        that was not the last one requested.
         """
         if request.end != self._requested:
             raise ValueError(f"the window that ends at {self._requested} was asked for, not {request.end}")
         self._heard, self._requested = max(self._heard, request.end), None
-        self._buffer.drop_before(self._heard + STEP - WINDOW)
+        self._buffer.drop_before(self._heard + LIVE_STEP - SEGMENTATION_WINDOW)
         self._gallery.maximum = self.hint.maximum
         window = HeardWindow(request.end // CELL - WINDOW_CELLS, voices, tuple(self._gallery.recognise(voices)))
         self._windows.append(window)
@@ -144,13 +147,13 @@ class SpeakerTracker:
         return self._label(self._reached() if is_end else request.end // CELL - LATENCY_CELLS)
 
     def turns(self) -> SpeakerTurns:
-        """What is known now about the last seconds, as far as later windows may still change it."""
+        """Return the turns of the last seconds, as far as later windows may still change them."""
         return self._known
 
     def conclude(self, hint: SpeakerHint | None = None) -> SpeakerTurns:
-        """All turns anew, when the meeting has ended: the voices of all windows clustered together.
+        """Recompute all turns after the meeting has ended, clustering the voices of all windows jointly.
 
-        Speakers keep the ids that they had, see `keep_ids`. `hint` replaces the tracker's own. Every voice is forgotten
+        Speakers keep their ids through `keep_ids`. `hint` replaces the tracker's own. All voices are discarded
         afterwards. Eight hours take three seconds of a core and 90 MB.
         """
         windows, next_number = list(self._history), self._gallery.next_number
@@ -163,8 +166,8 @@ class SpeakerTracker:
         return SpeakerTurns(_seconds(start), _seconds(end), kept)
 
     def forget(self) -> None:
-        """Wipes every voice and all sound. What follows is of strangers: their numbers go on where the last ended."""
-        self._gallery = Gallery(first=self._gallery.next_number)
+        """Discard all voices and audio. Later speakers count as unknown and are numbered after the last one."""
+        self._gallery = SpeakerRegistry(first=self._gallery.next_number)
         self._history.clear()
         self._windows.clear()
         self._buffer = AudioBuffer(self._buffer.end)
@@ -173,15 +176,15 @@ class SpeakerTracker:
         self._known = SpeakerTurns(self.labelled_s, self.labelled_s, ())
 
     def _reached(self) -> int:
-        """The cell up to which windows have heard."""
+        """Return the cell up to which audio was processed."""
         return min(self._heard, self._buffer.end) // CELL
 
     def _label(self, end: int) -> SpeakerTurns | None:
-        """Decides anew about all that the windows heard, up to the cell `end`."""
-        end = max(end, self._labelled)  # after a pause, what was labelled up to its last sample stays so
+        """Relabel the period of all current windows, up to the cell `end`."""
+        end = max(end, self._labelled)  # after a pause, labels up to the last sample stay
         if end == self._start // CELL:
             return None
-        # After a skip the newest window begins later than what is not labelled yet.
+        # After a skip the newest window begins later than the first unlabelled cell.
         start = max(self._start // CELL, min(self._windows[-1].start, self._labelled))
         turns = turns_of(*vote(self._windows, start, end), start=start)
         known = SpeakerTurns(_seconds(start), _seconds(end), turns)
@@ -199,14 +202,14 @@ def _seconds(cell: int) -> float:
 
 
 def _first_change(before: SpeakerTurns, now: SpeakerTurns, *, end: float) -> float:
-    """The first second up to `end` about which `now` says something else than `before`; `end` if there is none."""
+    """Return the first second up to `end` at which `now` differs from `before`; `end` if there is none."""
     old = set(cut_turns(SpeakerTurns(now.start, end, before.turns), now.start).turns)
     new = set(cut_turns(SpeakerTurns(now.start, end, now.turns), now.start).turns)
     return min((turn.start for turn in old ^ new), default=end)
 
 
 def cut_turns(known: SpeakerTurns, start: float) -> SpeakerTurns:
-    """What `known` says from `start` on."""
+    """Return the part of `known` from `start` on."""
     turns = (
         SpeakerTurn(max(turn.start, start), min(turn.end, known.end), turn.speaker)
         for turn in known.turns

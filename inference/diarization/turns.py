@@ -1,4 +1,4 @@
-"""Turns: who speaks from when to when. Times are seconds since the meeting's first sample."""
+"""Speaker turns. Times are seconds since the meeting's first sample."""
 
 from __future__ import annotations
 
@@ -8,47 +8,47 @@ from dataclasses import dataclass
 import numpy as np
 
 CELL_S = 0.02
-"""Seconds of a cell: time is cut into cells in which a speaker speaks or does not."""
+"""Seconds per cell, the time resolution of speaker activity."""
 
 SHORTEST_TURN = 10
-"""Cells that make a turn: 0.2 s."""
+"""Minimum cells in a turn: 0.2 s."""
 
 SHORTEST_PAUSE = 75
-"""Cells that make a pause: 1.5 s. Within less the same voice has not stopped: people who mark turns see it so too."""
+"""Minimum cells in a pause: 1.5 s. A shorter gap does not end a turn, as in manual annotation."""
 
 UNSURE = -1
-"""Instead of a speaker's number: somebody speaks, and it cannot be said who."""
+"""Number for speech whose speaker is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurn:
-    """One voice without a pause. Turns of two voices may overlap."""
+    """Speech of one speaker without a pause. Turns of different speakers may overlap."""
 
     start: float
     end: float
     speaker: str | None
-    """`S1`, `S2`, … in the order in which voices were first known; None: somebody, and it cannot be said who."""
+    """`S1`, `S2`, … in the order in which speakers were first recognized; None if the speaker is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTurns:
-    """What is known now about the time from `start` to `end`; it replaces all that was said about it before."""
+    """The turns from `start` to `end`. They replace all earlier turns of this period."""
 
     start: float
     end: float
     turns: tuple[SpeakerTurn, ...]
-    """In order of their starts, cut at `start` and `end`."""
+    """Ordered by start, cut at `start` and `end`."""
 
 
 def speaker_name(number: int) -> str | None:
-    """The id of the speaker with this number, counted from 0; None for UNSURE."""
+    """Return the id of the speaker with this number, counted from 0; None for UNSURE."""
     return None if number == UNSURE else f"S{number + 1}"
 
 
 def turns_of(active: np.ndarray, numbers: Sequence[int], *, start: int) -> tuple[SpeakerTurn, ...]:
-    """Turns of `active`, bool, shape (cells, speakers): its columns are the speakers `numbers`, its first cell `start`.
+    """Return the turns of `active`, bool, shape (cells, speakers), with columns for `numbers` and first cell `start`.
 
-    Short pauses are filled and short turns left out, except where they touch the edges and may go on beyond.
+    Short pauses are filled and short turns dropped, except at the edges, beyond which they may continue.
     """
     turns = [
         SpeakerTurn(round((start + first) * CELL_S, 2), round((start + last) * CELL_S, 2), speaker_name(number))
@@ -59,7 +59,7 @@ def turns_of(active: np.ndarray, numbers: Sequence[int], *, start: int) -> tuple
 
 
 def smoothed_spans(active: np.ndarray) -> list[tuple[int, int]]:
-    """Half-open spans in which `active`, bool, shape (cells,), holds, without short pauses and short spans."""
+    """Return half-open spans in which `active`, bool, shape (cells,), is true, without short pauses and short spans."""
     merged: list[tuple[int, int]] = []
     for first, last in spans(active):
         if merged and first - merged[-1][1] < SHORTEST_PAUSE:
@@ -75,7 +75,7 @@ def smoothed_spans(active: np.ndarray) -> list[tuple[int, int]]:
 
 
 def spans(active: np.ndarray) -> list[tuple[int, int]]:
-    """Half-open spans in which `active`, bool, shape (cells,), holds."""
+    """Return half-open spans in which `active`, bool, shape (cells,), is true."""
     padded = np.concatenate(([False], active, [False]))
     edges = np.flatnonzero(padded[1:] != padded[:-1])
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -1,7 +1,7 @@
-"""Voice prints with pyannote's WeSpeaker network, which comes with speaker-diarization-community-1.
+"""Speaker embeddings with pyannote's WeSpeaker network, part of speaker-diarization-community-1.
 
 Wang et al. 2023, "WeSpeaker: a research and production oriented speaker embedding learning toolkit": a ResNet-34 over
-80 Mel bands whose statistics over time are pooled.
+80 Mel bands with statistics pooling over time.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from pathlib import Path
 
 import numpy as np
 
-from inference.device import CPU, Device
-from inference.diarization.checkpoint import load_network
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
+from inference.diarization.pyannote_loader import load_network
+from inference.models.device import CPU, Device
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, FlagChoices
 
 
 class WeSpeakerEmbedder:
-    """`Embedder` with WeSpeaker's ResNet-34: 256 numbers."""
+    """`Embedder` with WeSpeaker's ResNet-34: 256 dimensions."""
 
     def __init__(
-        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: Wishes | None = None
+        self, path: Path, *, device: Device = CPU, runs_on: Device | None = None, wishes: FlagChoices | None = None
     ) -> None:
-        """Loads onto `device`; `runs_on` is where somebody else moves it to.
+        """Load onto `device`; `runs_on` is the device that the pool moves it to.
 
-        Raises FileNotFoundError, or ModelCorrupt when the file is no such checkpoint.
+        Raises FileNotFoundError, or ModelCorrupt if the file is not such a checkpoint.
         """
         self._execution = Execution(Component.WESPEAKER, runs_on or device, wishes=wishes)
         network = load_network(path, "WeSpeakerResNet34").to(torch_device(device))

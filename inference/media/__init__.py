@@ -1,1 +1,1 @@
-"""Recordings of strangers: decoded in a child process, where no file can do harm."""
+"""Decoding of untrusted recordings in a sandboxed child process."""

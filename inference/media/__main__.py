@@ -1,7 +1,7 @@
 """`python -m inference.media LIMITS`: the child process that decodes the file on its standard input.
 
-LIMITS is `sandbox.Limits` as JSON. What it finds goes to standard output, as `protocol` says; what nobody expected goes
-to standard error and ends the process.
+LIMITS is `sandbox.Limits` as JSON. Results go to standard output in the format of `protocol`. An unexpected exception
+goes to standard error and ends the process.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from inference.media.sandbox import Limits, confine, isolate
 
 
 def main() -> None:
-    """Confine the process first, then load the libraries, then leave everything but the file, then look at the file."""
+    """Set the limits, load the libraries, drop access to everything except the file, and only then read the file."""
     limits = Limits(**json.loads(sys.argv[1]))
     confine(limits)
-    from inference.media.decoder import Output, Source, decode
-    from inference.media.track import Refused
+    from inference.media.decoder import InputFile, Output, decode
+    from inference.media.track import TrackRefused
 
     isolate()
     output = Output(sys.stdout.fileno(), limits.stall_s)
     try:
-        decode(Source(sys.stdin.fileno(), output), output, limits)
-    except Refused as refused:
+        decode(InputFile(sys.stdin.fileno(), output), output, limits)
+    except TrackRefused as refused:
         output.send(refused.failure)
     except MemoryError:
         output.send(Failure(Reason.MEMORY))

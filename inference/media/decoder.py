@@ -1,6 +1,6 @@
-"""Decode one file within the child process: its tracks, its sound with times, what is missing, and why it ends.
+"""Decode one file in the child process: its tracks, timed audio, missing parts, and the reason it ends.
 
-Everything here is done with FFmpeg on bytes that a stranger made. Nothing of it is imported by any other process.
+Everything here runs FFmpeg on untrusted bytes. No other process imports this module.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 import av
-import av.audio.stream  # PyAV loads this and the next two for the first stream of a kind: too late in the sandbox
+import av.audio.stream  # PyAV loads this and the next two at the first stream of a kind, too late in the sandbox
 import av.logging
 import av.subtitles.stream
 import av.video.stream
@@ -22,7 +22,7 @@ from inference.media.protocol import (
     Alive,
     End,
     Header,
-    Message,
+    MediaMessage,
     Reason,
     Track,
     encode,
@@ -37,23 +37,23 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 PLAYLISTS = frozenset({"concat", "dash", "ffmetadata", "hls", "imf", "sdp"})
-"""FFmpeg's names of formats that hold no sound of their own and name files that do."""
+"""FFmpeg's names of formats that contain no audio but refer to other files."""
 
 M3U = b"#EXTM3U"
-"""How a playlist begins. FFmpeg looks at the name too, of which there is none here."""
+"""First bytes of a playlist. FFmpeg also checks the file name, which is not available here."""
 
 ALIVE_S = 1.0
-"""How long the file is read without sound before that is told."""
+"""Seconds of reading without audio after which `Alive` is sent."""
 
 READ_BYTES = 1 << 16
 
 
 class NamesOtherFiles(Exception):
-    """The container would have FFmpeg open something else."""
+    """The container would make FFmpeg open another file."""
 
 
 class Output:
-    """Standard output. Between two records an alarm runs that ends a process which hangs, also within FFmpeg."""
+    """Standard output. An alarm between two records ends a process that hangs, even inside FFmpeg."""
 
     def __init__(self, descriptor: int, stall_s: float) -> None:
         self._descriptor = descriptor
@@ -62,12 +62,12 @@ class Output:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         self._write(preamble())
 
-    def send(self, message: Message) -> None:
-        """Write a record; wait as long as the reader wants."""
+    def send(self, message: MediaMessage) -> None:
+        """Write a record; block as long as the reader does."""
         self._write(encode(message))
 
     def tell_alive(self) -> None:
-        """Say that the file is being read, if nothing was said for a while."""
+        """Send `Alive` if nothing was sent for a while."""
         if time.monotonic() - self._sent_at > ALIVE_S:
             self.send(Alive())
 
@@ -80,8 +80,8 @@ class Output:
         self._sent_at = time.monotonic()
 
 
-class Source:
-    """The file on standard input, for FFmpeg; a pipe too, which cannot be sought in."""
+class InputFile:
+    """The file on standard input as a file object for FFmpeg. It may be a pipe, which is not seekable."""
 
     def __init__(self, descriptor: int, output: Output) -> None:
         self.beginning = b""
@@ -109,8 +109,8 @@ class Source:
         return True
 
 
-def decode(source: Source, output: Output, limits: Limits) -> None:
-    """Send everything that can be heard. Raise Refused, and MemoryError beyond the limit."""
+def decode(source: InputFile, output: Output, limits: Limits) -> None:
+    """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
     with _open(source) as container:
@@ -128,7 +128,7 @@ def decode(source: Source, output: Output, limits: Limits) -> None:
     output.send(End())
 
 
-def _open(source: Source) -> InputContainer:
+def _open(source: InputFile) -> InputContainer:
     options = {"protocol_whitelist": "", "codec_whitelist": ",".join(audio_decoders())}
     with av.logging.Capture() as complaints:
         try:
@@ -145,7 +145,8 @@ def _open(source: Source) -> InputContainer:
         except av.error.MemoryError:
             raise
         except av.error.FFmpegError as error:
-            # Some are refused before they try: then only their complaint, or their first line, names the format.
+            # Some are refused before any open is tried; then only the log message or the first line identifies the
+            # format.
             is_playlist = source.beginning.startswith(M3U) or any(name in PLAYLISTS for _, name, _ in complaints)
             raise refused(Reason.PLAYLIST if is_playlist else Reason.UNREADABLE, error.strerror) from error
     if container.format.name in PLAYLISTS:
@@ -154,7 +155,7 @@ def _open(source: Source) -> InputContainer:
 
 
 def audio_decoders() -> list[str]:
-    """Return FFmpeg's decoders of sound: no picture of a stranger is decoded."""
+    """Return FFmpeg's audio decoders. Untrusted pictures are never decoded."""
     found = []
     for name in sorted(av.codecs_available):
         try:
@@ -171,7 +172,7 @@ def _refuse_to_open(url: str, flags: int, options: dict[str, str]) -> None:
 
 
 def _chosen(container: InputContainer) -> AudioStream:
-    """Return the default track, or the one with most in it."""
+    """Return the default track as FFmpeg selects it, else the first readable one."""
     readable = [stream for stream in container.streams.audio if stream.codec_context is not None]
     best = container.streams.best("audio")
     if best in readable:

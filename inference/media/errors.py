@@ -1,4 +1,4 @@
-"""Why a recording cannot be read, each reason with its sentence."""
+"""The reasons why a recording cannot be read, each with its message."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from inference.media.protocol import MAX_TRACKS, Failure, Reason
 
 MAX_CHANNELS = 8
 RATES = range(4_000, 384_001)
-"""Samples a second that are accepted: below there is no speech, and above it is no recording of sound."""
+"""Accepted sample rates: below there is no speech, above it is not an audio recording."""
 
 
 class UnreadableAudioError(ValueError):
-    """The file is no recording that the installed decoders know, or it holds no sound, or it is beyond a bound.
+    """The file is not a recording that the installed decoders know, has no audio, or exceeds a limit.
 
-    Its text is a sentence that names the file. Trying again gives the same answer.
+    The message is a sentence that names the file. A retry gives the same result.
     """
 
     reason: ClassVar[Reason] = Reason.UNREADABLE
 
 
 class NoSound(UnreadableAudioError):
-    """There is no audio track, or nothing on it."""
+    """There is no audio track, or it is empty."""
 
     reason = Reason.NO_SOUND
 
 
 class PlaylistRefused(UnreadableAudioError):
-    """The file holds no sound of its own and names other files that do."""
+    """The file contains no audio of its own but refers to other files."""
 
     reason = Reason.PLAYLIST
 
 
 class SampleRateRefused(UnreadableAudioError):
-    """The sample rate is outside of RATES."""
+    """The sample rate is outside RATES."""
 
     reason = Reason.SAMPLE_RATE
 
@@ -51,40 +51,40 @@ class TracksRefused(UnreadableAudioError):
 
 
 class TooLong(UnreadableAudioError):
-    """There is more sound than `Limits.longest_s`."""
+    """The audio is longer than `Limits.longest_s`."""
 
     reason = Reason.TOO_LONG
 
 
 class DecoderOutOfMemory(UnreadableAudioError):
-    """Decoding it takes more than `Limits.memory_bytes`."""
+    """Decoding takes more than `Limits.memory_bytes`."""
 
     reason = Reason.MEMORY
 
 
 class DecoderOutOfTime(UnreadableAudioError):
-    """Decoding it takes more time on the processor than so much sound is worth."""
+    """Decoding takes more CPU time than its amount of audio allows."""
 
     reason = Reason.TIME
 
 
 class DecoderFailed(UnreadableAudioError):
-    """The decoder's process did not do its work. The file may be the cause, or the machine: another try may tell."""
+    """The decoder process failed. The cause may be the file or the machine; a retry may succeed."""
 
 
 class DecoderCrashed(DecoderFailed):
-    """It ended before the file did, or said what nobody understands."""
+    """The decoder ended before the file did, or sent invalid output."""
 
     reason = Reason.CRASHED
 
 
 class DecoderHung(DecoderFailed):
-    """It said nothing for longer than `Limits.stall_s`, or was waited for longer than `Limits.wait_s` in all."""
+    """The decoder was silent for longer than `Limits.stall_s`, or the total wait exceeded `Limits.wait_s`."""
 
     reason = Reason.HUNG
 
 
-SENTENCES: dict[type[UnreadableAudioError], str] = {
+REASON_SENTENCES: dict[type[UnreadableAudioError], str] = {
     UnreadableAudioError: "{name} cannot be read as audio: {detail}",
     NoSound: "{name} holds no sound",
     PlaylistRefused: "{name} is a list of other files",
@@ -98,10 +98,10 @@ SENTENCES: dict[type[UnreadableAudioError], str] = {
     DecoderHung: "{name} keeps its decoder busy without an end",
 }
 
-BY_REASON = {kind.reason: kind for kind in SENTENCES}
+BY_REASON = {kind.reason: kind for kind in REASON_SENTENCES}
 
 
 def refusal(name: object, failure: Failure) -> UnreadableAudioError:
-    """Return the error for what the decoder says of a file."""
+    """Return the exception for a failure that the decoder reports."""
     kind = BY_REASON[failure.reason]
-    return kind(SENTENCES[kind].format(name=name, detail=failure.detail or "no decoder knows it"))
+    return kind(REASON_SENTENCES[kind].format(name=name, detail=failure.detail or "no decoder knows it"))

@@ -1,6 +1,6 @@
-"""The decoder's child process from outside: started, read with bounds on time, ended.
+"""The parent's side of the decoder: start the child, read its output with time limits, and end it.
 
-What it says is believed as far as `protocol` checks it, and no further: a stranger's file may be what speaks.
+The child's output is untrusted, because a malicious file may control it; `protocol` validates all of it.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from inference.media.errors import UnreadableAudioError, refusal
-from inference.media.protocol import RATE, Failure, Message, ProtocolError, Reason, Samples, decode, too_long
+from inference.media.protocol import RATE, Failure, MediaMessage, ProtocolError, Reason, Samples, decode, too_long
 from inference.media.sandbox import Limits
 
 COMMAND = (sys.executable, "-s", "-P", "-B", "-m", "inference.media")
-"""What decodes; the limits follow as an argument."""
+"""The decoder's command; the limits follow as an argument."""
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""All that the child is told: no key of this process is in it. Namespaces ask for a process of one thread."""
+CHILD_ENVIRONMENT = {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""The child's whole environment, free of secrets. User namespaces require a single-threaded process."""
 
 PASSED_ON = ("LD_LIBRARY_PATH", "PATH")
-"""Without which some interpreters do not start."""
+"""Variables that some interpreters need to start."""
 
 AHEAD_BYTES = 1 << 20
-"""What the child may decode ahead of its reader: sixteen seconds."""
+"""How far the child may decode ahead of its reader: sixteen seconds."""
 
-LAST_WORDS = 4_000
-"""Bytes of standard error that are looked at."""
+LAST_LOG_BYTES = 4_000
+"""Bytes of standard error that are read."""
 
-PATIENCE_S = 5.0
-"""For a process that has closed its output to be gone."""
+EXIT_WAIT_S = 5.0
+"""Seconds to wait for the exit of a process that has closed its output."""
 
 MEANING = {signal.SIGXCPU: Reason.TIME, signal.SIGALRM: Reason.HUNG}
 """Signals by which the child's own limits end it."""
 
 
 class DecoderProcess:
-    """One file in one child. Whoever forgets it, or closes it, ends the child."""
+    """One file in one child. Closing or garbage-collecting the object ends the child."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        """Start decoding. Raise UnreadableAudioError when the file cannot be opened."""
+        """Start decoding. Raises UnreadableAudioError if the file cannot be opened."""
         self._path = path
         self._limits = limits
         self._waited_s = 0.0
@@ -71,22 +71,22 @@ class DecoderProcess:
         self._output, self._complaints = self._child.stdout, self._child.stderr
         self._poller = select.poll()
         self._poller.register(self._output, select.POLLIN)
-        with contextlib.suppress(OSError):  # a pipe of the usual size does too
+        with contextlib.suppress(OSError):  # a pipe of the default size works too
             fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, AHEAD_BYTES)
         self._end = weakref.finalize(self, _end, self._child)
 
     def kill(self) -> None:
-        """End the child, from any thread: who reads finds the end at once."""
+        """End the child. Thread-safe; a pending read finds the end at once."""
         self._child.kill()
 
     def close(self) -> None:
-        """End the child and let go of it; not while another thread reads."""
+        """End the child and reap it. Must not be called while another thread reads."""
         self._end()
 
-    def messages(self) -> Iterator[Message]:
-        """Yield what the child says, but for its last words.
+    def messages(self) -> Iterator[MediaMessage]:
+        """Yield the child's messages, except the failure that ends it.
 
-        Raises UnreadableAudioError, or what is derived of it, when there is nothing more to hear.
+        Raises UnreadableAudioError or a subclass when the child fails.
         """
         try:
             for message in decode(self._read):
@@ -101,7 +101,7 @@ class DecoderProcess:
             self.close()
 
     def _hear(self, samples: int) -> None:
-        """Hold the child to the length that it was told: it may have been talked out of it."""
+        """Enforce the length limit here too, because a malicious file may have disabled it in the child."""
         self._heard += samples
         if self._heard > self._limits.longest_s * RATE:
             raise refusal(self._path, too_long(self._limits.longest_s))
@@ -127,9 +127,9 @@ class DecoderProcess:
         return os.read(self._output.fileno(), size)
 
     def _loss(self) -> UnreadableAudioError:
-        """The error for a child that ended without saying so."""
+        """Return the error for a child that ended without a final message."""
         try:
-            code = self._child.wait(PATIENCE_S)
+            code = self._child.wait(EXIT_WAIT_S)
         except subprocess.TimeoutExpired:
             return refusal(self._path, Failure(Reason.HUNG))
         if code >= 0:
@@ -139,7 +139,7 @@ class DecoderProcess:
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Open it here, so that the child need not open anything."""
+    """Open the file in the parent, so that the child need not open anything."""
     try:
         return path.open("rb")
     except OSError as error:
@@ -147,12 +147,12 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _environment() -> dict[str, str]:
-    return ENVIRONMENT | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return CHILD_ENVIRONMENT | {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 def _last_words(complaints: IO[bytes]) -> str:
-    """The last line of what the child left on standard error, which it has closed."""
-    text = os.read(complaints.fileno(), LAST_WORDS).decode("utf-8", "replace").strip()
+    """Return the last line of the child's standard error, which the child has closed."""
+    text = os.read(complaints.fileno(), LAST_LOG_BYTES).decode("utf-8", "replace").strip()
     return text.rpartition("\n")[2]
 
 

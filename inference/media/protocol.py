@@ -1,29 +1,29 @@
-"""What the decoder's child process says of a file, as bytes on its standard output.
+"""The decoder child's output format: what it reports of a file on its standard output.
 
-The stream is a preamble, then records. The preamble is `PREAMBLE`: the four bytes `PLMD`, then the version as an
-unsigned 16-bit number, then two bytes of zero. A record is `HEAD`, 16 bytes, then its payload. All numbers are
+The stream is a preamble followed by records. The preamble is `PREAMBLE`: the four bytes `PLMD`, the version as an
+unsigned 16-bit number, and two zero bytes. A record is `HEAD`, 16 bytes, followed by its payload. All numbers are
 little-endian:
 
 | bytes | |
 |---|---|
-| 0 | kind, a `Kind` |
+| 0 | kind, a `RecordKind` |
 | 1 | track: the index of the audio track within the file |
 | 2–3 | zero |
-| 4–7 | length of the payload, `MAX_PAYLOAD` at most |
-| 8–15 | time in seconds on the file's own clock, as a float; NaN: not known |
+| 4–7 | length of the payload, at most `MAX_PAYLOAD` |
+| 8–15 | time in seconds on the file's own clock, as a float; NaN if unknown |
 
 | kind | payload |
 |---|---|
 | `HEADER`, once and first | JSON, the fields of `Header` |
-| `SAMPLES` | float32, mono, at `RATE`; time: of the first sample |
-| `GAP` | a float64: seconds from time on in which the track holds no sound, and nothing is wrong |
-| `DAMAGE` | a float64: seconds from time on that cannot be read |
-| `ALIVE` | none: nothing has been decoded for a while, and the file is still being read |
-| `END` | none: this was all |
+| `SAMPLES` | float32, mono, at `RATE`; the time is that of the first sample |
+| `GAP` | a float64: seconds from the time on in which the track has no audio, without any damage |
+| `DAMAGE` | a float64: seconds from the time on that cannot be read |
+| `ALIVE` | empty: nothing was decoded for a while, and the file is still being read |
+| `END` | empty: the file was decoded to its end |
 | `FAILURE` | JSON, the fields of `Failure` |
 
-After `END` or `FAILURE` nothing follows. The reader trusts none of it: who decodes a stranger's file may be the
-stranger's by then. A later version adds kinds and fields; a reader refuses a preamble that it does not know.
+Nothing follows `END` or `FAILURE`. The reader validates everything, because a malicious file may have taken over the
+decoder. A later version adds kinds and fields; a reader refuses a preamble with another version.
 """
 
 from __future__ import annotations
@@ -38,25 +38,25 @@ from typing import Any
 
 import numpy as np
 
-VERSION = 1
+PROTOCOL_VERSION = 1
 PREAMBLE = struct.Struct("<4sHxx")
-MAGIC = b"PLMD"
+PROTOCOL_MAGIC = b"PLMD"
 HEAD = struct.Struct("<BBxxId")
 SECONDS = struct.Struct("<d")
 
 RATE = 16_000
-"""Samples a second of every track: what Whisper and Silero were trained on."""
+"""Samples per second of every track; Whisper and Silero were trained on this rate."""
 
 MAX_TRACKS = 16
 MAX_PAYLOAD = 1 << 20
 """Bytes; sixteen seconds of samples."""
 
 MAX_WORD = 200
-"""Characters of a title or another word that the file brought along."""
+"""Maximum characters of a title or another string from the file."""
 
 
-class Kind(IntEnum):
-    """Of a record."""
+class RecordKind(IntEnum):
+    """Kind of a record."""
 
     HEADER = 1
     SAMPLES = 2
@@ -68,7 +68,7 @@ class Kind(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why a file is not decoded, or no further. The first eight are the child's word, the others are found out."""
+    """Why decoding was refused or stopped. The child reports the first eight; the parent detects the others."""
 
     UNREADABLE = "unreadable"
     NO_SOUND = "no_sound"
@@ -84,7 +84,7 @@ class Reason(StrEnum):
 
 
 class ProtocolError(ValueError):
-    """The bytes are no record of this version."""
+    """The bytes are not a record of this version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Track:
     """One audio track of a file."""
 
     index: int
-    """Among the audio tracks, from 0."""
+    """Index among the audio tracks, from 0."""
     codec: str
     rate: int
     channels: int
@@ -100,16 +100,16 @@ class Track:
     title: str = ""
     is_default: bool = False
     start_s: float | None = None
-    """On the file's clock; None: not known."""
+    """On the file's clock; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the container says of itself."""
+    """The container's metadata."""
 
     format: str
     duration_s: float | None
-    """None: it does not say."""
+    """None if the container does not say."""
     tracks: tuple[Track, ...]
     chosen: int
     """Index of the track that is decoded."""
@@ -117,7 +117,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Sound of one track: float32 in [-1, 1] at RATE, shape (n,)."""
+    """Audio of one track: float32 in [-1, 1] at RATE, shape (n,)."""
 
     track: int
     time_s: float
@@ -126,7 +126,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The track holds no sound for so long, as its timestamps say."""
+    """The track has no audio for this period, according to its timestamps. Nothing is wrong."""
 
     track: int
     time_s: float
@@ -135,7 +135,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Sound that should be there cannot be read."""
+    """Audio that should be there cannot be read."""
 
     track: int
     time_s: float
@@ -144,61 +144,61 @@ class Damage:
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """The file is being read, though nothing was decoded for a while."""
+    """The file is still being read, although nothing was decoded for a while."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """That was all."""
+    """The file was decoded to its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """It goes no further."""
+    """Decoding stopped."""
 
     reason: Reason
     detail: str = ""
 
 
 def too_long(longest_s: float) -> Failure:
-    """Return the failure of a file that holds more sound."""
+    """Return the failure for a file with more audio than allowed."""
     return Failure(Reason.TOO_LONG, f"{longest_s / 3600:g}")
 
 
-Message = Header | Samples | Gap | Damage | Alive | End | Failure
+MediaMessage = Header | Samples | Gap | Damage | Alive | End | Failure
 
 
 def preamble() -> bytes:
     """Return the first bytes of the stream."""
-    return PREAMBLE.pack(MAGIC, VERSION)
+    return PREAMBLE.pack(PROTOCOL_MAGIC, PROTOCOL_VERSION)
 
 
-def encode(message: Message) -> bytes:
-    """Return the record of a message."""
+def encode(message: MediaMessage) -> bytes:
+    """Return the record for a message."""
     match message:
         case Header():
-            return _record(Kind.HEADER, _json(asdict(message)))
+            return _record(RecordKind.HEADER, _json(asdict(message)))
         case Samples(track, time_s, samples):
-            return _record(Kind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
+            return _record(RecordKind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
         case Gap(track, time_s, seconds):
-            return _record(Kind.GAP, SECONDS.pack(seconds), track, time_s)
+            return _record(RecordKind.GAP, SECONDS.pack(seconds), track, time_s)
         case Damage(track, time_s, seconds):
-            return _record(Kind.DAMAGE, SECONDS.pack(seconds), track, time_s)
+            return _record(RecordKind.DAMAGE, SECONDS.pack(seconds), track, time_s)
         case Alive():
-            return _record(Kind.ALIVE)
+            return _record(RecordKind.ALIVE)
         case End():
-            return _record(Kind.END)
+            return _record(RecordKind.END)
         case Failure():
-            return _record(Kind.FAILURE, _json(asdict(message)))
+            return _record(RecordKind.FAILURE, _json(asdict(message)))
 
 
-def decode(read: Callable[[int], bytes]) -> Iterator[Message]:
-    """Yield the messages of a stream, up to the one that ends it; `read` returns exactly as many bytes as asked for.
+def decode(read: Callable[[int], bytes]) -> Iterator[MediaMessage]:
+    """Yield the messages of a stream up to the final one; `read` returns exactly as many bytes as requested.
 
-    Raises ProtocolError for what is no record, and what `read` raises.
+    Raises ProtocolError for an invalid record, and what `read` raises.
     """
     magic, version = PREAMBLE.unpack(read(PREAMBLE.size))
-    if (magic, version) != (MAGIC, VERSION):
+    if (magic, version) != (PROTOCOL_MAGIC, PROTOCOL_VERSION):
         raise ProtocolError(f"a stream begins with {magic!r}, version {version}")
     is_over = False
     while not is_over:
@@ -211,11 +211,11 @@ def decode(read: Callable[[int], bytes]) -> Iterator[Message]:
 
 
 def word(value: object) -> str:
-    """Return something that a file says, short and printable."""
+    """Return a string from the file, shortened and printable."""
     return "".join(character for character in str(value) if character.isprintable())[:MAX_WORD]
 
 
-def _record(kind: Kind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
+def _record(kind: RecordKind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
     return HEAD.pack(kind, track, len(payload), time_s) + payload
 
 
@@ -223,27 +223,27 @@ def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _message(kind: int, track: int, time_s: float, payload: bytes) -> Message:
+def _message(kind: int, track: int, time_s: float, payload: bytes) -> MediaMessage:
     match kind:
-        case Kind.HEADER:
+        case RecordKind.HEADER:
             return _header(_fields(payload))
-        case Kind.SAMPLES if payload and len(payload) % 4 == 0:
+        case RecordKind.SAMPLES if payload and len(payload) % 4 == 0:
             return Samples(track, time_s, _sound(payload))
-        case Kind.GAP if len(payload) == SECONDS.size:
+        case RecordKind.GAP if len(payload) == SECONDS.size:
             return Gap(track, time_s, _seconds(payload))
-        case Kind.DAMAGE if len(payload) == SECONDS.size:
+        case RecordKind.DAMAGE if len(payload) == SECONDS.size:
             return Damage(track, time_s, _seconds(payload))
-        case Kind.ALIVE if not payload:
+        case RecordKind.ALIVE if not payload:
             return Alive()
-        case Kind.END if not payload:
+        case RecordKind.END if not payload:
             return End()
-        case Kind.FAILURE:
+        case RecordKind.FAILURE:
             return _failure(_fields(payload))
     raise ProtocolError(f"a record has kind {kind} and {len(payload)} bytes")
 
 
 def _sound(payload: bytes) -> np.ndarray:
-    """A file of floats may hold any number: what is none becomes silence, and what is too loud is clipped."""
+    """Decode samples. Float files may hold any value, so NaN becomes silence and the rest is clipped to [-1, 1]."""
     samples = np.nan_to_num(np.frombuffer(payload, "<f4"), nan=0.0, posinf=1.0, neginf=-1.0)
     return samples.astype(np.float32, copy=False)
 

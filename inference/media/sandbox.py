@@ -1,6 +1,6 @@
-"""The limits that the decoder's child process sets itself, before it looks at a file.
+"""The limits that the decoder child sets for itself before it reads a file.
 
-A process may only ever lower its hard limits, so nothing that a file makes it do takes them back.
+A process may only lower its hard limits, so a malicious file cannot raise them again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-NICENESS = 10
-"""Live captions come first on every core."""
+DECODER_NICENESS = 10
+"""Gives live captions priority on every core."""
 
 CLONE_NEWUSER, CLONE_NEWNET = 0x1000_0000, 0x4000_0000
 PR_SET_NO_NEW_PRIVS = 38
@@ -23,32 +23,32 @@ PR_SET_NO_NEW_PRIVS = 38
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use. Every one that is reached ends the child, and its file fails."""
+    """Resource limits of a child. Reaching any of them ends the child, and its file fails."""
 
     memory_bytes: int = 1 << 30
-    """Of addresses. With its libraries loaded the child has 0.2 GB, and decodes an hour of video in 0.25 GB."""
+    """Address space. With its libraries loaded the child uses 0.2 GB, and decodes an hour of video in 0.25 GB."""
     longest_s: float = 12 * 3600.0
-    """Seconds of sound that a file may hold."""
+    """Maximum seconds of audio in a file."""
     cpu_s: float = 60.0
-    """Seconds of a core to begin with; each second of sound brings CPU_A_SECOND more."""
+    """Initial CPU seconds; each second of audio adds CPU_A_SECOND."""
     stall_s: float = 60.0
-    """Seconds without a word of the child: it hangs."""
+    """Seconds without a message after which the child counts as hung."""
     wait_s: float = 300.0
-    """Seconds that its reader waits for it in all to begin with; each second of sound brings one more."""
+    """Initial seconds that the reader waits in total; each second of audio adds one."""
 
 
 DEFAULT_LIMITS = Limits()
 
 CPU_A_SECOND = 0.25
-"""A decoder that is slower than four times real time on a core of its own has lost its way in the file."""
+"""CPU seconds per second of audio. A decoder slower than four times real time on its own core is stuck in the file."""
 
 
 def confine(limits: Limits) -> None:
-    """Bound memory, time and files, give way to all others, and be the first to go when memory runs out.
+    """Limit memory, CPU time and files, lower the priority, and become the first victim when memory runs out.
 
     Call it before the libraries are loaded.
     """
-    os.nice(NICENESS)
+    os.nice(DECODER_NICENESS)
     _offer_to_die()
     for kind, most in (
         (resource.RLIMIT_CORE, 0),
@@ -58,22 +58,22 @@ def confine(limits: Limits) -> None:
         resource.setrlimit(kind, (most, most))
     hard_s = int(limits.cpu_s + limits.longest_s * CPU_A_SECOND) + 1
     resource.setrlimit(resource.RLIMIT_CPU, (min(int(limits.cpu_s), hard_s), hard_s))
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nobody reads any more: nothing is left to do
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader is gone, so exit
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
 
 
 def grant_time(limits: Limits, heard_s: float) -> None:
-    """Allow the time on the processor that `heard_s` seconds of sound are worth."""
+    """Raise the CPU limit by the allowance for `heard_s` seconds of audio."""
     hard_s = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (min(int(limits.cpu_s + heard_s * CPU_A_SECOND), hard_s), hard_s))
 
 
 def isolate() -> bool:
-    """Leave the network, and open nothing any more; return whether the kernel gave a network of its own.
+    """Leave the network and prevent opening files; return whether the kernel provided a separate network namespace.
 
-    Call it when all libraries are loaded and before the file is looked at: from then on the three standard descriptors
-    are all there is. No file can be opened by its name and no socket made, on any kernel. Where the kernel lets
-    unprivileged processes have namespaces, there is also no network to reach.
+    Call it after all libraries are loaded and before the file is read. From then on only the three standard descriptors
+    exist. On any kernel, no file can be opened by name and no socket created. Where unprivileged namespaces are
+    allowed, there is also no network to reach.
     """
     os.closerange(3, max(4, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 16)))
     is_alone = _leave_network()
@@ -82,12 +82,12 @@ def isolate() -> bool:
 
 
 def _offer_to_die() -> None:
-    with contextlib.suppress(OSError):  # without /proc there is the limit of memory all the same
+    with contextlib.suppress(OSError):  # the memory limit applies even without /proc
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 def _leave_network() -> bool:
-    """A user namespace is asked for first: with it the network's needs no privilege, and root has none left here."""
+    """Unshare a user namespace first: with it, leaving the network needs no privilege, and root has none left here."""
     if not sys.platform.startswith("linux"):
         return False
     libc = ctypes.CDLL(None, use_errno=True)

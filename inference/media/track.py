@@ -1,4 +1,4 @@
-"""One audio track on its way from packets to records: resampled, placed on the file's clock, its damage counted."""
+"""Decode one audio track into records: resample it, place it on the file's clock, and account for damage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import av.logging
 import numpy as np
 
 from inference.media.errors import MAX_CHANNELS, RATES
-from inference.media.protocol import RATE, Damage, Failure, Gap, Message, Reason, Samples, too_long, word
+from inference.media.protocol import RATE, Damage, Failure, Gap, MediaMessage, Reason, Samples, too_long, word
 from inference.media.sandbox import Limits, grant_time
 
 if TYPE_CHECKING:
@@ -21,47 +21,47 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 EXACT = frozenset({"aiff", "caf", "flac", "mov", "w64", "wav"})
-"""Formats whose stated length is that of the sound: what ends before has been cut off."""
+"""Formats whose stated length is exact: a file that ends earlier was truncated."""
 
 BARE = frozenset({"aac", "ac3", "eac3", "loas", "mp3"})
-"""Formats without places for their packets: what is damaged swallows those behind it, and their times with them."""
+"""Formats without packet positions: damage swallows the following packets together with their timestamps."""
 
 MATROSKA = frozenset({"matroska", "webm"})
-"""As exact, where there is nothing else in the file."""
+"""Equally exact if the file contains nothing else."""
 
 SEAMLESS = BARE | {"flac"}
-"""Formats that cannot leave a piece out: where times jump, something is lost."""
+"""Formats that cannot omit a piece: a jump in time means lost audio."""
 
 BLOCK, MOST = RATE, 8 * RATE
-"""Samples a record: a second or a little more, and never more than it may hold."""
+"""Samples per record: a second or slightly more, and never more than a record may hold."""
 
-PIECE = 1 << 16
-"""Samples that are resampled at once. Some formats have the whole file in one frame."""
+RESAMPLED_AT_ONCE = 1 << 16
+"""Samples resampled at once. Some formats hold the whole file in one frame."""
 
 GAP_S = 0.1
-"""Times of formats that count milliseconds, and clocks that were set right, jump by less."""
+"""Tolerated jump in time: formats with millisecond timestamps and adjusted clocks jump by less."""
 
 LEAST_HOLE_S = 0.02
-"""The same where something is known to be wrong, or where nothing else makes times jump."""
+"""The same where damage is known, or where only damage can cause a jump."""
 
-TAIL_S = 0.5
-"""How much earlier than stated the sound may end."""
+FILE_TAIL_S = 0.5
+"""How much earlier than stated the audio may end."""
 
 LONGEST_HOLE_S = 600.0
-"""A jump beyond it that no length vouches for is a damaged time, not damaged sound."""
+"""A longer jump that no stated length confirms is a damaged timestamp, not missing audio."""
 
 SUSPICION_S = 1.5
-"""Sound that may come after a complaint and before the hole: what an Ogg page holds, and some more."""
+"""Seconds of audio that may pass between an FFmpeg error and the hole: the length of an Ogg page, with a margin."""
 
 MAX_FAILURES = 100
-"""Readings that fail in a row: nothing more will come."""
+"""Consecutive read failures after which the track is given up."""
 
 GRANT_S = 60.0
-"""Seconds of sound after which more time on the processor is asked for."""
+"""Seconds of audio after which more CPU time is requested."""
 
 
-class Refused(Exception):
-    """The file is not decoded, or no further."""
+class TrackRefused(Exception):
+    """Decoding was refused or stopped."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
@@ -69,43 +69,43 @@ class Refused(Exception):
 
 
 class Sink(Protocol):
-    """Takes records."""
+    """Receives records."""
 
-    def send(self, message: Message) -> None: ...
+    def send(self, message: MediaMessage) -> None: ...
 
 
 @dataclass(slots=True)
 class _Hole:
-    """What could not be read since the last frame that could."""
+    """Audio that could not be read since the last decoded frame."""
 
     is_there: bool = False
     seconds: float = 0.0
-    """As far as the packets tell."""
+    """As far as the packets indicate."""
 
 
 class _Outbox:
-    """Records on their way. The first second waits for more, or for the end: in noise there are frames of sound too."""
+    """Holds back the first second until more follows or the track ends: even noise can decode to a few frames."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        self._held: list[Message] | None = []
-        """None: they go at once."""
+        self._held: list[MediaMessage] | None = []
+        """None once records are sent directly."""
 
-    def put(self, message: Message) -> None:
+    def put(self, message: MediaMessage) -> None:
         if self._held is None:
             self._sink.send(message)
         else:
             self._held.append(message)
 
     def release(self) -> None:
-        """Send what is held, and all that follows."""
+        """Send the held records, and all later ones directly."""
         for message in self._held or ():
             self._sink.send(message)
         self._held = None
 
 
 class TrackDecoder:
-    """One track on its way from packets to records."""
+    """Decodes one track from packets to records."""
 
     def __init__(self, container: InputContainer, stream: AudioStream, sink: Sink, limits: Limits) -> None:
         self._container = container
@@ -114,16 +114,16 @@ class TrackDecoder:
         self._limits = limits
         self._formats = frozenset(container.format.name.split(","))
         self._voices = {container.format.name, stream.codec_context.name}
-        """Under which names FFmpeg complains of this track."""
+        """Names under which FFmpeg logs errors of this track."""
         self._index = container.streams.audio.index(stream)
         self._stated_end_s = _stated_end(container, stream)
         self._hole = _Hole()
         self._suspected_s: float | None = None
-        """Where FFmpeg complained last. Containers are read ahead: the hole may come a little later."""
+        """Position of FFmpeg's last error. Containers are read ahead, so the hole may come slightly later."""
         self._end_s: float | None = None
-        """On the file's clock: where the last frame ended."""
+        """End of the last frame on the file's clock."""
         self._shift_s = 0.0
-        """What damage in a BARE format has swallowed of the times after it."""
+        """Correction of later timestamps in a BARE format, which damage makes too early."""
         self._resampler: av.AudioResampler | None = None
         self._setup: tuple[str, str, int] | None = None
         self._anchor_s, self._since_anchor = 0.0, 0
@@ -131,18 +131,18 @@ class TrackDecoder:
         self._pending: list[np.ndarray] = []
         self._pending_count = 0
         self._heard = 0
-        """Samples in all."""
+        """Total samples."""
         self._missing_s = 0.0
         self._granted_s = 0.0
         self._good_bytes, self._good_s = 0, 0.0
-        """What could be decoded, and how long that sounds."""
+        """Bytes decoded successfully, and their duration."""
         stream.codec_context.thread_count = 1
 
     def run(self) -> None:
-        """Send what can be heard, to the end. Raise Refused, and MemoryError beyond the limit."""
+        """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
         longest_s = self._limits.longest_s
         if self._is_exact and self._stated_end_s is not None and self._stated_end_s > longest_s:
-            raise Refused(too_long(longest_s))
+            raise TrackRefused(too_long(longest_s))
         with av.logging.Capture() as complaints:
             for packet in self._packets():
                 frames = self._decoded(packet)
@@ -159,7 +159,7 @@ class TrackDecoder:
 
     @property
     def _is_exact(self) -> bool:
-        """Whether the stated length is that of the sound."""
+        """Whether the stated length is that of the audio."""
         is_alone = len(self._container.streams) == 1
         return bool(self._formats & EXACT) or (is_alone and bool(self._formats & MATROSKA))
 
@@ -170,7 +170,7 @@ class TrackDecoder:
     # -- packets -----------------------------------------------------------------------------------------------------
 
     def _packets(self) -> Iterator[Packet | None]:
-        """Yield the track's packets; go on behind what cannot be read. The last one has the decoder finish."""
+        """Yield the track's packets, skipping unreadable ones, then None, which flushes the decoder."""
         failures = 0
         while failures < MAX_FAILURES:
             try:
@@ -187,7 +187,7 @@ class TrackDecoder:
         yield None
 
     def _decoded(self, packet: Packet | None) -> list[AudioFrame]:
-        """Return the frames of a packet; one that is damaged has none, and the next may be sound again."""
+        """Return the frames of a packet. A damaged packet has none; the next may decode again."""
         try:
             frames: list[AudioFrame] = self._stream.codec_context.decode(packet)
         except av.error.MemoryError:
@@ -201,7 +201,7 @@ class TrackDecoder:
         return frames
 
     def _worth(self, packet: Packet | None) -> float:
-        """Return the seconds of sound that a damaged packet should have been."""
+        """Return the seconds of audio that a damaged packet should have held."""
         if packet is None or not packet.time_base:
             return 0.0
         stated_s = float((packet.duration or 0) * packet.time_base)
@@ -228,7 +228,7 @@ class TrackDecoder:
         self._end_s = at_s + frame.samples / frame.sample_rate
 
     def _place(self, frame: AudioFrame) -> float:
-        """Return where the frame begins on the file's clock, and tell of what is not there before it."""
+        """Return where the frame begins on the file's clock, and report missing audio before it."""
         before_s = self._end_s
         time_s = frame.time
         at_s = (before_s or 0.0) if time_s is None else time_s + self._shift_s
@@ -246,7 +246,7 @@ class TrackDecoder:
         return at_s
 
     def _lost(self, at_s: float, ahead_s: float) -> float:
-        """Return how much is lost before a frame at `at_s`: by its time, where times can be believed."""
+        """Return the seconds lost before a frame at `at_s`, from its timestamp where timestamps can be trusted."""
         if self._formats & BARE:
             return max(ahead_s, self._hole.seconds)
         is_vouched_for = self._stated_end_s is not None and at_s <= self._stated_end_s
@@ -255,11 +255,11 @@ class TrackDecoder:
         return ahead_s or (self._hole.seconds if self._end_s is None else 0.0)
 
     def _judge_end(self) -> None:
-        """Tell of what is missing at the end, as the stated length says, or as the last packets say."""
+        """Report audio missing at the end, according to the stated length or else to the last packets."""
         end_s = self._end_s or 0.0
         short_s = self._stated_end_s - end_s if self._stated_end_s is not None else 0.0
         is_damaged = (self._hole.is_there or self._is_suspicious) and not self._formats & BARE
-        if short_s > TAIL_S and (is_damaged or self._is_exact):
+        if short_s > FILE_TAIL_S and (is_damaged or self._is_exact):
             self._miss(end_s, short_s)
         elif self._hole.is_there:
             self._miss(end_s, self._hole.seconds)
@@ -273,7 +273,7 @@ class TrackDecoder:
     # -- samples -----------------------------------------------------------------------------------------------------
 
     def _finish_stretch(self) -> None:
-        """Put what the resampler still holds; the next frame gets a new one."""
+        """Send what the resampler still holds; the next frame gets a new one."""
         if self._resampler is not None:
             self._keep(self._resampler.resample(None))
             self._resampler = None
@@ -293,7 +293,7 @@ class TrackDecoder:
         self._pending, self._pending_count = [], 0
         self._heard += len(samples)
         if self._heard > self._limits.longest_s * RATE:
-            raise Refused(too_long(self._limits.longest_s))
+            raise TrackRefused(too_long(self._limits.longest_s))
         for start in range(0, len(samples), MOST):
             block = samples[start : start + MOST]
             self._outbox.put(Samples(self._index, self._anchor_s + self._since_anchor / RATE, block))
@@ -310,9 +310,9 @@ class TrackDecoder:
 
 
 def mixed(frame: AudioFrame) -> np.ndarray:
-    """Return the mean of the channels: a resampler's own downmix is louder, and clips where all of them are alike.
+    """Return the mean of the channels. A resampler's own downmix is louder, and clips if all channels are alike.
 
-    The frame is interleaved: PyAV reads beyond the planes of one that has a plane for each of eight channels.
+    The frame must be interleaved: PyAV reads out of bounds on planar frames with eight channels.
     """
     channels = frame.layout.nb_channels
     plane: Any = frame.planes[0]
@@ -324,18 +324,18 @@ def mixed(frame: AudioFrame) -> np.ndarray:
 
 
 def pieces(frame: AudioFrame) -> Iterator[AudioFrame]:
-    """Yield the frame in parts of PIECE samples at most: what is resampled at once is many times as large."""
-    if frame.samples <= PIECE:
+    """Yield the frame in parts of at most PIECE samples, because resampling takes a multiple of their memory."""
+    if frame.samples <= RESAMPLED_AT_ONCE:
         yield frame
         return
     queue = av.AudioFifo()
     queue.write(frame)
-    while (piece := queue.read(PIECE, partial=True)) is not None:
+    while (piece := queue.read(RESAMPLED_AT_ONCE, partial=True)) is not None:
         yield piece
 
 
 def _stated_end(container: InputContainer, stream: AudioStream) -> float | None:
-    """Return where the track ends, as it says or else as the file says; None: neither says."""
+    """Return the track's end as stated by the track, or else by the file; None if neither does."""
     length_s = in_seconds(stream.duration, stream)
     if length_s is not None:
         return length_s + (in_seconds(stream.start_time, stream) or 0.0)
@@ -345,7 +345,7 @@ def _stated_end(container: InputContainer, stream: AudioStream) -> float | None:
 
 
 def require_bounds(rate: int, channels: int) -> None:
-    """Raise Refused beyond the bounds. Zero is no bound's matter: some containers leave it to the first frame."""
+    """Raise Refused if a value is out of bounds. A zero rate passes: some containers leave it to the first frame."""
     if rate and rate not in RATES:
         raise refused(Reason.SAMPLE_RATE, f"{rate:,}")
     if channels > MAX_CHANNELS:
@@ -353,10 +353,10 @@ def require_bounds(rate: int, channels: int) -> None:
 
 
 def in_seconds(ticks: int | None, stream: AudioStream) -> float | None:
-    """Return a time of the stream's; None stays None."""
+    """Convert a time of the stream to seconds; None stays None."""
     return None if ticks is None or not stream.time_base else float(ticks * stream.time_base)
 
 
-def refused(reason: Reason, detail: object = "") -> Refused:
-    """Return the exception for a reason, with a number or a word for people."""
-    return Refused(Failure(reason, word(detail)))
+def refused(reason: Reason, detail: object = "") -> TrackRefused:
+    """Return the exception for a reason, with a detail for display."""
+    return TrackRefused(Failure(reason, word(detail)))

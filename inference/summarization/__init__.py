@@ -1,5 +1,5 @@
-"""Summaries that cite what they say: `summary` is what callers see, `summarizer` does it.
+"""Summaries that cite their sources: `summary` is the public interface, `summarizer` the implementation.
 
-First `selection` chooses what is worth telling; then a chat model (`chat`, `prompts`, `writing`) puts each topic into
-one line; `support` holds that line against the captions; `rolling` joins it to the notes.
+`selection` chooses the content, a chat model (`chat`, `prompts`, `writing`) writes one line per topic, `support` checks
+that line against the captions, and `rolling` merges it into the notes.
 """

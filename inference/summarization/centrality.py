@@ -1,8 +1,8 @@
-"""Which sentences stand for the others, and where a meeting turns to something else.
+"""Rank sentences by centrality, and split a meeting where its topic changes.
 
 Sentences are compared by TF-IDF over their content stems. Centrality is LexRank (Erkan and Radev 2004, JAIR 22): the
-stationary distribution of a walk from sentence to similar sentence. Stretches end where the words on both sides differ
-most, as in TextTiling (Hearst 1997, Computational Linguistics 23).
+stationary distribution of a random walk between similar sentences. Boundaries are placed where the words on both sides
+differ most, as in TextTiling (Hearst 1997, Computational Linguistics 23).
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from inference.summarization.lines import Sentence
+from inference.summarization.utterances import SpokenSentence
 
 if TYPE_CHECKING:
     import numpy as np
 
 DAMPING = 0.85
-STEPS = 50
-"""Of the walk; more than enough at this damping."""
+POWER_STEPS = 50
+"""Steps of the walk; more than enough at this damping."""
 SIDE = 8
-"""Sentences on each side of a possible boundary."""
+"""Sentences compared on each side of a possible boundary."""
 SLACK = 0.3
-"""How far a boundary may lie from an even cut, in parts of a stretch."""
+"""Maximum distance of a boundary from an even division, as a fraction of a stretch."""
 
 
-def weigh(sentences: Sequence[Sentence]) -> Any:
-    """TF-IDF rows of unit length, or of zeros: a sparse matrix of float64, shape (sentences, stems)."""
+def weigh(sentences: Sequence[SpokenSentence]) -> Any:
+    """Return TF-IDF rows of unit length, or zero rows: a sparse matrix of float64, shape (sentences, stems)."""
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -37,7 +37,7 @@ def weigh(sentences: Sequence[Sentence]) -> Any:
 
 
 def centralities(weights: Any) -> np.ndarray:
-    """LexRank of each row of `weigh`: float64, shape (sentences,), summing to 1."""
+    """Return the LexRank of each row of `weigh`: float64, shape (sentences,), summing to 1."""
     import numpy as np
 
     similar = (weights @ weights.T).toarray()
@@ -46,19 +46,19 @@ def centralities(weights: Any) -> np.ndarray:
     sums = similar.sum(axis=1, keepdims=True)
     moves = np.divide(similar, sums, out=np.full_like(similar, 1 / max(count, 1)), where=sums > 0)
     rank = np.full(count, 1 / max(count, 1))
-    for _ in range(STEPS):
+    for _ in range(POWER_STEPS):
         rank = (1 - DAMPING) / count + DAMPING * (rank @ moves)
     return rank
 
 
-def stretches(sentences: Sequence[Sentence], weights: Any, count: int) -> list[range]:
-    """`count` runs of about as many words, cut where the talk turns; together they are all sentences."""
+def stretches(sentences: Sequence[SpokenSentence], weights: Any, count: int) -> list[range]:
+    """Split the sentences into `count` consecutive stretches with similar word counts, where the topic changes."""
     edges = [0, *(_boundary(sentences, weights, part, count) for part in range(1, count)), len(sentences)]
     return [range(first, last) for first, last in pairwise(edges) if first < last]
 
 
-def _boundary(sentences: Sequence[Sentence], weights: Any, part: int, count: int) -> int:
-    """Where stretch number `part` begins: near its even share of the words, where both sides have least in common."""
+def _boundary(sentences: Sequence[SpokenSentence], weights: Any, part: int, count: int) -> int:
+    """Return the start of stretch number `part`: near an even division, where both sides have least in common."""
     import numpy as np
 
     heard = np.cumsum([sentence.length for sentence in sentences])
@@ -69,7 +69,7 @@ def _boundary(sentences: Sequence[Sentence], weights: Any, part: int, count: int
 
 
 def _cohesion(weights: Any, place: int) -> float:
-    """Cosine between the words of the sentences before and from `place` on."""
+    """Return the cosine similarity of the sentences before `place` and from `place` on."""
     import numpy as np
 
     before = np.asarray(weights[max(0, place - SIDE) : place].sum(axis=0)).ravel()

@@ -1,4 +1,4 @@
-"""Chat models of transformers, with their weights in the hub's own format or as GGUF, and direct `generate`."""
+"""transformers chat models, from weights in the hub's format or GGUF, with direct `generate`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.device import CPU, Device
-from inference.loading.component import Form
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
-from inference.summarization.chat_weights import Bits, Source, load_chat, load_quantized
+from inference.models.device import CPU, Device
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, FlagChoices
+from inference.models.torchaudio_compat import import_transformers
+from inference.summarization.chat_weights import Bits, ChatSource, load_chat, load_quantized
 from inference.summarization.prompts import Chat
-from inference.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch
@@ -23,54 +23,54 @@ IsDone = Callable[[], bool]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model wrote."""
+    """A model's reply."""
 
     text: str
     is_complete: bool
-    """False: it was still writing when its time or its tokens ran out."""
+    """False if time or tokens ran out before the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """What the last generation took."""
+    """Speed of the last generation."""
 
     prompt_token_s: float
-    """Seconds for each token that was read."""
+    """Seconds per prompt token."""
     step_s: float
-    """Seconds for one more token of every answer of a batch."""
+    """Seconds per generated token, for a whole batch."""
 
     def expected_s(self, prompt_tokens: int, steps: int) -> float:
-        """Seconds to read that many tokens, and to write that many of them one after the other."""
+        """Return the seconds to read that many prompt tokens and generate that many steps."""
         return prompt_tokens * self.prompt_token_s + steps * self.step_s
 
 
 class ChatModel:
-    """Answers chats greedily, several at once. Not to be called from two threads at once.
+    """Answers chats greedily and in batches. Not thread-safe.
 
-    A plain holder of one torch module, `network`, which may be moved between calls: inputs go where its weights are.
+    Holds one torch module, `network`, which may be moved between calls: inputs follow its weights.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: ChatSource,
         *,
         device: Device = CPU,
         runs_on: Device | None = None,
         dtype: str = "",
         bits: Bits | None = None,
-        wishes: Wishes | None = None,
+        wishes: FlagChoices | None = None,
         label: str = "this chat model",
     ) -> None:
-        """Loads onto `device`; `runs_on` is where somebody else moves it to, and settles its form.
+        """Load onto `device`. `runs_on` is the device that the pool moves it to, and determines its form.
 
-        `dtype` is a torch type's name; by default what `wishes` say (`inference.optimization.flags`). With `bits`,
-        linear layers stay in that many bits on a GPU.
+        `dtype` is a torch dtype's name; the default is the choice in `wishes` (`optimization.flags`). With `bits`,
+        linear layers are quantized to that many bits.
 
         Raises:
-            ModelMissing: the weights are neither here nor to be had.
-            ModelCorrupt: the weights are cut off, or are none.
-            QuantizationMissing: `bits` without bitsandbytes.
-            RowsDoNotFit: 4 `bits` on a CPU, of a network that has no whole blocks of them.
+            ModelMissing: the weights are neither local nor downloadable.
+            ModelCorrupt: the weights are truncated or invalid.
+            QuantizationMissing: `bits` was given, but bitsandbytes is not installed.
+            RowsDoNotFit: 4 `bits` on a CPU, with rows that are not a multiple of the block size.
         """
         self.label = label
         self.speed: Speed | None = None
@@ -84,15 +84,15 @@ class ChatModel:
             self._tokenizer, self.network = load_quantized(source, form, bits=bits, device=torch_device(device))
         self._execution.prepare(self.network)
         self._ends = _end_tokens(self.network.generation_config, self._tokenizer)
-        # `generate` fills in from here whatever it is not told: a publisher's penalty for repetition, for one.
+        # `generate` takes unspecified parameters from here, such as the publisher's repetition penalty.
         self.network.generation_config = import_transformers().GenerationConfig()
 
     def count_tokens(self, chats: Sequence[Chat]) -> int:
-        """How many tokens the model reads for these chats, without padding."""
+        """Return the number of prompt tokens for these chats, without padding."""
         return sum(len(self._tokenizer.encode(text, add_special_tokens=False)) for text in self._texts(chats))
 
     def answer(self, chats: Sequence[Chat], *, most_tokens: int, is_done: IsDone = lambda: False) -> list[Answer]:
-        """One answer a chat, at most `most_tokens` tokens each; asks `is_done` after every token and stops then."""
+        """Return one answer per chat, at most `most_tokens` tokens each. Stops when `is_done` is true after a token."""
         if not chats:
             return []
         batch = self._tokenizer(self._texts(chats), return_tensors="pt", padding=True, add_special_tokens=False)
@@ -117,7 +117,7 @@ class ChatModel:
         ]
 
     def _config(self, most_tokens: int) -> Any:
-        """Greedy, and nothing of what the publisher set beside."""
+        """Return settings for greedy decoding, without any of the publisher's."""
         return import_transformers().GenerationConfig(
             do_sample=False,
             num_beams=1,
@@ -133,7 +133,7 @@ class ChatModel:
 
 
 class _StepClock:
-    """Stops a generation when it is told to, and takes the time of its steps."""
+    """Stops a generation on request and measures its steps."""
 
     def __init__(self, is_done: IsDone) -> None:
         self._is_done = is_done
@@ -146,7 +146,7 @@ class _StepClock:
         return torch.full((tokens.shape[0],), self._is_done(), dtype=torch.bool, device=tokens.device)
 
     def speed(self, prompt_tokens: int) -> Speed | None:
-        """None for a generation of fewer than two steps, which tells nothing about later ones."""
+        """Return the measured speed, or None if there were fewer than two steps, which are not representative."""
         steps = len(self._times) - 2
         if steps < 1:
             return None
@@ -155,6 +155,6 @@ class _StepClock:
 
 
 def _end_tokens(config: Any, tokenizer: Any) -> list[int]:
-    """Every token that the publisher ends answers with."""
+    """Return every token with which the publisher ends answers."""
     published = config.eos_token_id if isinstance(config.eos_token_id, list) else [config.eos_token_id]
     return sorted({token for token in (*published, tokenizer.eos_token_id) if token is not None})

@@ -1,4 +1,4 @@
-"""Chat models as the loader sees them: files of the hub, a repository of it, or a GGUF and what it unpacks to."""
+"""Chat model weights: hub files, a hub repository, or a GGUF file that is unpacked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from inference.loading import ModelCorrupt, ModelMissing
-from inference.loading.component import Component, Form, NotMappable
-from inference.loading.hub import HubNetwork
-from inference.loading.strategy import load
-from inference.residency.sizes import FOUR_BIT_BLOCK, broken_rows
-from inference.summarization.unpacking import find_unpacked, unpacked
-from inference.torchaudio_compat import import_transformers
+from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.loading.component import Component, Form, NotMappable
+from inference.models.loading.hub import HubNetwork
+from inference.models.loading.strategy import load
+from inference.models.residency.sizes import FOUR_BIT_BLOCK, broken_rows
+from inference.models.torchaudio_compat import import_transformers
+from inference.summarization.gguf_conversion import find_unpacked, unpacked
 
 if TYPE_CHECKING:
     import torch
@@ -25,37 +25,35 @@ ARCHITECTURE = "AutoModelForCausalLM"
 PROBE_TOKENS = 16
 
 Bits = Literal[4, 8]
-Source = str | Path
-"""A folder, a GGUF file, or a repository of the hub."""
+ChatSource = str | Path
+"""A folder, a GGUF file, or a hub repository."""
 
 
 class QuantizationMissing(RuntimeError):
-    """Weights were to be kept in 8 or 4 bits, and the package that does it is not installed."""
+    """8 or 4 bits were requested, but bitsandbytes is not installed."""
 
 
 class RowsDoNotFit(RuntimeError):
-    """Weights were to be kept in 4 bits on a CPU, and their rows are no whole number of blocks."""
+    """4 bits were requested on a CPU, but the weights' rows are not a multiple of the block size."""
 
 
 @dataclass(frozen=True, slots=True)
 class GgufChat:
-    """`Component` that unpacks a GGUF once, and loads what came of it in whatever form is wanted."""
+    """`Component` that unpacks a GGUF file once and loads the result in the requested form."""
 
     gguf: Path
     name = NAME
 
     @property
     def folder(self) -> Path:
-        """See `Component.folder`."""
         return self.gguf.parent
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """See `Component.sources`."""
         return (self.gguf,)
 
     def read(self, form: Form) -> Any:
-        """Unpacks first; where that cannot be kept, reads the GGUF, and does so every time."""
+        """Unpack first, then read. If the result cannot be stored, the GGUF is read every time."""
         import torch
 
         if (folder := unpacked(self.gguf)) is not None:
@@ -65,29 +63,26 @@ class GgufChat:
         return make.from_pretrained(self.folder, gguf_file=self.gguf.name, dtype=dtype).eval()
 
     def map(self, form: Form) -> Any:
-        """See `Component.map`."""
+        """Map the unpacked weights. Raises NotMappable if the GGUF was not unpacked yet."""
         if (folder := find_unpacked(self.gguf)) is None:
             raise NotMappable(f"{self.gguf.name} is packed, and was not unpacked yet")
         return _hub_network(folder).map(form)
 
     def write_settings(self, network: Any, folder: Path) -> None:
-        """See `Component.write_settings`."""
         _hub_network(unpacked(self.gguf) or self.folder).write_settings(network, folder)
 
     def build(self, folder: Path) -> Any:
-        """See `Component.build`."""
         return _hub_network(folder).build(folder)
 
     def probe(self, network: Any) -> torch.Tensor:
-        """See `Component.probe`."""
         return _probe(network)
 
 
-def chat_component(source: Source) -> Component:
-    """The network of `source`.
+def chat_component(source: ChatSource) -> Component:
+    """Return the network of `source`.
 
     Raises:
-        ModelMissing: a folder that holds no chat model.
+        ModelMissing: the folder does not hold a chat model.
     """
     path = Path(source)
     gguf = gguf_of(path)
@@ -99,19 +94,19 @@ def chat_component(source: Source) -> Component:
 
 
 def gguf_of(folder: Path) -> Path | None:
-    """The GGUF in `folder`, which may be such a file itself; None where the folder holds a model of another form."""
+    """Return the GGUF in `folder`, which may itself be a GGUF file; None if the folder holds another format."""
     if folder.suffix == ".gguf":
         return folder
     files = sorted(folder.glob("*.gguf")) if folder.is_dir() and not (folder / "config.json").is_file() else []
     return files[0] if files else None
 
 
-def load_chat(source: Source, form: Form) -> tuple[Any, Any]:
-    """Tokenizer and network, on the host.
+def load_chat(source: ChatSource, form: Form) -> tuple[Any, Any]:
+    """Return tokenizer and network, on the host.
 
     Raises:
-        ModelMissing: the weights are neither here nor to be had.
-        ModelCorrupt: the weights are cut off, or are none.
+        ModelMissing: the weights are neither local nor downloadable.
+        ModelCorrupt: the weights are truncated or invalid.
     """
     component = chat_component(source)
     with _told(source):
@@ -120,12 +115,12 @@ def load_chat(source: Source, form: Form) -> tuple[Any, Any]:
 
 
 def can_quantize() -> bool:
-    """Whether bitsandbytes is here."""
+    """Return whether bitsandbytes is installed."""
     return find_spec("bitsandbytes") is not None
 
 
 def require_quantization(bits: Bits) -> None:
-    """Raises QuantizationMissing."""
+    """Raise QuantizationMissing if bitsandbytes is not installed."""
     if not can_quantize():
         raise QuantizationMissing(
             f"Keeping the summary model in {bits} bits needs the package bitsandbytes; run `pip install bitsandbytes`, "
@@ -134,10 +129,10 @@ def require_quantization(bits: Bits) -> None:
 
 
 def require_whole_blocks(config: Any, *, label: object) -> None:
-    """Raises RowsDoNotFit where a CPU cannot compute the network that `config` describes in 4 bits.
+    """Raise RowsDoNotFit if a CPU cannot compute the network that `config` describes in 4 bits.
 
-    Weights share a scale by blocks, counted through the whole layer. bitsandbytes counts them by rows on processors
-    with AVX-512: a block that two rows share gets another row's scale there, without an error.
+    Weights share a scale per block, counted through the whole layer. On processors with AVX-512, bitsandbytes counts
+    blocks per row. A block that spans two rows then silently gets another row's scale.
     """
     if lengths := broken_rows(config):
         raise RowsDoNotFit(
@@ -146,11 +141,11 @@ def require_whole_blocks(config: Any, *, label: object) -> None:
         )
 
 
-def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
-    """Tokenizer and network, on `device`, with linear layers in that many bits and the rest in the type of `form`.
+def load_quantized(source: ChatSource, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
+    """Return tokenizer and network on `device`, with linear layers in that many bits and the rest in the form's dtype.
 
-    bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while it reads: only the
-    standard way goes there. Raises as `load_chat` does, and QuantizationMissing and RowsDoNotFit.
+    bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while reading, so only the
+    standard strategy applies. Raises as `load_chat` does, and QuantizationMissing and RowsDoNotFit.
     """
     import torch
 
@@ -174,10 +169,10 @@ def load_quantized(source: Source, form: Form, *, bits: Bits, device: torch.devi
 
 
 def _keep_as_packed(network: Any) -> None:
-    """Has 4-bit weights stay as they were loaded.
+    """Keep 4-bit weights as they were loaded.
 
-    On a CPU with AVX-512 BF16, bitsandbytes packs each layer once more when it is first called. Whoever has kept a copy
-    of the weights by then would bring back bytes that the layer does not understand any more.
+    On a CPU with AVX-512 BF16, bitsandbytes repacks each layer at its first call. A copy of the weights made before
+    that would restore bytes that the layer can no longer read.
     """
     for part in network.modules():
         if hasattr(part, "support_avx512bf16_for_cpu"):
@@ -185,8 +180,8 @@ def _keep_as_packed(network: Any) -> None:
 
 
 @contextmanager
-def _told(source: Source) -> Iterator[None]:
-    """What the libraries raise, with the remedy."""
+def _told(source: ChatSource) -> Iterator[None]:
+    """Convert the libraries' errors to ones that name the remedy."""
     from safetensors import SafetensorError
 
     import_transformers().utils.logging.disable_progress_bar()
@@ -204,12 +199,12 @@ def _told(source: Source) -> Iterator[None]:
         ) from error
 
 
-def _hub_network(origin: Source) -> HubNetwork:
+def _hub_network(origin: ChatSource) -> HubNetwork:
     return HubNetwork(NAME, origin, ARCHITECTURE, lambda target: _write_tokenizer(origin, target), _probe)
 
 
-def _origin(component: Component) -> tuple[Source, dict[str, str]]:
-    """Where transformers finds tokenizer and weights, and what it must be told of them."""
+def _origin(component: Component) -> tuple[ChatSource, dict[str, str]]:
+    """Return the source of tokenizer and weights, and keyword arguments for loading them."""
     if isinstance(component, HubNetwork):
         return component.origin, {}
     assert isinstance(component, GgufChat)
@@ -218,7 +213,7 @@ def _origin(component: Component) -> tuple[Source, dict[str, str]]:
 
 
 def _tokenizer(component: Component, snapshot: Path | None) -> Any:
-    """Ready for batches: filled up on the left, where a text begins."""
+    """Return the tokenizer, set up for batches: padded on the left, where a text begins."""
     origin, packed = (snapshot, {}) if snapshot else _origin(component)
     tokenizer = import_transformers().AutoTokenizer.from_pretrained(origin, **packed)
     tokenizer.padding_side = "left"
@@ -227,12 +222,12 @@ def _tokenizer(component: Component, snapshot: Path | None) -> Any:
     return tokenizer
 
 
-def _write_tokenizer(origin: Source, target: Path) -> None:
+def _write_tokenizer(origin: ChatSource, target: Path) -> None:
     import_transformers().AutoTokenizer.from_pretrained(origin).save_pretrained(target)
 
 
 def _probe(network: Any) -> torch.Tensor:
-    """Logits after a few fixed tokens: float32, shape (1, vocabulary)."""
+    """Return the logits after a few fixed tokens: float32, shape (1, vocabulary)."""
     import torch
 
     logits: torch.Tensor = network(torch.arange(PROBE_TOKENS)[None]).logits[:, -1]

@@ -1,7 +1,7 @@
-"""What the model is asked, and what of its answer counts.
+"""Build the model's prompts and parse its answers.
 
-The lines are data: they stand between marks that no line can contain, and whatever they say, an answer is a few
-statements or nothing.
+Captions are data: they stand between marks that no line can contain. Whatever they say, an answer is a few statements
+or nothing.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from inference.summarization.lines import Sentence, clean
+from inference.summarization.utterances import SpokenSentence, clean
 from inference.summarization.words import words_of
 
 Chat = tuple[Mapping[str, str], ...]
-"""Messages with `role` and `content`, as chat templates take them."""
+"""Messages with `role` and `content`, the format of chat templates."""
 
-LONGEST_NAME = 40
+MAX_NAME = 40
 """Characters."""
-LEAST_WORDS = 4
+MIN_PROMPT_WORDS = 4
 MOST_WORDS = 40
-"""Of a statement."""
+"""Words in a statement."""
 LEAST_NEW = 0.6
-"""Different words among all words of a statement; below that it runs in a loop."""
+"""Minimum ratio of distinct words to all words of a statement; below it is a loop."""
 ANSWER_TOKENS = 56
-"""Of an answer, at most: about 40 words."""
+"""Maximum tokens of an answer: about 40 words."""
 
 SYSTEM = {
     "en": "You write meeting notes. You get lines that people said in a meeting, between <lines> and </lines>. "
@@ -49,23 +49,23 @@ EXAMPLE: Mapping[str, tuple[tuple[tuple[str, str], ...], str]] = {
         "Ana disse que o salão do porto é o mais barato, e Ben disse que não tem estacionamento.",
     ),
 }
-"""One answer of the kind that is wanted; languages without their own get the English one."""
+"""A sample answer in the desired form; languages without one use the English."""
 
 _BULLET = re.compile(r"^\s*(?:[-*•–]|\d+[.)])\s+")
 _REFUSED = re.compile(r"https?:|www\.|[<>{}\[\]|`@#*_\\]")
-"""What no spoken sentence holds."""
+"""Characters that do not occur in spoken sentences."""
 _BROKEN_OFF = re.compile(r"\b(?:the|an?|their|our|your|his|its|of|by|and|or|but|uma?|por|ou)\W*$", re.IGNORECASE)
-"""The end of a sentence that was never finished."""
+"""The end of an unfinished sentence."""
 _SELF = re.compile(r"\b(?:I|I['’]\w+|me|my|mine|myself|eu|meu|minha|meus|minhas)\b", re.IGNORECASE)
 _QUOTES = re.compile(r"^[\"“'«]+|[\"”'»]+$")
 _NEXT = re.compile(
     r"(?<=[.!?])\s+|\s*;\s*|,?\s+(?:and|but|while|e|mas|enquanto)\s+(?=(?:they|it|he|she|eles|elas|ele|ela)\b)"
 )
-"""Where another statement begins."""
+"""The beginning of another statement."""
 
 
-def ask(sentences: Sequence[Sentence], language: str) -> Chat:
-    """The chat that asks for one line about `sentences`."""
+def ask(sentences: Sequence[SpokenSentence], language: str) -> Chat:
+    """Return the chat that asks for one line about `sentences`."""
     example, answer = EXAMPLE.get(language, EXAMPLE["en"])
     said = [(sentence.name, sentence.text) for sentence in sentences]
     return (
@@ -77,10 +77,10 @@ def ask(sentences: Sequence[Sentence], language: str) -> Chat:
 
 
 def read(answer: str, names: Sequence[str], *, is_complete: bool) -> list[str]:
-    """The statements that `answer` makes, each a sentence of its own; those of another form are left out.
+    """Return the statements in `answer`, each as a sentence; those of another form are dropped.
 
-    A statement about another of `names` is another statement. The last one of an incomplete answer does not count. "I"
-    is nobody in particular, so it only passes in a quotation: `Ana: I will send it.`
+    A statement about another of `names` is a separate statement. The last one of an incomplete answer is dropped. "I"
+    is ambiguous, so it is only allowed in a quotation: `Ana: I will send it.`
     """
     line = answer.strip().partition("\n")[0]
     pieces = _statements(_QUOTES.sub("", _BULLET.sub("", line)), names)
@@ -107,7 +107,7 @@ def _is_fit(statement: str, names: Sequence[str]) -> bool:
     if (
         _REFUSED.search(statement)
         or _BROKEN_OFF.search(statement)
-        or not LEAST_WORDS <= len(words) <= MOST_WORDS
+        or not MIN_PROMPT_WORDS <= len(words) <= MOST_WORDS
         or len(set(words)) < LEAST_NEW * len(words)
     ):
         return False
@@ -115,10 +115,10 @@ def _is_fit(statement: str, names: Sequence[str]) -> bool:
 
 
 def is_quotation(line: str, names: Sequence[str]) -> bool:
-    """Whether `line` is the words of one of `names`, after a colon."""
+    """Return whether `line` quotes one of `names`: the name, a colon, and the words."""
     return any(line.startswith(f"{name}: ") for name in names)
 
 
 def _lines(said: Sequence[tuple[str | None, str]]) -> str:
-    lines = (f"{clean(name)[:LONGEST_NAME]}: {clean(text)}" if name else clean(text) for name, text in said)
+    lines = (f"{clean(name)[:MAX_NAME]}: {clean(text)}" if name else clean(text) for name, text in said)
     return "\n".join(["<lines>", *lines, "</lines>"])

@@ -1,4 +1,4 @@
-"""The running notes: what was noted stays, what is new is added, nothing is told twice, and there is never too much."""
+"""The running notes: existing items stay, new ones are added without duplicates, and the size is bounded."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import replace
 from itertools import combinations
 
 from inference.summarization.selection import alike
-from inference.summarization.summary import Item, Kind, Summary
+from inference.summarization.summary import Item, ItemKind, Summary
 from inference.summarization.words import content_stems
 
-MOST_ITEMS = {Kind.TOPIC: 8, Kind.DECISION: 10, Kind.ACTION: 12, Kind.QUESTION: 6}
-"""Of a meeting, however long."""
-ORDER = tuple(Kind)
+MAX_NOTES = {ItemKind.TOPIC: 8, ItemKind.DECISION: 10, ItemKind.ACTION: 12, ItemKind.QUESTION: 6}
+"""Maximum items of a meeting, whatever its length."""
+ORDER = tuple(ItemKind)
 
 
 def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: float, language: str) -> Summary:
-    """`notes` with `items`; topics first, then decisions, actions and questions, each in the order they were said."""
+    """Return `notes` with `items`: topics, then decisions, actions and questions, each in spoken order."""
     kept = list(notes.items) if notes else []
     for item in items:
         _add(kept, item, language)
@@ -26,12 +26,12 @@ def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: f
 
 
 def prose(items: Sequence[Item]) -> str:
-    """The topics as one paragraph."""
-    return " ".join(_ended(item.text) for item in items if item.kind is Kind.TOPIC)
+    """Return the topics as one paragraph."""
+    return " ".join(_ended(item.text) for item in items if item.kind is ItemKind.TOPIC)
 
 
 def _add(kept: list[Item], item: Item, language: str) -> None:
-    """What says the same as a kept item only adds its captions to it."""
+    """Add the item; if it repeats a kept one, only add its captions to that."""
     stems = frozenset(content_stems(item.text, language))
     for place, other in enumerate(kept):
         if other.kind is item.kind and alike(stems, frozenset(content_stems(other.text, language))):
@@ -40,11 +40,11 @@ def _add(kept: list[Item], item: Item, language: str) -> None:
     kept.append(item)
 
 
-def _bounded(items: list[Item], kind: Kind, language: str) -> list[Item]:
-    """As many as `MOST_ITEMS`: what shares most words with another item goes first, the earlier of the two."""
+def _bounded(items: list[Item], kind: ItemKind, language: str) -> list[Item]:
+    """Reduce to `MAX_NOTES` by repeatedly dropping the earlier of the two most similar items."""
     stems = [frozenset(content_stems(item.text, language)) for item in items]
     places = set(range(len(items)))
-    while len(places) > MOST_ITEMS[kind]:
+    while len(places) > MAX_NOTES[kind]:
         one, _ = max(combinations(sorted(places), 2), key=lambda pair: _likeness(stems[pair[0]], stems[pair[1]]))
         places.discard(one)
     return [items[place] for place in sorted(places)]

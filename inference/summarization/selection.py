@@ -1,4 +1,4 @@
-"""What a summary will be about: the central sentences of every stretch, and what was decided, promised and asked."""
+"""Select the content of a summary: each stretch's central sentences, and all decisions, actions and questions."""
 
 from __future__ import annotations
 
@@ -6,46 +6,46 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from inference.summarization.agreement import REACH
 from inference.summarization.centrality import centralities, stretches, weigh
-from inference.summarization.cues import kind_of
-from inference.summarization.lines import Sentence
-from inference.summarization.replies import REACH
-from inference.summarization.steering import without_steering
-from inference.summarization.summary import Kind
+from inference.summarization.decision_patterns import kind_of
+from inference.summarization.prompt_injection import without_steering
+from inference.summarization.summary import ItemKind
+from inference.summarization.utterances import SpokenSentence
 
 WORDS_A_STRETCH = 350
-"""About two and a half minutes of talk."""
+"""About two and a half minutes of speech."""
 MOST_STRETCHES = 8
-"""Of one run, however long: it bounds what is asked of the model."""
+"""Maximum per run, whatever its length; limits the work of the model."""
 SENTENCES_A_TOPIC = 5
 WORDS_A_TOPIC = 110
-LEAST_CONTENT = 3
-"""Content words of a sentence that a topic may rest on."""
-LONGEST = 40
-"""Words of such a sentence: longer ones are talk without full stops."""
+MIN_SELECTED_CONTENT = 3
+"""Minimum content words of a sentence in a topic."""
+MAX_SELECTED = 40
+"""Maximum words of such a sentence; longer ones are speech without punctuation."""
 LONGEST_CUED = 60
-"""Words of a sentence that decides, promises or asks something; a quotation shows the beginning."""
-MOST_ITEMS = {Kind.DECISION: 8, Kind.ACTION: 8, Kind.QUESTION: 4}
-"""Of one run."""
-ALIKE = 0.6
-"""Jaccard index of content stems from which two sentences say the same."""
+"""Maximum words of a decision, action or question; a quotation shows the beginning."""
+MAX_ITEMS = {ItemKind.DECISION: 8, ItemKind.ACTION: 8, ItemKind.QUESTION: 4}
+"""Maximum items per run."""
+SENTENCE_SIMILARITY = 0.6
+"""Minimum Jaccard index of content stems for two sentences to count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one item will be written from."""
+    """The sources of one item."""
 
-    kind: Kind
-    sentences: tuple[Sentence, ...]
-    """In their order."""
-    best: Sentence
-    """The one to quote where nothing can be written."""
-    following: tuple[Sentence, ...] = ()
-    """Of a decision, an action or a question: what was said right after it."""
+    kind: ItemKind
+    sentences: tuple[SpokenSentence, ...]
+    """In spoken order."""
+    best: SpokenSentence
+    """The sentence to quote if no text can be generated."""
+    following: tuple[SpokenSentence, ...] = ()
+    """For a decision, an action or a question: the sentences right after it."""
 
 
-def select(sentences: Sequence[Sentence], language: str) -> list[Evidence]:
-    """Topics in their order, then decisions, actions and questions; only sentences in `language` make topics."""
+def select(sentences: Sequence[SpokenSentence], language: str) -> list[Evidence]:
+    """Return topics in order, then decisions, actions and questions. Only sentences in `language` form topics."""
     meant = without_steering(sentences)
     if not meant:
         return []
@@ -62,21 +62,21 @@ def select(sentences: Sequence[Sentence], language: str) -> list[Evidence]:
 
 
 def _ranks(part: range, weights: Any) -> list[float]:
-    """Centrality inside of a stretch; 1 is the mean, however long it is."""
+    """Return centralities within a stretch, scaled to a mean of 1 whatever its length."""
     return [float(rank) * len(part) for rank in centralities(weights[part.start : part.stop])]
 
 
 def alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two sets of content stems say the same."""
-    return len(one & other) >= ALIKE * len(one | other) and bool(one)
+    """Return whether two sets of content stems say the same."""
+    return len(one & other) >= SENTENCE_SIMILARITY * len(one | other) and bool(one)
 
 
 def _topic(
-    stretch: Sequence[Sentence], language: str, ranks: Mapping[int, float], told: Collection[int]
+    stretch: Sequence[SpokenSentence], language: str, ranks: Mapping[int, float], told: Collection[int]
 ) -> Evidence | None:
-    """The most central sentences; what is an item already is quoted only where there is nothing else."""
+    """Return a topic from the most central sentences. Those that are already items are only quoted as a last resort."""
     fit = [sentence for sentence in stretch if _is_telling(sentence) and sentence.language == language]
-    chosen: list[Sentence] = []
+    chosen: list[SpokenSentence] = []
     for sentence in sorted(fit, key=lambda sentence: (-_worth(sentence, ranks), sentence.place)):
         words = sum(other.length for other in chosen) + sentence.length
         if words <= WORDS_A_TOPIC and not any(alike(sentence.content, other.content) for other in chosen):
@@ -86,33 +86,33 @@ def _topic(
     if not chosen:
         return None
     best = next((sentence for sentence in chosen if sentence.place not in told), chosen[0])
-    return Evidence(Kind.TOPIC, tuple(sorted(chosen, key=lambda sentence: sentence.place)), best)
+    return Evidence(ItemKind.TOPIC, tuple(sorted(chosen, key=lambda sentence: sentence.place)), best)
 
 
-def _is_telling(sentence: Sentence) -> bool:
-    return len(sentence.content) >= LEAST_CONTENT and sentence.length <= LONGEST
+def _is_telling(sentence: SpokenSentence) -> bool:
+    return len(sentence.content) >= MIN_SELECTED_CONTENT and sentence.length <= MAX_SELECTED
 
 
-def _worth(sentence: Sentence, ranks: Mapping[int, float]) -> float:
-    """Centrality; a question says less about a topic than an answer, and a short sentence less than a full one."""
+def _worth(sentence: SpokenSentence, ranks: Mapping[int, float]) -> float:
+    """Return the weighted centrality: questions count less than statements, and short sentences less than full ones."""
     asks = 0.5 if sentence.text.endswith("?") else 1.0
     return ranks[sentence.place] * asks * min(1.0, len(sentence.content) / 6)
 
 
-def _cued(sentences: Sequence[Sentence], ranks: Mapping[int, float]) -> list[Evidence]:
-    """The most central ones of every kind, in their order; the same thing once."""
-    kept: dict[Kind, list[Evidence]] = {kind: [] for kind in MOST_ITEMS}
+def _cued(sentences: Sequence[SpokenSentence], ranks: Mapping[int, float]) -> list[Evidence]:
+    """Return the most central items of every kind, in order and without duplicates."""
+    kept: dict[ItemKind, list[Evidence]] = {kind: [] for kind in MAX_ITEMS}
     for found in sorted(_told(sentences), key=lambda found: (-ranks[found.best.place], found.best.place)):
         others = kept[found.kind]
-        if len(others) < MOST_ITEMS[found.kind] and not any(
+        if len(others) < MAX_ITEMS[found.kind] and not any(
             alike(found.best.content, other.best.content) for other in others
         ):
             others.append(found)
     return [found for others in kept.values() for found in sorted(others, key=lambda found: found.best.place)]
 
 
-def _told(sentences: Sequence[Sentence]) -> Iterator[Evidence]:
-    """Every sentence that decides, promises or asks something."""
+def _told(sentences: Sequence[SpokenSentence]) -> Iterator[Evidence]:
+    """Yield every sentence that is a decision, an action or a question."""
     for place, sentence in enumerate(sentences):
         following = tuple(sentences[place + 1 : place + 1 + REACH])
         kind = kind_of(sentence, following) if sentence.length <= LONGEST_CUED else None

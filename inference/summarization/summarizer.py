@@ -1,4 +1,4 @@
-"""The two summarisers: one that quotes, and one whose chat model writes the topics."""
+"""The two summarizers: one quotes, the other lets a chat model write the topics."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from inference.summarization.assignees import owner_of
 from inference.summarization.chat import Answer, ChatModel, Speed
-from inference.summarization.lines import sentences_of
-from inference.summarization.owners import owner_of
 from inference.summarization.prompts import ANSWER_TOKENS, Chat, ask
 from inference.summarization.rolling import join
 from inference.summarization.selection import Evidence, select
-from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.summary import IsCancelled, Item, ItemKind, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.utterances import sentences_of
 from inference.summarization.writing import quote, write
 
-BATCH = 4
-"""Topics that the model writes at once."""
+TOPIC_BATCH = 4
+"""Topics per model batch."""
 SELECTION_S = 0.5
-"""To choose from ten minutes of talk, about."""
+"""Approximate seconds to select from ten minutes of speech."""
 UNMEASURED = Speed(prompt_token_s=0.01, step_s=0.25)
-"""Of a model that has not answered yet: SmolLM2 135M on two busy cores."""
+"""Assumed speed before the first answer: SmolLM2 135M on two busy cores."""
 
 WARM_UP: Chat = ({"role": "user", "content": "Say in one sentence that the harbour hall is the cheapest one."},)
 WARM_UP_TOKENS = 8
@@ -29,18 +29,18 @@ Clock = Callable[[], float]
 
 
 class ExtractiveSummarizer:
-    """`Summarizer` that quotes the most central sentences; needs no model and next to no time."""
+    """`Summarizer` that quotes the most central sentences. Needs no model and almost no time."""
 
     label = "quotations"
 
     def expected_s(self, request: SummaryRequest) -> float:
-        """See `Summarizer.expected_s`."""
+        """Return a constant estimate."""
         return SELECTION_S
 
     def summarize(
         self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
     ) -> Summary:
-        """See `Summarizer.summarize`; takes a moment, whatever `within_s`."""
+        """Quote the central sentences; fast enough to ignore `within_s`. Raises SummaryCancelled."""
         chosen = _choose(request)
         return _finish(request, [quote(topic) for topic in chosen.topics], chosen.quoted, is_cancelled)
 
@@ -48,7 +48,7 @@ class ExtractiveSummarizer:
 class ChatSummarizer:
     """`Summarizer` whose model writes each topic from its most central sentences; all other items are quoted.
 
-    What was decided, promised and asked is not given to the model: there every word counts.
+    Decisions, actions and questions are not passed to the model, because their exact wording matters.
     """
 
     def __init__(self, model: ChatModel, *, clock: Clock = time.monotonic) -> None:
@@ -57,9 +57,9 @@ class ChatSummarizer:
         self._clock = clock
 
     def warm_up(self) -> str:
-        """Writes a few words, so that the first summary does not wait for memory to be laid out.
+        """Generate a few words, so that the first summary does not wait for memory allocation.
 
-        The same weights always answer the same: whoever moves them compares the answer with the one before.
+        The same weights always give the same answer, so the pool compares it after moving them.
         """
         speed = self.model.speed
         [answer] = self.model.answer([WARM_UP], most_tokens=WARM_UP_TOKENS)
@@ -67,16 +67,16 @@ class ChatSummarizer:
         return answer.text
 
     def expected_s(self, request: SummaryRequest) -> float:
-        """See `Summarizer.expected_s`."""
+        """Estimate the seconds from the prompt tokens and the speed of the last answer."""
         topics = _choose(request).topics
         tokens = self.model.count_tokens([ask(topic.sentences, request.language) for topic in topics])
-        batches = -(-len(topics) // BATCH)
+        batches = -(-len(topics) // TOPIC_BATCH)
         return SELECTION_S + (self.model.speed or UNMEASURED).expected_s(tokens, batches * ANSWER_TOKENS)
 
     def summarize(
         self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
     ) -> Summary:
-        """See `Summarizer.summarize`."""
+        """Write the topics within `within_s` seconds and quote the rest. Raises SummaryCancelled."""
         until = self._clock() + within_s
         chosen = _choose(request)
         answers = self._answers(chosen.topics, request.language, lambda: is_cancelled() or self._clock() >= until)
@@ -85,8 +85,8 @@ class ChatSummarizer:
 
     def _answers(self, topics: Sequence[Evidence], language: str, is_done: Callable[[], bool]) -> list[Answer | None]:
         answers: list[Answer | None] = []
-        for first in range(0, len(topics), BATCH):
-            chats = [ask(topic.sentences, language) for topic in topics[first : first + BATCH]]
+        for first in range(0, len(topics), TOPIC_BATCH):
+            chats = [ask(topic.sentences, language) for topic in topics[first : first + TOPIC_BATCH]]
             if is_done():
                 answers += [None] * len(chats)
             else:
@@ -96,7 +96,7 @@ class ChatSummarizer:
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """What a run is about."""
+    """The content of a run."""
 
     topics: tuple[Evidence, ...]
     quoted: tuple[Item, ...]
@@ -107,20 +107,20 @@ def _choose(request: SummaryRequest) -> _Chosen:
     evidence = select(sentences_of(request.lines), request.language)
     speakers = {line.speaker: line.name for line in request.lines if line.speaker and line.name}
     return _Chosen(
-        tuple(found for found in evidence if found.kind is Kind.TOPIC),
-        tuple(_quoted(found, speakers) for found in evidence if found.kind is not Kind.TOPIC),
+        tuple(found for found in evidence if found.kind is ItemKind.TOPIC),
+        tuple(_quoted(found, speakers) for found in evidence if found.kind is not ItemKind.TOPIC),
     )
 
 
 def _quoted(evidence: Evidence, speakers: Mapping[str, str]) -> Item:
-    is_task = evidence.kind is Kind.ACTION
+    is_task = evidence.kind is ItemKind.ACTION
     return quote(evidence, owner=owner_of(evidence.best, speakers, evidence.following) if is_task else None)
 
 
 def _finish(
     request: SummaryRequest, topics: Sequence[Item], quoted: Sequence[Item], is_cancelled: IsCancelled
 ) -> Summary:
-    """Joins all items to the notes. Raises SummaryCancelled."""
+    """Merge all items into the notes. Raises SummaryCancelled."""
     if is_cancelled():
         raise SummaryCancelled("The summary was cancelled; the notes stay as they were.")
     from_s = min((line.start for line in request.lines), default=request.notes.from_s if request.notes else 0.0)

@@ -1,6 +1,6 @@
-"""Summaries as the meetings see them: what was said, what came of it, and who writes.
+"""The interface between meetings and summarizers.
 
-Which words are chosen and how they are checked is the business of the other modules of this package.
+The other modules of this package select, write and check the text.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Kind(StrEnum):
-    """What an item tells."""
+class ItemKind(StrEnum):
+    """Type of an item."""
 
     TOPIC = "topic"
     DECISION = "decision"
@@ -21,7 +21,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenLine:
+class SpokenUtterance:
     """One final caption."""
 
     segment: str
@@ -31,73 +31,73 @@ class SpokenLine:
     end: float
     text: str
     language: str
-    """ISO 639-1, as spoken."""
+    """ISO 639-1 code of the spoken language."""
     speaker: str | None = None
-    """Id such as "S1"; None where nobody was told apart."""
+    """Id such as "S1"; None if the speaker is unknown."""
     name: str | None = None
-    """What the host calls that speaker; None where the host gave no name."""
+    """The name given by the host, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One line of a summary."""
 
-    kind: Kind
+    kind: ItemKind
     text: str
     segments: tuple[str, ...]
-    """The captions that say it, in their order; never empty."""
+    """The captions that support it, in order; never empty."""
     owner: str | None = None
-    """Of an action: the id of the speaker who is to do it."""
+    """For an action: the id of the responsible speaker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a meeting was about, up to `to_s`."""
+    """A meeting's summary up to `to_s`."""
 
     from_s: float
     to_s: float
     language: str
-    """ISO 639-1 code of every text."""
+    """ISO 639-1 code of all texts."""
     text: str
-    """The topics as short prose; empty while there are none."""
+    """The topics as short prose; empty if there are none."""
     items: tuple[Item, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRequest:
-    """What is new, and what is known."""
+    """The new captions and the summary so far."""
 
-    lines: tuple[SpokenLine, ...]
-    """The captions since `notes`, in their order; only those that `notes` does not cover."""
+    lines: tuple[SpokenUtterance, ...]
+    """The captions since `notes`, in order; only those not covered by `notes`."""
     language: str
-    """ISO 639-1: the language of the meeting. Lines in others are quoted as they were said."""
+    """ISO 639-1 code of the meeting's language. Lines in other languages are quoted unchanged."""
     notes: Summary | None = None
-    """The meeting's summary so far, in the same language; None: this is the first."""
+    """The meeting's summary so far, in the same language; None for the first one."""
 
 
 IsCancelled = Callable[[], bool]
 
 
 class SummaryCancelled(RuntimeError):
-    """The caller wanted no summary any more; nothing was written."""
+    """The caller cancelled the summary; nothing was written."""
 
 
 class Summarizer(Protocol):
-    """Writes summaries. Not to be called from two threads at once."""
+    """Writes summaries. Not thread-safe."""
 
     label: str
-    """How people know the model, such as "Qwen2.5 0.5B"."""
+    """Display name of the model, such as "Qwen2.5 0.5B"."""
 
     def expected_s(self, request: SummaryRequest) -> float:
-        """About how many seconds `summarize` will take, by what earlier runs took."""
+        """Return the approximate seconds that `summarize` will take, based on earlier runs."""
         ...
 
     def summarize(
         self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False
     ) -> Summary:
-        """The notes brought up to date. What is not written after `within_s` seconds is quoted instead.
+        """Return updated notes. Topics not written within `within_s` seconds are quoted instead.
 
         Raises:
-            SummaryCancelled: `is_cancelled` answered True meanwhile.
+            SummaryCancelled: `is_cancelled` returned True meanwhile.
         """
         ...

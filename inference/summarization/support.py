@@ -1,8 +1,7 @@
-"""Whether captions support a line that was written about them: twelve rules, published in docs/summaries.md.
+"""Check whether captions support a generated line: twelve rules, published in docs/summaries.md.
 
-No rule understands the line. Together they let through only what says again, in the words of one caption a clause, what
-that caption says, no surer and no less negated than it was said. Rejecting a true line costs little: the caption itself
-is quoted instead.
+No rule understands the line. Together they only accept clauses that repeat one caption in its own words, no more
+certain and no less negated than spoken. Rejecting a true line costs little: the caption itself is quoted instead.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 
-from inference.summarization.lines import Sentence
+from inference.summarization.utterances import SpokenSentence
 from inference.summarization.words import (
     FUNCTION_WORDS,
     all_stems,
@@ -24,8 +23,8 @@ from inference.summarization.words import (
 )
 
 
-class Fault(StrEnum):
-    """The rule that a line breaks."""
+class Unsupported(StrEnum):
+    """The rule that a line violates."""
 
     NOTHING = "says nothing"
     NUMBER = "a number that was not said"
@@ -63,19 +62,19 @@ _REPORTING = {
         pessoas""",
     ),
 }
-"""Words of one who reports; they claim no more than that something was talked about."""
+"""Words for reporting speech; they only claim that something was discussed."""
 _SOFT = {
     "en": _stems(
         "en", "asked asks discussed discusses considered whether if maybe might may could should would perhaps"
     ),
     "pt": _stems("pt", "perguntou perguntaram discutiu discutiram considerou consideraram se talvez poderia deveria"),
 }
-"""Words that leave open whether something is so."""
+"""Words that leave open whether something is true."""
 _REPORTS = {
     "en": _stems("en", "said says say asked asks mentioned explained described discussed talked told"),
     "pt": _stems("pt", "disse disseram diz perguntou mencionou explicou descreveu discutiram falou falaram"),
 }
-"""Words that make a line a report of speech."""
+"""Words that mark a line as reported speech."""
 _NEGATIONS = {
     "en": re.compile(r"\b(?:not|no|never|none|nobody|nothing|neither|nor|without|cannot|\w+n['’]t)\b", re.IGNORECASE),
     "pt": re.compile(r"\b(?:não|nunca|nenhum|nenhuma|ninguém|nada|nem|sem|jamais)\b", re.IGNORECASE),
@@ -103,7 +102,7 @@ _FRAMES = {
         re.IGNORECASE,
     ),
 }
-"""What follows these in a sentence is not itself said to be so."""
+"""The text after these words is not itself asserted."""
 _WEIGHTY = {
     "en": _all(
         """all always any before after below above best better both different during each every everybody everyone
@@ -116,12 +115,12 @@ _WEIGHTY = {
         primeiro"""
     ),
 }
-"""Function words that change what is claimed; they must have been said."""
+"""Function words that change a claim; they must have been spoken."""
 _MODALS = {
     "en": _all("should must can shall cannot ought"),
     "pt": _all("deve devem deveria deveriam pode podem precisa precisam"),
 }
-"""What is wanted, owed or possible; a clause has none that its sentence lacks."""
+"""Words for wishes, duties and possibilities; a clause may not add one to its sentence."""
 _PAST = re.compile(r"[a-z]{2,}ed", re.IGNORECASE)
 _COMMITMENT = {"en": _stems("en", "must going"), "pt": _stems("pt", "deve devem")}
 _JOINT = r"(?:and|but|while|because|so|which|who|or|e|mas|enquanto|porque|pois|ou)\s+"
@@ -133,17 +132,17 @@ _SENTENCE_START = re.compile(r"(?:^|[.!?:]\s+)[\"“'(]?(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A part of a line that claims one thing, and who is said to have said it."""
+    """A part of a line with a single claim, and the speaker it is attributed to."""
 
     text: str
     stems: tuple[str, ...]
-    """Content words that must have been said, in their order."""
+    """Content words that must have been spoken, in order."""
     speaker: str | None
-    """The name that the line gives for it; None: it names no speaker."""
+    """The name in the line; None if it does not name a speaker."""
 
 
-def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
-    """The first rule that `line` breaks against the sentences it cites; None: they support it."""
+def find_fault(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
+    """Return the first rule that `line` violates against its cited sentences; None if they support it."""
     names = tuple({sentence.name for sentence in cited if sentence.name})
     bare = _without_names(line, names)
     checks = (
@@ -156,15 +155,15 @@ def find_fault(line: str, cited: Sequence[Sentence], language: str) -> Fault | N
     return found or _clauses_fault(line, cited, language, names)
 
 
-def supporting(line: str, sentences: Sequence[Sentence], language: str) -> list[Sentence]:
-    """The sentences that `line` was made of: for every clause the one that shares most of its content words."""
+def supporting(line: str, sentences: Sequence[SpokenSentence], language: str) -> list[SpokenSentence]:
+    """Return the sources of `line`: for every clause the sentence that shares most of its content words."""
     names = tuple({sentence.name for sentence in sentences if sentence.name})
     best = {id(source) for clause in clauses_of(line, language, names) if (source := _source(clause, sentences))}
     return [sentence for sentence in sentences if id(sentence) in best]
 
 
 def clauses_of(line: str, language: str, names: Sequence[str] = ()) -> list[Clause]:
-    """The clauses of `line` that have content words; a speaker once named speaks until another is."""
+    """Return the clauses of `line` that have content words. A named speaker applies until another is named."""
     found: list[Clause] = []
     speaker: str | None = None
     for text in _CLAUSES.split(line):
@@ -172,7 +171,7 @@ def clauses_of(line: str, language: str, names: Sequence[str] = ()) -> list[Clau
         free = _REPORTING.get(language, frozenset())
         stems = tuple(word for word in content_stems(_without_names(text, names), language) if word not in free)
         if found and not stems:
-            # "but nobody knows" says something about what stands before it.
+            # "but nobody knows" qualifies the clause before it.
             found[-1] = replace(found[-1], text=f"{found[-1].text} {text}")
         else:
             found.append(Clause(text, stems, speaker))
@@ -180,7 +179,7 @@ def clauses_of(line: str, language: str, names: Sequence[str] = ()) -> list[Clau
 
 
 def number_runs(text: str, language: str) -> set[tuple[str, ...]]:
-    """The numbers of `text` as stems; number words that follow each other are one, "one" alone is none."""
+    """Return the numbers in `text` as stems. Adjacent number words form one number; "one" alone does not count."""
     runs = (
         tuple(stem(word, language) for word in run)
         for part in _PAUSE.split(text)
@@ -196,27 +195,27 @@ def _without_names(text: str, names: Sequence[str]) -> str:
     return text
 
 
-def _numbers(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _numbers(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {run for sentence in cited for run in number_runs(sentence.text, language)}
-    return None if number_runs(line, language) <= said else Fault.NUMBER
+    return None if number_runs(line, language) <= said else Unsupported.NUMBER
 
 
-def _names(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _names(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     first = {match.group(1) for match in _SENTENCE_START.finditer(line)}
     functions = FUNCTION_WORDS.get(language, frozenset())
     for word in words_of(line):
         if word[0].isupper() and word.lower() not in said | functions and word not in first:
-            return Fault.NAME
+            return Unsupported.NAME
     return None
 
 
-def _words(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _words(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word for sentence in cited for word in sentence.stems} | _REPORTING.get(language, frozenset())
-    return None if set(content_stems(line, language)) <= said else Fault.WORD
+    return None if set(content_stems(line, language)) <= said else Unsupported.WORD
 
 
-def _weights(line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _weights(line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     said = {word.lower() for sentence in cited for word in words_of(sentence.text)}
     stems = {word for sentence in cited for word in sentence.stems}
     weighty = {word.lower() for word in words_of(line)} & _WEIGHTY.get(language, frozenset())
@@ -226,38 +225,40 @@ def _weights(line: str, cited: Sequence[Sentence], language: str) -> Fault | Non
         if said & {"i'll", "we'll", "you'll", "it'll", "they'll", "he'll", "she'll", "gonna", "going"}
         else set()
     )
-    return None if weighty <= said | future and committed <= stems else Fault.WEIGHT
+    return None if weighty <= said | future and committed <= stems else Unsupported.WEIGHT
 
 
-def _clauses_fault(line: str, cited: Sequence[Sentence], language: str, names: Sequence[str]) -> Fault | None:
+def _clauses_fault(
+    line: str, cited: Sequence[SpokenSentence], language: str, names: Sequence[str]
+) -> Unsupported | None:
     clauses = clauses_of(line, language, names)
     if not clauses:
-        return Fault.NOTHING
+        return Unsupported.NOTHING
     return next((fault for clause in clauses if (fault := _clause_fault(clause, line, cited, language))), None)
 
 
-def _clause_fault(clause: Clause, line: str, cited: Sequence[Sentence], language: str) -> Fault | None:
+def _clause_fault(clause: Clause, line: str, cited: Sequence[SpokenSentence], language: str) -> Unsupported | None:
     source = _source(clause, cited)
     if source is None or not any(set(clause.stems) <= part for part in _parts(source, language)):
-        return Fault.MIXED
+        return Unsupported.MIXED
     if clause.speaker and clause.speaker not in (source.name,) and clause.speaker.lower() not in source.text.lower():
-        return Fault.SPEAKER
+        return Unsupported.SPEAKER
     if _is(_NEGATIONS, clause.text, language) != _is(_NEGATIONS, source.text, language):
-        return Fault.NEGATION
+        return Unsupported.NEGATION
     if _modals(clause.text, language) - _modals(source.text, language):
-        return Fault.OBLIGATION
+        return Unsupported.OBLIGATION
     if _is_done(clause.text, source, language):
-        return Fault.TENSE
+        return Unsupported.TENSE
     said = set(all_stems(line, language))
     if _is(_HEDGES, source.text, language) and not said & _SOFT.get(language, frozenset()):
-        return Fault.CERTAINTY
+        return Unsupported.CERTAINTY
     if _is(_FRAMES, source.text, language) and not said & _REPORTS.get(language, frozenset()):
-        return Fault.REPORTED
+        return Unsupported.REPORTED
     return None
 
 
-def _is_done(text: str, source: Sentence, language: str) -> bool:
-    """Whether a past form that was not said claims that something has happened; English only."""
+def _is_done(text: str, source: SpokenSentence, language: str) -> bool:
+    """Return whether a past form that was not spoken claims a completed event; English only."""
     said = {word.lower() for word in words_of(source.text)}
     past = {word.lower() for word in words_of(text) if _PAST.fullmatch(word)} if language == "en" else set()
     return any(word not in said and stem(word, "en") not in _REPORTING["en"] for word in past)
@@ -267,16 +268,16 @@ def _modals(text: str, language: str) -> set[str]:
     return {word.lower() for word in words_of(text)} & _MODALS.get(language, frozenset())
 
 
-def _parts(source: Sentence, language: str) -> list[set[str]]:
-    """The stems of the parts of a sentence between conjunctions: words on both sides of one make no claim together."""
+def _parts(source: SpokenSentence, language: str) -> list[set[str]]:
+    """Return the stems of each part between conjunctions: words on both sides of one do not form a claim together."""
     return [set(all_stems(part, language)) for part in _PARTS.split(source.text)]
 
 
-def _source(clause: Clause, sentences: Sequence[Sentence]) -> Sentence | None:
-    """The sentence that shares most of the clause's words, of its speaker where one is named."""
+def _source(clause: Clause, sentences: Sequence[SpokenSentence]) -> SpokenSentence | None:
+    """Return the sentence that shares most of the clause's words, preferring its named speaker."""
     wanted = set(clause.stems)
 
-    def rank(sentence: Sentence) -> tuple[int, bool]:
+    def rank(sentence: SpokenSentence) -> tuple[int, bool]:
         return len(wanted & sentence.stems), clause.speaker is not None and clause.speaker == sentence.name
 
     best = max(sentences, key=rank, default=None)

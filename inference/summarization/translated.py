@@ -1,4 +1,4 @@
-"""A summary in another language: what there is to translate, and the summary put together again."""
+"""Translate a summary: collect its texts and rebuild it from the translations."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from inference.summarization.summary import Summary
 
 
 def translate_summary(summary: Summary, language: str, translate: Callable[[list[str]], Sequence[str]]) -> Summary:
-    """`summary` in `language` (ISO 639-1): same items, owners and captions, and prose made of the translated topics.
+    """Return `summary` in `language` (ISO 639-1): same items, owners and captions, prose from the translated topics.
 
-    `translate` is called once, with every item's text, and answers one text each in their order; not at all where there
-    is nothing to do.
+    `translate` is called once with the texts of all items and returns one text each, in order. It is not called if
+    there is nothing to translate.
 
     Raises:
-        ValueError: `translate` answered another number of texts.
+        ValueError: `translate` returned another number of texts.
     """
     if summary.language == language or not summary.items:
         return replace(summary, language=language)

@@ -1,6 +1,6 @@
-"""Words as summaries compare them: which carry content, which are numbers or names, and which are the same word.
+"""Compare words for summaries: content words, numbers, and stems.
 
-Function words and stems exist for the languages of `FUNCTION_WORDS`; elsewhere every word counts as it is written.
+Function words and stems exist for the languages of `FUNCTION_WORDS`; in others every word counts as written.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 STEMMERS = {"en": "english", "pt": "portuguese"}
-"""Snowball's (Porter 2001, https://snowballstem.org)."""
+"""Snowball stemmers (Porter 2001, https://snowballstem.org)."""
 
 _WORD = re.compile(r"\d+(?:[.,:]\d+)*[^\W_]*|[^\W\d_]+(?:['’][^\W\d_]+|\d+)*")
 _NUMBER = re.compile(r"\d")
@@ -60,7 +60,7 @@ FUNCTION_WORDS: dict[str, frozenset[str]] = {
         vem ver vez vezes vocês você vou vão à às é"""
     ),
 }
-"""Words that tell nothing alone; hedges and negations among them are the business of `support`."""
+"""Words without meaning of their own; `support` handles the hedges and negations among them."""
 
 NUMBER_WORDS: dict[str, dict[str, int]] = {
     "en": dict(
@@ -91,7 +91,7 @@ NUMBER_WORDS: dict[str, dict[str, int]] = {
 }
 
 _PLURAL = re.compile(r"(?:ões|ães|ãos)$")
-"""Of Portuguese words in -ão, which the stemmer takes for other words."""
+"""Plural endings of Portuguese words in -ão, which the stemmer does not relate."""
 _IRREGULAR = {
     form: base
     for base, forms in {
@@ -122,24 +122,24 @@ _IRREGULAR = {
 
 
 def words_of(text: str) -> list[str]:
-    """The words and numbers of `text`, as written; a hyphen parts words."""
+    """Return the words and numbers of `text` as written; a hyphen separates words."""
     return _WORD.findall(text)
 
 
 def is_content(word: str, language: str) -> bool:
-    """Whether `word` says something by itself; numbers do, and so does anything in a language without a list."""
+    """Return whether `word` has meaning of its own; true for numbers, and for any word of a language without a list."""
     lowered = word.lower().replace("’", "'")
     return lowered not in FUNCTION_WORDS.get(language, frozenset()) and (len(word) > 1 or word.isdigit())
 
 
 def is_number(word: str, language: str) -> bool:
-    """Written in digits, or one of `NUMBER_WORDS`."""
+    """Return whether `word` has digits or is one of `NUMBER_WORDS`."""
     return bool(_NUMBER.search(word)) or word.lower() in NUMBER_WORDS.get(language, {})
 
 
 @lru_cache(maxsize=100_000)
 def stem(word: str, language: str) -> str:
-    """The same for forms of one word: "prices" and "price", "sold" and "selling", "12.50" and "12,50"."""
+    """Return a common stem for forms of one word: "prices" and "price", "sold" and "selling", "12.50" and "12,50"."""
     lowered = word.lower().replace("’", "'").removesuffix("'s")
     if _NUMBER.search(lowered):
         return lowered.replace(",", ".")
@@ -154,12 +154,12 @@ def stem(word: str, language: str) -> str:
 
 
 def content_stems(text: str, language: str) -> list[str]:
-    """The stems of the content words of `text`, in their order."""
+    """Return the stems of the content words of `text`, in order."""
     return [stem(word, language) for word in words_of(text) if is_content(word, language)]
 
 
 def all_stems(text: str, language: str) -> list[str]:
-    """The stems of every word of `text`, in their order."""
+    """Return the stems of all words of `text`, in order."""
     return [stem(word, language) for word in words_of(text)]
 
 

@@ -1,4 +1,4 @@
-"""From evidence to an item: the model's line where captions support it, else the caption itself."""
+"""Write an item from its evidence: the model's line if captions support it, else the caption itself."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inference.summarization.chat import Answer
-from inference.summarization.lines import Sentence
 from inference.summarization.prompts import is_quotation, read
 from inference.summarization.selection import Evidence
 from inference.summarization.summary import Item
-from inference.summarization.support import Fault, find_fault, supporting
+from inference.summarization.support import Unsupported, find_fault, supporting
+from inference.summarization.utterances import SpokenSentence
 
 LONGEST_QUOTATION = 30
-"""Words; a longer one is cut, which marks show."""
+"""Maximum words; a longer quotation is cut and marked with an ellipsis."""
 MOST_STATEMENTS = 2
-"""Of an item."""
+"""Maximum statements in an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One statement of the model."""
+    """One statement of the model, checked."""
 
     text: str
-    cited: tuple[Sentence, ...]
-    """What it rests on; empty where nothing does."""
-    fault: Fault | None
-    """The first rule that it breaks; None: the captions support it."""
+    cited: tuple[SpokenSentence, ...]
+    """The sentences that it is based on; may be empty."""
+    fault: Unsupported | None
+    """The first rule that it violates; None if the captions support it."""
 
 
 def quote(evidence: Evidence, *, owner: str | None = None) -> Item:
-    """The best sentence as it was said, with its speaker's name where the host gave one."""
+    """Quote the best sentence, with its speaker's name if the host gave one."""
     return Item(evidence.kind, _quotation(evidence.best), evidence.best.segments, owner)
 
 
 def write(evidence: Evidence, answer: Answer | None) -> Item:
-    """The statements of the model that captions support; a quotation where there are none."""
+    """Return the model's supported statements, or a quotation if there are none."""
     found = [check for check in checked(evidence, answer) if check.fault is None] if answer else []
     if not found:
         return quote(evidence)
@@ -45,7 +45,7 @@ def write(evidence: Evidence, answer: Answer | None) -> Item:
 
 
 def checked(evidence: Evidence, answer: Answer) -> list[Check]:
-    """Every statement of `answer`, with the sentences it rests on."""
+    """Return every statement of `answer` with the sentences that it is based on."""
     names = [sentence.name for sentence in evidence.sentences if sentence.name]
     return [_check(evidence, text, names) for text in read(answer.text, names, is_complete=answer.is_complete)]
 
@@ -53,13 +53,13 @@ def checked(evidence: Evidence, answer: Answer) -> list[Check]:
 def _check(evidence: Evidence, text: str, names: Sequence[str]) -> Check:
     language = evidence.best.language
     cited = tuple(supporting(text, evidence.sentences, language))
-    fault = find_fault(text, cited, language) if cited else Fault.NOTHING
-    if fault in (Fault.REPORTED, Fault.CERTAINTY) and is_quotation(text, names):
+    fault = find_fault(text, cited, language) if cited else Unsupported.NOTHING
+    if fault in (Unsupported.REPORTED, Unsupported.CERTAINTY) and is_quotation(text, names):
         fault = None
     return Check(text, cited, fault)
 
 
-def _quotation(sentence: Sentence) -> str:
+def _quotation(sentence: SpokenSentence) -> str:
     words = sentence.text.split()
     text = (
         sentence.text if len(words) <= LONGEST_QUOTATION else f"{' '.join(words[:LONGEST_QUOTATION]).rstrip(',;:')} …"

@@ -1,1 +1,1 @@
-"""Captions in other languages: `translator` is what callers see, `bergamot` and `m2m100` are the models behind it."""
+"""Caption translation: `translator` is the public interface, `bergamot` and `m2m100` are the models behind it."""

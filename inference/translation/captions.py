@@ -1,4 +1,4 @@
-"""From captions to sentences and back: splitting, the model, the guard, the vocabulary."""
+"""Translate captions sentence by sentence: split, translate, filter nonsense, restore vocabulary."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from inference.translation.guard import has_words, rejection, without_invented_brackets
-from inference.translation.sentences import join_sentences, split_sentences
+from inference.sentences import split_sentences
+from inference.text import join_texts
+from inference.translation.guard import has_words, translation_rejection, without_invented_brackets
 from inference.translation.translator import Translation, TranslationRequest
 from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
-    """What a model sees of a caption."""
+class SourceSentence:
+    """The part of a caption that a model translates."""
 
     text: str
     source: str
@@ -23,41 +24,41 @@ class Sentence:
 
 
 class SentenceModel(Protocol):
-    """A model that translates sentences; one answer a sentence, in their order."""
+    """A model that translates sentences. Returns one text per sentence, in order."""
 
     longest: int
     """Characters of the longest sentence that it translates well."""
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
-        """The quick way."""
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate quickly."""
         ...
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
-        """Another way, for sentences whose quick translation was nonsense."""
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate differently, for sentences whose quick translation was nonsense."""
         ...
 
 
 def translate_captions(model: SentenceModel, requests: Sequence[TranslationRequest]) -> list[Translation]:
-    """One translation a request, in their order; all sentences of all captions go to `model` together."""
+    """Return one translation per request, in order. All sentences of all captions are passed to `model` together."""
     split = [_split(request, model.longest) for request in requests]
     rendered = iter(_translate(model, [sentence for sentences in split for sentence in sentences]))
     translations = []
     for request, sentences in zip(requests, split, strict=True):
         texts = [next(rendered) for _ in sentences]
         said = [sentence.text if text is None else text for sentence, text in zip(sentences, texts, strict=True)]
-        translations.append(Translation(join_sentences(said, request.target), None not in texts))
+        translations.append(Translation(join_texts(said, request.target), None not in texts))
     return translations
 
 
-def _split(request: TranslationRequest, longest: int) -> list[Sentence]:
+def _split(request: TranslationRequest, longest: int) -> list[SourceSentence]:
     return [
-        Sentence(text, request.source, request.target, terms_said(text, request.vocabulary))
+        SourceSentence(text, request.source, request.target, terms_said(text, request.vocabulary))
         for text in split_sentences(request.text, longest=longest)
     ]
 
 
-def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """The sentences translated; None where the model has no sensible answer. Those without words stay as they are."""
+def _translate(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
+    """Return the translations; None where the model's output is nonsense. Sentences without words stay unchanged."""
     texts: list[str | None] = [sentence.text for sentence in sentences]
     places = [place for place, sentence in enumerate(sentences) if _needs_model(sentence)]
     rendered = _render_guarded(model, [sentences[place] for place in places])
@@ -67,12 +68,12 @@ def _translate(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str 
     return texts
 
 
-def _needs_model(sentence: Sentence) -> bool:
+def _needs_model(sentence: SourceSentence) -> bool:
     return has_words(sentence.text) and not only_terms(sentence.text, sentence.vocabulary)
 
 
-def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """Every sentence the quick way, the nonsense once more with care."""
+def _render_guarded(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
+    """Translate every sentence quickly, and the nonsensical ones again with care."""
     texts = _sensible(sentences, model.render(sentences))
     doubtful = [place for place, text in enumerate(texts) if text is None]
     if doubtful:
@@ -82,18 +83,18 @@ def _render_guarded(model: SentenceModel, sentences: Sequence[Sentence]) -> list
     return texts
 
 
-def _sensible(sentences: Sequence[Sentence], rendered: Sequence[str]) -> list[str | None]:
+def _sensible(sentences: Sequence[SourceSentence], rendered: Sequence[str]) -> list[str | None]:
     texts: list[str | None] = []
     for sentence, answer in zip(sentences, rendered, strict=True):
         text = without_invented_brackets(sentence.text, answer.strip())
-        texts.append(text if rejection(sentence.text, text) is None else None)
+        texts.append(text if translation_rejection(sentence.text, text) is None else None)
     return texts
 
 
 def _keep_vocabulary(
-    model: SentenceModel, sentences: Sequence[Sentence], texts: Sequence[str | None]
+    model: SentenceModel, sentences: Sequence[SourceSentence], texts: Sequence[str | None]
 ) -> list[str | None]:
-    """`texts` with the terms that were said; where that cannot be had, the translation without them."""
+    """Return `texts` with the spoken terms restored; if that fails, the translation without them."""
     kept = list(texts)
     pairs = list(zip(sentences, texts, strict=True))
     losing = [place for place, (said, text) in enumerate(pairs) if text and terms_lost(text, said.vocabulary)]
@@ -104,8 +105,8 @@ def _keep_vocabulary(
     return kept
 
 
-def _render_masked(model: SentenceModel, sentences: Sequence[Sentence]) -> list[str | None]:
-    """The sentences translated with their terms behind made-up names; None where a name did not come through."""
+def _render_masked(model: SentenceModel, sentences: Sequence[SourceSentence]) -> list[str | None]:
+    """Translate with each term masked by a made-up name; None if a name was lost."""
     masks = [mask(sentence.text, sentence.vocabulary) for sentence in sentences]
     masked = [replace(sentence, text=text) for sentence, (text, _) in zip(sentences, masks, strict=True)]
     rendered = _sensible(masked, model.render(masked))

@@ -1,4 +1,4 @@
-"""Against nonsense: what a translation must show before anybody reads it in place of what was said."""
+"""Reject nonsensical translations before they are shown."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import re
 import unicodedata
 from enum import StrEnum
 
-from inference.guards import COMPRESSION_RATIO, compression_ratio, is_cyclic
+from inference.repetition import COMPRESSION_RATIO, compression_ratio, is_cyclic
 
 LONGEST_RATIO = 3
-"""Times the source's length; a loop runs into the model's own limit, which is far beyond."""
+"""Maximum ratio to the source's length. A loop runs up to the model's own limit, far beyond."""
 SPARE_LENGTH = 30
-"""Characters that a short sentence may have on top."""
+"""Additional characters allowed, for short sentences."""
 IDEOGRAPH_LENGTH = 3
-"""Letters of an alphabet that say as much as one ideograph or syllable sign, roughly."""
+"""Approximate alphabetic letters equivalent to one ideograph or syllable sign."""
 
 _DENSE = re.compile(r"[\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
 _WORD = re.compile(rf"{_DENSE.pattern}|[^\W_]+(?:'\w+)*")
 _BRACKETS = re.compile(r"\s*\((?:[^()]*\))?")
 
 
-class Rejection(StrEnum):
+class TranslationRejection(StrEnum):
     """Why a translation is not shown."""
 
     EMPTY = "empty"
@@ -28,24 +28,24 @@ class Rejection(StrEnum):
     REPETITIVE = "repetitive"
 
 
-def rejection(source: str, translation: str) -> Rejection | None:
-    """Why `translation` cannot be one of `source`; None: it can."""
+def translation_rejection(source: str, translation: str) -> TranslationRejection | None:
+    """Return why `translation` cannot be one of `source`; None if it can."""
     if has_words(source) and not has_words(translation):
-        return Rejection.EMPTY
+        return TranslationRejection.EMPTY
     if _length(translation) > LONGEST_RATIO * _length(source) + SPARE_LENGTH:
-        return Rejection.LONG
+        return TranslationRejection.LONG
     if _loops(translation) and not _loops(source):
-        return Rejection.REPETITIVE
+        return TranslationRejection.REPETITIVE
     return None
 
 
 def has_words(text: str) -> bool:
-    """Whether there is anything to translate: a letter of any script."""
+    """Return whether there is anything to translate: a letter of any script."""
     return any(unicodedata.category(character).startswith("L") for character in text)
 
 
 def without_invented_brackets(source: str, translation: str) -> str:
-    """The translation less remarks in brackets, where nobody said any: small models explain lone names with them."""
+    """Remove bracketed remarks if the source has none: small models explain isolated names with them."""
     if "(" in source:
         return translation
     plain = _BRACKETS.sub("", translation).strip()

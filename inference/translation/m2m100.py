@@ -1,7 +1,7 @@
 """M2M100 through transformers: a hundred languages, any to any, with one model (Fan et al. 2020, arXiv 2010.11125).
 
-A source sentence is `[source language] tokens </s>`, and the decoder begins with `</s> [target language]`; both
-language tokens are set row by row, so one batch holds every direction.
+A source sentence is `[source language] tokens </s>`, and the decoder begins with `</s> [target language]`. Both
+language tokens are set per row, so one batch can hold every direction.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from inference.device import CPU, Device
-from inference.loading.component import Form
-from inference.optimization.execution import Execution, torch_device
-from inference.optimization.flags import Component, Wishes
-from inference.torchaudio_compat import import_transformers
-from inference.translation.captions import Sentence, translate_captions
-from inference.translation.m2m100_weights import Source, load_m2m100
+from inference.models.device import CPU, Device
+from inference.models.loading.component import Form
+from inference.models.optimization.execution import Execution, torch_device
+from inference.models.optimization.flags import Component, FlagChoices
+from inference.models.torchaudio_compat import import_transformers
+from inference.translation.captions import SourceSentence, translate_captions
+from inference.translation.m2m100_weights import M2M100Source, load_m2m100
 from inference.translation.pairs import M2M100_CODES, m2m100_targets
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig
 
 LENGTH_FACTOR = 2
-"""Tokens of a translation to tokens of its source, at most; what needs more is a loop."""
+"""Maximum ratio of a translation's tokens to its source's; a longer one is a loop."""
 SPARE_TOKENS = 10
-"""On top, for sentences of a word or two."""
+"""Additional tokens, for sentences of a word or two."""
 CPU_BATCH = 8
 GPU_BATCH = 64
 
@@ -37,7 +37,7 @@ Stop = Callable[..., "torch.Tensor"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sentence as the model reads it."""
+    """One sentence as model input."""
 
     tokens: tuple[int, ...]
     target: int
@@ -45,15 +45,15 @@ class Row:
 
     @property
     def cap(self) -> int:
-        """Most tokens of the translation, language token and end included."""
+        """Maximum tokens of the translation, including language token and end."""
         return LENGTH_FACTOR * len(self.tokens) + SPARE_TOKENS
 
 
 class M2M100Translator:
-    """`inference.translation.translator.Translator` over M2M100ForConditionalGeneration.
+    """`inference.translation.translator.Translator` with M2M100ForConditionalGeneration.
 
-    Batches hold sentences of about one length, whatever their languages. A row's text does not depend on the others
-    but for the rounding of the arithmetic.
+    Batches hold sentences of similar length in any languages. A row's text is independent of the others, except for
+    rounding.
     """
 
     longest = 400
@@ -61,21 +61,21 @@ class M2M100Translator:
 
     def __init__(
         self,
-        source: Source,
+        source: M2M100Source,
         *,
         device: Device = CPU,
         runs_on: Device | None = None,
-        wishes: Wishes | None = None,
+        wishes: FlagChoices | None = None,
         beams: int = 1,
         max_batch: int = 0,
         label: str = "this translation model",
     ) -> None:
-        """Loads a folder or a repository of the hub onto `device`; `runs_on` is where somebody else moves it to.
+        """Load a folder or a hub repository onto `device`; `runs_on` is the device that the pool moves it to.
 
-        `wishes`: see `inference.optimization.flags`.
+        `wishes` are the choices of `inference.models.optimization.flags`.
 
         Raises:
-            ModelMissing: the weights are neither here nor to be had.
+            ModelMissing: the weights are neither local nor downloadable.
         """
         target = runs_on or device
         self._execution = Execution(Component.TRANSLATION, target, wishes=wishes)
@@ -85,7 +85,7 @@ class M2M100Translator:
         self.model = network.to(torch_device(device))
         self._execution.prepare(self.model)
         self._quick, self._careful = _generation_configs(self.model.config, beams)
-        # What the publisher set (five beams, 200 tokens) must not fill in for what is left unset here.
+        # The publisher's settings (five beams, 200 tokens) must not replace values left unset here.
         self.model.generation_config = self._quick
         self._positions = self.model.config.max_position_embeddings
         self._max_batch = max_batch or (CPU_BATCH if target.kind == "cpu" else GPU_BATCH)
@@ -93,23 +93,23 @@ class M2M100Translator:
         self.label = label
 
     def targets(self, source: str) -> frozenset[str]:
-        """See `Translator.targets`."""
+        """Return the languages available from `source`."""
         return m2m100_targets(source)
 
     def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
-        """See `Translator.translate`."""
+        """Translate each request, in order. Raises PairNotOffered."""
         require_pairs(self, requests)
         return translate_captions(self, requests)
 
-    def render(self, sentences: Sequence[Sentence]) -> list[str]:
-        """With as many beams as the constructor was told."""
+    def render(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate with the number of beams given to the constructor."""
         return self._generate(sentences, self._quick)
 
-    def render_carefully(self, sentences: Sequence[Sentence]) -> list[str]:
-        """With five beams and no way into a loop: three tokens never follow each other twice."""
+    def render_carefully(self, sentences: Sequence[SourceSentence]) -> list[str]:
+        """Translate with five beams and without repeated sequences of three tokens, which prevents loops."""
         return self._generate(sentences, self._careful)
 
-    def _generate(self, sentences: Sequence[Sentence], config: GenerationConfig) -> list[str]:
+    def _generate(self, sentences: Sequence[SourceSentence], config: GenerationConfig) -> list[str]:
         rows = [self.row(sentence) for sentence in sentences]
         places = sorted(range(len(rows)), key=lambda place: len(rows[place].tokens))
         texts = [""] * len(rows)
@@ -119,9 +119,9 @@ class M2M100Translator:
                 texts[place] = text
         return texts
 
-    def row(self, sentence: Sentence) -> Row:
-        """`sentence` as the model reads it, cut to its positions."""
-        # What people say is never taken for a special token.
+    def row(self, sentence: SourceSentence) -> Row:
+        """Return `sentence` as model input, cut to the model's positions."""
+        # Text that looks like a special token is encoded as plain text.
         tokens = self._tokenizer.encode(sentence.text, add_special_tokens=False, split_special_tokens=True)
         room = self._positions - 2
         source = [self._language(sentence.source), *tokens[:room], self._tokenizer.eos_token_id]
@@ -151,7 +151,7 @@ class M2M100Translator:
         return texts
 
     def _padded(self, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tokens and attention mask, both int64 of shape (rows, longest row)."""
+        """Return tokens and attention mask, both int64 of shape (rows, longest row)."""
         import torch
 
         width = max(len(row.tokens) for row in rows)
@@ -162,7 +162,7 @@ class M2M100Translator:
 
 
 def _generation_configs(config: Any, beams: int) -> tuple[GenerationConfig, GenerationConfig]:
-    """How to decode first, and how to decode what came out as nonsense."""
+    """Return the generation settings for the first attempt and for a retry after nonsense."""
     transformers = import_transformers()
     tokens = {
         "decoder_start_token_id": config.decoder_start_token_id,
@@ -176,7 +176,7 @@ def _generation_configs(config: Any, beams: int) -> tuple[GenerationConfig, Gene
 
 
 def _stop_at_caps(caps: Sequence[int]) -> Stop:
-    """Ends each row at its own cap; a batch's longest row must not let a short one run on."""
+    """Return a criterion that ends each row at its own cap, so that a long row does not let a short one run on."""
 
     def stop(tokens: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
         import torch

@@ -1,42 +1,42 @@
-"""M2M100 as the loader sees it: a folder in the hub's layout, or a repository of the hub."""
+"""M2M100 weights from a folder in the hub's layout or a hub repository."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.loading import ModelMissing
-from inference.loading.component import Component, Form
-from inference.loading.hub import HubNetwork
-from inference.loading.strategy import load
-from inference.torchaudio_compat import import_transformers
+from inference.models.loading import ModelMissing
+from inference.models.loading.component import Component, Form
+from inference.models.loading.hub import HubNetwork
+from inference.models.loading.strategy import load
+from inference.models.torchaudio_compat import import_transformers
 
 if TYPE_CHECKING:
     import torch
 
 NAME = "m2m100"
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
-"""M2M100ForConditionalGeneration, by way of the class that can be built in a given type."""
+"""Resolves to M2M100ForConditionalGeneration; the auto class can be built in a given dtype."""
 REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 PROBE_TOKENS = 16
 
-Source = str | Path
-"""A folder, or a repository of the hub."""
+M2M100Source = str | Path
+"""A folder, or a hub repository."""
 
 
-def m2m100_component(source: Source) -> Component:
-    """The network of `source`. Raises ModelMissing for a folder that holds none."""
+def m2m100_component(source: M2M100Source) -> Component:
+    """Return the network of `source`. Raises ModelMissing for a folder without one."""
     for name in REQUIRED_FILES:
         if Path(source).is_dir() and not (Path(source) / name).is_file():
             raise ModelMissing(f"{source} has no {name}; name a folder that holds an M2M100 model.")
     return HubNetwork(NAME, source, ARCHITECTURE, lambda target: _tokenizer(source).save_pretrained(target), _probe)
 
 
-def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
-    """Tokenizer and network, on the host.
+def load_m2m100(source: M2M100Source, form: Form) -> tuple[Any, Any]:
+    """Return tokenizer and network, on the host.
 
     Raises:
-        ModelMissing: the weights are neither here nor to be had.
+        ModelMissing: the weights are neither local nor downloadable.
     """
     component = m2m100_component(source)
     try:
@@ -49,12 +49,12 @@ def load_m2m100(source: Source, form: Form) -> tuple[Any, Any]:
         ) from error
 
 
-def _tokenizer(source: Source) -> Any:
+def _tokenizer(source: M2M100Source) -> Any:
     return import_transformers().M2M100Tokenizer.from_pretrained(source)
 
 
 def _probe(network: Any) -> torch.Tensor:
-    """Logits of the first token for a few fixed ones: float32, shape (1, vocabulary)."""
+    """Return the logits of the first token for a fixed source: float32, shape (1, vocabulary)."""
     import torch
 
     source, first = torch.arange(4, 4 + PROBE_TOKENS)[None], torch.full((1, 1), network.config.decoder_start_token_id)

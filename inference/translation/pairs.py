@@ -1,9 +1,9 @@
-"""Which languages the models translate between: known without loading any of them, so that pages can say it."""
+"""The language pairs of the models, available without loading them, so that pages can list them."""
 
 from __future__ import annotations
 
 STARTER_PAIRS = frozenset({("en", "pt"), ("pt", "en")})
-"""Source and target, as `inference.translation.bergamot` has them."""
+"""Source and target, as in `inference.translation.bergamot`."""
 
 _M2M100 = (
     "af am ar ast az ba be bg bn br bs ca ceb cs cy da de el en es et fa ff fi fr fy ga gd gl gu ha he hi hr ht hu hy "
@@ -15,16 +15,16 @@ M2M100_LANGUAGES = frozenset(_M2M100.split())
 """The hundred languages of M2M100 (Fan et al. 2020, arXiv 2010.11125), by its own codes."""
 
 M2M100_CODES = {"jw": "jv", "nn": "no"}
-"""Whisper's code to M2M100's, where they differ. It has one Norwegian, and writes Bokmål."""
+"""Whisper's codes mapped to M2M100's, where they differ. M2M100 has one Norwegian and writes Bokmål."""
 
 
 def starter_targets(source: str) -> frozenset[str]:
-    """The languages that the starter models translate `source` into."""
+    """Return the languages that the starter models translate `source` into."""
     return frozenset(target for spoken, target in STARTER_PAIRS if spoken == source)
 
 
 def m2m100_targets(source: str) -> frozenset[str]:
-    """The languages that M2M100 translates `source` into, by Whisper's codes."""
+    """Return the languages that M2M100 translates `source` into, by Whisper's codes."""
     spoken = M2M100_CODES.get(source, source)
     if spoken not in M2M100_LANGUAGES:
         return frozenset()

@@ -1,1 +1,1 @@
-"""Who comes in: accounts, links, sign-ins, and how often something may be tried."""
+"""Authorization: accounts, sign-in, links, page tokens and API tokens."""

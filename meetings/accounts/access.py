@@ -1,4 +1,4 @@
-"""Who may open which page of a meeting."""
+"""Access to the pages of a meeting."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import cache_control
 
-from meetings.accounts.passes import SOCKET_DEEDS, are_links_expired, host_pass, opens_for_readers, reader_pass
+from meetings.accounts.link_tokens import Role, is_meeting_token, meeting_token
+from meetings.accounts.page_tokens import SOCKET_DEEDS, are_links_expired, host_pass, opens_for_readers, reader_pass
 from meetings.accounts.rights import BY_LINK, Deed, may
-from meetings.accounts.tokens import Role, is_meeting_token, meeting_token
 from meetings.models import Meeting
 
 DEAD_LINK = gettext_lazy(
@@ -24,11 +24,11 @@ DEAD_LINK = gettext_lazy(
 PASSWORD_FIRST = gettext_lazy("This meeting has a password. Open the link for readers and give it there first.")
 
 private = cache_control(private=True, no_store=True)
-"""For every view that shows a token or captions: no shared machine may keep it."""
+"""For every view that shows a token or captions: shared caches must not store it."""
 
 
 def find_meeting(meeting_id: str) -> Meeting:
-    """The meeting, or a 404 page with a sentence."""
+    """Return the meeting. Raises Http404 with a sentence for people."""
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
         raise Http404(_("There is no such meeting. It may have been deleted, or the link was cut short."))
@@ -36,12 +36,12 @@ def find_meeting(meeting_id: str) -> Meeting:
 
 
 def may_do(request: HttpRequest, deed: Deed, meeting: Meeting) -> bool:
-    """Return whether the sign-in allows it, or the host's link in the address."""
+    """Return whether the sign-in or the host's link in the address allows the deed."""
     return may(request.user, deed, meeting) or (deed in BY_LINK and holds_host_link(request, meeting))
 
 
 def holds_host_link(request: HttpRequest, meeting: Meeting) -> bool:
-    """Return whether the address is the host's link. Passes count on sockets alone: an address is passed on."""
+    """Return whether the address is the host's link. Passes work on sockets only, because addresses get passed on."""
     return is_meeting_token(meeting, "host", request.GET.get("token", ""))
 
 
@@ -52,7 +52,7 @@ def require(request: HttpRequest, deed: Deed, meeting: Meeting) -> None:
 
 
 def require_viewer(request: HttpRequest, meeting: Meeting) -> None:
-    """Raise PermissionDenied unless the request is a reader's, or of somebody who may read without their link."""
+    """Raise PermissionDenied unless the request is from a reader, or from a user who may read without the link."""
     if asks_for_password(request, meeting):
         raise PermissionDenied(PASSWORD_FIRST)
     if not is_reader(request, meeting):
@@ -60,21 +60,21 @@ def require_viewer(request: HttpRequest, meeting: Meeting) -> None:
 
 
 def require_reader(request: HttpRequest, meeting: Meeting) -> None:
-    """Raise PermissionDenied for who may not open the page of the transcript, or hear the recording there."""
+    """Raise PermissionDenied unless the request may open the transcript page and play the recording there."""
     require_viewer(request, meeting)
     if not meeting.allow_transcript and not may_do(request, Deed.READ, meeting):
         raise PermissionDenied(_("The host of this meeting does not show its transcript."))
 
 
 def asks_for_password(request: HttpRequest, meeting: Meeting) -> bool:
-    """Return whether the request has a living link and is still to give the password."""
+    """Return whether the request has a valid link but has not given the password yet."""
     has_link = is_meeting_token(meeting, "join", request.GET.get("token", "")) and not are_links_expired(meeting)
     is_in = is_reader(request, meeting) or may_do(request, Deed.READ, meeting)
     return has_link and bool(meeting.link_password) and not is_in
 
 
 def is_reader(request: HttpRequest, meeting: Meeting) -> bool:
-    """Return whether the request has the link, or, where it asks for a password, the cookie of `remember_reader`."""
+    """Return whether the request has the link, or, if a password is set, the cookie of `remember_reader`."""
     by_link = not meeting.link_password and opens_for_readers(meeting, request.GET.get("token", ""))
     return by_link or has_reader_cookie(request, meeting)
 
@@ -88,7 +88,7 @@ def reader_cookie(meeting: Meeting) -> str:
 
 
 def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
-    """Let this browser read the meeting until it is closed, or the password changes."""
+    """Let this browser read the meeting until it is closed or the password changes."""
     response.set_cookie(
         reader_cookie(meeting),
         reader_pass(meeting),
@@ -100,9 +100,10 @@ def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
 
 
 def socket_token(request: HttpRequest, meeting: Meeting, role: Role) -> str:
-    """Return what a page that the request may open opens its socket with.
+    """Return the token with which the page opens its socket.
 
-    Who is signed in gets a pass that ends with the sign-in; who came by the host's link that link's token.
+    A user with the right gets a pass that ends with the sign-in; others get the token of the link, or with a password a
+    reader's pass.
     """
     if may(request.user, SOCKET_DEEDS[role], meeting):
         return host_pass(meeting, request)
@@ -110,9 +111,9 @@ def socket_token(request: HttpRequest, meeting: Meeting, role: Role) -> str:
 
 
 def link_token(request: HttpRequest, meeting: Meeting) -> str:
-    """Return the token that the page's own addresses need; empty where a cookie serves.
+    """Return the token that the page's own addresses need; empty: a cookie suffices.
 
-    It is the one of the link that the page was opened by, never a pass: addresses are copied, kept and printed.
+    It is that of the link that opened the page, never a pass, because addresses are copied, stored and printed.
     """
     if holds_host_link(request, meeting):
         return "" if may(request.user, Deed.SPEAK, meeting) else request.GET["token"]
@@ -121,6 +122,6 @@ def link_token(request: HttpRequest, meeting: Meeting) -> str:
 
 
 def link_query(request: HttpRequest, meeting: Meeting) -> str:
-    """Return `link_token` as the end of an address."""
+    """Return `link_token` as a query string."""
     token = link_token(request, meeting)
     return f"?{urlencode({'token': token})}" if token else ""

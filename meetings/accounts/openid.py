@@ -1,8 +1,8 @@
-"""Signing in by an OpenID provider: who comes back from it, checked, and the account that is theirs.
+"""Login with an OpenID provider: verification of the response, and the user's account.
 
-The exchange is mozilla-django-oidc's (authorization code, state, nonce, PKCE). What it leaves out is here: whose word
-an id token is and for whom (OpenID Connect Core 1.0, 3.1.3.7), and that an account belongs to a subject of an issuer:
-an address can change hands.
+The exchange is mozilla-django-oidc's (authorization code, state, nonce, PKCE). Added here: the checks of issuer and
+audience of an id token (OpenID Connect Core 1.0, 3.1.3.7), and accounts bound to the subject of an issuer, as an email
+address can change hands.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
-from meetings.accounts.openid_client import OpenIdClient
 from meetings.accounts.openid_provider import TIMEOUT_S, ProviderAway, find_provider
+from meetings.openid_config import OpenIdClient
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ SCOPES = "openid email profile"
 
 
 def openid_settings() -> dict[str, Any]:
-    """What the library asks for by name. Raises ProviderAway."""
+    """Return the settings that the library looks up by name. Raises ProviderAway."""
     client = _client()
     provider = find_provider(client.issuer)
     return {
@@ -48,13 +48,16 @@ def openid_settings() -> dict[str, Any]:
 
 
 def setting(name: str, *default: Any) -> Any:
-    """One of `openid_settings`, or the default."""
+    """Return one of `openid_settings`, or the default."""
     found = openid_settings()
     return found[name] if name in found or not default else default[0]
 
 
 class OpenIdBackend(OIDCAuthenticationBackend):
-    """Knows who comes back from the provider. Every sign-in by password makes one too, so making it asks nobody."""
+    """OpenID Connect backend.
+
+    Django instantiates it at every login, so the constructor must not contact the provider.
+    """
 
     get_settings = staticmethod(setting)
 
@@ -62,7 +65,7 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         self.UserModel = User
 
     def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> User | None:
-        """The user, or None: an answer with anything wrong in it opens nothing, and the log says what kind of thing."""
+        """Return the user; None: the response is invalid in any way, and the log holds the kind of error."""
         if request is None or "nonce" not in kwargs:
             return None
         try:
@@ -74,12 +77,12 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         return user
 
     def get_user(self, user_id: int) -> User | None:
-        """Return the user of a session, as long as they may sign in: the library's own does not ask."""
+        """Return the user of a session while they are active, which the library does not check."""
         user: User | None = super().get_user(user_id)
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
-        """The claims of an id token: signed, fresh, by our issuer, for us. Raises SuspiciousOperation."""
+        """Return the claims of an id token: signed, fresh, from our issuer, for us. Raises SuspiciousOperation."""
         claims: dict[str, Any] = super().verify_token(token, **kwargs)
         client = _client()
         audience = claims.get("aud")
@@ -90,14 +93,14 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         return claims
 
     def get_userinfo(self, access_token: str, id_token: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Claims of both, which must be of one subject."""
+        """Return the merged claims of both, which must have the same subject. Raises SuspiciousOperation."""
         told: dict[str, Any] = super().get_userinfo(access_token, id_token, payload)
         if told.get("sub") != payload["sub"]:
             raise SuspiciousOperation("Two subjects in one sign-in.")
         return {**told, "sub": payload["sub"]}
 
     def verify_claims(self, claims: dict[str, Any]) -> bool:
-        """Whether the operator lets them in."""
+        """Return whether the operator's settings admit the user."""
         allowed, address = _client().allowed, _verified_address(claims)
         return not allowed or (bool(address) and (address in allowed or address.partition("@")[2] in allowed))
 
@@ -105,7 +108,7 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         return User.objects.filter(username=self.get_username(claims))
 
     def get_username(self, claims: dict[str, Any]) -> str:
-        """The same for the same person, whatever they are called by now."""
+        """Return a name that stays the same when the person's name or address changes."""
         digest = hashlib.sha256(f"{_client().issuer}\n{claims['sub']}".encode()).hexdigest()
         return f"openid-{digest[:20]}"
 
@@ -113,7 +116,7 @@ class OpenIdBackend(OIDCAuthenticationBackend):
         return self.update_user(User(username=self.get_username(claims)), claims)
 
     def update_user(self, user: User, claims: dict[str, Any]) -> User:
-        """Name and address as the provider says, rights as the settings say."""
+        """Update name and address from the claims, and rights from the settings."""
         user.email = _verified_address(claims)
         user.first_name, user.last_name = (str(claims.get(name, ""))[:150] for name in ("given_name", "family_name"))
         user.is_staff = user.is_superuser = bool(user.email) and user.email in _client().admins
@@ -130,5 +133,5 @@ def _client() -> OpenIdClient:
 
 
 def _verified_address(claims: dict[str, Any]) -> str:
-    """In lower case; empty unless the provider has made sure of it."""
+    """Return the address in lower case; empty unless the provider has verified it."""
     return str(claims.get("email", "")).lower()[:254] if claims.get("email_verified") is True else ""

@@ -1,4 +1,4 @@
-"""What an OpenID provider says of itself (OpenID Connect Discovery 1.0): where to send people, where to ask."""
+"""Metadata of an OpenID provider: its endpoints and algorithm (OpenID Connect Discovery 1.0)."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import httpx
 
 TIMEOUT_S = 10.0
-KEPT_S = 3_600.0
+DISCOVERY_TTL_S = 3_600.0
 ALGORITHMS = ("RS256", "ES256")
-"""Of signatures, the most common first. None with a shared secret: the provider alone can make these."""
+"""Signature algorithms, the most common first. None uses a shared secret, so only the provider can sign."""
 
 
 class ProviderAway(Exception):
-    """The provider cannot be reached, or is not the one that was named."""
+    """The provider is unreachable, or is not the issuer it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +27,15 @@ class Provider:
 
 
 _found: dict[str, tuple[float, Provider]] = {}
-"""By issuer, with the time until which it counts."""
+"""Providers by issuer, with the time until which they are valid."""
 
 
 def find_provider(issuer: str) -> Provider:
-    """Asked once an hour and process. Raises ProviderAway."""
+    """Return the provider, discovered at most once per hour and process. Raises ProviderAway."""
     until, provider = _found.get(issuer, (0.0, None))
     if provider is None or time.monotonic() >= until:
         provider = _discover(issuer)
-        _found[issuer] = (time.monotonic() + KEPT_S, provider)
+        _found[issuer] = (time.monotonic() + DISCOVERY_TTL_S, provider)
     return provider
 
 

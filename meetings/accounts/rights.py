@@ -1,6 +1,6 @@
-"""What an account may do with a meeting: everything with its own; with those of others, what Django's permissions say.
+"""Rights of an account over a meeting: all over its own; over those of others, Django's permissions.
 
-The pages outside the admin ask here, so that a permission means the same on both sides.
+Pages outside the admin check here, so that a permission means the same in both.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from meetings.models import Meeting
 Account: TypeAlias = User | AnonymousUser
 
 READING = ("meetings.view_meeting", "meetings.view_caption", "meetings.view_summary")
-"""Permissions for everything that was said, wherever it is shown."""
+"""Permissions to read everything that was said, wherever it is shown."""
 
 
 class Deed(Enum):
-    """What pages and sockets let somebody do; the value is the permissions that staff need for it."""
+    """Actions on pages and sockets; the value is the permissions that staff need."""
 
     LIST = ("meetings.view_meeting",)
     READ = READING
@@ -31,12 +31,12 @@ class Deed(Enum):
         "meetings.change_speaker",
         "meetings.change_summary",
     )
-    """All that the host's page and socket can do."""
+    """Everything that the host's page and socket can do."""
     CORRECT_LINES = (*READING, "meetings.change_caption")
     CORRECT_SPEAKERS = (*READING, "meetings.change_speaker")
     CORRECT_SUMMARIES = (*READING, "meetings.change_summary")
     MANAGE = ("meetings.view_meeting", "meetings.change_meeting")
-    """Set its links; go on with its upload."""
+    """Set the meeting's links; resume its upload."""
     DELETE = (
         "meetings.delete_meeting",
         "meetings.delete_caption",
@@ -47,7 +47,7 @@ class Deed(Enum):
 
 
 BY_LINK = frozenset({Deed.READ, Deed.SPEAK, Deed.CORRECT_LINES, Deed.CORRECT_SPEAKERS, Deed.CORRECT_SUMMARIES})
-"""What the host's link is for, too."""
+"""Deeds that the host's link allows too."""
 
 
 def may(user: Account, deed: Deed, meeting: Meeting) -> bool:
@@ -57,10 +57,10 @@ def may(user: Account, deed: Deed, meeting: Meeting) -> bool:
 
 
 def may_with_all(user: Account, deed: Deed) -> bool:
-    """Return whether the account may do it with everybody's meetings: staff by their permissions, superusers always."""
+    """Return whether the account may do it with all meetings: staff by their permissions, superusers always."""
     return user.is_active and (user.is_staff or user.is_superuser) and user.has_perms(deed.value)
 
 
 def deeds(user: Account, meeting: Meeting) -> frozenset[str]:
-    """Return the names of everything that the account may do with the meeting, for a template."""
+    """Return the names of all deeds that the account may do with the meeting, for a template."""
     return frozenset(deed.name.lower() for deed in Deed if may(user, deed, meeting))

@@ -1,5 +1,7 @@
-"""One-time sign-in links, so that a first start needs no password: `manage.py live` prints one where nobody can sign in
-yet, and `manage.py signin` when it is asked to."""
+"""One-time sign-in links, so that the first start needs no password.
+
+`manage.py live` prints one if no administrator can sign in yet, and `manage.py signin` on request.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,13 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 HOST_NAME = "host"
-"""The user that a fresh installation gets."""
+"""The user name in a fresh installation."""
 
 
 class SignInTokenGenerator(PasswordResetTokenGenerator):
-    """Its tokens hash the last sign-in, so the first use of a link ends it; none outlives `PASSWORD_RESET_TIMEOUT`.
+    """Tokens hash the last login, so the first use of a link ends it; `PASSWORD_RESET_TIMEOUT` limits its age.
 
-    That setting is a quarter of an hour here: what is printed ends in scrollbacks and journals.
+    That setting is a quarter of an hour here, because printed links end up in scrollbacks and journals.
     """
 
     key_salt = "meetings.signin.SignInTokenGenerator"
@@ -33,7 +35,7 @@ sign_in_tokens = SignInTokenGenerator()
 def one_time_link(base_url: str, user: User | None = None) -> str:
     """Return a link under `base_url` that signs the user in.
 
-    By default that is the first administrator, made (without a password) when there is none.
+    The default is the first administrator, created (without a password) if there is none.
     """
     user = user or _administrator()
     uid = urlsafe_base64_encode(force_bytes(user.pk))
@@ -41,7 +43,7 @@ def one_time_link(base_url: str, user: User | None = None) -> str:
 
 
 def can_anybody_sign_in() -> bool:
-    """Return whether an administrator needs no link: there is a password, a sign-in that lasts, an OpenID provider."""
+    """Return whether an administrator can sign in without a link: by password, valid session or OpenID provider."""
     openid = settings.ENVIRONMENT.openid
     if openid is not None and openid.admins:
         return True
@@ -53,7 +55,7 @@ def can_anybody_sign_in() -> bool:
 
 
 def user_of_link(uid: str, token: str) -> User | None:
-    """The user whom a link signs in; None when it was used, is too old, or was never ours."""
+    """Return the user of a link; None: it was used, has expired or is forged."""
     users = get_user_model()
     try:
         user = users.objects.get(pk=urlsafe_base64_decode(uid).decode("ascii"), is_active=True)
@@ -69,7 +71,7 @@ def _administrator() -> User:
 
 
 def _free_name() -> str:
-    """`host`, or `host-2`, … where somebody without administrator's rights already has that name."""
+    """Return `host`, or `host-2`, … if a user without administrator's rights has that name."""
     taken = set(get_user_model().objects.filter(username__startswith=HOST_NAME).values_list("username", flat=True))
     return next(
         name for name in (HOST_NAME, *(f"{HOST_NAME}-{i}" for i in range(2, len(taken) + 3))) if name not in taken

@@ -1,4 +1,4 @@
-"""The end of a sign-in, of somebody's rights or of a meeting: what pages hold is dead, and their sockets are closed."""
+"""Revocation at the end of a sign-in, of rights or of a meeting: page tokens become invalid and sockets are closed."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ from django.db.models.signals import m2m_changed, post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from meetings.accounts.models import EndedSignIn
-from meetings.accounts.passes import SESSION_NAME
-from meetings.models import Meeting, State
-from meetings.sockets.bell import ask_again
+from meetings.accounts.page_tokens import SESSION_NAME
+from meetings.broker.notify import notify_recheck
+from meetings.models import EndedSignIn, Meeting, State
 
 LAST_LOGIN = frozenset({"last_login"})
-"""What every sign-in stores: nobody's rights are other ones after it."""
+"""Stored at every login; rights are unaffected."""
 
 MOST_MEETINGS = 1_000
-"""Whose sockets are asked at once; those of older ones are within a minute (`broadcast.ADMISSION_S`)."""
+"""Meetings whose sockets are rechecked at once; older ones follow within a minute (`fanout.ADMISSION_S`)."""
 
 
 @receiver(user_logged_out)
 def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_: Any) -> None:
-    """Note that the sign-in is over, then have the sockets of the user's meetings asked what they came in with."""
+    """Record the end of the sign-in, then recheck the sockets of the user's meetings."""
     name = request.session.get(SESSION_NAME) if request is not None else None
     if user is None or name is None:
         return
@@ -36,7 +35,7 @@ def end_sign_in(sender: Any, request: HttpRequest | None, user: User | None, **_
 
 @receiver(post_save, sender=User)
 def account_changed(instance: User, created: bool, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """Have sockets asked after a deactivation, another password, other rights; whose they are is what has changed."""
+    """Recheck sockets after a deactivation or a change of password or rights; any meeting may be affected."""
     if not created and update_fields != LAST_LOGIN:
         transaction.on_commit(lambda: ask_in(running()))
 
@@ -46,16 +45,16 @@ def account_changed(instance: User, created: bool, update_fields: frozenset[str]
 @receiver(m2m_changed, sender=User.groups.through)
 @receiver(m2m_changed, sender=Group.permissions.through)
 def rights_changed(action: str = "post_delete", **_: Any) -> None:
-    """Have sockets asked after a deletion of an account, and after other permissions."""
+    """Recheck sockets after an account is deleted or permissions change."""
     if action.startswith("post_"):
         transaction.on_commit(lambda: ask_in(running()))
 
 
 @receiver(post_delete, sender=Meeting)
 def end_meeting(instance: Meeting, **_: Any) -> None:
-    """Has the sockets of a deleted meeting find out that it is gone."""
+    """Recheck the sockets of a deleted meeting, so that they close."""
     meeting_id = instance.pk
-    transaction.on_commit(lambda: ask_again(meeting_id))
+    transaction.on_commit(lambda: notify_recheck(meeting_id))
 
 
 def running() -> QuerySet[Meeting]:
@@ -63,4 +62,4 @@ def running() -> QuerySet[Meeting]:
 
 
 def ask_in(rows: QuerySet[Meeting]) -> None:
-    ask_again(*rows.values_list("pk", flat=True)[:MOST_MEETINGS])
+    notify_recheck(*rows.values_list("pk", flat=True)[:MOST_MEETINGS])

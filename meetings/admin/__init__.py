@@ -1,4 +1,4 @@
-"""Django's admin over meetings and what belongs to them: find, filter, read, correct, export, delete."""
+"""Django admin for meetings and everything that belongs to them: find, filter, read, correct, export, delete."""
 
 from django.contrib import admin
 

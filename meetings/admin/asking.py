@@ -1,4 +1,4 @@
-"""What operators ask of workers, and the sentences that say what came of it."""
+"""Requests of operators to workers, and messages with their results."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from meetings.models import Meeting
-from meetings.rows.retries import corrected_translations, summarise_now, translate_again
+from meetings.store.reprocess import corrected_translations, summarise_now, translate_again
 
 
 def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None:
-    """One of each meeting."""
+    """Request a summary of each meeting."""
     _ask(
         request,
         meetings,
@@ -25,7 +25,7 @@ def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None
 
 
 def ask_for_translations(request: HttpRequest, meetings: Iterable[Meeting]) -> None:
-    """All of each meeting, anew, but for those that somebody corrected."""
+    """Translate each meeting again, except for corrected translations."""
     _ask(
         request,
         meetings,

@@ -1,4 +1,4 @@
-"""Captions in the admin: found by what they say, corrected where they stand, with who changed what and when."""
+"""Captions in the admin: full text search, corrections in the list, and the history of changes."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from meetings.admin.history import CaptionCorrections
 from meetings.admin.rows import Rows
 from meetings.admin.translations import Translations, save_translation
 from meetings.models import Caption
-from meetings.rows.corrections import ChangedMeanwhile, correct_text, corrected_languages
 from meetings.search.finding import saying
+from meetings.store.corrections import ChangedMeanwhile, correct_text, corrected_languages
 
 INLINE_CAPTIONS = 50
 """An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""
@@ -29,7 +29,7 @@ class CaptionForm(TextForm):
 
 
 def save_correction(request: HttpRequest, form: CaptionForm) -> None:
-    """Like the host's: a revision, told to open screens and translated again once it can be read."""
+    """Store it like the host's correction: a revision, sent to open screens and translated again after the commit."""
     caption, text, seen = form.instance, form.cleaned_data["text"], form.seen("text")
     languages = corrected_languages(caption)
     try:
@@ -42,7 +42,7 @@ def save_correction(request: HttpRequest, form: CaptionForm) -> None:
 
 
 class NewestCaptions(Rows):
-    """The newest captions of a meeting, to read and to correct."""
+    """The newest captions of a meeting, editable."""
 
     model = Caption
     form = CaptionForm
@@ -53,7 +53,7 @@ class NewestCaptions(Rows):
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Caption]:
-        """Bounded by ids first: a sliced query set cannot be filtered again by the form set."""
+        """Filter by ids, because the form set cannot filter a sliced query set."""
         rows = super().get_queryset(request)
         match = request.resolver_match
         meeting_id = match.kwargs.get("object_id") if match else None
@@ -90,7 +90,7 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
 
     @admin.display(description=gettext_lazy("as heard"))
     def heard(self, caption: Caption) -> str:
-        """What the model wrote, whatever was corrected since."""
+        """The model's text before any correction."""
         first = caption.corrections.filter(language="").order_by("pk").first()
         return first.before if first else caption.text
 
@@ -106,11 +106,11 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Caption, form: Any, change: bool) -> None:
-        """Captions change through `meetings.rows.corrections` alone, which numbers every change for the viewers."""
+        """Save through `meetings.store.corrections`, which numbers every change for the viewers."""
         save_correction(request, form)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Translations that were corrected in their lines: of the new words, where these were corrected too."""
+        """Save corrected inline translations; if the caption was corrected too, they belong to the new text."""
         is_reworded = "text" in form.changed_data
         for row in corrected_rows(formset):
             seen = None if is_reworded else row.seen("text")

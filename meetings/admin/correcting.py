@@ -1,4 +1,4 @@
-"""Forms for what somebody words themselves: nobody overwrites what they have not seen."""
+"""Forms for corrections, which never overwrite a text that the editor has not seen."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from meetings.languages import language_name
-from meetings.rows.corrections import ChangedMeanwhile, UnfitText, fit_text
-from meetings.rows.waking import wake
+from meetings.store.corrections import ChangedMeanwhile, UnfitText, fit_text
+from meetings.store.requeue import requeue
 
 AREA = {"rows": 2, "cols": 60, "dir": "auto"}
 
 
 class SeenForm(forms.ModelForm[Any]):
-    """Knows what its fields held when the page was made; they are to have `show_hidden_initial`."""
+    """A form that knows the initial values of its fields, which need `show_hidden_initial`."""
 
     def seen(self, name: str) -> str | None:
-        """None: the request does not say."""
+        """Return the value that the editor saw; None: the request does not contain it."""
         widget = self.fields[name].hidden_widget()
         return widget.value_from_datadict(self.data, self.files, self.add_initial_prefix(name))
 
     def fitted(self, name: str, present: str) -> str:
-        """The text as it can be stored. Raises ValidationError, also where it is not `present` that was seen."""
+        """Return the text as it is stored. Raises ValidationError, also if the editor did not see `present`."""
         if self.seen(name) not in (None, present):
             raise ValidationError(str(ChangedMeanwhile()))
         try:
@@ -40,7 +40,7 @@ class SeenForm(forms.ModelForm[Any]):
 
 
 class TextForm(SeenForm):
-    """Of a row whose `text` is somebody's to correct."""
+    """Form for a row whose `text` can be corrected."""
 
     text = forms.CharField(
         required=False,
@@ -54,7 +54,7 @@ class TextForm(SeenForm):
 
 
 def corrected_rows(formset: Any) -> list[Any]:
-    """Forms that say something else than before; the admin's log is told of them and saves none itself."""
+    """Return the changed forms; the form set only reports them to the admin's log and saves none itself."""
     rows = [row for row in formset.forms if row.has_changed()]
     formset.new_objects, formset.deleted_objects = [], []
     formset.changed_objects = [(row.instance, row.changed_data) for row in rows]
@@ -62,12 +62,12 @@ def corrected_rows(formset: Any) -> list[Any]:
 
 
 def announce(meeting_id: str, seq: int) -> None:
-    """Tells screens and workers, once what is stored can be read."""
-    transaction.on_commit(partial(wake, meeting_id, seq))
+    """Notify screens and workers after the commit."""
+    transaction.on_commit(partial(requeue, meeting_id, seq))
 
 
 def say_what_went(request: HttpRequest, languages: Collection[str], *, left: Callable[[], Collection[str]]) -> None:
-    """Which of the corrected translations were of words that are other ones now, once everything is stored."""
+    """After the commit, report which corrected translations were deleted with the old text."""
 
     def say() -> None:
         gone = [language_name(language) for language in languages if language not in left()]

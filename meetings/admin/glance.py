@@ -1,4 +1,4 @@
-"""The list of meetings at a glance: what it shows of each, in a number of queries that does not grow with the list."""
+"""The list of meetings, in a number of queries that does not grow with the list."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from meetings.models import Caption, Meeting, Speaker
-from meetings.operators.lag import lags
+from meetings.store.lag import lags
 
 
 class MeetingList(ChangeList):
-    """The rows of one page know how far their captions are behind."""
+    """Adds the caption lag to the rows of one page."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -27,7 +27,7 @@ class MeetingList(ChangeList):
 
 
 class LostFilter(admin.SimpleListFilter):
-    """Meetings of which sound is missing."""
+    """Meetings with missing audio."""
 
     title = gettext_lazy("lost audio")
     parameter_name = "lost"
@@ -41,7 +41,7 @@ class LostFilter(admin.SimpleListFilter):
 
 
 class OriginFilter(admin.SimpleListFilter):
-    """Where the sound came from."""
+    """Where the audio came from."""
 
     title = gettext_lazy("origin")
     parameter_name = "origin"
@@ -58,7 +58,7 @@ class OriginFilter(admin.SimpleListFilter):
 
 
 def counted(meetings: QuerySet[Meeting]) -> QuerySet[Meeting]:
-    """With `captions_count` and `speakers_count`, each a subquery: joins would multiply them."""
+    """Annotate `captions_count` and `speakers_count`, each as a subquery, because joins would multiply them."""
     captions = Caption.objects.exclude(text="")
     speakers = Speaker.objects.filter(merged_into="")
     return meetings.annotate(captions_count=_count(captions), speakers_count=_count(speakers))

@@ -1,4 +1,4 @@
-"""Who changed a text, and when."""
+"""Correction history: who changed a text, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meetings.models import Correction
 
 
 class Corrections(Rows):
-    """To read."""
+    """Read-only."""
 
     model = Correction
     verbose_name_plural = gettext_lazy("corrections")

@@ -1,4 +1,4 @@
-"""Meetings in the admin: at a glance, found by what was said, summed up, translated, exported, deleted."""
+"""Meetings in the admin: list, full text search, summaries, translations, export, deletion."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.correcting import corrected_rows
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
 from meetings.admin.widgets import LabelledSplitDateTime
-from meetings.files.bulk_export import stream_zip
+from meetings.export.zip_archive import stream_zip
 from meetings.models import Caption, Meeting, Speaker, Summary
-from meetings.operators.meeting_charts import charts_of
+from meetings.ops.meeting_charts import charts_of
 from meetings.search.finding import about
 from meetings.templatetags.clock import clock
 
 BELONGINGS: tuple[type[Model], ...] = (Caption, Speaker, Summary)
-"""A meeting is deleted by those who may delete these, too."""
+"""Deleting a meeting requires the permission to delete these, too."""
 
 DELETED: tuple[type[Model], ...] = (Meeting, *BELONGINGS)
 
@@ -84,7 +84,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """What is asked before a deletion: titles and counts, not every line; all of it goes, or nothing."""
+        """Return titles and counts for the confirmation instead of every line; a deletion needs all permissions."""
         keys = [meeting.pk for meeting in objs]
         counts = {str(model._meta.verbose_name_plural): _belonging(model, keys) for model in BELONGINGS}
         missing = {
@@ -95,7 +95,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
         return [str(meeting) for meeting in objs], {"meetings": len(keys), **counts}, missing, []
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Captions that were corrected in their lines."""
+        """Save corrected inline captions."""
         for row in corrected_rows(formset):
             save_correction(request, row)
 
@@ -108,7 +108,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
         ask_for_translations(request, meetings)
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        """Return whether the account may see all that an export holds."""
+        """Return whether the user may see everything that an export holds."""
         return request.user.has_perms(Deed.EXPORT.value)
 
     @admin.action(description=gettext_lazy("Export as ZIP"), permissions=["export"])
@@ -123,7 +123,7 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
 
     @admin.display(description=gettext_lazy("length"), ordering="cursor")
     def length(self, meeting: Meeting) -> str:
-        """Of the sound that is captioned."""
+        """Length of the captioned audio."""
         return clock(meeting.cursor / SAMPLE_RATE)
 
     @admin.display(description=gettext_lazy("speakers"), ordering="speakers_count")
@@ -136,12 +136,12 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
 
     @admin.display(description=gettext_lazy("languages"))
     def languages_(self, meeting: Meeting) -> str:
-        """Spoken, then those offered beside it."""
+        """The spoken language, then the languages offered in addition."""
         return ", ".join(dict.fromkeys([meeting.language, *meeting.languages]))
 
     @admin.display(description=gettext_lazy("lag"))
     def lag(self, meeting: Any) -> str:
-        """Seconds that the captions are behind the sound now; a dash: it is over, or nobody knows."""
+        """Seconds by which captions lag now; a dash: the meeting is over, or the lag is unknown."""
         return "–" if meeting.lag_s is None else f"{meeting.lag_s:.1f} s"
 
     @admin.display(description=gettext_lazy("lost"), ordering="missing_s")

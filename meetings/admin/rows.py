@@ -1,4 +1,4 @@
-"""What belongs to a thing, as rows on its page: to read, or to correct where they stand."""
+"""Related objects as inline rows, read-only or editable."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 
 class Rows(admin.TabularInline[Any, Any]):
-    """None is added or taken away here."""
+    """Inline without adding or deleting."""
 
     template = "admin/rows.html"
     extra = 0

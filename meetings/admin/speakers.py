@@ -1,4 +1,4 @@
-"""Speakers in the admin: named and joined as by the host."""
+"""Speakers in the admin: rename and merge, as the host can."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from meetings.broker.notify import notify_change
 from meetings.models import Speaker
-from meetings.rows.speakers import UnfitName, fit_name, merge_speakers, rename
-from meetings.sockets.bell import ring
+from meetings.store.speakers import UnfitName, fit_name, merge_speakers, rename
 
 
 class SpeakerForm(forms.ModelForm[Speaker]):
-    """A name, checked as the host's is."""
+    """A name, validated like the host's."""
 
     class Meta:
         model = Speaker
@@ -45,23 +45,23 @@ class SpeakerAdmin(admin.ModelAdmin[Speaker]):
 
     @admin.action(description=gettext_lazy("They are one person"), permissions=["change"])
     def merge(self, request: HttpRequest, chosen: QuerySet[Speaker]) -> None:
-        """All of them become the one that was known first."""
+        """Merge all of them into the one with the lowest number."""
         first, *others = sorted(chosen, key=lambda speaker: speaker.number)
         if not others or any(other.meeting_id != first.meeting_id for other in others):
             messages.error(request, _("Choose two speakers or more, of one meeting."))
             return
         for other in others:
-            ring(first.meeting_id, merge_speakers(first.meeting_id, other.label, first.label))
+            notify_change(first.meeting_id, merge_speakers(first.meeting_id, other.label, first.label))
         messages.success(request, _("All their lines are now those of %(name)s.") % {"name": first.display_name})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Speaker | None = None) -> bool:
-        """Lines belong to them; they go with their meeting."""
+        """Only speakers without lines can be deleted alone; the others are deleted with their meeting."""
         return obj is None or not obj.meeting.captions.filter(speaker=obj.label).exists()
 
     def save_model(self, request: HttpRequest, obj: Speaker, form: Any, change: bool) -> None:
-        """Like the host's word: numbered, stored, told to open screens."""
+        """Save like the host's change: numbered, stored, sent to open screens."""
         seq = rename(obj.meeting_id, obj.label, obj.name)
-        transaction.on_commit(partial(ring, obj.meeting_id, seq))
+        transaction.on_commit(partial(notify_change, obj.meeting_id, seq))

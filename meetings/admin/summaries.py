@@ -1,4 +1,4 @@
-"""Summaries in the admin: found by what they say, corrected as they were written and in other languages."""
+"""Summaries in the admin: full text search, and corrections of the original and its translations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from meetings.admin.correcting import announce, say_what_went
 from meetings.admin.history import SummaryCorrections
 from meetings.admin.summary_form import SummaryForm, fieldsets_of, form_of
 from meetings.models import Meeting, Summary
-from meetings.rows.corrections import ChangedMeanwhile
-from meetings.rows.summary_corrections import correct_summary, corrected_languages
 from meetings.search.finding import summing_up
+from meetings.store.corrections import ChangedMeanwhile
+from meetings.store.summary_corrections import correct_summary, corrected_languages
 
 
 @admin.register(Summary)
@@ -37,7 +37,7 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
         return super().get_form(request, obj, change, **{**kwargs, "form": form_of(obj) if obj else SummaryForm})
 
     def get_fieldsets(self, request: HttpRequest, obj: Summary | None = None) -> Any:
-        """Who may only look reads what others correct."""
+        """Users without the change permission see the texts read-only."""
         readable: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": self.readonly_fields})]
         if obj is None or self.has_change_permission(request, obj):
             return [*readable, *(fieldsets_of(obj) if obj else ())]
@@ -53,12 +53,12 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
         ask_for_summaries(request, Meeting.objects.filter(summaries__in=rows).distinct())
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change a meeting: it is one more that is wanted."""
+        """Return whether the user may change meetings, because a further summary is requested."""
         return request.user.has_perm("meetings.change_meeting")
 
     @admin.display(description="items")
     def items_as_list(self, summary: Summary) -> SafeString:
-        """A line an item: kind, text, who is to do it, and the captions that say it."""
+        """One line per item: kind, text, owner, and the ids of its captions."""
         rows = (
             (item["kind"], item["text"], item["owner"] or "", ", ".join(item["segments"])) for item in summary.items
         )
@@ -69,7 +69,7 @@ class SummaryAdmin(admin.ModelAdmin[Summary]):
         return ", ".join(sorted(summary.translations)) or "–"
 
     def save_model(self, request: HttpRequest, obj: Summary, form: Any, change: bool) -> None:
-        """Summaries change through their verbs alone, which number every change for the viewers."""
+        """Save through `meetings.store.summary_corrections`, which numbers every change for the viewers."""
         languages = corrected_languages(obj)
         try:
             seq = correct_summary(obj.meeting_id, obj.pk, form.rewordings(), editor_id=request.user.pk)

@@ -1,4 +1,4 @@
-"""The form of a summary: a field for each of its texts, as they were written and in other languages."""
+"""The form of a summary: a field for each of its texts, as written and in other languages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop
 from meetings.admin.correcting import AREA, SeenForm
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import Summary
-from meetings.rows.summary_corrections import AS_WRITTEN, Rewording, wordings
+from meetings.store.summary_corrections import AS_WRITTEN, Rewording, wordings
 
 KINDS = {
     "topic": gettext_noop("Topic"),
@@ -33,19 +33,19 @@ class Passage:
     """One text of a summary, in one language."""
 
     language: str
-    """`AS_WRITTEN`, or that of a translation."""
+    """`AS_WRITTEN`, or the language of a translation."""
     place: int
     """0: the summary's own text; from 1: its items."""
     text: str
 
     @property
     def name(self) -> str:
-        """Of its field."""
+        """The name of its field."""
         return f"{self.language or 'written'}-{self.place}"
 
 
 class SummaryForm(SeenForm):
-    """`form_of` makes one with the fields of a summary."""
+    """Base of the forms that `form_of` creates with the fields of a summary."""
 
     class Meta:
         model = Summary
@@ -63,7 +63,7 @@ class SummaryForm(SeenForm):
         return cleaned
 
     def rewordings(self) -> dict[str, list[Rewording]]:
-        """What was changed, by language; the form is valid."""
+        """Return the changes by language; the form must be valid."""
         found: dict[str, list[Rewording]] = {}
         for passage in self._changed():
             rewording = Rewording(passage.place, self.cleaned_data[passage.name], self.seen(passage.name))
@@ -89,7 +89,7 @@ def passages_of(summary: Summary) -> tuple[Passage, ...]:
 
 
 def fieldsets_of(summary: Summary) -> list[tuple[str, dict[str, Any]]]:
-    """One for the summary as it was written, one for each language that it is translated into."""
+    """Return one for the summary as written, and one for each translation."""
     names: dict[str, list[str]] = {}
     for passage in passages_of(summary):
         names.setdefault(passage.language, []).append(passage.name)
@@ -118,7 +118,7 @@ def _field(summary: Summary, passage: Passage) -> forms.CharField:
 
 
 def _label(item: dict[str, Any] | None, place: int) -> str:
-    """What it is, and who is to do it."""
+    """Return the kind of item, and its owner."""
     if item is None:
         return _("Text")
     kind = _(KINDS[item["kind"]])
@@ -126,6 +126,6 @@ def _label(item: dict[str, Any] | None, place: int) -> str:
 
 
 def _places(summary: Summary, item: dict[str, Any]) -> SafeString:
-    """Where it was said, on the page of the transcript."""
+    """Link to the captions on the transcript page."""
     page = reverse("read", args=[summary.meeting_id])
     return format_html_join(", ", '<a href="{}#c-{}">{}</a>', ((page, place, place) for place in item["segments"]))

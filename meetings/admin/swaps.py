@@ -1,4 +1,4 @@
-"""Swaps of models in the admin: a record, so nobody changes it."""
+"""Swaps of models in the admin; read-only, as they are records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from meetings.models import Swap
 
 @admin.register(Swap)
 class SwapAdmin(admin.ModelAdmin[Swap]):
-    """What every exchange of models took, and why one failed."""
+    """Duration and result of every swap, with the reason of a failure."""
 
     list_display = ("created_at", "worker", "direction", "outcome", "seconds", "gibibytes", "gigabytes_per_s", "reason")
     list_filter = ("outcome", "direction", "worker", "created_at")

@@ -1,4 +1,4 @@
-"""Captions in other languages: found, filtered, corrected, made again."""
+"""Translations of captions in the admin: find, filter, correct, make again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 from meetings.admin.correcting import TextForm, announce
 from meetings.admin.rows import Rows
 from meetings.models import Meeting, Translation
-from meetings.rows.corrections import ChangedMeanwhile, correct_translation
 from meetings.search.finding import translating
+from meetings.store.corrections import ChangedMeanwhile, correct_translation
 
 
 class TranslationForm(TextForm):
@@ -23,10 +23,10 @@ class TranslationForm(TextForm):
 
 
 def save_translation(request: HttpRequest, translation: Translation, text: str, *, seen: str | None) -> None:
-    """Told to open screens; where somebody else was sooner, their wording stands, and that is said.
+    """Store the translation and notify open screens; if it was changed in the meantime, report that instead.
 
     Args:
-        seen: What the editor had before them; None: whatever stands there is replaced.
+        seen: The text that the editor saw; None: replace whatever is stored.
     """
     caption, editor_id = translation.caption, request.user.pk
     place = (caption.meeting_id, caption.segment, translation.language)
@@ -39,7 +39,7 @@ def save_translation(request: HttpRequest, translation: Translation, text: str, 
 
 
 class Translations(Rows):
-    """A caption in other languages, to correct."""
+    """The translations of a caption, editable."""
 
     model = Translation
     form = TranslationForm
@@ -49,7 +49,7 @@ class Translations(Rows):
 
 @admin.register(Translation)
 class TranslationAdmin(admin.ModelAdmin[Translation]):
-    """Deleted ones are made again."""
+    """Deleted translations are made again."""
 
     form = TranslationForm
     list_display = ("said", "language", "text", "meeting", "is_translated", "is_text_fixed")
@@ -84,7 +84,7 @@ class TranslationAdmin(admin.ModelAdmin[Translation]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Translation, form: Any, change: bool) -> None:
-        """Translations change through `meetings.rows.corrections` alone, which numbers every change for the viewers."""
+        """Save through `meetings.store.corrections`, which numbers every change for the viewers."""
         save_translation(request, obj, form.cleaned_data["text"], seen=form.seen("text"))
 
     def delete_model(self, request: HttpRequest, obj: Translation) -> None:

@@ -1,4 +1,4 @@
-"""Widgets of the admin whose parts say what they are, also to those who do not see them."""
+"""Admin widgets with accessible labels for their parts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 
 class LabelledSplitDateTime(AdminSplitDateTime):
-    """Django writes "Date:" and "Time:" beside the two fields, but labels neither."""
+    """Django shows "Date:" and "Time:" next to the two fields, but labels neither."""
 
     def __init__(self, attrs: dict[str, Any] | None = None) -> None:
         super().__init__(attrs)

@@ -1,1 +1,1 @@
-"""Everything that an installation stores as one file, made while it runs, and an installation from such a file."""
+"""Backup of a running installation into one file, and restoring from it."""

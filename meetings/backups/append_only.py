@@ -1,4 +1,4 @@
-"""The embedded broker's append-only file, held at one moment while the broker goes on writing it."""
+"""Snapshot of the embedded broker's append-only file while the broker keeps writing it."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from pathlib import Path
 
 from meetings.backups import links
 
-MANIFEST = "appendonly.aof.manifest"
-TRIES = 20
-"""A rewriting replaces the files; it takes seconds, and the next one comes when the file has doubled."""
+AOF_MANIFEST = "appendonly.aof.manifest"
+HOLD_ATTEMPTS = 20
+"""A rewrite replaces the files; it takes seconds, and the next one comes when the file has doubled."""
 
 
 class Unsteady(Exception):
-    """The files were replaced at every try."""
+    """The files were replaced during every attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A file as far as it was written at the moment."""
+    """A file with its size at the time of the snapshot."""
 
     path: Path
     size: int
 
 
 def hold(logs: Path, staging: Path) -> list[Held]:
-    """Link what the manifest names into `staging`, and return it with the sizes of now; empty where there is none.
+    """Link the files of the manifest into `staging`; return them with their current sizes, if there are any.
 
-    Files only grow, and those before the last do not: cut at these sizes they are what a broker leaves that is killed
-    at this moment. Links keep them when the broker replaces them. Raises Unsteady.
+    Files only grow, and all but the last do not change: cut at these sizes, they equal what a broker killed now would
+    leave. Links keep them when the broker replaces them. Raises Unsteady.
     """
-    manifest = logs / MANIFEST
-    for attempt in range(TRIES):
+    manifest = logs / AOF_MANIFEST
+    for attempt in range(HOLD_ATTEMPTS):
         place = staging / f"log-{attempt}"
         place.mkdir()
         try:
@@ -43,13 +43,13 @@ def hold(logs: Path, staging: Path) -> list[Held]:
             if not manifest.exists():
                 return []
             continue
-        (place / MANIFEST).write_bytes(told)
-        return [Held(place / MANIFEST, len(told)), *held]
-    raise Unsteady(f"The broker's files in {logs} changed at each of {TRIES} tries; try again.")
+        (place / AOF_MANIFEST).write_bytes(told)
+        return [Held(place / AOF_MANIFEST, len(told)), *held]
+    raise Unsteady(f"The broker's files in {logs} changed at each of {HOLD_ATTEMPTS} tries; try again.")
 
 
 def _named(manifest: bytes) -> list[str]:
-    """Base and increments; history (`type h`) is what the broker is about to delete."""
+    """Return base and increments; the broker is about to delete history files (`type h`)."""
     lines = [line.split() for line in manifest.decode().splitlines() if line.startswith("file ")]
     return [words[1] for words in lines if words[5] != "h"]
 

@@ -1,4 +1,4 @@
-"""What a backup holds, by its names within the archive. Models are fetched again, and not among it."""
+"""Names of the members of a backup archive. Models are not included; they are fetched again."""
 
 from __future__ import annotations
 
@@ -9,47 +9,47 @@ from typing import Literal
 
 from meetings.environment import Environment
 
-FORMAT = 1
-"""Of the archive. A later version reads it as long as it knows what to do with it."""
+BACKUP_FORMAT = 1
+"""Version of the archive format; archives of another version are refused."""
 
-MANIFEST = "manifest.json"
-DATABASE = "database.sqlite3"
+BACKUP_MANIFEST = "manifest.json"
+DATABASE_FILE = "database.sqlite3"
 DUMP = "database.dump"
 KEY_FILE = "secret_key"
 LOGS = "broker/appendonlydir"
-"""The embedded broker's append-only file: sound that is not captioned yet."""
+"""The embedded broker's append-only file: audio that is not captioned yet."""
 
-FOLDERS = ("uploads", "recordings", "results")
-"""Of PARLANCE_DATA, by the same names."""
+SAVED_FOLDERS = ("uploads", "recordings", "results")
+"""Folders of PARLANCE_DATA, with the same names in the archive."""
 
 
 class NoBackup(Exception):
-    """The file is not one that this version can restore; the text says why."""
+    """This version cannot restore the file; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """The last member of the archive: one that has it is whole."""
+class BackupManifest:
+    """The last member of the archive, so an archive that contains it is complete."""
 
     made_at: str
     """UTC, ISO 8601."""
     database: Literal["sqlite", "postgresql"]
     broker: Literal["embedded", "external"]
-    format: int = FORMAT
+    format: int = BACKUP_FORMAT
 
     def packed(self) -> bytes:
         return json.dumps(asdict(self), indent=2).encode()
 
 
-def manifest_from(packed: bytes) -> Manifest:
-    """Raises NoBackup."""
+def manifest_from(packed: bytes) -> BackupManifest:
+    """Parse the manifest. Raises NoBackup."""
     try:
         fields = json.loads(packed)
-        told = Manifest(**fields)
+        told = BackupManifest(**fields)
     except (ValueError, TypeError) as error:
         raise NoBackup("It has no manifest that can be read.") from error
-    if told.format != FORMAT:
-        raise NoBackup(f"It is of format {told.format}, and this version reads {FORMAT}.")
+    if told.format != BACKUP_FORMAT:
+        raise NoBackup(f"It is of format {told.format}, and this version reads {BACKUP_FORMAT}.")
     return told
 
 

@@ -1,4 +1,4 @@
-"""The database at one moment: SQLite by its own online backup, PostgreSQL by pg_dump."""
+"""Consistent copies of the database: SQLite by its online backup, PostgreSQL by pg_dump."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SAID_CHARACTERS = 300
 
 
 class DatabaseNotCopied(Exception):
-    """The database could not be copied or loaded; the text says why."""
+    """The database could not be copied or loaded; the message says why."""
 
 
 def is_sqlite() -> bool:
@@ -29,7 +29,7 @@ def sqlite_path() -> Path:
 
 
 def copy_sqlite(target: Path) -> None:
-    """Copy the database to a file of its own, in one reading: writers go on meanwhile. Raises DatabaseNotCopied."""
+    """Copy the database to `target` as one consistent read, without blocking writers. Raises DatabaseNotCopied."""
     source = sqlite_path()
     if not source.exists():
         raise DatabaseNotCopied(f"There is no database at {source}.")
@@ -46,7 +46,7 @@ def copy_sqlite(target: Path) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Raises DatabaseNotCopied unless the file is a whole database of this product."""
+    """Raise DatabaseNotCopied unless the file is an undamaged database of Parlance."""
     try:
         with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)) as read:
             [verdict] = read.execute("PRAGMA quick_check(1)").fetchone()
@@ -58,12 +58,12 @@ def check_sqlite(path: Path) -> None:
 
 
 def dump_postgresql(target: Path) -> None:
-    """Raises DatabaseNotCopied."""
+    """Dump the database to `target`. Raises DatabaseNotCopied."""
     _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file", str(target))
 
 
 def load_postgresql(dump: Path) -> None:
-    """Fill an empty database. Raises DatabaseNotCopied; then nothing is in it."""
+    """Load into an empty database. Raises DatabaseNotCopied, after which it is still empty."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('django_migrations')")
         if cursor.fetchone() != (None,):
@@ -74,7 +74,7 @@ def load_postgresql(dump: Path) -> None:
 
 
 def _run(program: str, *options: str, database: str = "", last: str = "") -> None:
-    """Run one of PostgreSQL's tools against our database; its password is in no command line."""
+    """Run a PostgreSQL tool against our database, without its password on the command line."""
     path = shutil.which(program)
     if path is None:
         raise DatabaseNotCopied(

@@ -1,4 +1,4 @@
-"""Second names of files: what was deleted or replaced under its first name is still there under the second."""
+"""Hard links to files: they keep the content when the original is deleted or replaced."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 import shutil
 from pathlib import Path
 
-ELSEWHERE = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
-"""The folder is on another file system, or its file system has no second names."""
+NO_LINK_ERRORS = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP)
+"""The folder is on another file system, or its file system has no hard links."""
 
 
 def hold(source: Path, link: Path) -> None:
-    """Give the file a second name, or copy it where that cannot be. Raises FileExistsError, OSError."""
+    """Link the file, or copy it if that is not possible. Raises FileExistsError, OSError."""
     try:
         os.link(source, link)
     except OSError as error:
-        if error.errno not in ELSEWHERE:
+        if error.errno not in NO_LINK_ERRORS:
             raise
         shutil.copy2(source, link)

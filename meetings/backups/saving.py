@@ -1,8 +1,8 @@
-"""A backup of an installation that runs: one archive, from which nothing is missing that it had at the beginning.
+"""Backup of a running installation: one archive, with everything that existed when it began.
 
-The order makes it so. Files first, by second names, so that none of them can go away any more. Then the sound that
-waits in the broker. Then the database, which is at most further than that sound: what is captioned by then needs it no
-more, and a database that was behind it would look for sound that the broker has given up. Then the files that are new.
+The order guarantees this. First files are linked, so that none can disappear. Then the audio waiting in the broker is
+copied, then the database. The database may only be ahead of that audio, which it does not need once captioned; behind
+it, it would look for audio that the broker has trimmed. Finally, new files are linked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from meetings.environment import Environment
 
 
 class TargetTaken(Exception):
-    """There is a file of this name; backups are not written over."""
+    """A file of this name exists; backups are never overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Saved:
 
 
 def save(environment: Environment, target: Path) -> Saved:
-    """Write the archive, in a folder under a name of its own.
+    """Write the archive; if `target` is a folder, under a generated name.
 
     Raises:
         DatabaseNotCopied, Unsteady, TargetTaken, OSError.
@@ -42,12 +42,14 @@ def save(environment: Environment, target: Path) -> Saved:
     path = target / f"parlance-{now:%Y%m%d-%H%M%S}.tar" if target.is_dir() else target
     if path.exists():
         raise TargetTaken(f"{path} is there already; name another file.")
+    if path.resolve().is_relative_to(environment.data.resolve()):
+        raise TargetTaken(f"{path} is in PARLANCE_DATA ({environment.data}); name a file outside of it.")
     with _staging(environment.data) as staging:
         _link_files(environment.data, staging)
         logs = [] if environment.broker_url else append_only.hold(contents.logs_of(environment), staging)
         database = _copy_database(staging)
         _link_files(environment.data, staging)
-        manifest = contents.Manifest(
+        manifest = contents.BackupManifest(
             made_at=now.isoformat(timespec="seconds"),
             database="sqlite" if databases.is_sqlite() else "postgresql",
             broker="external" if environment.broker_url else "embedded",
@@ -60,13 +62,13 @@ def save(environment: Environment, target: Path) -> Saved:
                 _add_file(archive, contents.KEY_FILE, environment.data / contents.KEY_FILE)
             for link in sorted(_files(staging)):
                 _add_file(archive, str(link.relative_to(staging)), link)
-            _add(archive, contents.MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
+            _add(archive, contents.BACKUP_MANIFEST, io.BytesIO(manifest.packed()), len(manifest.packed()), now)
     return Saved(path, path.stat().st_size)
 
 
 @contextmanager
 def _staging(data: Path) -> Iterator[Path]:
-    """A folder on the same file system as what it holds. One whose process was killed goes with the next backup."""
+    """Yield a folder on the file system of the data. The next backup removes folders of killed processes."""
     for left in data.glob(".backup-*"):
         if not _is_alive(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
@@ -89,7 +91,7 @@ def _is_alive(pid: int) -> bool:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
-    """For the owner alone; it gets its name when it is whole and on disk."""
+    """Yield a file for its owner only; it gets its name when it is complete and synced."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -103,14 +105,14 @@ def _unfinished(path: Path) -> Iterator[io.BufferedWriter]:
 
 def _copy_database(staging: Path) -> Path:
     if databases.is_sqlite():
-        databases.copy_sqlite(staging / contents.DATABASE)
-        return staging / contents.DATABASE
+        databases.copy_sqlite(staging / contents.DATABASE_FILE)
+        return staging / contents.DATABASE_FILE
     databases.dump_postgresql(staging / contents.DUMP)
     return staging / contents.DUMP
 
 
 def _link_files(data: Path, staging: Path) -> None:
-    """What is there and was not before. Half written files have names with a dot before, or `.partial` behind."""
+    """Link new files. Unfinished ones have names that start with a dot, or end in `.partial`."""
     for path in _files(data):
         link = staging / path.relative_to(data)
         link.parent.mkdir(parents=True, exist_ok=True)
@@ -121,14 +123,14 @@ def _link_files(data: Path, staging: Path) -> None:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for folder in contents.FOLDERS:
+    for folder in contents.SAVED_FOLDERS:
         for path in (root / folder).rglob("*"):
             if path.is_file() and not path.is_symlink() and not path.name.startswith(".") and path.suffix != ".partial":
                 yield path
 
 
 def _add_file(archive: tarfile.TarFile, name: str, path: Path, *, size: int | None = None) -> None:
-    """As long as it is now, or was: it may be growing."""
+    """Add the file with its current or given size, because it may be growing."""
     with path.open("rb") as file:
         stat = os.fstat(file.fileno())
         _add(archive, name, file, stat.st_size if size is None else size, datetime.fromtimestamp(stat.st_mtime, UTC))

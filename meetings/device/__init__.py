@@ -1,1 +1,1 @@
-"""Models by the settings: which there are, how large they are, and how the pool moves them."""
+"""The models of a worker: which ones the settings choose, how they are loaded, and the watchdog over their calls."""

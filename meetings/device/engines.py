@@ -1,46 +1,50 @@
-"""From settings to the engine that a worker or a command runs: the one place that loads models."""
+"""Build the engine of a worker or a command from the settings. All models are loaded through here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inference.asr import Transcriber
-from inference.catalog import BRIDGE
-from inference.device import CPU, choose_device
-from inference.engine import Engine
-from inference.loading import model_folder
-from inference.residency.pool import ModelPool
-from meetings.device.recognizing import load_warm_recognizer
-from meetings.device.stack import build_pool
+from inference.models.catalog import BRIDGE
+from inference.models.device import CPU, choose_device
+from inference.models.loading import model_folder
+from inference.models.residency.pool import ModelPool
+from inference.speech.asr import Transcriber
+from inference.speech.engine import Engine
+from meetings.device.asr import load_warm_recognizer
+from meetings.device.pool import build_pool
+from meetings.device.summarization import is_unpacking
 from meetings.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
 class Loaders:
-    """How a worker comes by its models; each is called in the thread that will use them."""
+    """Callables that load a worker's models. Call each in the thread that will use the models."""
 
     pool: Callable[[], ModelPool]
-    """Not started; what may be in it besides the transcriber is named by `meetings.device.stack`."""
+    """Returns the pool, not started. `meetings.device.pool` lists what it may hold in addition to the transcriber."""
     bridge: Callable[[], Transcriber] | None = None
-    """None: what is said while the models are away is shown afterwards."""
+    """None: audio that arrives during a swap is captioned afterwards."""
     is_warm: bool = False
-    """Whether the summariser waits in memory from the start."""
+    """Whether the summariser is kept in memory from the start."""
+    is_summarizer_unpacking: Callable[[], bool] = lambda: False
+    """Whether a summary has to wait for weights that another process unpacks."""
 
 
 def loaders(environment: Environment) -> Loaders:
-    """Those of the settings."""
+    """Return the loaders for the settings."""
     return Loaders(
         pool=lambda: build_pool(environment),
         bridge=(lambda: load_bridge(environment)) if is_bridged(environment) else None,
         is_warm=is_warm(environment),
+        is_summarizer_unpacking=lambda: is_unpacking(environment),
     )
 
 
 def is_bridged(environment: Environment) -> bool:
-    """Whether a small model writes provisional captions on the CPU while the summariser has the device.
+    """Return whether a small model writes provisional captions on the CPU while the summariser has the device.
 
-    Unless it is set: where the device is a GPU. On a CPU both would want the same cores (docs/summaries.md).
+    By default only where the device is a GPU. On a CPU both would compete for the same cores (docs/summaries.md).
     """
     if environment.bridge == "auto":
         return choose_device(environment.device).kind != "cpu"
@@ -48,9 +52,9 @@ def is_bridged(environment: Environment) -> bool:
 
 
 def is_warm(environment: Environment) -> bool:
-    """Whether the summariser is loaded at the start, so that the first summary does not wait for it.
+    """Return whether the summariser is loaded at the start, so that the first summary does not wait for it.
 
-    Unless it is set: where the device is a GPU. On a CPU that is memory for what may never be asked for.
+    By default only where the device is a GPU. On a CPU it would take memory for something that may never be used.
     """
     if environment.warm_start == "auto":
         return choose_device(environment.device).kind != "cpu"
@@ -58,11 +62,11 @@ def is_warm(environment: Environment) -> bool:
 
 
 def load_bridge(environment: Environment) -> Transcriber:
-    """A small Whisper on the CPU, whatever the device.
+    """Load and warm up a small Whisper on the CPU, whatever the device.
 
     Raises ModelMissing or ModelCorrupt: its weights are not here; the message says how to get them.
     """
-    from inference.whisper import CTranslate2Transcriber
+    from inference.speech.whisper import CTranslate2Transcriber
 
     bridge = CTranslate2Transcriber(model_folder(BRIDGE, environment.models), device=CPU, workers=1)
     bridge.warm_up()
@@ -70,7 +74,7 @@ def load_bridge(environment: Environment) -> Transcriber:
 
 
 def load_engine(environment: Environment) -> Engine:
-    """Loads and warms up the models: about 2 s on a CPU with the starter profile.
+    """Load and warm up the speech model: about 2 s on a CPU with the starter profile.
 
     Raises:
         ModelMissing, ModelCorrupt: the weights are not here; the message says how to get them.

@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 editable=False,
-                help_text="Why it is put off: a `meetings.rows.troubles.Trouble`.",
+                help_text="Why it is put off: a `meetings.store.summary_status.SummaryFailure`.",
                 max_length=16,
             ),
         ),

@@ -1,1 +1,1 @@
-"""Django's PostgreSQL, with a bound on every wait."""
+"""Django's PostgreSQL backend with a timeout on every wait."""

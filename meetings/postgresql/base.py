@@ -1,7 +1,7 @@
-"""Django's backend for PostgreSQL; a server that does not answer is an error, and not a thread that waits for ever.
+"""Django's backend for PostgreSQL, with an error instead of a hanging thread if the server does not answer.
 
-The server itself ends what takes too long (`statement_timeout`, in the settings). One that is stopped, or behind a
-cut link, cannot: so the wait for its answer has a bound here too.
+The server cancels slow statements itself (`statement_timeout`, in the settings). A stopped server, or one behind a cut
+connection, cannot, so the wait for its response is limited here too.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from django.db.backends.postgresql import base
 from psycopg.pq import TransactionStatus
 
 ANSWER_S = 70.0
-"""Beyond `statement_timeout`: whoever is alive has said by then that it took too long."""
+"""Longer than `statement_timeout`, so that a live server reports its own timeout first."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Named so because Django asks a backend for this name."""
+    """The class name that Django requires in a backend."""
 
     answer_s: float | None = ANSWER_S
-    """How long one answer may take; None: as long as it takes."""
+    """Seconds to wait for a response; None: no limit."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         connection: psycopg.Connection[Any] = super().get_new_connection(conn_params)
@@ -31,7 +31,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return wait(gen, interval, self.answer_s if timeout is None else timeout)
             except psycopg.OperationalError:
                 if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    connection.pgconn.finish()  # the answer may still come, and would be taken for another one's
+                    connection.pgconn.finish()  # a late response would be taken for that of another query
                 raise
 
         connection.wait = wait_bounded  # type: ignore[method-assign]

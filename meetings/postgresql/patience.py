@@ -1,4 +1,4 @@
-"""How long this thread waits for the database's answers, where that is PostgreSQL."""
+"""Timeouts of this thread's PostgreSQL connection."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connections
 
 
 def never_hurry(using: str, **_: Any) -> None:
-    """Before migrations: to build an index takes as long as it takes."""
+    """Remove the timeouts before migrations, because building an index may take long."""
     connection: Any = connections[using]
     if connection.vendor == "postgresql":
         connection.answer_s = None
@@ -20,7 +20,7 @@ def never_hurry(using: str, **_: Any) -> None:
 
 @contextmanager
 def answering_within(seconds: float) -> Iterator[None]:
-    """For who would rather know soon that nothing answers."""
+    """Shorten the timeout within the block, for callers that prefer an early error."""
     connection: Any = connections["default"]
     if connection.vendor != "postgresql":
         yield

@@ -1,1 +1,1 @@
-"""Finding what was said."""
+"""Full text search in everything that was said."""

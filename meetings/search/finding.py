@@ -1,8 +1,7 @@
-"""Finds what was said: in captions, in their translations and in summaries, whichever database holds them.
+"""Full text search in captions, their translations and summaries, on any supported database.
 
-A word finds whatever begins with it, with or without accents: `orcamento` finds `Orçamentos`. All words must be there.
-The index is the database's own (`sqlite`, `postgresql`) and follows every change of a row, whoever makes
-it.
+A word matches everything that begins with it, with or without accents: `orcamento` matches `Orçamentos`. All words must
+match. The index is the database's own (`sqlite`, `postgresql`) and follows every change of a row, whatever makes it.
 """
 
 from __future__ import annotations
@@ -15,9 +14,9 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from meetings.models import Caption, Meeting, Summary, Translation
-from meetings.search.index import TABLES, Index, Kind, Match
+from meetings.search.index import TABLES, Index, Match, TextKind
 from meetings.search.postgresql import PostgresIndex
-from meetings.search.snippets import WORD, Piece, snippet
+from meetings.search.snippets import SNIPPET_WORD, Piece, snippet
 from meetings.search.sqlite import SqliteIndex
 
 MAX_TERMS = 12
@@ -25,9 +24,9 @@ MAX_TERMS = 12
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place where all the words are said."""
+    """A place that matches all words."""
 
-    kind: Kind
+    kind: TextKind
     pk: int
     meeting: Meeting
     caption: Caption | None
@@ -38,37 +37,37 @@ class Hit:
 
 
 def terms_of(query: str) -> list[str]:
-    """The words that are asked for; signs that a database would obey are no part of any."""
-    return [word.group() for word in WORD.finditer(unicodedata.normalize("NFC", query))][:MAX_TERMS]
+    """Return the words of the query, without characters that are operators in a database."""
+    return [word.group() for word in SNIPPET_WORD.finditer(unicodedata.normalize("NFC", query))][:MAX_TERMS]
 
 
 def find(query: str, *, limit: int) -> list[Hit]:
-    """The best places first."""
+    """Return the best matches first."""
     terms = terms_of(query)
     if not terms:
         return []
     found = index().ranked(terms, limit=limit)
-    rows = {kind: _rows(kind, [match.pk for match in found if match.kind is kind]) for kind in Kind}
+    rows = {kind: _rows(kind, [match.pk for match in found if match.kind is kind]) for kind in TextKind}
     return [_hit(match, rows[match.kind][match.pk], terms) for match in found if match.pk in rows[match.kind]]
 
 
 def saying(query: str) -> models.Q:
-    """Captions in which all the words are said, or stand in a translation."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.CAPTION, "translations__pk__in": Kind.TRANSLATION})
+    """Match captions that contain all words, in the text or in a translation."""
+    return _of_terms(terms_of(query), {"pk__in": TextKind.CAPTION, "translations__pk__in": TextKind.TRANSLATION})
 
 
 def translating(query: str) -> models.Q:
-    """Translations with all the words."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.TRANSLATION})
+    """Match translations that contain all words."""
+    return _of_terms(terms_of(query), {"pk__in": TextKind.TRANSLATION})
 
 
 def summing_up(query: str) -> models.Q:
-    """Summaries with all the words."""
-    return _of_terms(terms_of(query), {"pk__in": Kind.SUMMARY})
+    """Match summaries that contain all words."""
+    return _of_terms(terms_of(query), {"pk__in": TextKind.SUMMARY})
 
 
 def about(query: str) -> models.Q:
-    """Meetings in which one caption, translation or summary has all the words."""
+    """Match meetings in which one caption, translation or summary contains all words."""
     terms = terms_of(query)
     if not terms:
         return models.Q(pk__in=[])
@@ -77,17 +76,17 @@ def about(query: str) -> models.Q:
 
 
 def index(using: str = DEFAULT_DB_ALIAS) -> Index:
-    """That of the database."""
+    """Return the index of the database."""
     connection = connections[using]
     return PostgresIndex(connection) if connection.vendor == "postgresql" else SqliteIndex(connection)
 
 
 def ensure_index(using: str, **_: Any) -> None:
-    """Receives `post_migrate`."""
+    """Receive `post_migrate`."""
     index(using).ensure()
 
 
-def _of_terms(terms: Sequence[str], lookups: Mapping[str, Kind]) -> models.Q:
+def _of_terms(terms: Sequence[str], lookups: Mapping[str, TextKind]) -> models.Q:
     if not terms:
         return models.Q(pk__in=[])
     found = models.Q()
@@ -96,8 +95,8 @@ def _of_terms(terms: Sequence[str], lookups: Mapping[str, Kind]) -> models.Q:
     return found
 
 
-def _rows(kind: Kind, pks: Sequence[int]) -> dict[int, Any]:
-    related = "caption__meeting" if kind is Kind.TRANSLATION else "meeting"
+def _rows(kind: TextKind, pks: Sequence[int]) -> dict[int, Any]:
+    related = "caption__meeting" if kind is TextKind.TRANSLATION else "meeting"
     return TABLES[kind]._default_manager.select_related(related).in_bulk(pks)
 
 

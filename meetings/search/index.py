@@ -1,4 +1,4 @@
-"""What is searched, and what a database's full text index answers."""
+"""The interface of a database's full text index."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from django.db.models.expressions import RawSQL
 from meetings.models import Caption, Summary, Translation
 
 
-class Kind(IntEnum):
-    """Where something is said."""
+class TextKind(IntEnum):
+    """The kind of row that is searched."""
 
     CAPTION = 0
     TRANSLATION = 1
     SUMMARY = 2
 
 
-TABLES: dict[Kind, type[models.Model]] = {
-    Kind.CAPTION: Caption,
-    Kind.TRANSLATION: Translation,
-    Kind.SUMMARY: Summary,
+TABLES: dict[TextKind, type[models.Model]] = {
+    TextKind.CAPTION: Caption,
+    TextKind.TRANSLATION: Translation,
+    TextKind.SUMMARY: Summary,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A row that says all the words."""
+    """A row that matches all words."""
 
-    kind: Kind
+    kind: TextKind
     pk: int
     said: str
-    """All of it that is searched."""
+    """The whole searched text of the row."""
 
 
 class Index(Protocol):
-    """A database's full text index. `terms` are what `terms_of` gives, at least one."""
+    """A database's full text index. `terms` are at least one result of `terms_of`."""
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
-        """A subquery of the keys of matching rows."""
+    def rows(self, kind: TextKind, terms: Sequence[str]) -> RawSQL:
+        """Return a subquery of the keys of matching rows."""
         ...
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
-        """The best matches first, of equal ones the newest."""
+        """Return the best matches first, newest first among equals."""
         ...
 
     def ensure(self) -> None:
-        """Makes the index where it, or a part of it, is not there."""
+        """Create the index if it, or a part of it, is missing."""
         ...
 
     def erase(self) -> None:
-        """Removes from the index's own storage what it keeps of rows that are deleted."""
+        """Remove data of deleted rows from the index's own storage."""
         ...

@@ -1,6 +1,6 @@
-"""What was said in PostgreSQL's full text search: an index over an expression of each table, so it cannot be wrong.
+"""PostgreSQL's full text search: an index over an expression of each table, so it is never out of date.
 
-Words are those of the configuration `simple`, without accents and the signs that its parser would join words by.
+Words are those of the configuration `simple`, without accents and without the signs by which its parser joins words.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.expressions import RawSQL
 
-from meetings.search.index import TABLES, Kind, Match
+from meetings.search.index import TABLES, Match, TextKind
 from meetings.search.snippets import fold
 
 SAID = {
-    Kind.CAPTION: "text",
-    Kind.TRANSLATION: "text",
-    Kind.SUMMARY: "meetings_summary_said(text, items, translations)",
+    TextKind.CAPTION: "text",
+    TextKind.TRANSLATION: "text",
+    TextKind.SUMMARY: "meetings_summary_said(text, items, translations)",
 }
-"""What is searched of a row."""
+"""The searched text of a row."""
 
 ROWS = "SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s)"
 MOST_RANKED = 2_000
-"""The rank of a row is made from its words anew: of very many with a common word, the newest are ranked."""
+"""Ranking computes a row's words again, so only the newest rows of many matches are ranked."""
 
 RANKED = """
     (WITH found AS MATERIALIZED (SELECT id FROM {table} WHERE meetings_words({said}) @@ to_tsquery('simple', %s))
@@ -56,41 +56,41 @@ FUNCTIONS = (
 
 
 class PostgresIndex:
-    """On one connection."""
+    """The index on one connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
+    def rows(self, kind: TextKind, terms: Sequence[str]) -> RawSQL:
         return RawSQL(_of(kind, ROWS), (_expression(terms),))  # noqa: S611  # nosec B611
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
-        parts = " UNION ALL ".join(_of(kind, RANKED) for kind in Kind)
+        parts = " UNION ALL ".join(_of(kind, RANKED) for kind in TextKind)
         with self._connection.cursor() as cursor:
             words = _expression(terms)
-            asked: list[Any] = [*[words, words, limit] * len(Kind), limit]
+            asked: list[Any] = [*[words, words, limit] * len(TextKind), limit]
             cursor.execute(f"{parts} ORDER BY rank DESC, id DESC LIMIT %s", asked)
-            return [Match(Kind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
+            return [Match(TextKind(kind), pk, said) for kind, pk, said, _ in cursor.fetchall()]
 
     def ensure(self) -> None:
         with self._connection.cursor() as cursor:
-            if not all(_is_there(cursor, _table(kind)) for kind in Kind):
+            if not all(_is_there(cursor, _table(kind)) for kind in TextKind):
                 return
-            missing = [kind for kind in Kind if not _is_there(cursor, f"{_table(kind)}_search")]
+            missing = [kind for kind in TextKind if not _is_there(cursor, f"{_table(kind)}_search")]
             functions = FUNCTIONS if missing else ()
             for statement in (*functions, *(_of(kind, INDEX) for kind in missing)):
                 cursor.execute(statement)
 
     def erase(self) -> None:
-        """Nothing here: what a deleted row leaves in table and index goes with the server's own vacuum."""
+        """Do nothing: the server's own vacuum removes deleted rows from table and index."""
 
 
 def _expression(terms: Sequence[str]) -> str:
-    """All of them, as beginnings of words. They are letters and digits alone, so none of them is an operator."""
+    """Match the beginnings of all words. Terms are letters and digits only, so none is an operator."""
     return " & ".join(f"{fold(term)}:*" for term in terms)
 
 
-def _of(kind: Kind, statement: str) -> str:
+def _of(kind: TextKind, statement: str) -> str:
     return statement.format(kind=kind.value, table=_table(kind), said=SAID[kind], most=MOST_RANKED)
 
 
@@ -99,5 +99,5 @@ def _is_there(cursor: CursorWrapper, name: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _table(kind: Kind) -> str:
+def _table(kind: TextKind) -> str:
     return TABLES[kind]._meta.db_table

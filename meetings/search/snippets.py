@@ -1,4 +1,4 @@
-"""The part of a text that shows why it was found, in pieces; never markup, for what is said may look like it."""
+"""The part of a text that matches, as pieces and never as markup, because the text may look like markup."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BEFORE, LENGTH = 60, 200
-"""Characters shown before the first word that was found, and in all."""
+"""Characters shown before the first match, and in total."""
 
 ELLIPSIS = "…"
 ACCENTS = re.compile("[\u0300-\u036f]")
-WORD = re.compile(r"[^\W_]+")
+SNIPPET_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     text: str
     is_marked: bool
-    """Whether it is a word that was looked for."""
+    """Whether it is a matching word."""
 
 
 def fold(text: str) -> str:
-    """Small letters without accents."""
+    """Return the text in lower case without accents."""
     return ACCENTS.sub("", unicodedata.normalize("NFD", text)).lower()
 
 
 def snippet(text: str, terms: Sequence[str]) -> list[Piece]:
-    """Some of `text` around the first word that begins with one of `terms`."""
+    """Return part of `text` around the first word that begins with one of `terms`."""
     asked = tuple(fold(term) for term in terms)
     text = " ".join(unicodedata.normalize("NFC", text).split())
-    places = [word.span() for word in WORD.finditer(text) if fold(word.group()).startswith(asked)]
+    places = [word.span() for word in SNIPPET_WORD.finditer(text) if fold(word.group()).startswith(asked)]
     start, end = _window(text, places[0][0] if places else 0)
     pieces: list[Piece] = [Piece(ELLIPSIS, is_marked=False)] if start else []
     place = start
@@ -44,7 +44,7 @@ def snippet(text: str, terms: Sequence[str]) -> list[Piece]:
 
 
 def _window(text: str, found: int) -> tuple[int, int]:
-    """From the beginning of a word to the end of one, where there are any."""
+    """Return a window that starts and ends at word boundaries if there are any."""
     start = max(0, found - BEFORE)
     if start:
         start = text.find(" ", start, found) + 1 or start

@@ -1,8 +1,8 @@
-"""What was said in SQLite's full text index (FTS5, https://www.sqlite.org/fts5.html), kept right by triggers.
+"""SQLite's full text index (FTS5, https://www.sqlite.org/fts5.html), kept up to date by triggers.
 
-One table for captions, translations and summaries, so that their ranks can be compared; a row's number there is its key
-times four plus its kind. The triggers name no other table: SQLite could not rebuild that one in a migration. A rebuilt
-table has lost its triggers, and `ensure`, which runs after every `migrate`, makes them and the index anew.
+Captions, translations and summaries share one table, so that their ranks are comparable; a rowid is the row's key times
+four plus its kind. The triggers reference no other table, because SQLite could not rebuild that one in a migration.
+Rebuilding a table drops its triggers; `ensure` runs after every `migrate` and recreates them and the index.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import RawSQL
 
-from meetings.search.index import TABLES, Kind, Match
+from meetings.search.index import TABLES, Match, TextKind
 
 TABLE = "meetings_search"
 KINDS = 4
@@ -24,9 +24,9 @@ RANKED = "SELECT rowid, said FROM meetings_search WHERE meetings_search MATCH %s
 MERGE = "INSERT INTO meetings_search(meetings_search) VALUES ('optimize')"
 
 SAID = {
-    Kind.CAPTION: "{row}.text",
-    Kind.TRANSLATION: "{row}.text",
-    Kind.SUMMARY: (
+    TextKind.CAPTION: "{row}.text",
+    TextKind.TRANSLATION: "{row}.text",
+    TextKind.SUMMARY: (
         "{row}.text"
         " || coalesce((SELECT group_concat(' ' || json_extract(item.value, '$.text'), '')"
         " FROM json_each({row}.items) AS item), '')"
@@ -34,55 +34,55 @@ SAID = {
         " FROM json_tree({row}.translations) AS leaf WHERE leaf.type = 'text'), '')"
     ),
 }
-"""What is searched of a row."""
+"""The searched text of a row."""
 
-COLUMNS = {Kind.CAPTION: "text", Kind.TRANSLATION: "text", Kind.SUMMARY: "text, items, translations"}
-"""Those that it is made of."""
+COLUMNS = {TextKind.CAPTION: "text", TextKind.TRANSLATION: "text", TextKind.SUMMARY: "text, items, translations"}
+"""The columns that it is built from."""
 
 
 class SqliteIndex:
-    """On one connection."""
+    """The index on one connection."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
 
-    def rows(self, kind: Kind, terms: Sequence[str]) -> RawSQL:
+    def rows(self, kind: TextKind, terms: Sequence[str]) -> RawSQL:
         return RawSQL(ROWS, (_expression(terms), kind.value))  # noqa: S611  # nosec B611
 
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
         with self._connection.cursor() as cursor:
             cursor.execute(RANKED, (_expression(terms), limit))
-            return [Match(Kind(rowid % KINDS), rowid // KINDS, said) for rowid, said in cursor.fetchall()]
+            return [Match(TextKind(rowid % KINDS), rowid // KINDS, said) for rowid, said in cursor.fetchall()]
 
     def ensure(self) -> None:
         names = dict(_triggers())
         with self._connection.cursor() as cursor:
             cursor.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'trigger')")
             there = {name for (name,) in cursor.fetchall()}
-            if not {_table(kind) for kind in Kind} <= there or {TABLE, *names} <= there:
+            if not {_table(kind) for kind in TextKind} <= there or {TABLE, *names} <= there:
                 return
             cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
             cursor.execute(CREATE)
             for name, trigger in names.items():
                 cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
                 cursor.execute(trigger)
-            for kind in Kind:
+            for kind in TextKind:
                 cursor.execute(_put(kind, _table(kind), source=f" FROM {_table(kind)}"))
 
     def erase(self) -> None:
-        """Deleted words stay in the index's segments until these are merged: this merges all."""
+        """Merge all segments of the index, because deleted words stay in them until then."""
         with self._connection.cursor() as cursor:
             cursor.execute(MERGE)
 
 
 def _expression(terms: Sequence[str]) -> str:
-    """All of them, as beginnings of words. They are letters and digits alone, so none can end its quotes."""
+    """Match the beginnings of all words. Terms are letters and digits only, so none can close its quotes."""
     return " ".join(f'"{term}"*' for term in terms)
 
 
 def _triggers() -> Iterator[tuple[str, str]]:
-    """Names and statements."""
-    for kind in Kind:
+    """Yield names and statements."""
+    for kind in TextKind:
         table = _table(kind)
         remove = f"DELETE FROM {TABLE} WHERE rowid = old.id * {KINDS} + {kind.value}; "  # noqa: S608  # nosec B608
         for event, when, body in (
@@ -94,7 +94,7 @@ def _triggers() -> Iterator[tuple[str, str]]:
             yield name, f"CREATE TRIGGER {name} AFTER {when} ON {table} BEGIN {body}END"
 
 
-def _put(kind: Kind, row: str, *, source: str = "") -> str:
+def _put(kind: TextKind, row: str, *, source: str = "") -> str:
     said = SAID[kind].format(row=row)
     number = f"{row}.id * {KINDS} + {kind.value}"
     return (
@@ -102,5 +102,5 @@ def _put(kind: Kind, row: str, *, source: str = "") -> str:
     )
 
 
-def _table(kind: Kind) -> str:
+def _table(kind: TextKind) -> str:
     return TABLES[kind]._meta.db_table

@@ -1,1 +1,1 @@
-"""What serves pages and sockets, and holds every connection to its bounds."""
+"""The HTTP and WebSocket servers, and the limits on every connection."""

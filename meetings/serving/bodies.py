@@ -1,7 +1,7 @@
-"""What a request may bring, asked before it is read: how long its body may be, and whether somebody may send one there.
+"""Check what a request may bring before it is read: its body's length, and whether its sender may send one.
 
-Everything of ours is small but one: a recording that a program sends to be transcribed, for which it needs a token. A
-body lies in a file while it arrives, in the data folder, and never in memory.
+All requests are small except recordings sent for transcription, which need a token. A larger body is kept
+in a file in the data folder while it arrives, not in memory.
 """
 
 from __future__ import annotations
@@ -25,58 +25,53 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 
 from meetings import supervise
-from meetings.programs.bearer import is_well_made, token_in
-from meetings.programs.refusals import Refused
+from meetings.accounts.api_errors import Refused
+from meetings.accounts.bearer import is_well_made, token_in
+from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
 
 log = structlog.get_logger(__name__)
-
-MAX_BODY = 2 << 20
-"""Bytes of a form, or of a chunk of an upload with its headers."""
-
-MAX_RECORDING_BODY = 100 << 20
-"""Bytes of a recording for the transcriptions endpoint; larger ones are uploaded in chunks."""
 
 RECORDINGS = b"/v1/audio/transcriptions"
 
 IN_MEMORY = 100_000
-"""Bytes of a body that needs no file."""
+"""Bytes below which a body needs no file."""
 
 LINGER_S = 2.0
-"""How long what still comes is thrown away behind a refusal: a connection with unread bytes is reset, and the refusal
-with it."""
+"""How long data after a refusal is read and discarded. Closing with unread bytes would reset the connection, and the
+refusal would be lost."""
 
 
 def limit(path: bytes, authorization: str) -> int:
-    """Return the bytes that a request for `path` may bring."""
+    """Return the maximum body length in bytes of a request for `path`."""
     may_be_large = plain(path) == RECORDINGS and is_well_made(token_in(authorization))
     return MAX_RECORDING_BODY if may_be_large else MAX_BODY
 
 
 def plain(path: bytes) -> bytes:
-    """Return it without its query, and as pages are found by it: `/v%31/` is `/v1/`."""
+    """Return the path without its query, decoded as for routing: `/v%31/` is `/v1/`."""
     return unquote_to_bytes(path.partition(b"?")[0])
 
 
-class Visit(Protocol):
-    """A request that was let in."""
+class AdmittedRequest(Protocol):
+    """A request that was admitted."""
 
     def leave(self) -> None:
-        """It is over."""
+        """End the visit."""
 
 
 class Gate(Protocol):
-    """Who asks for tokens (`meetings.programs.gate`)."""
+    """Checks tokens (`meetings.accounts.api_gate`)."""
 
     def guards(self, path: bytes) -> bool:
-        """Whether it has to be asked about requests for `path` that bring a body."""
+        """Return whether requests for `path` with a body must be checked."""
 
-    async def enter(self, authorization: str) -> Visit:
-        """Let one in. Raises Refused."""
+    async def enter(self, authorization: str) -> AdmittedRequest:
+        """Admit a request. Raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer instead of reading; the connection ends behind it."""
+class BodyRefusal:
+    """A response sent instead of reading the body; the connection closes after it."""
 
     status: HTTPStatus
     content: bytes = b""
@@ -89,55 +84,55 @@ class Refusal:
 
     @property
     def http(self) -> bytes:
-        """As it is sent."""
+        """The raw HTTP response."""
         lines = (f"{name.decode()}: {value.decode('latin-1')}" for name, value in self.all_headers)
         head = "\r\n".join((f"HTTP/1.1 {self.status.value} {self.status.phrase}", *lines, "", ""))
         return head.encode("latin-1") + self.content
 
 
-TOO_LONG = Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-NO_ROOM = Refusal(HTTPStatus.INSUFFICIENT_STORAGE)
+TOO_LONG = BodyRefusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+NO_ROOM = BodyRefusal(HTTPStatus.INSUFFICIENT_STORAGE)
 
 
-async def ask(gate: Gate, authorization: str) -> Visit | Refusal:
-    """Return what the gate says; an error of ours is answered too, and told in the log."""
+async def ask(gate: Gate, authorization: str) -> AdmittedRequest | BodyRefusal:
+    """Return the gate's answer. Unexpected errors are logged, and answered too."""
     [answer] = await asyncio.gather(gate.enter(authorization), return_exceptions=True)
     if not isinstance(answer, BaseException):
         return answer
     if not isinstance(answer, Refused):
         log.error("gate_failed", error=type(answer).__qualname__, where=supervise.where(answer))
-        return Refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
+        return BodyRefusal(HTTPStatus.INTERNAL_SERVER_ERROR)
     headers = {"Content-Type": "application/json", **answer.headers}
-    return Refusal(HTTPStatus(answer.status), json.dumps(answer.content).encode(), tuple(headers.items()))
+    return BodyRefusal(HTTPStatus(answer.status), json.dumps(answer.content).encode(), tuple(headers.items()))
 
 
-# -- Daphne, which reads a body before its application hears of the request --------------------------------------------
+# -- Daphne, which reads a body before it calls the application --------------------------------------------------------
 
 
 def folder() -> Path:
-    """Where bodies lie while they arrive; their files have no names, so nothing is left behind."""
+    """Return the folder for arriving bodies. Their files have no names, so nothing is left behind."""
     place = Path(settings.ENVIRONMENT.data) / "bodies"
     place.mkdir(parents=True, exist_ok=True)
     return place
 
 
 def body_file(length: int | None) -> IO[bytes]:
-    """Return a file for so many bytes; None: that is not known."""
+    """Return a file for `length` bytes; None means unknown."""
     is_small = length is not None and length < IN_MEMORY
     return BytesIO() if is_small else tempfile.TemporaryFile(dir=folder())
 
 
 class BoundedRequest(WebRequest):
-    """Hangs up on a body that is longer than it may be, as announced or as it comes, or that nobody may send."""
+    """Refuse a body that is too long, as announced or as received, or whose sender is not admitted."""
 
     received = 0
     is_refused = False
     _is_asked = False
     _held: tuple[bytes, bytes, bytes] | None = None
-    """The request is whole, and it is not known yet whether it may be."""
+    """The complete request, while it waits for the gate."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        # Twisted would parse forms too, in memory (80 MB took 960, measured), and nobody would ask for the fields.
+        # Twisted would parse forms too, in memory (80 MB took 960, measured), and the fields are never used.
         super().__init__(*arguments, parsePOSTFormSubmission=False, **options)
 
     def gotLength(self, length: int | None) -> None:
@@ -167,21 +162,21 @@ class BoundedRequest(WebRequest):
             super().requestReceived(command, path, version)
 
     def _begin_to_ask(self, gate: Gate) -> None:
-        """Nothing is read until there is an answer, and nobody is told to go on (RFC 9110, 10.1.1)."""
+        """Ask the gate. Until it answers, read nothing and send no `100 Continue` (RFC 9110, 10.1.1)."""
         self._is_asked = True
         self._expects = self.requestHeaders.getRawHeaders(b"Expect")
         self.requestHeaders.removeHeader(b"Expect")
         self.channel.transport.pauseProducing()
         asyncio.ensure_future(ask(gate, self._authorization())).add_done_callback(self._hear)
 
-    def _hear(self, asking: asyncio.Future[Visit | Refusal]) -> None:
-        """The connection may be gone by now, or refused for what came behind the head."""
+    def _hear(self, asking: asyncio.Future[AdmittedRequest | BodyRefusal]) -> None:
+        """Handle the gate's answer. The connection may be gone by now, or refused for its body."""
         answer = asking.result()
         self._is_asked = False
         if self.is_refused or self.channel is None:
-            if not isinstance(answer, Refusal):
+            if not isinstance(answer, BodyRefusal):
                 answer.leave()
-        elif isinstance(answer, Refusal):
+        elif isinstance(answer, BodyRefusal):
             self._refuse(answer)
         else:
             self.notifyFinish().addBoth(lambda _: answer.leave())
@@ -202,8 +197,8 @@ class BoundedRequest(WebRequest):
         given: list[bytes] = self.requestHeaders.getRawHeaders(b"Authorization") or [b""]
         return given[0].decode("latin-1")
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Say it, end our half, and throw away what still comes for a moment."""
+    def _refuse(self, refusal: BodyRefusal) -> None:
+        """Send the refusal, end our half, and discard further data for a moment."""
         self.is_refused = True
         self.requestHeaders.removeHeader(b"Expect")
         transport = self.channel.transport
@@ -214,7 +209,7 @@ class BoundedRequest(WebRequest):
 
 
 class BodyQueue(asyncio.Queue[dict[str, Any]]):
-    """The messages of one request; of its body it holds the lengths, and reads the bytes when they are asked for."""
+    """The messages of one request. Of its body it holds only lengths; the bytes are read from the file on demand."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
@@ -236,7 +231,7 @@ class BodyQueue(asyncio.Queue[dict[str, Any]]):
         return message
 
     def take(self) -> IO[bytes]:
-        """Return the body as a file of the caller's own, instead of as messages. Raises RequestAborted."""
+        """Return the body as a file owned by the caller, instead of as messages. Raises RequestAborted."""
         if self._file.closed:
             raise RequestAborted
         self._is_taken = True
@@ -253,7 +248,7 @@ class BodyQueue(asyncio.Queue[dict[str, Any]]):
 
 
 class PagesHandler(ASGIHandler):
-    """Django's, with bodies in the data folder, and without a second copy of what lies in a file already."""
+    """Django's handler, with bodies in the data folder, and no second copy of a body that is in a file already."""
 
     async def read_body(self, receive: Any) -> IO[bytes]:
         queue = getattr(receive, "__self__", None)
@@ -272,11 +267,11 @@ class PagesHandler(ASGIHandler):
         return cast("IO[bytes]", spool)
 
 
-# -- servers that bring bodies as they come ----------------------------------------------------------------------------
+# -- servers that stream bodies to the application ---------------------------------------------------------------------
 
 
 class BoundedBodies:
-    """An application that is brought no body that is too long, and none that nobody may send."""
+    """ASGI middleware that refuses bodies that are too long, or whose sender is not admitted."""
 
     def __init__(self, application: Any, gate: Gate) -> None:
         self._application = application
@@ -292,7 +287,7 @@ class BoundedBodies:
             await exchange.refuse(TOO_LONG)
         elif not (exchange.brings_body and self._gate.guards(plain(scope["raw_path"]))):
             await serve()
-        elif isinstance(answer := await ask(self._gate, exchange.authorization), Refusal):
+        elif isinstance(answer := await ask(self._gate, exchange.authorization), BodyRefusal):
             await exchange.refuse(answer)
         else:
             try:
@@ -302,7 +297,7 @@ class BoundedBodies:
 
 
 class BoundedExchange:
-    """One request and its answer. Behind a refusal the application hears that nobody is there any more."""
+    """One request and its response. After a refusal the application receives a disconnect."""
 
     def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
@@ -326,8 +321,8 @@ class BoundedExchange:
         if not self._is_refused:
             await self._send(message)
 
-    async def refuse(self, refusal: Refusal) -> None:
-        """Say it, and throw away what still comes for a moment, before the connection ends."""
+    async def refuse(self, refusal: BodyRefusal) -> None:
+        """Send the refusal, and discard further data for a moment before the connection closes."""
         if self._is_refused:
             return
         self._is_refused = True

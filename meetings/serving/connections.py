@@ -1,6 +1,7 @@
-"""How many connections a web process has, in all and of one address: whoever comes beyond that is refused at the door.
+"""Limit the connections of a web process, in total and per address. Excess connections are refused at once.
 
-An address is the peer's: behind a proxy all come by it, so it counts for itself only in all (`PARLANCE_PROXIES`).
+The address is the peer's. All clients of a trusted proxy share one, so it counts towards the total only
+(`PARLANCE_PROXIES`).
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from meetings import descriptors
-from meetings.accounts.addresses import is_proxy
-from meetings.sockets.crowds import crowd_of, is_this_machine
+from meetings.accounts.client_address import is_proxy
+from meetings.live.limits import is_this_machine, network_of
 
-MOST = 10_000
+MAX_CONNECTIONS = 10_000
 MOST_OF_ONE = 1_500
-"""Sockets (`crowds.MAX_SOCKETS`) and the pages beside them."""
+"""Sockets (`limits.MAX_SOCKETS`), and the pages in addition to them."""
 
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 10\r\nContent-Length: 0\r\n\r\n"
-"""What is said to whom there is no room for."""
+"""The response when the limit is reached."""
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """One connection's; to be given back once."""
+class ConnectionSlot:
+    """The slot of one connection. Release it once."""
 
     _connections: Connections
     _crowd: str
-    """Empty: counted in all only."""
+    """Empty: counts towards the total only."""
     _is_held: bool = True
 
     def leave(self) -> None:
@@ -37,26 +38,26 @@ class Place:
 
 
 class Connections:
-    """Those of one process."""
+    """The connections of one process."""
 
     def __init__(self, *, most: int | None = None, most_of_one: int = MOST_OF_ONE, proxies: Sequence[str] = ()) -> None:
-        """`most`: in all; None: as many as there are descriptors for."""
-        self._most = min(MOST, descriptors.connections()) if most is None else most
+        """`most`: the total; defaults to what the file descriptors allow."""
+        self._most = min(MAX_CONNECTIONS, descriptors.connections()) if most is None else most
         self._most_of_one = min(most_of_one, max(1, self._most // 2))
         self._proxies = proxies
         self._count = 0
         self._of_one: Counter[str] = Counter()
 
-    def enter(self, address: str) -> Place | None:
-        """Return a place for somebody who comes from `address`; None: there is none."""
+    def enter(self, address: str) -> ConnectionSlot | None:
+        """Return a slot for a connection from `address`, or None if there is none left."""
         is_trusted = is_this_machine(address) or is_proxy(address, self._proxies)
-        crowd = "" if is_trusted else crowd_of(address)
+        crowd = "" if is_trusted else network_of(address)
         if self._count >= self._most or (crowd and self._of_one[crowd] >= self._most_of_one):
             return None
         self._count += 1
         if crowd:
             self._of_one[crowd] += 1
-        return Place(self, crowd)
+        return ConnectionSlot(self, crowd)
 
     def give_back(self, crowd: str) -> None:
         self._count -= 1

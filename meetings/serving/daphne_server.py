@@ -1,9 +1,9 @@
-"""Daphne with bounds on what a flood, or who does not read, can pile up.
+"""Daphne, with bounds on what a flood, or a client that does not read, can queue.
 
 Daphne reads a socket as fast as it can and queues without limit for the application (400 MB from one client, measured).
-Here a socket whose messages wait is not read until the application has taken them: TCP then slows the sender down. It
-writes as fast as the application sends, too: an answer waits here until what was sent of it is taken, and a socket that
-takes nothing is cut off.
+Here a socket with too many waiting messages is not read until the application has taken them; TCP then slows the sender
+down. Daphne also writes as fast as the application sends. Here a response waits until what was sent of it is taken, and
+a socket that takes nothing is cut off.
 """
 
 from __future__ import annotations
@@ -20,47 +20,47 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from twisted.internet.protocol import Protocol
 from twisted.web.http import HTTPChannel, _GenericHTTPChannelProtocol
 
+from meetings.live.errors import SocketFault
+from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
+from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BodyQueue, BoundedRequest, Gate
-from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.connections import BUSY, Connections, ConnectionSlot
 from meetings.serving.deadlines import RequestClock
-from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
-from meetings.sockets.crowds import PINGS_A_MINUTE, MessageBudget
-from meetings.sockets.errors import SocketFault
-from meetings.sockets.presence import LINK, Probes
+from meetings.serving.framing import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
 
 log = structlog.get_logger(__name__)
 
-MAX_WAITING = 64
+MAX_WAITING_MESSAGES = 64
 """Messages of one socket that may wait for the application: 4 MB at worst, 200 kB of ordinary audio frames."""
 
 APPLICATION_CLOSE_S = 5
 BODY_MESSAGE = 65_536
-"""Bytes of a body that a message brings."""
+"""Bytes of a body in one message."""
 
 
 class WatchedQueue(asyncio.Queue[dict[str, Any]]):
-    """Tells its reader's pace: `on_drained` is called when what waits has fallen to half the bound."""
+    """A queue that calls `on_drained` when it is at most half full after a read."""
 
     on_drained: Any = None
 
     async def get(self) -> dict[str, Any]:
         message = await super().get()
-        if self.on_drained is not None and self.qsize() <= MAX_WAITING // 2:
+        if self.on_drained is not None and self.qsize() <= MAX_WAITING_MESSAGES // 2:
             self.on_drained()
         return message
 
 
 class PacedProtocol(WebSocketProtocol):
-    """Stops reading its socket while too many messages wait; cuts off who takes nothing; says why it hangs up."""
+    """Pause reading while too many messages wait; cut off clients that do not read; send a reason before closing."""
 
     reading_paused = False
     failByDrop = False  # noqa: N815  (Autobahn's name)
-    """Autobahn: close with a code, instead of cutting the connection without a word."""
+    """Autobahn: close with a code, instead of dropping the connection."""
 
     def makeConnection(self, transport: Any) -> None:
-        self.place: Place | None = getattr(transport, "place", None)
-        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.place: ConnectionSlot | None = getattr(transport, "place", None)
+        self.controls = TokenBucket(time.monotonic(), PINGS_A_MINUTE)
         self.probes = Probes()
         super().makeConnection(transport)
 
@@ -76,7 +76,7 @@ class PacedProtocol(WebSocketProtocol):
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         super().onMessage(payload, isBinary)
-        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING:
+        if not self.reading_paused and self.application_queue.qsize() >= MAX_WAITING_MESSAGES:
             self.reading_paused = True
             self.transport.pauseProducing()
 
@@ -90,11 +90,11 @@ class PacedProtocol(WebSocketProtocol):
             self.probes.answer(payload)
 
     async def answers(self, within_s: float) -> bool:
-        """As `presence.Link` asks for."""
+        """Implement `presence.Link`."""
         return self.state == self.STATE_OPEN and await self.probes.ask(self.sendPing, within_s)
 
     def serverSend(self, content: str | bytes, binary: bool = False) -> None:
-        """Daphne's hook for every message out. Autobahn frames each one anew, and refuses loudly after the end."""
+        """Daphne's hook for every outgoing message. Autobahn would frame each one again, and raise after the close."""
         if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
             return
         if isinstance(content, str) and self.state == self.STATE_OPEN:
@@ -109,7 +109,7 @@ class PacedProtocol(WebSocketProtocol):
             self.transport.resumeProducing()
 
     def _may_control(self) -> bool:
-        """Whether one more control frame is within bounds; beyond them the socket is closed."""
+        """Return whether one more control frame is allowed. If not, close the socket."""
         is_open: bool = self.state == self.STATE_OPEN
         if is_open and not self.controls.allows(time.monotonic()):
             self._hang_up(SocketFault("too_many_messages"))
@@ -126,23 +126,23 @@ class PacedProtocol(WebSocketProtocol):
         self.sendClose(fault.close_code)
 
     def _max_message_size_exceeded(self, msg_size: int, max_msg_size: int, reason: str) -> None:
-        """Autobahn's hook; its own closes with 1009, ours as for any frame that is too large."""
+        """Autobahn's hook. It would close with 1009; this closes as for any frame that is too large."""
         fault = SocketFault("frame_too_large")
         self.sendMessage(fault_text(fault).encode())
         self._fail_connection(fault.close_code, reason)
 
 
 def unread_bytes(transport: Any) -> int:
-    """Bytes that a transport of Twisted was given and that the kernel has not taken."""
+    """Return the bytes that were written to a Twisted transport and not taken by the kernel."""
     return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
 
 class BoundedChannel(HTTPChannel):
-    """One connection: requests have to come in time, and answers to be taken."""
+    """One connection, with deadlines for requests to arrive and responses to be taken."""
 
     transport: Any
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: ConnectionSlot) -> None:
         super().__init__()
         self.place = place
         self.writable = asyncio.Event()
@@ -150,7 +150,7 @@ class BoundedChannel(HTTPChannel):
 
     def connectionMade(self) -> None:
         self.clock = RequestClock(self._abort)
-        self.transport.place = self.place  # a socket that this connection turns into goes on with it
+        self.transport.place = self.place  # kept by a WebSocket that this connection is upgraded to
         super().connectionMade()
         self.clock.await_request()
 
@@ -177,7 +177,7 @@ class BoundedChannel(HTTPChannel):
         super().connectionLost(reason)
 
     def pauseProducing(self) -> None:
-        """Twisted's hook: more lies in the transport than it should."""
+        """Twisted's hook: the write buffer is full."""
         self.writable.clear()
         super().pauseProducing()
 
@@ -186,7 +186,7 @@ class BoundedChannel(HTTPChannel):
         super().resumeProducing()
 
     async def taken(self) -> None:
-        """Wait until what was written is taken; cut off who takes nothing for long."""
+        """Wait until what was written is taken. Cut off a client that takes nothing for TAKE_S."""
         try:
             async with asyncio.timeout(deadlines.TAKE_S):
                 await self.writable.wait()
@@ -198,7 +198,7 @@ class BoundedChannel(HTTPChannel):
 
 
 class Busy(Protocol):
-    """Says that there is no room, and hangs up."""
+    """Refuse a connection because the limit is reached."""
 
     transport: Any
 
@@ -208,7 +208,7 @@ class Busy(Protocol):
 
 
 class BoundedFactory(HTTPFactory):
-    """Makes connections whose number and requests are bounded."""
+    """Create connections whose number and requests are bounded."""
 
     def buildProtocol(self, address: Any) -> Any:
         place = self.server.places.enter(getattr(address, "host", ""))
@@ -221,7 +221,7 @@ class BoundedFactory(HTTPFactory):
 
 
 class PacedServer(Server):
-    """Daphne's server with `PacedProtocol` for its sockets, and bounds for connections and what requests bring."""
+    """Daphne's server, with `PacedProtocol` for sockets, and bounds for connections and request bodies."""
 
     def __init__(self, application: Any, *, gate: Gate, connections: Connections, **options: Any) -> None:
         super().__init__(application, **options)
@@ -229,7 +229,7 @@ class PacedServer(Server):
         self.places = connections
 
     def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
-        """As Daphne's, with a queue that knows when it is drained, or that keeps a body in its file."""
+        """Create the application, with a queue that reports when it is drained or keeps a body in its file."""
         if protocol not in self.connections:
             return None
         queue = WatchedQueue() if isinstance(protocol, PacedProtocol) else BodyQueue(protocol.content)
@@ -243,7 +243,7 @@ class PacedServer(Server):
     def _reply_to(self, protocol: Any) -> Any:
         async def send(message: dict[str, Any]) -> None:
             await self.handle_reply(protocol, message)
-            # A request whose client has gone has no channel any more; a WebSocket's messages have their own bound.
+            # A request whose client is gone has no channel. WebSocket messages have a bound of their own.
             channel = getattr(protocol, "channel", None)
             if message["type"] == "http.response.body" and channel is not None:
                 await channel.taken()
@@ -252,9 +252,9 @@ class PacedServer(Server):
 
 
 def make_server(application: Any, *, gate: Gate, connections: Connections, host: str, port: int) -> PacedServer:
-    """A server of `application` with our limits; its `run` blocks until the process is told to stop."""
+    """Return a server of `application` with our limits. Its `run` blocks until the process is stopped."""
     WebSocketFactory.protocol = PacedProtocol
-    daphne.server.HTTPFactory = BoundedFactory  # Daphne has no other way to tell it
+    daphne.server.HTTPFactory = BoundedFactory  # Daphne has no option for it
     return PacedServer(
         application,
         gate=gate,

@@ -1,28 +1,28 @@
-"""How long a request may take to arrive: bounds in all, that no byte sent now and then can put off."""
+"""Deadlines for a request to arrive. They are total, so that a byte now and then does not extend them."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
-IDLE_S = 60.0
-"""Without a byte of the first request, or of the next."""
+IDLE_TIMEOUT_S = 60.0
+"""Time without a byte of the first request, or of the next."""
 
 HEAD_S = 20.0
-"""From a request's first byte to the end of its head."""
+"""From a request's first byte to the end of its headers."""
 
 BODY_GRACE_S = 60.0
 BODY_BYTES_A_SECOND = 4_000
-"""A body that takes longer than the grace has to come at least this fast on the average: a poor mobile line does."""
+"""Minimum average rate of a body that takes longer than the grace period: a poor mobile connection reaches it."""
 
 BODY_LOOK_S = 10.0
 
 TAKE_S = 60.0
-"""How long nothing of an answer may be taken."""
+"""How long a client may take nothing of a response."""
 
 
 class RequestClock:
-    """One connection's; `expire` is called when the other end takes too long."""
+    """The deadlines of one connection. Calls `expire` when one has passed."""
 
     def __init__(self, expire: Callable[[], object]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -33,29 +33,29 @@ class RequestClock:
         self._received = 0
 
     def await_request(self) -> None:
-        """Nothing of a request has come yet."""
-        self._begin("request", IDLE_S, self._expire)
+        """Start to wait for the next request."""
+        self._begin("request", IDLE_TIMEOUT_S, self._expire)
 
     def await_head(self) -> None:
-        """A request has begun to come."""
+        """Start to wait for the rest of the headers."""
         if self._stage != "head":
             self._begin("head", HEAD_S, self._expire)
 
     def await_body(self) -> None:
-        """A request's head is whole."""
+        """Start to wait for the body, after the headers are complete."""
         if self._stage != "body":
             self._received = 0
             self._began = self._loop.time()
             self._begin("body", BODY_GRACE_S, self._look_at_body)
 
     def receive(self, size: int) -> None:
-        """So many bytes have come."""
+        """Count `size` received bytes."""
         if self._stage == "request":
             self.await_head()
         self._received += size
 
     def stop(self) -> None:
-        """A request has come, or the connection is gone."""
+        """Stop: the request is complete, or the connection is gone."""
         self._stage = ""
         if self._timer is not None:
             self._timer.cancel()

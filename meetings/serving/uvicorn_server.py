@@ -1,9 +1,9 @@
-"""uvicorn with the bounds that Daphne has here (docs/decisions/0010).
+"""uvicorn, with the bounds that Daphne has here (docs/decisions/0010).
 
-By itself it reads no socket whose messages wait, so that what waits is what one read has brought (256 KiB), and it
-brings bodies as they come. The rest is undone here: it waits to send until a viewer has read, and with it waits
-everybody who is served after that viewer; it waits for ever for who says nothing, for who says a byte now and then, and
-for who takes nothing of what was sent; it answers pings without end.
+uvicorn itself stops reading a socket whose messages wait, so that only what one read has brought can wait (256 KiB),
+and it streams bodies. The rest is changed here. Its `send` waits until a viewer has read, which delays every viewer
+served after that one. It waits without limit for clients that send nothing or a byte now and then, and for clients that
+take nothing. It answers any number of pings.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
 
+from meetings.live.errors import SocketFault
+from meetings.live.limits import PINGS_A_MINUTE, TokenBucket
+from meetings.live.presence import LINK, Probes
 from meetings.serving import deadlines
 from meetings.serving.bodies import BoundedBodies, Gate
-from meetings.serving.connections import BUSY, Connections, Place
+from meetings.serving.connections import BUSY, Connections, ConnectionSlot
 from meetings.serving.deadlines import RequestClock
-from meetings.serving.server import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
-from meetings.sockets.crowds import PINGS_A_MINUTE, MessageBudget
-from meetings.sockets.errors import SocketFault
-from meetings.sockets.presence import LINK, Probes
+from meetings.serving.framing import MAX_MESSAGE_BYTES, MAX_UNREAD_BYTES, PING_S, fault_text, text_frame
 
 log = structlog.get_logger(__name__)
 
 CLOSE_S = 5.0
 """How long a browser may take to answer a close."""
 
-DRAIN_S = 3
-"""For requests under way when the process is told to stop; the supervisor gives all processes together 15 s."""
+SERVER_DRAIN_S = 3
+"""For requests in progress when the process is stopped. The supervisor gives all processes together 15 s."""
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
-    """Sends at once, the same frame to all; cuts off who takes nothing; tells what was wrong before it hangs up."""
+    """Send at once, with one frame for all; cut off clients that do not read; send a reason before closing."""
 
-    place: Place | None = None
+    place: ConnectionSlot | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.close_timeout = CLOSE_S
-        self.controls = MessageBudget(time.monotonic(), PINGS_A_MINUTE)
+        self.controls = TokenBucket(time.monotonic(), PINGS_A_MINUTE)
         self.probes = Probes()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,15 +63,15 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         await super().run_asgi()
 
     async def answers(self, within_s: float) -> bool:
-        """As `presence.Link` asks for."""
+        """Implement `presence.Link`."""
         is_open = self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing())
         return is_open and await self.probes.ask(self._ping, within_s)
 
     def pause_writing(self) -> None:
-        """uvicorn's `send` would wait from now on. What may lie here is bounded by MAX_UNREAD_BYTES."""
+        """Do nothing: uvicorn's `send` would wait from now on. MAX_UNREAD_BYTES bounds the buffer instead."""
 
     async def send(self, message: Any) -> None:
-        """As Daphne's: a frame made once for all who are sent the same, and no word to who is gone."""
+        """Send as in Daphne: one cached frame for all recipients, and nothing after the close."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         text = message.get("text") if message["type"] == "websocket.send" else None
@@ -82,7 +82,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._look_at_unread()
 
     def send_receive_event_to_app(self) -> None:
-        """A message is a sign of life: on a slow line the answer to a ping is still on its way, behind it."""
+        """Treat a message as a sign of life: on a slow connection the pong may still be queued behind it."""
         if self.pong_timer is not None and self.pending_ping_payload is not None:
             self.pong_timer.cancel()
             self.pong_timer = self.pending_ping_payload = None
@@ -94,7 +94,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             super().handle_ping()
             self._look_at_unread()
         else:
-            self.conn.data_to_send()  # the answer, which the parser has made already
+            self.conn.data_to_send()  # discard the pong, which the parser has already made
 
     def handle_pong(self, event: Frame) -> None:
         if self._may_control():
@@ -102,18 +102,18 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             super().handle_pong(event)
 
     def handle_parser_exception(self) -> None:
-        """uvicorn's hook for what is not let in; its own closes with 1009 where a message is too large."""
+        """uvicorn's hook for invalid frames. It would close with 1009 if a message is too large."""
         if self.close_sent:
-            return  # what comes behind it
+            return  # data after the close
         if self.conn.close_sent is None:
-            self.transport.abort()  # nobody has said yet that this is a WebSocket
+            self.transport.abort()  # the WebSocket handshake is not complete
         elif isinstance(self.conn.parser_exc, PayloadTooBig):
             self._refuse(SocketFault("frame_too_large"))
         else:
             self._hang_up(self.conn.close_sent, b"".join(self.conn.data_to_send()))
 
     def send_keepalive_ping(self) -> None:
-        """uvicorn's timer; it lets a closed connection lie until all of what was sent is taken."""
+        """uvicorn's timer. It would keep a closed connection until all that was sent is taken."""
         super().send_keepalive_ping()
         if self.pong_timer is None:
             self.pong_timer = self.loop.call_later(PING_S, self.keepalive_timeout)
@@ -127,7 +127,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self.transport.write(b"".join(self.conn.data_to_send()))
 
     def _may_control(self) -> bool:
-        """Whether one more control frame is within bounds; beyond them the socket is closed."""
+        """Return whether one more control frame is allowed. If not, close the socket."""
         if self.close_sent:
             return False
         if not self.controls.allows(time.monotonic()):
@@ -146,7 +146,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._hang_up(close, text_frame(fault_text(fault)) + _close_frame(close))
 
     def _hang_up(self, close: Close, farewell: bytes) -> None:
-        """Ends our half and reads on to the end: a connection with unread bytes is reset, and the farewell with it."""
+        """Send `farewell`, end our half, and read to the end: unread bytes would reset the connection and lose it."""
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.close_sent = True
         self.transport.write(farewell)
@@ -160,16 +160,16 @@ def _close_frame(close: Close) -> bytes:
 
 
 class BoundedConfig(Config):
-    """uvicorn hands it to each connection."""
+    """The configuration that uvicorn passes to each connection."""
 
     places: Connections
 
 
 class BoundedRequests(H11Protocol):
-    """One connection, if there is room for it: requests have to come in time, and answers to be taken."""
+    """One connection, if the limit allows it, with deadlines for requests to arrive and responses to be taken."""
 
     config: BoundedConfig
-    place: Place | None = None
+    place: ConnectionSlot | None = None
     untaken_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -210,12 +210,12 @@ class BoundedRequests(H11Protocol):
         super().on_response_complete()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """The socket goes on with the connection's place."""
+        """Pass the connection's slot on to the WebSocket."""
         super().handle_websocket_upgrade(event)
         self.transport.get_protocol().place = self.place  # type: ignore[attr-defined]
 
     def pause_writing(self) -> None:
-        """More lies in the transport than it should; uvicorn waits until it is taken, for ever."""
+        """Start a deadline: the write buffer is full, and uvicorn would wait without limit until it is taken."""
         super().pause_writing()
         if self.untaken_timer is None:
             self.untaken_timer = self.loop.call_later(deadlines.TAKE_S, self.transport.abort)
@@ -234,12 +234,12 @@ class BoundedServer(Server):
         super().__init__(bounded_config(application, gate=gate, connections=connections, host=host, port=port))
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Blocks until the process is told to stop. On the port of both kinds of addresses where the host is `::`."""
+        """Serve until the process is stopped. A host of `::` serves IPv4 and IPv6."""
         super().run(sockets or [self.config.bind_socket()])
 
 
 def bounded_config(application: Any, *, gate: Gate, connections: Connections, host: str, port: int) -> BoundedConfig:
-    """What uvicorn is told. Headers of proxies are left to `addresses`, which knows whom to believe."""
+    """Return uvicorn's configuration. Proxy headers are left to `client_address`, which knows the trusted proxies."""
     config = BoundedConfig(
         BoundedBodies(application, gate),
         host=host,
@@ -258,9 +258,9 @@ def bounded_config(application: Any, *, gate: Gate, connections: Connections, ho
         date_header=False,
         access_log=False,
         log_config=None,
-        log_level=logging.WARNING,  # what it says of every socket holds the token
-        timeout_keep_alive=round(deadlines.IDLE_S),
-        timeout_graceful_shutdown=DRAIN_S,
+        log_level=logging.WARNING,  # its messages about sockets contain the token
+        timeout_keep_alive=round(deadlines.IDLE_TIMEOUT_S),
+        timeout_graceful_shutdown=SERVER_DRAIN_S,
     )
     config.places = connections
     return config

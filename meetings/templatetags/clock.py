@@ -1,4 +1,4 @@
-"""Seconds as people read them."""
+"""Seconds in readable form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ register = template.Library()
 
 @register.filter
 def clock(seconds: float) -> str:
-    """`1:02:03`."""
+    """Format as `1:02:03`."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"

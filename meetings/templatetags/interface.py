@@ -1,4 +1,4 @@
-"""The interface's texts for the scripts of a page, in the language of the request."""
+"""Translated texts for a page's scripts, in the language of the request."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ register = template.Library()
 
 @register.simple_tag
 def interface_catalogue() -> SafeString:
-    """A block of JSON that `static/js/i18n.js` reads: no further request, and nothing that the page's policy runs."""
+    """Return a JSON block for `static/js/i18n.js`: needs no further request and no script under the page's policy."""
     return json_script(catalogue(get_language() or "en"), "catalogue")
 
 
 @lru_cache
 def catalogue(language: str) -> dict[str, str | list[str]]:
-    """Texts of the scripts by their English; empty for English itself. None of ours has a plural form."""
+    """Return the scripts' texts by their English; empty for English itself. None of them has a plural form."""
     view = JavaScriptCatalog()
     view.translation = DjangoTranslation(language, domain=SCRIPT_DOMAIN, localedirs=[str(LOCALE_DIR)])
     return view.get_catalog()

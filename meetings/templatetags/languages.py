@@ -1,4 +1,4 @@
-"""The languages that can be spoken, for the select of the host page."""
+"""Spoken languages for the select of the host page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ register = template.Library()
 
 @dataclass(frozen=True, slots=True)
 class LanguageGroup:
-    """Options under one heading; without a name they stand by themselves."""
+    """Options under one heading; without a name, options outside any group."""
 
     name: str
     languages: list[tuple[str, str]]
@@ -21,7 +21,7 @@ class LanguageGroup:
 
 @register.simple_tag
 def spoken_language_choices() -> list[LanguageGroup]:
-    """The choices of the form, as groups."""
+    """Return the choices of the form, as groups."""
     return [
         LanguageGroup("", [(value, label)]) if isinstance(label, str) else LanguageGroup(value, label)
         for value, label in spoken_choices()

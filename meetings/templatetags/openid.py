@@ -1,4 +1,4 @@
-"""Whether people can sign in by an OpenID provider, for the page that asks."""
+"""The OpenID provider for the login page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ register = template.Library()
 
 @register.simple_tag
 def openid_host() -> str:
-    """The provider's name on the web; empty: there is none."""
+    """Return the provider's host name; empty: no provider is configured."""
     client = settings.ENVIRONMENT.openid
     return urlsplit(client.issuer).hostname or "" if client else ""

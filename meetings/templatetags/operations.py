@@ -1,4 +1,4 @@
-"""States, turns and outcomes of models, as operators read them."""
+"""Readable states, groups, directions and outcomes of models, for operators."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ WORDS = {
     "cancelled": gettext_noop("cancelled"),
     "busy": gettext_noop("busy"),
 }
-"""Of `inference.residency`: `State`, `Group`, `Direction` and `Outcome`."""
+"""Values of `State`, `Group`, `Direction` and `Outcome` in `inference.models.residency`."""
 
 register = template.Library()
 
 
 @register.filter
 def in_words(value: str) -> str:
-    """In the language of the request; what has no words stays as it is."""
+    """Return the value in the language of the request; unknown values are returned unchanged."""
     return gettext(WORDS[value]) if value in WORDS else value

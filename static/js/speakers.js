@@ -3,7 +3,7 @@ import { gettext } from "./i18n.js";
 
 /** Instead of an id: somebody spoke, and it cannot be said who. */
 export const UNSURE = "?";
-/** The order of meetings/models.py; static/css/captions.css has a shade of each for every theme. */
+/** The order of meetings/models/meetings.py; static/css/captions.css has a shade of each for every theme. */
 const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999"];
 
 /** @returns {string|null} an id, UNSURE, or null while nobody has been told yet */

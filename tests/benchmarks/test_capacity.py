@@ -10,7 +10,7 @@ import pytest
 from benchmarks.capacity import COPIES, MOST, PROMPT_S, Held, climb, figures, hold, played
 from benchmarks.layouts import running_layout
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes")]
 
 PROMPT = Held(
     meetings=1,

@@ -17,7 +17,7 @@ from benchmarks.growth import KEPT, growth
 from benchmarks.statistics import slope
 from benchmarks.vitals import Monitor, ProcessVitals, Vitals
 from inference.audio import SAMPLE_RATE, decode_file
-from meetings.operators.incidents import SENTENCES
+from meetings.broker.incidents import INCIDENT_SENTENCES
 from tests.live import REPOSITORY, running_parlance
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -32,6 +32,7 @@ EXPIRED_S = 30.0
 """A lease of a worker's chore is gone after this, or renewed."""
 
 
+@pytest.mark.long
 def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Path, tmp_path: Path) -> None:
     samples = np.concatenate(list(decode_file(CLIP)))
     beginning = tmp_path / "beginning.flac"
@@ -48,7 +49,7 @@ def test_a_session_rests_ends_and_leaves_nothing_in_the_broker(whisper_base: Pat
     assert meeting.outcome["connections"] == {"live": 1, "portuguese": 2}
     assert meeting.outcome["late_reader_has_the_same"]
     assert left == []
-    assert {incident.split()[1] for incident in incidents} <= set(SENTENCES)
+    assert {incident.split()[1] for incident in incidents} <= set(INCIDENT_SENTENCES)
 
 
 def left_in_the_broker(monitor: Monitor) -> list[str]:

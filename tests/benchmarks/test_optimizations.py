@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.optimizations import ON_CPU, table
-from inference.optimization.flags import FLAGS, INFERENCE_MODE, Component, Flag
+from inference.models.optimization.flags import FLAGS, INFERENCE_MODE, Component, Flag
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "optimizations.json"
 JUDGED = [(flag, choice, component) for flag, choice, _ in ON_CPU for component in sorted(flag.applies["cpu"])]

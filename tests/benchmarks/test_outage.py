@@ -15,7 +15,7 @@ import pytest
 from benchmarks import mute_worker, outage
 from benchmarks.outage import Interrupted, figures, swaps_of
 from inference.summarization.summarizer import ChatSummarizer
-from inference.summarization.summary import SpokenLine, Summary, SummaryRequest
+from inference.summarization.summary import SpokenUtterance, Summary, SummaryRequest
 from tests.live import MeetingLinks, Message, RunningParlance
 
 STEP_S = 0.01
@@ -99,7 +99,7 @@ def test_swaps_are_read_from_the_products_record(tmp_path: Path) -> None:
 
 def test_the_mute_worker_writes_nothing_in_the_summarisers_place(monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[Any] = []
-    line = SpokenLine("1", 2.0, 5.0, "We decided to wait.", "en", None, None)
+    line = SpokenUtterance("1", 2.0, 5.0, "We decided to wait.", "en", None, None)
     request = SummaryRequest((line,), "en")
 
     def work(command: list[str]) -> None:

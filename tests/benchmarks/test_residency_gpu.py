@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.residency_gpu import FULL_SIZE, measure, run
-from inference.device import CPU, NoSuchDevice
+from inference.models.device import CPU, NoSuchDevice
 
 SMALL = {
     "vocab_size": 128,

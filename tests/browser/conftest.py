@@ -14,8 +14,8 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from inference.catalog import find_model
-from inference.fetching import ensure_model
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance, running_parlance
 

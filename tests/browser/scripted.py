@@ -13,9 +13,9 @@ from django.test import RequestFactory
 from django.utils import translation
 from playwright.sync_api import Page, WebSocketRoute
 
-from meetings.accounts.tokens import storage_key
+from meetings.accounts.link_tokens import storage_key
 from meetings.models import SPEAKER_COLORS, Meeting
-from meetings.pages.forms import MeetingForm
+from meetings.web.meeting_forms import MeetingForm
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
 POLL_MS = 20

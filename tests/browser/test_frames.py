@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page
 
-from meetings.accounts.tokens import storage_key
+from meetings.accounts.link_tokens import storage_key
 from meetings.models import Meeting
 
 MODULES = """

@@ -93,7 +93,10 @@ def test_a_reader_sees_who_said_what_in_portuguese(
     expect(viewer.locator("[data-connection]")).to_have_text("Meeting ended")
     cues = read_cues(link)
     voices = {cue.voice for cue in cues}
-    assert voices - {UNSURE} == {"Ana", "Speaker 2"}
+    named = voices - {UNSURE, "Ana"}
+    assert "Ana" in voices
+    assert len(named) == 1, "as many voices as spoke; the number of the second depends on what was heard first"
+    assert named.pop().startswith("Speaker ")
     assert sum(cue.voice == UNSURE for cue in cues) <= len(cues) / 4
     translated = [cue.text for cue in cues]
     expect(host.locator("[data-captions] .final")).to_have_count(len(translated))

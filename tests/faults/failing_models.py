@@ -18,7 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from inference.engine import Engine
+from inference.speech.engine import Engine
 from meetings.settings import *  # noqa: F403
 from meetings.settings import ENVIRONMENT
 

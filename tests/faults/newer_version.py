@@ -15,8 +15,8 @@ from typing import Any
 
 from django.apps import AppConfig
 
-import inference.session
-from inference import checkpoint
+import inference.speech.session
+from inference.speech import resume_state
 from meetings.settings import *  # noqa: F403
 from meetings.settings import INSTALLED_APPS
 
@@ -30,7 +30,7 @@ INSTALLED_APPS = [*INSTALLED_APPS, f"{__name__}.NewerVersion"]
 
 
 @dataclass(frozen=True, slots=True)
-class NewerCheckpoint(checkpoint.Checkpoint):
+class NewerCheckpoint(resume_state.Checkpoint):
     """Knows one thing more."""
 
     tempo: float = 1.0
@@ -42,21 +42,23 @@ class NewerVersion(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from meetings.sockets import events, host
+        from meetings.broker import hints, notify
+        from meetings.live import host
+        from meetings.worker import publisher
 
-        pack, enter = events.pack, host.HostConsumer.enter
+        pack, enter = hints.pack, host.HostConsumer.enter
 
-        def pack_one_more(hints: Iterable[events.Hint]) -> bytes:
-            return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(hints))]).encode()
+        def pack_one_more(known: Iterable[hints.Hint]) -> bytes:
+            return json.dumps([{"type": KIND, "hands": 2}, *json.loads(pack(known))]).encode()
 
         async def enter_with_applause(self: Any) -> None:
             await enter(self)
             await self.audio.mark(self.meeting.pk, KIND, "2")
 
-        events.pack = pack_one_more
+        hints.pack = publisher.pack = notify.pack = pack_one_more
         host.HostConsumer.enter = enter_with_applause  # type: ignore[method-assign]
 
 
-inference.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
-checkpoint.Checkpoint = NewerCheckpoint  # type: ignore[misc]
-checkpoint.VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", checkpoint.VERSION))
+inference.speech.session.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+resume_state.Checkpoint = NewerCheckpoint  # type: ignore[misc]
+resume_state.CHECKPOINT_VERSION = int(os.environ.get("CHECKPOINTS_OF_THE_TESTS", resume_state.CHECKPOINT_VERSION))

@@ -25,15 +25,15 @@ def recorded() -> dict[str, Any]:
 
 def restore(meeting_id: str, frames: list[bytes]) -> None:
     """The rows and the log, with the clip's own sound."""
-    from meetings import broker
-    from meetings.audio.audiolog import ACTIVE, audio_key, state_key
+    from meetings.broker import client as broker_client
+    from meetings.broker.audio_log import ACTIVE, audio_key, state_key
     from meetings.models import Caption, Meeting
 
     record = recorded()
     Meeting.objects.filter(pk=meeting_id).update(**record["meeting"])
     for row in record["captions"]:
         Caption.objects.create(meeting_id=meeting_id, **{**row, "words": json.loads(row["words"])})
-    client = broker.connect_sync()
+    client = broker_client.connect_sync()
     for number, fields in record["log"]["entries"]:
         sound = {} if "m" in fields else {"p": frames[int(number.partition("-")[0]) - 1]}
         client.xadd(audio_key(meeting_id), {**fields, **sound}, id=number)

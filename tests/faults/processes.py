@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import httpx
 import redis
 
-from meetings.workers.leases import LEASE_MS, WORKERS, lease_key
+from meetings.broker.leases import LEASE_MS, WORKERS, lease_key
 from tests.live import REPOSITORY, RunningParlance, free_port
 
 CHILDREN = ("inference", "web", "valkey-server")

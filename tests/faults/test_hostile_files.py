@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mar
 
 NEW_TOKEN = """
 from django.contrib.auth.models import User
-from meetings.programs.api_tokens import create_token
+from meetings.accounts.api_tokens import create_token
 print(create_token(User.objects.create_user("program"), "faults"))
 """
 ANSWERED_WITHIN_S = 240.0

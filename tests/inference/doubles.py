@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from inference.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
 from inference.audio import SAMPLE_RATE
+from inference.speech.asr import DecodedWord, DecodeRequest, Hypothesis, StageSeconds
+from inference.speech.vad import VAD_WINDOW, DetectorState
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
-from inference.vad import WINDOW, DetectorState
 
 WORD_S = 0.25
 
@@ -80,7 +80,7 @@ def sound(*stretches: tuple[float, int], seed: int = 0) -> np.ndarray:
     random = np.random.default_rng(seed)
     pieces = []
     for probability, windows in stretches:
-        noise = random.uniform(-0.99, 0.99, (windows, WINDOW)).astype(np.float32)
+        noise = random.uniform(-0.99, 0.99, (windows, VAD_WINDOW)).astype(np.float32)
         noise[:, 0] = 1.0
         pieces.append((noise * probability).reshape(-1))
     return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)

@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import redis.asyncio
 
-from meetings.audio.audiolog import audio_key, state_key
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.audio_log import audio_key, state_key
+from meetings.broker.embedded import EmbeddedBroker
 
 LOOK_S = 0.01
 LOG = "appendonly.aof.1.incr.aof"

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.test import Client
 from django.utils import translation
 
-from meetings.broker import connect, connect_sync
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.client import connect, connect_sync
+from meetings.broker.embedded import EmbeddedBroker
 
 
 @pytest.fixture(autouse=True)

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from inference.device import CPU
-from inference.residency.memory import DeviceMemory
-from inference.residency.mover import Member
-from inference.residency.plan import Choice, Group, ModelNeed, ModelSize
-from inference.residency.pool import ModelPool
-from inference.residency.resident import HostOnlyResident
-from inference.summarization.summary import IsCancelled, Item, Kind, Summary, SummaryRequest
-from meetings.device.listening import SPEAKERS
-from meetings.device.recognizing import ASR
-from meetings.device.translating import TRANSLATION
-from meetings.device.writing import SUMMARY
-from meetings.workers import watchdog
+from inference.models.device import CPU
+from inference.models.residency.memory import DeviceMemory
+from inference.models.residency.plan import Group, ModelNeed, ModelSize, PlanChoice
+from inference.models.residency.pool import ModelPool
+from inference.models.residency.resident import HostOnlyResident
+from inference.models.residency.transfers import Member
+from inference.summarization.summary import IsCancelled, Item, ItemKind, Summary, SummaryRequest
+from meetings.device import watchdog
+from meetings.device.asr import ASR
+from meetings.device.diarization import SPEAKERS
+from meetings.device.summarization import SUMMARY
+from meetings.device.translation import TRANSLATION
 from tests.inference.diarization.doubles import SilentListener
 from tests.inference.doubles import ScriptedTranslator
 
@@ -31,7 +31,7 @@ def scripted_pool(
     *,
     listener: Callable[[], Any] = SilentListener,
     translator: Callable[[], Any] = ScriptedTranslator,
-    choice: Choice = "swap",
+    choice: PlanChoice = "swap",
     left_out: Mapping[str, Exception] = MappingProxyType({}),
 ) -> ModelPool:
     """A real pool of models that are not real; with room for one group at a time."""
@@ -46,7 +46,7 @@ def scripted_pool(
 
 
 def summary_member(summarizer: Callable[[], Any]) -> Member:
-    """A summariser as `meetings.device.writing` puts it into the pool."""
+    """A summariser as `meetings.device.summarization` puts it into the pool."""
     return _member(SUMMARY, Group.SUMMARIZATION, summarizer)
 
 
@@ -77,6 +77,6 @@ class ScriptedSummarizer:
         self.may_end.wait(within_s)
         first, last = request.lines[0], request.lines[-1]
         earlier = request.notes.items if request.notes else ()
-        item = Item(Kind.TOPIC, first.text, (first.segment,))
+        item = Item(ItemKind.TOPIC, first.text, (first.segment,))
         from_s = request.notes.from_s if request.notes else first.start
         return Summary(from_s, last.end, request.language, first.text, (*earlier, item))

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from channels.testing import WebsocketCommunicator
 
 from tests.conftest import REPOSITORY
 from tests.live import free_port
@@ -29,7 +30,7 @@ CALLS = """
 import asyncio, django
 django.setup()
 from channels.db import database_sync_to_async
-from meetings.rows.transcript import last_seq
+from meetings.store.transcript import last_seq
 
 async def call():
     for thread_sensitive in (True, False):
@@ -119,3 +120,13 @@ with connection.cursor() as cursor:
         [sys.executable, "-c", asked], cwd=REPOSITORY, env=environment, check=True, timeout=60, capture_output=True
     )
     assert json.loads(said.stdout) == {"statement_timeout": "60000", "idle_in_transaction_session_timeout": "60000"}
+
+
+@pytest.mark.parametrize("path", ["", "/", "/ws/nothing/"])
+async def test_sockets_that_there_are_not_are_refused_without_an_error(path: str) -> None:
+    from meetings.asgi import application
+
+    communicator = WebsocketCommunicator(
+        application, path, headers=[(b"origin", b"http://testserver"), (b"host", b"testserver")]
+    )
+    assert await communicator.connect() == (False, None) or not (await communicator.connect())[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from meetings.environment import UNIX_SOCKET_MAX_BYTES, read_environment
+from meetings.environment import UNIX_SOCKET_MAX_BYTES, database_config, read_environment
 
 
 def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
@@ -64,8 +64,35 @@ def test_how_long_a_recording_may_be_is_told_in_hours(tmp_path: Path) -> None:
         ("PARLANCE_MAX_MEDIA_HOURS", "nan"),
         ("PARLANCE_PROXIES", "localhost"),
         ("PARLANCE_DATA", "/proc/nowhere"),
+        ("PARLANCE_DATA", "/etc/passwd"),
+        ("PARLANCE_LOG", "xml"),
     ],
 )
 def test_an_odd_value_is_refused_by_name(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match=name):
         read_environment({"PARLANCE_DATA": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize("url", ["nonsense://", "mysql://user@host/name", "postgresql", ""])
+def test_a_database_of_another_kind_is_refused(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
+        database_config(url)
+
+
+def test_flags_of_torch_share_one_variable_and_their_earlier_names_still_work(tmp_path: Path) -> None:
+    def read(**values: str) -> dict[str, str]:
+        return dict(read_environment({"PARLANCE_DATA": str(tmp_path), **values}).optimizations)
+
+    default = read()
+    assert set(default.values()) == {"auto"}
+    assert read(PARLANCE_TORCH_FLAGS="precision=bfloat16, compile=1") == default | {
+        "precision": "bfloat16",
+        "compile": "1",
+    }
+    assert read(PARLANCE_PRECISION="float16", PARLANCE_TORCH_FLAGS="compile=1") == default | {
+        "precision": "float16",
+        "compile": "1",
+    }
+    for odd in ("precision", "precision=int8", "turbo=1"):
+        with pytest.raises(ImproperlyConfigured, match=r"PARLANCE_TORCH_FLAGS|The flag precision"):
+            read(PARLANCE_TORCH_FLAGS=odd)

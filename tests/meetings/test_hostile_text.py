@@ -17,11 +17,12 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from inference.types import FinalCaption
-from meetings.accounts.tokens import meeting_token
-from meetings.files.exports import FORMATS
+from meetings.accounts.link_tokens import meeting_token
+from meetings.export.formats import FORMATS
+from meetings.live import wire
 from meetings.models import Meeting, Speaker, Summary, Translation
-from meetings.rows.transcript import Batch, Lease, changes_after, commit, take_lease
-from meetings.sockets import events
+from meetings.store import serializers
+from meetings.store.transcript import Batch, Lease, changes_after, commit, take_lease
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +127,7 @@ def test_no_page_makes_an_element_of_it(broker_sync: redis.Redis) -> None:
 @pytest.mark.parametrize("words", CORPUS)
 def test_wire_and_files_carry_it_as_data(words: str) -> None:
     meeting = make(words)
-    messages = [json.loads(events.encode(events.change(row, "pt"))) for row in changes_after(meeting.pk, 0, limit=9)]
+    messages = [json.loads(wire.encode(serializers.change(row, "pt"))) for row in changes_after(meeting.pk, 0, limit=9)]
     caption = next(message for message in messages if message["type"] == "caption")
     assert (caption["text"], caption["translation"]["text"]) == (words, words)
     assert next(message for message in messages if message["type"] == "summary")["items"][0]["text"] == words

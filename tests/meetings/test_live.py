@@ -106,6 +106,8 @@ def test_an_odd_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
 def test_a_broker_that_is_not_there_is_said_by_the_worker(whisper_base: Path, tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "inference"]
     environment = {**os.environ, "PARLANCE_DATA": str(tmp_path), "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=REPOSITORY, env=environment, check=True, timeout=60)
     refused = subprocess.run(
         command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60, check=False
     )

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from meetings.sockets.frames import BURST_S, MAX_PCM_BYTES
+from meetings.live.frames import BURST_S, MAX_PCM_BYTES
 from tests.live import REPOSITORY, MeetingLinks, RunningParlance, running_parlance
 from tests.memory import Peak
 from tests.rawsocket import TEXT, RawWebSocket, client_frame

@@ -3,6 +3,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
+import pty
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,7 +19,8 @@ from django.test import Client
 from structlog.stdlib import ProcessorFormatter
 
 from meetings.accounts.signin import one_time_link
-from meetings.pages import views
+from meetings.web import meeting_views
+from tests.conftest import REPOSITORY
 
 
 @pytest.mark.django_db
@@ -85,7 +89,7 @@ def written() -> Iterator[io.StringIO]:
 def test_a_sign_in_link_that_fails_is_not_logged(written: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its token is good as long as nobody has used it."""
     link = one_time_link("http://testserver").removeprefix("http://testserver")
-    monkeypatch.setattr(views, "user_of_link", Mock(side_effect=OperationalError("database is locked")))
+    monkeypatch.setattr(meeting_views, "user_of_link", Mock(side_effect=OperationalError("database is locked")))
     assert Client(raise_request_exception=False).get(link).status_code == 500
     [line] = [json.loads(line) for line in written.getvalue().splitlines() if "Internal Server Error" in line]
     uid, token = link.strip("/").split("/")[1:]
@@ -105,3 +109,35 @@ def test_a_sign_in_link_that_fails_is_not_logged(written: io.StringIO, monkeypat
 def test_no_line_holds_a_token(written: io.StringIO, said: str, logged: str) -> None:
     logging.getLogger("somebody.elses").error("%s", said)
     assert json.loads(written.getvalue())["event"] == logged
+
+
+def lines_on(is_terminal: bool, log_format: str) -> str:
+    """What a process writes to standard error for one warning."""
+    script = (
+        "import django; django.setup(); import structlog; "
+        "structlog.get_logger('meetings.x').warning('broker_slow', silent_s=3.5, path='/sign-in/MQ/secret-token/')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "meetings.settings", "PARLANCE_LOG": log_format}
+    ours, theirs = pty.openpty() if is_terminal else os.pipe()
+    try:
+        subprocess.run([sys.executable, "-c", script], env=environment, stderr=theirs, check=True, cwd=REPOSITORY)
+        return os.read(ours, 10_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "log_format", "is_json"),
+    [(True, "auto", False), (False, "auto", True), (True, "json", True), (False, "console", False)],
+)
+def test_people_read_lines_and_programs_read_json(is_terminal: bool, log_format: str, is_json: bool) -> None:
+    text = lines_on(is_terminal, log_format)
+    assert "secret-token" not in text
+    assert ("\x1b[" in text) is (is_terminal and not is_json), "colours are for terminals"
+    if is_json:
+        assert json.loads(text)["silent_s"] == 3.5
+    else:
+        assert "broker_slow" in text
+        assert "3.5" in text
+        assert not text.startswith("{")

@@ -9,12 +9,12 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from inference.catalog import MODELS
+from inference.models.catalog import MODELS
 from inference.translation.bergamot import FOLDERS
 from inference.translation.pairs import M2M100_CODES, M2M100_LANGUAGES, STARTER_PAIRS
 from meetings.environment import Environment
 from meetings.languages import AUTO, LANGUAGES, is_language
-from meetings.offers import offered_targets, readable_languages, refusal, translation_model, translator_label
+from meetings.offers import offered_targets, readable_languages, translation_model, translator_label, why_unreadable
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_languages_to_read_begin_with_what_is_spoken(starter: Environment, gpu: 
 )
 def test_a_refusal_names_what_the_models_lack(starter: Environment, source: str, target: str, sentence: str) -> None:
     with translation.override("en"):
-        assert refusal(starter, source, target) == sentence
+        assert why_unreadable(starter, source, target) == sentence
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver
 
-from meetings.accounts import urls as account_urls
-from meetings.accounts.passes import admits
-from meetings.accounts.tokens import meeting_token
+from meetings.accounts.link_tokens import meeting_token
+from meetings.accounts.page_tokens import admits
+from meetings.live import consumers
+from meetings.live.consumers import ViewerConsumer
+from meetings.live.fanout import Broadcaster
+from meetings.live.host import HostConsumer
 from meetings.models import Meeting, Upload
-from meetings.pages.sample import TooManySamples
-from meetings.sockets import consumers
-from meetings.sockets.broadcast import Broadcaster
-from meetings.sockets.consumers import ViewerConsumer
-from meetings.sockets.host import HostConsumer
-from tests.meetings.sockets.test_consumers import closed, heard, socket
+from meetings.web import account_urls
+from meetings.web.sample import TooManySamples
+from tests.meetings.live.test_consumers import closed, heard, socket
 
 pytestmark = pytest.mark.django_db
 
@@ -156,7 +156,7 @@ def pass_of(owner: User, meeting: Meeting) -> str:
 def test_each_page_is_for_those_whom_the_table_names(
     kind: str, owner: User, meeting: Meeting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("meetings.pages.sample.begin", Mock(side_effect=TooManySamples))
+    monkeypatch.setattr("meetings.web.sample.begin", Mock(side_effect=TooManySamples))
     client, token = caller(kind, owner, meeting)
     Meeting.objects.update(state="ended")  # of an upload that is not over, the host is shown the uploads
     answers = {}

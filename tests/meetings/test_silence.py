@@ -17,15 +17,16 @@ from django.test import Client
 from prometheus_client import generate_latest
 
 from inference.types import FinalCaption, Word
+from meetings.accounts.api_tokens import create_token
+from meetings.accounts.link_tokens import meeting_token
 from meetings.accounts.signin import one_time_link
-from meetings.accounts.tokens import meeting_token
+from meetings.broker import hints
+from meetings.live import consumers
+from meetings.live.fanout import Broadcaster
 from meetings.models import Meeting
-from meetings.programs.api_tokens import create_token
-from meetings.rows.transcript import Batch, Lease, commit, take_lease
-from meetings.sockets import consumers, events
-from meetings.sockets.broadcast import Broadcaster
+from meetings.store.transcript import Batch, Lease, commit, take_lease
 from tests.conftest import REPOSITORY
-from tests.meetings.sockets.test_consumers import closed, frame, heard, socket
+from tests.meetings.live.test_consumers import closed, frame, heard, socket
 from tests.silence import secrets_of, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -74,7 +75,7 @@ async def test_canaries_are_not_seen_again(
         await speaker.send_to(bytes_data=frame(0))
         await speaker.send_to(text_data=json.dumps({"type": "rename_speaker", "speaker": "S9", "name": CANARY}))
         seq = await database_sync_to_async(say)(meeting)
-        await broker.publish(events.events_channel(meeting.pk), events.pack([events.Bell(seq)]))
+        await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.StoredChange(seq)]))
         assert CANARY in (await heard(viewer, "caption"))["text"]
         await viewer.send_to(text_data=json.dumps({"type": CANARY}))
         await closed(viewer)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from meetings.operators.orders import Order
-from meetings.rows.troubles import SENTENCES, Trouble
+from meetings.broker.commands import Command
+from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
@@ -20,7 +20,7 @@ from tests.meetings.test_faults import assert_same
 from tests.operations import Operator
 from tests.staged import StagedMeeting, play_whole
 
-pytestmark = [pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
 """A worker that dies is replaced by one that loads everything again, and a test has up to six of them."""
 
 TIGHT = {"PARLANCE_RESIDENCY": "swap", "PARLANCE_DEVICE_BUDGET_GB": "1"}
@@ -146,7 +146,7 @@ async def never_comes_to_its_end(meeting: StagedMeeting) -> None:
     hang = meeting.parlance.data / HANG
     hang.touch()
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[Trouble.BROKEN_OFF])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.BROKEN_OFF])
     hang.unlink()
     assert told["retry_summary_s"] is not None
     assert '"at": "writing"' in meeting.parlance.output
@@ -156,7 +156,7 @@ async def loses_its_weights(meeting: StagedMeeting, summariser: Path) -> None:
     weights, elsewhere = summariser / WEIGHTS, summariser.with_suffix(".away")
     weights.rename(elsewhere)
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[Trouble.MISSING])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.MISSING])
     elsewhere.rename(weights)
     assert told["retry_summary_s"] > 0
     assert meeting.reader.summaries == {}
@@ -170,7 +170,7 @@ async def needs_too_much(meeting: StagedMeeting, summariser: Path) -> None:
         file.truncate(8_000 * MEGABYTE)
     meeting.parlance.process("inference").kill()
     await meeting.ask()
-    told = await meeting.host_reads(SENTENCES[Trouble.TOO_LARGE])
+    told = await meeting.host_reads(FAILURE_SENTENCES[SummaryFailure.TOO_LARGE])
     assert told["retry_summary_s"] is None
     assert meeting.notices("summarizing") == pauses
     more.unlink()
@@ -182,10 +182,10 @@ def test_models_sleep_when_they_are_told_to_and_captions_come_back(
 ) -> None:
     operator, worker = Operator(parlance), parlance.process("inference")
     before = worker.memory_full_info().uss
-    assert "the models sleep until the first sound" in operator.tells(Order.SLEEP)
+    assert "the models sleep until the first sound" in operator.tells(Command.SLEEP)
     assert before - worker.memory_full_info().uss > 60 * MEGABYTE, "the weights of a Whisper base in 8 bits"
-    assert "captions are back" in operator.tells(Order.RESTORE)
-    assert "captions were there already" in operator.tells(Order.RESTORE)
+    assert "captions are back" in operator.tells(Command.RESTORE)
+    assert "captions were there already" in operator.tells(Command.RESTORE)
     begin = round(undisturbed[-3]["start"] * 10)
     assert_same(asyncio.run(play_whole(parlance, frames[:begin])), undisturbed[:-3])
 

@@ -23,7 +23,7 @@ import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.embedded import EmbeddedBroker
 from meetings.environment import WebServer
 from tests.live import REPOSITORY, MeetingLinks, RunningParlance, free_port
 from tests.rawsocket import RawWebSocket

@@ -1,4 +1,4 @@
-"""`manage.py backup`: everything that the installation stores, as one file, while it runs."""
+"""`manage.py backup`: back up a running installation into one file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from meetings.backups.saving import save
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 
 
 class Command(ParlanceCommand):
@@ -20,7 +20,7 @@ class Command(ParlanceCommand):
         parser.add_argument("target", type=Path, metavar="FILE.tar|FOLDER")
 
     def handle(self, *_: Any, target: Path, **__: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # to leave nothing behind then either
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up on SIGTERM too
         saved = save(settings.ENVIRONMENT, target)
         self.stdout.write(f"{saved.path} holds everything up to now ({saved.size / 1e6:.1f} MB).")
         if settings.ENVIRONMENT.broker_url:

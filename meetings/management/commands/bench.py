@@ -1,4 +1,4 @@
-"""`manage.py bench`: the benchmarks."""
+"""`manage.py bench`: run the benchmarks."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from django.core.management import CommandError
 
 import benchmarks
 from benchmarks.report import report, write
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
 
 CHOICES = ("audio", "hours", "minutes", "model", "quick")
-"""Options that go to the benchmark, if it takes them."""
+"""Options passed to the benchmark, if it accepts them."""
 
 
 class Command(ParlanceCommand):
@@ -56,7 +57,7 @@ class Command(ParlanceCommand):
 
 
 def modules() -> Iterator[ModuleType]:
-    """Every module of `benchmarks` that can be run."""
+    """Yield every module of `benchmarks` that can be run."""
     for entry in pkgutil.iter_modules(benchmarks.__path__):
         module = importlib.import_module(f"{benchmarks.__name__}.{entry.name}")
         if hasattr(module, "run"):
@@ -64,7 +65,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def find(name: str | None) -> ModuleType:
-    """The benchmark called `name`. Raises CommandError with the names that there are."""
+    """Return the benchmark called `name`. Raises CommandError with the available names."""
     found = {_short(module): module for module in modules()}
     if name not in found:
         asked = f"There is no benchmark {name!r}" if name else "Name a benchmark"
@@ -73,7 +74,7 @@ def find(name: str | None) -> ModuleType:
 
 
 def _chosen(module: ModuleType, **options: Any) -> dict[str, Any]:
-    """The options that were given. Raises CommandError for one that the benchmark does not have."""
+    """Return the given options. Raises CommandError for one that the benchmark does not accept."""
     given = {option: value for option, value in options.items() if value is not None}
     foreign = given.keys() - inspect.signature(module.run).parameters.keys()
     if foreign:

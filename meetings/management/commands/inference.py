@@ -1,4 +1,4 @@
-"""`manage.py inference`: one worker that captions meetings; any number of them share the work."""
+"""`manage.py inference`: run one worker that captions meetings; any number of them share the work."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 from django.conf import settings
 
 from meetings import descriptors
-from meetings.broker import check_broker, connect, connect_blocking
-from meetings.cli import ParlanceCommand
+from meetings.broker.client import check_broker, connect, connect_blocking
+from meetings.broker.incidents import IncidentFile
+from meetings.device.asr import speech_model
 from meetings.device.engines import loaders
-from meetings.device.recognizing import speech_model
-from meetings.operators.incidents import IncidentFile
-from meetings.workers.worker import Worker
+from meetings.management.cli import ParlanceCommand
+from meetings.management.schema import require_schema
+from meetings.worker.worker import Worker
 
 
 class Command(ParlanceCommand):
@@ -30,16 +31,17 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, name: str, **__: Any) -> None:
         speech_model(settings.ENVIRONMENT)
         descriptors.raise_limit()
+        require_schema()
         check_broker()
         asyncio.run(_work(unique_name(name)))
 
 
 MAX_GIVEN_NAME = 50
-"""What of a name is kept: with what makes it unique it has to fit into a row."""
+"""Characters kept of a name: with its unique suffix, it must fit into a row."""
 
 
 def unique_name(name: str) -> str:
-    """Return a name that no other process has: leases are held by it, and containers may share host name and id."""
+    """Return a name unique to this process: it holds leases, and containers may share host name and process id."""
     return f"{name[:MAX_GIVEN_NAME]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 

@@ -1,4 +1,4 @@
-"""`manage.py live`: everything on one box, from broker to page."""
+"""`manage.py live`: run everything on one machine, from broker to web server."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ from typing import Any
 from urllib.request import urlopen
 
 from django.conf import settings
+from django.core.management import call_command
 from redis.exceptions import RedisError
 
 from meetings import descriptors
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link
-from meetings.broker import connect_sync
-from meetings.cli import ParlanceCommand
-from meetings.device.recognizing import speech_model
+from meetings.broker.client import connect_sync
+from meetings.broker.leases import count_workers
+from meetings.device.asr import speech_model
+from meetings.device.summarization import is_packed, summary_model
 from meetings.environment import Environment
-from meetings.supervisor import Supervisor, check_port, data_folder_lock
-from meetings.workers.leases import count_workers
+from meetings.management.cli import ParlanceCommand
+from meetings.management.schema import has_pending_migrations
+from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
 
 READY_EXPECTED_S = 60.0
-"""A machine that takes longer is told about, and waited for."""
+"""After this, a warning is printed, and waiting continues."""
 
-POLL_S = 0.1
+READY_POLL_S = 0.1
 
 
 class Command(ParlanceCommand):
@@ -40,26 +43,45 @@ class Command(ParlanceCommand):
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)
+            self._migrate()
             supervisor = Supervisor(environment, host=host, port=port)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.request_stop())
             supervisor.run(lambda: self._welcome(address(host, port)))
 
     def _welcome(self, base_url: str) -> None:
-        """Once the pages and a worker answer: where, and how to get in."""
+        """Print the address and how to sign in, once pages and a worker answer."""
         (settings.ENVIRONMENT.data / "address").write_text(base_url, encoding="ascii")
         late_at = time.monotonic() + READY_EXPECTED_S
         while not _is_ready(base_url):
             if time.monotonic() > late_at:
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
-            time.sleep(POLL_S)
-        self.stdout.write(welcome(settings.ENVIRONMENT, base_url))
+            time.sleep(READY_POLL_S)
+        self.stdout.write(framed(welcome(settings.ENVIRONMENT, base_url), is_terminal=self.stdout.isatty()))
         self.stdout.flush()
+        self._unpack_summarizer()
+
+    def _migrate(self) -> None:
+        if has_pending_migrations():
+            self.stderr.write("Bringing the database up to date.")
+            call_command("migrate", verbosity=0)
+
+    def _unpack_summarizer(self) -> None:
+        """Unpack the summariser's weights in a process of low priority, while people already caption.
+
+        The process is waited for in this thread: it is ended with the thread that started it.
+        """
+        environment: Environment = settings.ENVIRONMENT
+        if not is_packed(environment):
+            return
+        self.stderr.write("Unpacking the summariser's weights, once, about a minute. Summaries wait for it.")
+        failed = run_to_end(["models", "fetch", summary_model(environment)])
+        self.stderr.write(f"The summariser was not unpacked: {failed}" if failed else "Summaries can be written now.")
 
 
 def welcome(environment: Environment, base_url: str) -> str:
-    """Return where the pages are and how to get in: by a link only where nobody can without one."""
+    """Return the address and how to sign in; a link is included only if no administrator can sign in without one."""
     if can_anybody_sign_in():
         how = "Sign in there; `manage.py signin` prints a one-time link for who has no password."
     else:
@@ -67,14 +89,22 @@ def welcome(environment: Environment, base_url: str) -> str:
     return f"Parlance is ready at {base_url}\n{how}"
 
 
+def framed(text: str, *, is_terminal: bool) -> str:
+    """Return the text between two lines, so that it stands out among log lines; as it is where a program reads it."""
+    if not is_terminal:
+        return text
+    line = "─" * max(map(len, text.splitlines()))
+    return f"\n{line}\n{text}\n{line}\n"
+
+
 def address(host: str, port: int) -> str:
-    """What to type into a browser on this machine."""
+    """Return the address for a browser on this machine."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"
 
 
 def entrance(environment: Environment, base_url: str) -> str:
-    """Where people come in: with TLS in front, by the public name."""
+    """Return the public address behind TLS, else `base_url`."""
     is_public = environment.https and environment.trusted_origins
     return environment.trusted_origins[0] if is_public else base_url
 

@@ -1,4 +1,4 @@
-"""`manage.py meeting create`: a meeting and its links, for scripts."""
+"""`manage.py meeting create`: create a meeting and print its links, for scripts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
-from meetings.accounts.tokens import meeting_token
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.accounts.link_tokens import meeting_token
 from meetings.languages import AUTO, LANGUAGES
-from meetings.models import Meeting
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
+from meetings.models import MAX_VOCABULARY, Meeting
 
 DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 
@@ -41,7 +42,7 @@ class Command(ParlanceCommand):
 
 
 def create_meeting(options: dict[str, Any]) -> Meeting:
-    """Checks and stores a meeting. Raises CommandError for what the form would refuse too."""
+    """Validate and store a meeting. Raises CommandError for what the form would reject too."""
     meeting = Meeting(
         title=options["title"],
         language=options["language"],
@@ -49,6 +50,8 @@ def create_meeting(options: dict[str, Any]) -> Meeting:
         summary_every_s=options["summary_every"],
         vocabulary=options["vocabulary"],
     )
+    if len(meeting.vocabulary) > MAX_VOCABULARY:
+        raise CommandError(f"The vocabulary has more than {MAX_VOCABULARY} characters.", returncode=BAD_INPUT)
     try:
         meeting.full_clean()
     except ValidationError as error:
@@ -58,7 +61,7 @@ def create_meeting(options: dict[str, Any]) -> Meeting:
 
 
 def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
-    """What a script needs to speak into and read from the meeting."""
+    """Return what a script needs to speak into the meeting and to read it."""
     host_token, join_token = meeting_token(meeting, "host"), meeting_token(meeting, "join")
     return {
         "id": meeting.pk,
@@ -70,7 +73,7 @@ def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
 
 
 def base_url() -> str:
-    """Where `manage.py live` last said that it listens."""
+    """Return the address at which `manage.py live` last listened."""
     try:
         address = (settings.ENVIRONMENT.data / "address").read_text(encoding="ascii").strip()
     except FileNotFoundError:

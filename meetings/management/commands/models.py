@@ -1,4 +1,4 @@
-"""`manage.py models`: which weights there are, and whether they are here and whole."""
+"""`manage.py models`: list, fetch, verify, snapshot and load model weights."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django.conf import settings
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.catalog import MODELS, Model, fetched_models, find_model
-from inference.device import choose_device
-from inference.fetching import ensure_model, fetch_model
-from inference.loading import Advance, ModelCorrupt, ModelMissing, check_sizes, verify_model
-from inference.loading.component import Component, Form, NotMappable
-from inference.loading.manifest import SnapshotUnusable
-from inference.loading.snapshot import SnapshotDiffers, write_snapshot
-from inference.loading.strategy import STRATEGIES, Strategy, load
-from inference.optimization.flags import DeviceKind
+from inference.models.catalog import MODELS, Model, fetched_models, find_model
+from inference.models.device import choose_device
+from inference.models.fetching import ensure_model, fetch_model
+from inference.models.loading import ModelCorrupt, ModelMissing, ProgressCallback, check_sizes, verify_model
+from inference.models.loading.component import Component, Form, NotMappable
+from inference.models.loading.manifest import SnapshotUnusable
+from inference.models.loading.snapshot import SnapshotDiffers, write_snapshot
+from inference.models.loading.strategy import STRATEGIES, Strategy, load
+from inference.models.optimization.flags import DeviceKind
 from inference.summarization.chat_weights import gguf_of
-from inference.summarization.unpacking import find_unpacked, unpacked
-from meetings.cli import ParlanceCommand
+from inference.summarization.gguf_conversion import find_unpacked, unpacked
+from meetings.management.cli import ParlanceCommand
 
 MEBIBYTE = 1 << 20
 KIBIBYTES = 1024
@@ -40,6 +40,9 @@ class Command(ParlanceCommand):
         actions.add_parser("list", help="what the catalogue holds, and what is here")
         fetch = actions.add_parser("fetch", help="download what is missing or damaged, checking every byte")
         fetch.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
+        fetch.add_argument(
+            "--no-unpack", action="store_true", help="leave the summariser packed; `live` unpacks it later"
+        )
         fetch.add_argument("--force", action="store_true", help="download again what is here and whole")
         verify = actions.add_parser("verify", help="read every byte and compare it with the published sha256")
         verify.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
@@ -59,7 +62,7 @@ class Command(ParlanceCommand):
             self._list(models)
         elif action == "fetch":
             for model in _chosen(options["names"]):
-                self._fetch(model, models, force=options["force"])
+                self._fetch(model, models, force=options["force"], unpacks=not options["no_unpack"])
         elif action == "verify":
             for model in _chosen(options["names"]):
                 self._verify(model, models)
@@ -75,21 +78,21 @@ class Command(ParlanceCommand):
                 f"{model.licence:<18} {model.description}; {model.source}"
             )
 
-    def _fetch(self, model: Model, models: Path, *, force: bool) -> None:
+    def _fetch(self, model: Model, models: Path, *, force: bool, unpacks: bool) -> None:
         fetch = fetch_model if force else ensure_model
         # Every byte is written once and read once for its digest.
         with _progress(f"{model.name}: unpack and check", 2 * (model.size or 0)) as advance:
             folder = fetch(model, models, advance)
-        if model.stage == "summary":
+        if model.stage == "summary" and unpacks:
             self._unpack(model, folder)
         self.stdout.write(f"{model.name}: {folder}")
 
     def _unpack(self, model: Model, folder: Path) -> None:
-        """Once, so that no summary waits for it."""
+        """Unpack once, so that no summary has to wait for it."""
         gguf = gguf_of(folder)
         if gguf is None or find_unpacked(gguf):
             return
-        self.stderr.write(f"{model.name}: unpacking the weights, a minute or two, this once")
+        self.stderr.write(f"{model.name}: unpacking the weights, once, about a minute")
         unpacked(gguf)
 
     def _verify(self, model: Model, models: Path) -> None:
@@ -103,8 +106,8 @@ class Command(ParlanceCommand):
     def _components(
         self, model: Model, models: Path, action: str, kind: DeviceKind | None, strategy: Strategy | None
     ) -> None:
-        """Raises CommandError for a way that cannot be gone."""
-        # Torch takes a second to import; the other actions do without.
+        """Snapshot or load the components. Raises CommandError if that is not possible."""
+        # Importing torch takes a second; the other actions do not need it.
         from inference.components import model_components, model_form
 
         environment = settings.ENVIRONMENT
@@ -144,9 +147,8 @@ def _presence(model: Model, models: Path) -> str:
 
 
 @contextmanager
-def _progress(label: str, total: int) -> Iterator[Advance]:
-    """A bar on standard error when that is a terminal; drawn from the first byte on, so not when there is nothing to
-    do."""
+def _progress(label: str, total: int) -> Iterator[ProgressCallback]:
+    """Show a progress bar on a terminal's standard error, from the first byte on, so not if there is nothing to do."""
     with tqdm(
         desc=label, total=total, unit="B", unit_scale=True, delay=0.2, disable=not sys.stderr.isatty(), leave=False
     ) as bar:

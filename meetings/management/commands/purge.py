@@ -1,12 +1,12 @@
-"""`manage.py purge`: deletes what is older than the settings allow, as a worker does by itself."""
+"""`manage.py purge`: delete what is past its retention period, as workers also do."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from typing import Any
 
-from meetings.cli import ParlanceCommand
-from meetings.rows.retention import forget_machinery, purge
+from meetings.management.cli import ParlanceCommand
+from meetings.store.retention import forget_machinery, purge
 
 
 class Command(ParlanceCommand):

@@ -1,4 +1,4 @@
-"""`manage.py replay`: speaks a recorded file into a meeting."""
+"""`manage.py replay`: stream a recorded file into a meeting."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from meetings.accounts.tokens import meeting_token
-from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
-from meetings.files.hearing import Hearing
-from meetings.files.replay import FRAME_S, Replay, file_frames
+from meetings.accounts.link_tokens import meeting_token
+from meetings.batch.recording import Hearing
+from meetings.batch.replay import FRAME_S, Replay, file_frames
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import Meeting
 
 DEFAULT_SERVER = "ws://127.0.0.1:8000"
@@ -45,7 +46,7 @@ class Command(ParlanceCommand):
 
 
 def host_token(meeting_id: str) -> str:
-    """Raises CommandError when the database has no such meeting."""
+    """Return the host's token. Raises CommandError if the database has no such meeting."""
     meeting = Meeting.objects.filter(pk=meeting_id).first()
     if meeting is None:
         raise CommandError(

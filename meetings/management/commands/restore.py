@@ -1,4 +1,4 @@
-"""`manage.py restore`: an installation from a backup."""
+"""`manage.py restore`: restore an installation from a backup."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from meetings.backups.restoring import restore
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 
 
 class Command(ParlanceCommand):

@@ -1,4 +1,4 @@
-"""`manage.py signin`: a one-time sign-in link, for who has no password or has forgotten it."""
+"""`manage.py signin`: print a one-time sign-in link, for a missing or forgotten password."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError
 
 from meetings.accounts.signin import one_time_link
-from meetings.cli import BAD_INPUT, ParlanceCommand
+from meetings.management.cli import ParlanceCommand
 from meetings.management.commands.live import entrance
 from meetings.management.commands.meeting import base_url
+from meetings.management.exit_codes import BAD_INPUT
 
 
 class Command(ParlanceCommand):
@@ -27,7 +28,7 @@ class Command(ParlanceCommand):
 
 
 def find_account(name: str) -> User:
-    """Return the account of that name. Raise CommandError for one that may not sign in."""
+    """Return the active user of that name. Raises CommandError if there is none."""
     account = User.objects.filter(username=name, is_active=True).first()
     if account is None:
         raise CommandError(f"There is no account {name} that may sign in.", returncode=BAD_INPUT)

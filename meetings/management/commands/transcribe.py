@@ -1,4 +1,4 @@
-"""`manage.py transcribe`: the captions of a recorded file, with speakers, translations and a summary."""
+"""`manage.py transcribe`: caption a recorded file, with speakers, translations and a summary."""
 
 from __future__ import annotations
 
@@ -20,42 +20,43 @@ from tqdm import tqdm
 
 from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
-from inference.session import SessionConfig
-from inference.summarization.starting import chat_model_source
-from meetings.cli import BAD_INPUT, FAILURE, ParlanceCommand
-from meetings.device.engines import load_engine
-from meetings.device.listening import load_listener
-from meetings.device.translating import load_translator
-from meetings.device.writing import load_summarizer, summary_model
-from meetings.environment import AsrBackend, Environment
-from meetings.files.batch import Job, SameName, is_done, is_place, plan
-from meetings.files.exports import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
-from meetings.files.hearing import Hearing
-from meetings.files.recapitulation import recap_digest, sum_up, translate_recap
-from meetings.files.storages import open_storage, storage_errors
-from meetings.files.transcription import (
-    Advance,
+from inference.speech.session import SessionConfig
+from inference.summarization.loader import chat_model_source
+from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
+from meetings.batch.recording import Hearing
+from meetings.batch.summary import recording_summary, sum_up, translate_recording_summary
+from meetings.batch.transcription import (
+    AudioProgress,
     Models,
     Transcription,
-    Wishes,
+    TranscriptionOptions,
     transcribe_recording,
     transcription_object,
 )
+from meetings.device.diarization import load_listener
+from meetings.device.engines import load_engine
+from meetings.device.summarization import load_summarizer, summary_model
+from meetings.device.translation import load_translator
+from meetings.environment import AsrBackend, Environment
+from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
+from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
-from meetings.offers import offered_targets, refusal
+from meetings.offers import offered_targets, why_unreadable
 
 DEFAULT_FORMAT = "txt"
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What came of one recording."""
+    """The result for one recording."""
 
     content: bytes
-    """The transcript in the wanted format."""
+    """The transcript in the requested format."""
     warning: str
-    """What is not in it; empty: nothing."""
+    """Sentence about missing parts; empty: none."""
     is_whole: bool
     """Whether the recording could be read to its end."""
 
@@ -132,7 +133,7 @@ class Command(ParlanceCommand):
             self.stderr.write(product.warning)
 
     def _batch(self, files: list[Path], output: str, format_name: str, produce: Producer, *, again: bool) -> None:
-        """One after the other; what cannot be read holds up none of the others."""
+        """Process one file after the other; an unreadable file does not stop the rest."""
         storage, failed = open_storage(output), 0
         try:
             for job in plan(files, format_name):
@@ -145,7 +146,7 @@ class Command(ParlanceCommand):
             raise CommandError(f"{failed} of {len(files)} files could not be transcribed.", returncode=FAILURE)
 
     def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> bool:
-        """False: the file cannot be read, or not to its end, which is told. What was heard is written all the same."""
+        """Return False if the file cannot be read to its end, after printing why; what was read is written anyway."""
         if not job.file.is_file():
             self.stderr.write(f"{job.file}: There is no such file.")
             return False
@@ -163,17 +164,19 @@ class Command(ParlanceCommand):
         return product.is_whole
 
 
-def read_wishes(options: dict[str, Any], format_name: str) -> Wishes:
-    """What the options ask for. Raises CommandError with a sentence where that cannot be had."""
+def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptions:
+    """Return the options of the transcription. Raises CommandError if they cannot be met."""
     spoken = _spoken(options["language"])
     terms = tuple(term.strip() for term in options["vocabulary"].split(",") if term.strip())
     is_fixed = len(spoken) == 1
     session = SessionConfig(spoken[0] if is_fixed else None, allowed=() if is_fixed else spoken, vocabulary=terms)
-    return Wishes(session, _targets(options["translate"], spoken, format_name), _hint(options["speakers"]))
+    return TranscriptionOptions(
+        session, _targets(options["translate"], spoken, format_name), _hint(options["speakers"])
+    )
 
 
 def _spoken(value: str) -> tuple[str, ...]:
-    """The languages that may be spoken; none: any."""
+    """Return the languages that may be spoken; empty: any."""
     codes = _codes(value)
     if codes == (AUTO,):
         return ()
@@ -186,7 +189,7 @@ def _spoken(value: str) -> tuple[str, ...]:
 
 
 def _targets(value: str, spoken: tuple[str, ...], format_name: str) -> tuple[str, ...]:
-    """The languages to translate into, each of which something that is spoken can be read in."""
+    """Return the languages to translate into. Raises CommandError unless some spoken language has each of them."""
     targets = _codes(value)
     for target in targets:
         _require_offer(target, spoken)
@@ -206,7 +209,7 @@ def _require_offer(target: str, spoken: tuple[str, ...]) -> None:
     environment = settings.ENVIRONMENT
     if not any(target in offered_targets(environment, source) for source in spoken or (AUTO,)):
         source = spoken[0] if len(spoken) == 1 else AUTO
-        raise CommandError(refusal(environment, source, target), returncode=BAD_INPUT)
+        raise CommandError(why_unreadable(environment, source, target), returncode=BAD_INPUT)
 
 
 def _codes(value: str) -> tuple[str, ...]:
@@ -226,8 +229,8 @@ def _format_of(output: str | None) -> str:
     return ending if ending in FORMATS else DEFAULT_FORMAT
 
 
-def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Producer:
-    """Makes a file's transcript. Models are loaded once, unless those for captions and summaries take turns."""
+def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str, Any]) -> Producer:
+    """Return a function that makes a file's transcript. Models load once, unless those for summaries replace them."""
     load: Callable[[], Models] = partial(
         _load,
         replace(settings.ENVIRONMENT, asr_backend=options["backend"]),
@@ -238,7 +241,7 @@ def _producer(wishes: Wishes, format_name: str, options: dict[str, Any]) -> Prod
         load = cache(load)
 
     def produce(file: Path) -> Product:
-        # The first second before the models load, so that a wrong file is refused at once.
+        # Read the first second before loading models, so that an unsuitable file is rejected at once.
         hearing = Hearing(file)
         transcription = _transcribe(hearing, file.name, wishes, load())
         if options["summary"]:
@@ -255,7 +258,7 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _transcribe(hearing: Hearing, name: str, wishes: Wishes, models: Models) -> Transcription:
+def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models) -> Transcription:
     with _progress(name, hearing.duration_s) as advance:
         transcription = transcribe_recording(hearing, models, wishes, advance=advance)
     return replace(transcription, missing_s=hearing.missing_s)
@@ -270,7 +273,7 @@ def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -
 
 
 def _require_summary(format_name: str) -> None:
-    """Refuses what would only be found out after the last caption. Raises as `chat_model_source` does."""
+    """Reject early what would otherwise fail after the last caption. Raises as `chat_model_source` does."""
     if format_name in WITHOUT_SUMMARY:
         raise CommandError(
             f"A {format_name} file has no place for a summary; use --format md, or leave --summary out.",
@@ -279,18 +282,18 @@ def _require_summary(format_name: str) -> None:
     chat_model_source(summary_model(settings.ENVIRONMENT), settings.ENVIRONMENT.models)
 
 
-def _summed_up(transcription: Transcription, wishes: Wishes) -> Transcription:
-    """The captions' models are gone by now: those for a summary take their turn, as in a meeting."""
+def _summed_up(transcription: Transcription, wishes: TranscriptionOptions) -> Transcription:
+    """Load the summary models when those for captions are released, as in a meeting."""
     environment = settings.ENVIRONMENT
     transcription = sum_up(transcription, load_summarizer(environment))
     if not wishes.targets:
         return transcription
     translator, vocabulary = load_translator(environment), wishes.session.vocabulary
-    return translate_recap(transcription, translator, target=wishes.targets[0], vocabulary=vocabulary)
+    return translate_recording_summary(transcription, translator, target=wishes.targets[0], vocabulary=vocabulary)
 
 
 @contextmanager
-def _progress(name: str, duration_s: float | None) -> Iterator[Advance]:
+def _progress(name: str, duration_s: float | None) -> Iterator[AudioProgress]:
     with tqdm(
         desc=name,
         total=duration_s or 0,
@@ -302,8 +305,8 @@ def _progress(name: str, duration_s: float | None) -> Iterator[Advance]:
         yield bar.update
 
 
-def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *, title: str) -> bytes:
-    digest = recap_digest(transcription)
+def _rendered(transcription: Transcription, wishes: TranscriptionOptions, format_name: str, *, title: str) -> bytes:
+    digest = recording_summary(transcription)
     if format_name == "json":
         content = transcription_object(transcription, digest=digest)
         return f"{json.dumps(content, ensure_ascii=False, indent=1)}\n".encode()
@@ -312,7 +315,7 @@ def _rendered(transcription: Transcription, wishes: Wishes, format_name: str, *,
 
 
 def _write(output: Path, content: bytes) -> None:
-    """A full disk leaves the old file, not half of the new one."""
+    """Write to a temporary file first, so that a full disk leaves the old file intact."""
     unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         unfinished.write_bytes(content)

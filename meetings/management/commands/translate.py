@@ -1,4 +1,4 @@
-"""`manage.py translate`: lines of text in, the same lines in another language out."""
+"""`manage.py translate`: translate lines of text from standard input."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from django.conf import settings
 from django.core.management import CommandError
 
 from inference.translation.translator import TranslationRequest, Translator
-from meetings.cli import BAD_INPUT, ParlanceCommand
-from meetings.device.translating import load_translator
+from meetings.device.translation import load_translator
 from meetings.languages import language_name
-from meetings.offers import offered_targets, refusal
+from meetings.management.cli import ParlanceCommand
+from meetings.management.exit_codes import BAD_INPUT
+from meetings.offers import offered_targets, why_unreadable
 
-BATCH = 16
-"""Lines translated together, and written out together."""
+LINE_BATCH = 16
+"""Lines translated and written together."""
 
 
 class Command(ParlanceCommand):
@@ -33,7 +34,7 @@ class Command(ParlanceCommand):
         if target == source:
             raise CommandError(f"The lines are in {language_name(source)} already.", returncode=BAD_INPUT)
         if target not in offered_targets(settings.ENVIRONMENT, source):
-            raise CommandError(refusal(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
+            raise CommandError(why_unreadable(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
         terms = tuple(term.strip() for term in vocabulary.split(",") if term.strip())
         translator = load_translator(settings.ENVIRONMENT)
         for batch in batches(line.rstrip("\r\n") for line in sys.stdin):
@@ -43,13 +44,13 @@ class Command(ParlanceCommand):
 
 
 def batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    """The lines, at most BATCH at once; nothing is read beyond a batch before it is taken."""
+    """Yield batches of at most LINE_BATCH lines, reading no further than the current batch."""
     remaining = iter(lines)
-    while batch := list(islice(remaining, BATCH)):
+    while batch := list(islice(remaining, LINE_BATCH)):
         yield batch
 
 
 def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[str]:
-    """One line a request, in their order."""
+    """Return one line per request, in order."""
     spoken = iter(translator.translate([request for request in requests if request.text.strip()]))
     return [next(spoken).text if request.text.strip() else "" for request in requests]

@@ -1,4 +1,4 @@
-"""`manage.py web`: one web process. `live` starts one; behind a proxy start as many as you like."""
+"""`manage.py web`: run one web process. `live` starts one; behind a proxy there can be any number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings import descriptors
-from meetings.cli import ParlanceCommand
+from meetings.management.cli import ParlanceCommand
+from meetings.management.schema import require_schema
 from meetings.supervisor import check_port
 
 
@@ -20,6 +21,8 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)
         descriptors.raise_limit()
+        require_schema()
+        from meetings.asgi import application
         from meetings.serving.server import serve
 
-        serve(host, port)
+        serve(application, host, port)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
-from inference.diarization.voices import VoiceListener, load_listener
-from inference.fetching import ensure_model
+from inference.diarization.local_speakers import VoiceListener, load_listener
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
 from tests.inference.diarization.meetings import Meeting, join, read_turns
 
 PAUSE = round(0.4 * SAMPLE_RATE)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
 from inference.diarization.turns import CELL_S, SpeakerTurn
-from inference.diarization.voices import WINDOW_CELLS, LocalVoice
 
 WIDTH = 16
 

@@ -9,9 +9,9 @@ import pytest
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.background import AHEAD, BackgroundDiarization
-from inference.diarization.recording import STEP, diarize_recording
+from inference.diarization.local_speakers import LocalVoice
+from inference.diarization.recording import RECORDING_STEP, diarize_recording
 from inference.diarization.turns import SpeakerTurn
-from inference.diarization.voices import LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
 
 SCRIPT = (SpeakerTurn(1.0, 6.0, "S1"), SpeakerTurn(7.5, 12.0, "S2"), SpeakerTurn(15.0, 21.0, "S1"))
@@ -59,7 +59,7 @@ def test_recognition_waits_when_it_is_too_far_ahead() -> None:
         with pytest.raises(TimeoutError):
             done.result(timeout=1.0)
         # The pass holds what it has taken for its first window; the queue holds AHEAD more.
-        stood_at, taken = len(passed), STEP // SAMPLE_RATE
+        stood_at, taken = len(passed), RECORDING_STEP // SAMPLE_RATE
         listener.may_go_on.set()
         done.result()
         assert background.turns()[0] == ()

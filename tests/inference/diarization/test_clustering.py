@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from inference.diarization import clustering
 from inference.diarization.clustering import (
     FOUNDING_S,
-    Gallery,
     SpeakerHint,
+    SpeakerRegistry,
     cluster_windows,
     match_voices,
 )
+from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.turns import UNSURE
-from inference.diarization.voices import LocalVoice
 from tests.inference.diarization.doubles import print_of, voice
 
 WINDOWS = st.lists(st.lists(st.integers(0, 5), max_size=3, unique=True), max_size=30)
@@ -22,19 +22,19 @@ BRIEF = FOUNDING_S / 2
 
 
 def test_a_voice_that_returns_gets_its_number_back() -> None:
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     heard = [gallery.recognise([voice(person)]) for person in (3, 7, 5, 3, 7)]
     assert heard == [[0], [1], [2], [0], [1]]
     assert len(gallery) == 3
 
 
 def test_a_voice_that_wavers_is_still_the_same() -> None:
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     assert [gallery.recognise([voice(1, tilt=tilt)]) for tilt in (0.0, 0.9, -0.5)] == [[0], [0], [0]]
 
 
 def test_a_brief_sound_founds_nobody_but_is_known_again() -> None:
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     assert gallery.recognise([voice(1, clean_s=BRIEF)]) == [UNSURE]
     gallery.recognise([voice(1)])
     assert gallery.recognise([voice(1, clean_s=BRIEF, tilt=1.3)]) == [0]
@@ -42,21 +42,21 @@ def test_a_brief_sound_founds_nobody_but_is_known_again() -> None:
 
 
 def test_voices_of_one_window_are_different_people() -> None:
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     gallery.recognise([voice(1)])
     between = LocalVoice(voice(1).active, (0.5 * print_of(1) + 0.87 * print_of(2)).astype(np.float32), 3.0)
     assert gallery.recognise([voice(1), between]) == [0, 1]
 
 
 def test_a_voice_that_the_segmentation_divided_is_one_person() -> None:
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     halves = [voice(1, cells=slice(0, 200)), voice(1, tilt=0.3, cells=slice(250, 500))]
     assert gallery.recognise([voice(1)]) + gallery.recognise(halves) == [0, 0, 0]
     assert cluster_windows([halves, halves], SpeakerHint()) == [[0, 0], [0, 0]]
 
 
 def test_no_more_speakers_than_the_hint_allows() -> None:
-    gallery = Gallery(maximum=2)
+    gallery = SpeakerRegistry(maximum=2)
     for person in (1, 2, 3):
         gallery.recognise([voice(person)])
     assert len(gallery) == 2
@@ -64,7 +64,7 @@ def test_no_more_speakers_than_the_hint_allows() -> None:
 
 
 def test_numbers_begin_where_those_already_given_end() -> None:
-    assert Gallery(first=4).recognise([voice(1), voice(2)]) == [4, 5]
+    assert SpeakerRegistry(first=4).recognise([voice(1), voice(2)]) == [4, 5]
 
 
 def test_a_voice_without_a_print_is_unsure() -> None:
@@ -98,7 +98,7 @@ def test_a_recording_without_voices_has_no_speakers() -> None:
 @given(WINDOWS)
 def test_clearly_different_voices_are_told_apart_live_and_afterwards(windows: list[list[int]]) -> None:
     heard = [[voice(person) for person in window] for window in windows]
-    gallery = Gallery()
+    gallery = SpeakerRegistry()
     order = list(dict.fromkeys(person for window in windows for person in window))
     expected = [[order.index(person) for person in window] for window in windows]
     assert [gallery.recognise(window) for window in heard] == expected

@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from inference.audio import SAMPLE_RATE
-from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, WINDOW, PyannoteSegmenter
-from inference.diarization.voices import SHORTEST_PRINT, load_listener
+from inference.diarization.local_speakers import SHORTEST_PRINT, load_listener
+from inference.diarization.segmentation import FRAMES, LOCAL_SPEAKERS, SEGMENTATION_WINDOW, PyannoteSegmenter
 from inference.diarization.wespeaker import WeSpeakerEmbedder
-from inference.loading import ModelCorrupt
-from inference.torchaudio_compat import import_torchaudio
+from inference.models.loading import ModelCorrupt
+from inference.models.torchaudio_compat import import_torchaudio
 
 if TYPE_CHECKING:
     from pyannote.audio import Model
@@ -95,7 +95,7 @@ def test_the_shortest_print_is_long_enough(community: tuple[Path, Model, Model])
 
 def test_frames_are_those_of_the_network_that_was_saved(community: tuple[Path, Model, Model]) -> None:
     folder, network, _ = community
-    audio = noise(WINDOW)
+    audio = noise(SEGMENTATION_WINDOW)
     found = PyannoteSegmenter(folder / "segmentation" / "pytorch_model.bin").segment(audio)
     with torch.inference_mode():
         classes = network(torch.as_tensor(audio)[None, None])[0].argmax(dim=-1).numpy()
@@ -107,7 +107,7 @@ def test_frames_are_those_of_the_network_that_was_saved(community: tuple[Path, M
 def test_a_folder_of_its_layout_makes_a_listener(community: tuple[Path, Model, Model]) -> None:
     listener = load_listener(community[0])
     assert isinstance(listener._embedder, WeSpeakerEmbedder)
-    voices = listener.listen(noise(WINDOW))
+    voices = listener.listen(noise(SEGMENTATION_WINDOW))
     assert voices != ()
     assert {None if voice.print is None else voice.print.shape for voice in voices} == {(256,)}
 

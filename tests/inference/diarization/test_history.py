@@ -4,10 +4,10 @@ import tracemalloc
 
 import numpy as np
 
+from inference.diarization.aggregation import HeardWindow
 from inference.diarization.history import VoiceHistory
-from inference.diarization.timeline import HeardWindow
+from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
 from inference.diarization.turns import UNSURE
-from inference.diarization.voices import WINDOW_CELLS, LocalVoice
 from tests.inference.diarization.doubles import voice
 
 RNG = np.random.default_rng(7)

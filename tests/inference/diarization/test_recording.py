@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE
+from inference.diarization.aggregation import HeardWindow
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.recording import STEP, diarize_recording, place_turns
-from inference.diarization.timeline import HeardWindow
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener, LocalVoice
+from inference.diarization.recording import RECORDING_STEP, diarize_recording, place_turns
 from inference.diarization.turns import UNSURE, SpeakerTurn
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock
 from tests.inference.diarization.meetings import Meeting, confusion
 
@@ -27,7 +27,7 @@ def test_the_script_comes_out_whatever_the_blocks() -> None:
 def test_all_samples_are_listened_to_once() -> None:
     heard: list[int] = []
     diarize_recording([clock(5.25)], ScriptedListener(SCRIPT), advance=heard.append)
-    assert heard == [STEP, round(5.25 * SAMPLE_RATE) - STEP]
+    assert heard == [RECORDING_STEP, round(5.25 * SAMPLE_RATE) - RECORDING_STEP]
 
 
 def test_a_recording_of_nobody_has_no_turns() -> None:
@@ -38,7 +38,7 @@ def test_a_recording_of_nobody_has_no_turns() -> None:
 @pytest.fixture(scope="module")
 def four_heard(four_voices: Meeting, listener: Listener) -> Sequence[HeardWindow]:
     """What the real models hear, so that the whole recording is listened to once."""
-    starts, heard = itertools.count(STEP // CELL - WINDOW_CELLS, STEP // CELL), []
+    starts, heard = itertools.count(RECORDING_STEP // CELL - WINDOW_CELLS, RECORDING_STEP // CELL), []
 
     class Recorder:
         def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
-from inference.diarization.tracker import LATENCY_S, LONGEST, STEP, SpeakerTracker, cut_turns
+from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener, LocalVoice
+from inference.diarization.tracker import LATENCY_S, LIVE_STEP, MAX_HISTORY, SpeakerTracker, cut_turns
 from inference.diarization.turns import CELL_S, SpeakerTurn, SpeakerTurns
-from inference.diarization.voices import CELL, WINDOW_CELLS, Listener, LocalVoice
 from tests.inference.diarization.doubles import ScriptedListener, clock, print_of
 from tests.inference.diarization.meetings import Meeting, confusion
 
 SCRIPT = (SpeakerTurn(1.0, 6.0, "S1"), SpeakerTurn(7.5, 12.0, "S2"), SpeakerTurn(15.0, 21.0, "S1"))
-STEP_S = STEP / SAMPLE_RATE
+STEP_S = LIVE_STEP / SAMPLE_RATE
 
 
 def track(
@@ -191,7 +191,7 @@ def test_hours_hold_little_memory() -> None:
     assert tracker._buffer.end - tracker._buffer.start <= 10 * SAMPLE_RATE
     assert len(tracker._windows) == 4
     assert len(tracker._history) == 48
-    assert tracker._history._windows.maxlen == LONGEST
+    assert tracker._history._windows.maxlen == MAX_HISTORY
 
 
 # The end of the meeting ----------------------------------------------------------------------------------------------

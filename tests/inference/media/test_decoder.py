@@ -23,7 +23,7 @@ from inference.media.errors import (
     UnreadableAudioError,
 )
 from inference.media.process import DecoderProcess
-from inference.media.protocol import Gap, Header, Message, Samples
+from inference.media.protocol import Gap, Header, MediaMessage, Samples
 from inference.media.sandbox import DEFAULT_LIMITS, Limits
 from tests import recordings
 
@@ -41,7 +41,7 @@ def sound(file: DecodedFile) -> np.ndarray:
     return np.concatenate(list(file))
 
 
-def messages(path: Path) -> list[Message]:
+def messages(path: Path) -> list[MediaMessage]:
     return list(DecoderProcess(path, DEFAULT_LIMITS).messages())
 
 
@@ -284,13 +284,15 @@ def test_the_child_loads_no_more_than_it_needs() -> None:
 def test_a_frame_is_resampled_in_pieces() -> None:
     from av.audio.frame import AudioFrame
 
-    from inference.media.track import PIECE, pieces
+    from inference.media.track import RESAMPLED_AT_ONCE, pieces
 
     for layout, kind, shape in (("stereo", "s16p", (2, -1)), ("7.1", "s16", (1, -1))):
-        samples = np.arange((2 * PIECE + 10) * (2 if layout == "stereo" else 8), dtype=np.int16).reshape(shape)
+        samples = np.arange((2 * RESAMPLED_AT_ONCE + 10) * (2 if layout == "stereo" else 8), dtype=np.int16).reshape(
+            shape
+        )
         frame = AudioFrame.from_ndarray(samples, format=kind, layout=layout)
         frame.sample_rate = 8_000
         parts = list(pieces(frame))
-        assert [part.samples for part in parts] == [PIECE, PIECE, 10]
+        assert [part.samples for part in parts] == [RESAMPLED_AT_ONCE, RESAMPLED_AT_ONCE, 10]
         assert {(part.sample_rate, part.layout.name) for part in parts} == {(8_000, frame.layout.name)}
         np.testing.assert_array_equal(np.concatenate([part.to_ndarray() for part in parts], axis=1), samples)

@@ -21,10 +21,10 @@ from inference.media.protocol import (
     Failure,
     Gap,
     Header,
-    Kind,
-    Message,
+    MediaMessage,
     ProtocolError,
     Reason,
+    RecordKind,
     Samples,
     Track,
     decode,
@@ -36,7 +36,7 @@ from inference.media.protocol import (
 HEADER = Header("mov,mp4", 22.8, (Track(0, "aac", 16_000, 2, "por", "Sala", True, 0.5), Track(1, "opus", 0, 0)), 1)
 
 
-def read_all(content: bytes) -> list[Message]:
+def read_all(content: bytes) -> list[MediaMessage]:
     """The messages of a stream; EOFError where it ends too early."""
     stream = io.BytesIO(content)
 
@@ -64,7 +64,7 @@ def record(kind: int, payload: bytes = b"", *, track: int = 0, length: int | Non
     ],
 )
 @pytest.mark.parametrize("last", [End(), Failure(Reason.SAMPLE_RATE, "1")])
-def test_what_is_written_is_read(message: Message, last: Message) -> None:
+def test_what_is_written_is_read(message: MediaMessage, last: MediaMessage) -> None:
     assert read_all(preamble() + encode(message) + encode(last)) == [message, last]
 
 
@@ -99,23 +99,23 @@ def test_a_stream_that_breaks_off_has_no_end() -> None:
         PREAMBLE.pack(b"PLMD", 2),
         record(0),
         record(99),
-        record(Kind.SAMPLES, length=MAX_PAYLOAD + 1),
-        record(Kind.SAMPLES, b"123"),
-        record(Kind.SAMPLES),
-        record(Kind.SAMPLES, bytes(4), track=16),
-        record(Kind.DAMAGE, bytes(4)),
-        record(Kind.DAMAGE, np.float64(-1).tobytes()),
-        record(Kind.GAP, np.float64(math.nan).tobytes()),
-        record(Kind.END, b"x"),
-        record(Kind.HEADER, b"{"),
-        record(Kind.HEADER, b"[" * 100_000),
-        record(Kind.HEADER, b"[]"),
-        record(Kind.HEADER, b"{}"),
-        record(Kind.HEADER, json.dumps({"format": "x", "duration_s": "y", "tracks": [], "chosen": 0}).encode()),
-        record(Kind.HEADER, json.dumps({"format": "x", "duration_s": 1, "tracks": [], "chosen": 0}).encode()),
-        record(Kind.HEADER, json.dumps({"format": "x", "duration_s": 1, "tracks": [1], "chosen": 0}).encode()),
-        record(Kind.FAILURE, b'{"reason": "hungry", "detail": ""}'),
-        record(Kind.FAILURE, b"{}"),
+        record(RecordKind.SAMPLES, length=MAX_PAYLOAD + 1),
+        record(RecordKind.SAMPLES, b"123"),
+        record(RecordKind.SAMPLES),
+        record(RecordKind.SAMPLES, bytes(4), track=16),
+        record(RecordKind.DAMAGE, bytes(4)),
+        record(RecordKind.DAMAGE, np.float64(-1).tobytes()),
+        record(RecordKind.GAP, np.float64(math.nan).tobytes()),
+        record(RecordKind.END, b"x"),
+        record(RecordKind.HEADER, b"{"),
+        record(RecordKind.HEADER, b"[" * 100_000),
+        record(RecordKind.HEADER, b"[]"),
+        record(RecordKind.HEADER, b"{}"),
+        record(RecordKind.HEADER, json.dumps({"format": "x", "duration_s": "y", "tracks": [], "chosen": 0}).encode()),
+        record(RecordKind.HEADER, json.dumps({"format": "x", "duration_s": 1, "tracks": [], "chosen": 0}).encode()),
+        record(RecordKind.HEADER, json.dumps({"format": "x", "duration_s": 1, "tracks": [1], "chosen": 0}).encode()),
+        record(RecordKind.FAILURE, b'{"reason": "hungry", "detail": ""}'),
+        record(RecordKind.FAILURE, b"{}"),
     ],
 )
 def test_nonsense_is_refused(content: bytes) -> None:

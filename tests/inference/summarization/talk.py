@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from inference.summarization.lines import Sentence
-from inference.summarization.summary import SpokenLine, SummaryRequest
+from inference.summarization.summary import SpokenUtterance, SummaryRequest
+from inference.summarization.utterances import SpokenSentence
 
 SECONDS_A_LINE = 4.0
 
 
-def spoken(*texts: str, language: str = "en", name: str | None = "Ana", first: int = 0) -> tuple[SpokenLine, ...]:
+def spoken(*texts: str, language: str = "en", name: str | None = "Ana", first: int = 0) -> tuple[SpokenUtterance, ...]:
     """Captions of one speaker, one after the other: segments c0, c1, … from `first` on."""
     speaker = f"S-{name}" if name else None
     return tuple(
-        SpokenLine(f"c{at}", at * SECONDS_A_LINE, at * SECONDS_A_LINE + 3.0, text, language, speaker, name)
+        SpokenUtterance(f"c{at}", at * SECONDS_A_LINE, at * SECONDS_A_LINE + 3.0, text, language, speaker, name)
         for at, text in enumerate(texts, start=first)
     )
 
@@ -23,9 +23,9 @@ def talk(*turns: tuple[str, str], language: str = "en") -> SummaryRequest:
     return SummaryRequest(tuple(lines), language)
 
 
-def sentence(text: str, *, name: str | None = "Ana", language: str = "en", place: int = 0) -> Sentence:
+def sentence(text: str, *, name: str | None = "Ana", language: str = "en", place: int = 0) -> SpokenSentence:
     """A sentence of caption c<place>."""
-    return Sentence(text, (f"c{place}",), f"S-{name}" if name else None, name, language, place)
+    return SpokenSentence(text, (f"c{place}",), f"S-{name}" if name else None, name, language, place)
 
 
 BUDGET = talk(

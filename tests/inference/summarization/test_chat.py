@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from inference.loading import ModelMissing
-from inference.loading.component import Form
-from inference.residency.resident import WeightsDamaged
-from inference.residency.sizes import planned_bytes
-from inference.residency.torch_module import TorchResident
+from inference.models.loading import ModelMissing
+from inference.models.loading.component import Form
+from inference.models.residency.resident import WeightsDamaged
+from inference.models.residency.sizes import planned_bytes
+from inference.models.residency.torch_module import TorchResident
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization import chat_weights
 from inference.summarization.chat import Answer, ChatModel, Speed
 from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit, chat_component, gguf_of
-from inference.summarization.starting import chat_model_source, load_summarizer
+from inference.summarization.loader import chat_model_source, load_summarizer
 from inference.summarization.summarizer import ChatSummarizer
-from inference.torchaudio_compat import import_transformers
-from tests.inference.loading.ways import assert_every_way_gives_the_same
+from tests.inference.models.loading.ways import assert_every_way_gives_the_same
 from tests.inference.summarization import tiny_chat
 from tests.inference.summarization.talk import BUDGET
 from tests.inference.summarization.tiny_chat import ENDLESS, LESSONS, chat

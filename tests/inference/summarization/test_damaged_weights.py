@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inference.loading import ModelCorrupt
-from inference.residency.mover import MOVE_ERRORS
+from inference.models.loading import ModelCorrupt
+from inference.models.residency.transfers import MOVE_ERRORS
 from inference.summarization.chat import ChatModel
 from tests.inference.summarization.tiny_chat import build
 

@@ -3,14 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference.summarization.rolling import MOST_ITEMS, join, prose
-from inference.summarization.summary import Item, Kind, Summary
+from inference.summarization.rolling import MAX_NOTES, join, prose
+from inference.summarization.summary import Item, ItemKind, Summary
 
 WORDS = ["rubber", "button", "market", "price", "Euro", "battery", "solar", "case", "yellow", "remote"]
 
 
 def topic(text: str, *segments: str) -> Item:
-    return Item(Kind.TOPIC, text, segments or ("c0",))
+    return Item(ItemKind.TOPIC, text, segments or ("c0",))
 
 
 def joined(notes: Summary | None, *items: Item) -> Summary:
@@ -18,7 +18,7 @@ def joined(notes: Summary | None, *items: Item) -> Summary:
 
 
 def test_the_first_items_are_the_summary() -> None:
-    question = Item(Kind.QUESTION, "Who tests the battery?", ("c3",))
+    question = Item(ItemKind.QUESTION, "Who tests the battery?", ("c3",))
     summary = joined(None, question, topic("The market is big"))
     assert summary == Summary(10.0, 20.0, "en", "The market is big.", (topic("The market is big"), question))
 
@@ -30,7 +30,7 @@ def test_what_is_said_again_adds_its_captions_and_no_line() -> None:
 
 
 def test_the_same_words_as_another_kind_are_another_item() -> None:
-    decision = Item(Kind.DECISION, "Rubber buttons are cheap.", ("c1",))
+    decision = Item(ItemKind.DECISION, "Rubber buttons are cheap.", ("c1",))
     assert len(joined(joined(None, topic("Rubber buttons are cheap.")), decision).items) == 2
 
 
@@ -40,12 +40,12 @@ def test_notes_reach_from_the_first_caption_to_the_last() -> None:
 
 
 def test_the_prose_is_the_topics() -> None:
-    assert prose([topic("One"), Item(Kind.ACTION, "Two", ("c1",)), topic("Three …")]) == "One. Three …"
+    assert prose([topic("One"), Item(ItemKind.ACTION, "Two", ("c1",)), topic("Three …")]) == "One. Three …"
 
 
 ITEMS = st.builds(
     lambda kind, words, number: Item(kind, " ".join(words), (f"c{number}",)),
-    st.sampled_from(Kind),
+    st.sampled_from(ItemKind),
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=6),
     st.integers(0, 99),
 )
@@ -61,5 +61,5 @@ def test_notes_stay_bounded_invent_nothing_and_keep_their_order(runs: list[list[
         assert item.text in {other.text for other in given_items}
         assert set(item.segments) <= {segment for other in given_items for segment in other.segments}
     kinds = [item.kind for item in notes.items] if notes else []
-    assert kinds == sorted(kinds, key=list(Kind).index)
-    assert all(kinds.count(kind) <= most for kind, most in MOST_ITEMS.items())
+    assert kinds == sorted(kinds, key=list(ItemKind).index)
+    assert all(kinds.count(kind) <= most for kind, most in MAX_NOTES.items())

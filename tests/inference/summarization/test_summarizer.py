@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from inference.summarization.chat import Speed
 from inference.summarization.prompts import ANSWER_TOKENS
-from inference.summarization.summarizer import BATCH, SELECTION_S, ChatSummarizer, ExtractiveSummarizer
-from inference.summarization.summary import Item, Kind, Summarizer, Summary, SummaryCancelled, SummaryRequest
+from inference.summarization.summarizer import SELECTION_S, TOPIC_BATCH, ChatSummarizer, ExtractiveSummarizer
+from inference.summarization.summary import Item, ItemKind, Summarizer, Summary, SummaryCancelled, SummaryRequest
 from inference.summarization.words import words_of
 from tests.inference.summarization.doubles import ScriptedChatModel
 from tests.inference.summarization.talk import BUDGET, ORCAMENTO, spoken
 
 QUOTED = (
-    Item(Kind.DECISION, "Ana: We decided to use rubber buttons for the remote control.", ("c2",)),
-    Item(Kind.ACTION, "Ben: I will send the market report by Friday.", ("c3",), "S-Ben"),
-    Item(Kind.QUESTION, "Ana: Who is going to test the speech recognition?", ("c4",)),
+    Item(ItemKind.DECISION, "Ana: We decided to use rubber buttons for the remote control.", ("c2",)),
+    Item(ItemKind.ACTION, "Ben: I will send the market report by Friday.", ("c3",), "S-Ben"),
+    Item(ItemKind.QUESTION, "Ana: Who is going to test the speech recognition?", ("c4",)),
 )
 LINE = "Ana said the remote control will sell for twenty five Euro."
 
@@ -33,7 +33,7 @@ def summary_of(summarizer: Summarizer, request: SummaryRequest) -> Summary:
 
 def test_the_model_writes_the_topic_and_the_rest_is_quoted() -> None:
     summary = summary_of(writer(LINE), BUDGET)
-    assert summary == Summary(0.0, 23.0, "en", LINE, (Item(Kind.TOPIC, LINE, ("c0",)), *QUOTED))
+    assert summary == Summary(0.0, 23.0, "en", LINE, (Item(ItemKind.TOPIC, LINE, ("c0",)), *QUOTED))
 
 
 def test_without_a_model_everything_is_quoted() -> None:
@@ -46,9 +46,9 @@ def test_a_portuguese_meeting_is_summarised_in_portuguese() -> None:
     summary = summary_of(ExtractiveSummarizer(), ORCAMENTO)
     assert summary.language == "pt"
     assert [(item.kind, item.segments, item.owner) for item in summary.items[1:]] == [
-        (Kind.DECISION, ("c2",), None),
-        (Kind.ACTION, ("c3",), "S-Rui"),
-        (Kind.QUESTION, ("c4",), None),
+        (ItemKind.DECISION, ("c2",), None),
+        (ItemKind.ACTION, ("c3",), "S-Rui"),
+        (ItemKind.QUESTION, ("c4",), None),
     ]
 
 
@@ -69,7 +69,7 @@ def test_the_next_run_tells_only_what_is_new() -> None:
     later = spoken("We decided to launch in Portugal first.", "The rubber buttons are grey.", name="Ana", first=50)
     summary = summary_of(writer(LINE), SummaryRequest(later, "en", notes))
     assert summary.items[:1] == notes.items[:1]
-    assert [item.text for item in summary.items if item.kind is Kind.DECISION] == [
+    assert [item.text for item in summary.items if item.kind is ItemKind.DECISION] == [
         QUOTED[0].text,
         "Ana: We decided to launch in Portugal first.",
     ]
@@ -102,7 +102,7 @@ def test_long_meetings_are_asked_about_in_batches() -> None:
     lines = spoken(*(f"The price of part {at} in box {at * 7} is {at * 3} Euro today." for at in range(600)))
     model = ScriptedChatModel(lambda _: "")
     ChatSummarizer(model).summarize(SummaryRequest(lines, "en"), within_s=900.0)  # type: ignore[arg-type]
-    assert BATCH < len(model.asked) <= 8
+    assert TOPIC_BATCH < len(model.asked) <= 8
 
 
 WORDS = st.sampled_from(
@@ -124,6 +124,6 @@ def test_whatever_is_said_and_answered_every_item_is_of_the_captions(
     for item in summary.items:
         assert item.segments
         assert set(item.segments) <= set(texts)
-        if item.kind is not Kind.TOPIC:
+        if item.kind is not ItemKind.TOPIC:
             heard = set().union(*(texts[segment] for segment in item.segments)) | {"ana"}
             assert {word.lower() for word in words_of(item.text)} <= heard

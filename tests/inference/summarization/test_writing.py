@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from inference.summarization.chat import Answer
 from inference.summarization.selection import Evidence
-from inference.summarization.summary import Kind
+from inference.summarization.summary import ItemKind
 from inference.summarization.support import find_fault
 from inference.summarization.words import words_of
 from inference.summarization.writing import LONGEST_QUOTATION, MOST_STATEMENTS, checked, quote, write
@@ -16,7 +16,7 @@ SAID = (
     sentence("It must not cost more than twelve Euro.", name="Ben", place=1),
     sentence("Maybe solar batteries from Grizelda are cheap.", name="Ben", place=2),
 )
-TOPIC = Evidence(Kind.TOPIC, SAID, SAID[0])
+TOPIC = Evidence(ItemKind.TOPIC, SAID, SAID[0])
 QUOTED = "Ana: The remote control will sell for twenty five Euro."
 
 PIECES = st.sampled_from(
@@ -30,7 +30,7 @@ PIECES = st.sampled_from(
 
 def test_a_supported_answer_is_the_item_and_cites_what_it_rests_on() -> None:
     item = write(TOPIC, Answer("Ana said the remote control will sell for twenty five Euro.", True))
-    assert (item.kind, item.text) == (Kind.TOPIC, "Ana said the remote control will sell for twenty five Euro.")
+    assert (item.kind, item.text) == (ItemKind.TOPIC, "Ana said the remote control will sell for twenty five Euro.")
     assert item.segments == ("c0",)
 
 
@@ -55,7 +55,7 @@ def test_an_item_has_few_statements() -> None:
 
 def test_a_long_quotation_is_cut_and_says_so() -> None:
     long = sentence(" ".join(["word"] * 50), name=None)
-    text = quote(Evidence(Kind.TOPIC, (long,), long)).text
+    text = quote(Evidence(ItemKind.TOPIC, (long,), long)).text
     assert text == " ".join(["word"] * LONGEST_QUOTATION) + " …"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.prompts import Chat
-from inference.translation.m2m100 import import_transformers
 
 SPECIAL = ("<pad>", "<|im_start|>", "<|im_end|>")
 TEMPLATE = (

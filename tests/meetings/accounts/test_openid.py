@@ -22,11 +22,10 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
-from meetings.accounts.models import ApiToken
-from meetings.accounts.openid_client import OpenIdClient, read_openid
-from meetings.accounts.passes import admits
-from meetings.models import Meeting
-from meetings.programs.api_tokens import user_of_token
+from meetings.accounts.api_tokens import user_of_token
+from meetings.accounts.page_tokens import admits
+from meetings.models import ApiToken, Meeting
+from meetings.openid_config import OpenIdClient, read_openid
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from meetings.accounts.openid_client import OpenIdClient
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link, sign_in_tokens, user_of_link
+from meetings.openid_config import OpenIdClient
 
 BASE = "http://testserver"
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from inference.audio import SAMPLE_RATE
-from meetings.audio.audiolog import state_key
+from meetings.broker.audio_log import state_key
 from meetings.models import Meeting, Speaker, State, Summary, Translation, Upload
 from tests.meetings.admin.test_admin import make_meeting
 
@@ -45,7 +45,7 @@ def test_a_meeting_at_a_glance(admin_client: Client, broker_sync: redis.Redis) -
 
 
 def test_without_a_broker_nobody_knows_the_lag(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("meetings.broker.broker_url", lambda: "unix:///nowhere/valkey.sock")
+    monkeypatch.setattr("meetings.broker.client.broker_url", lambda: "unix:///nowhere/valkey.sock")
     make_meeting("Planning", "the budget is fixed")
     assert shown(admin_client)["Planning"][4] == "–"
 

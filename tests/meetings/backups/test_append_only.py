@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from meetings.backups.append_only import MANIFEST, TRIES, Unsteady, hold
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.backups.append_only import AOF_MANIFEST, HOLD_ATTEMPTS, Unsteady, hold
+from meetings.broker.embedded import EmbeddedBroker
 
 
 @pytest.fixture
@@ -97,8 +97,8 @@ def test_a_broker_that_never_ran_has_nothing(tmp_path: Path, staging: Path) -> N
 def test_files_that_never_hold_still_are_said(tmp_path: Path, staging: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
-    (logs / MANIFEST).write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (logs / AOF_MANIFEST).write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
     with pytest.raises(Unsteady, match="at each of 20 tries"):
         hold(logs, staging)
-    assert len(list(staging.iterdir())) == TRIES
+    assert len(list(staging.iterdir())) == HOLD_ATTEMPTS
     shutil.rmtree(staging)

@@ -16,11 +16,11 @@ import pytest
 from django.conf import settings
 
 from meetings.backups import databases
-from meetings.backups.contents import Manifest, NoBackup
+from meetings.backups.contents import BackupManifest, NoBackup
 from meetings.backups.databases import DatabaseNotCopied
 from meetings.backups.restoring import RestoreRefused, restore
 from meetings.backups.saving import TargetTaken, save
-from meetings.embedded_broker import EmbeddedBroker
+from meetings.broker.embedded import EmbeddedBroker
 from meetings.environment import Environment
 from meetings.supervisor import AlreadyRunning, data_folder_lock
 from tests.meetings.backups.test_append_only import client
@@ -119,6 +119,11 @@ def test_a_backup_is_not_written_over(source: Environment, tmp_path: Path) -> No
     assert (tmp_path / "backup.tar").read_text() == "the last one"
 
 
+def test_a_backup_is_not_written_into_what_it_saves(source: Environment) -> None:
+    with pytest.raises(TargetTaken, match="is in PARLANCE_DATA"):
+        save(source, source.data / "backup.tar")
+
+
 def test_a_backup_that_fails_leaves_no_file(
     source: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,7 +186,7 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
     return made
 
 
-MANIFEST = Manifest("2026-11-29", "sqlite", "embedded").packed()
+MANIFEST = BackupManifest("2026-11-29", "sqlite", "embedded").packed()
 
 
 @pytest.mark.parametrize(

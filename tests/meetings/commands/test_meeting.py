@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from meetings.accounts.tokens import is_meeting_token
+from meetings.accounts.link_tokens import is_meeting_token
 from meetings.models import Meeting
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +78,7 @@ def test_defaults_are_english_without_summaries() -> None:
         (("--title", "x", "--language", "klingon"), "'klingon' is no language code"),
         (("--title", "x", "--translate", "pt,xx"), "xx: no such language code"),
         (("--title", "x", "--summary-every", "often"), "'often' is neither a number of seconds nor off"),
+        (("--title", "x", "--vocabulary", "a" * 2_001), "more than 2000 characters"),
         ((), "--title"),
     ],
 )

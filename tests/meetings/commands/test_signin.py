@@ -12,8 +12,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from meetings.cli import BAD_INPUT
-from meetings.management.commands.live import welcome
+from meetings.management.cli import BAD_INPUT
+from meetings.management.commands.live import framed, welcome
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,12 @@ def test_it_leads_to_where_live_listens_and_people_come_in(monkeypatch: pytest.M
         assert signin().startswith("https://captions.example.org/sign-in/")
     finally:
         place.unlink()
+
+
+def test_the_address_is_framed_for_people_and_plain_for_programs() -> None:
+    text = "Parlance is ready at x\nSign in there."
+    assert framed(text, is_terminal=False) == text
+    assert framed(text, is_terminal=True).splitlines() == ["", "─" * 22, *text.splitlines(), "─" * 22]
 
 
 def test_live_prints_a_link_until_somebody_has_signed_in() -> None:

@@ -17,17 +17,17 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE, decode_file
-from inference.catalog import find_model
 from inference.diarization.clustering import SpeakerHint
 from inference.diarization.turns import SpeakerTurn
-from inference.fetching import ensure_model
-from inference.loading import ModelMissing
 from inference.media import process
-from inference.session import SessionConfig
+from inference.models.catalog import find_model
+from inference.models.fetching import ensure_model
+from inference.models.loading import ModelMissing
+from inference.speech.session import SessionConfig
 from inference.translation.translator import TranslationRequest
-from meetings.device.translating import load_translator
+from meetings.batch.transcription import TranscriptionOptions
+from meetings.device.translation import load_translator
 from meetings.environment import Environment
-from meetings.files.transcription import Wishes
 from meetings.management.commands.transcribe import read_wishes
 from tests import recordings
 from tests.hearing import SENTENCE, is_heard, plain
@@ -156,14 +156,17 @@ def test_a_bilingual_recording_is_translated_both_ways(whisper_base: Path, speec
 @pytest.mark.parametrize(
     ("options", "wishes"),
     [
-        ({}, Wishes(SessionConfig(None))),
-        ({"language": "pt", "translate": "en"}, Wishes(SessionConfig("pt"), ("en",))),
-        ({"language": "en, pt,en", "translate": "pt,en"}, Wishes(SessionConfig(None, ("en", "pt")), ("pt", "en"))),
-        ({"vocabulary": " Ana, ,Bo "}, Wishes(SessionConfig(None, vocabulary=("Ana", "Bo")))),
-        ({"speakers": 2}, Wishes(SessionConfig(None), speakers=SpeakerHint(2, 2))),
+        ({}, TranscriptionOptions(SessionConfig(None))),
+        ({"language": "pt", "translate": "en"}, TranscriptionOptions(SessionConfig("pt"), ("en",))),
+        (
+            {"language": "en, pt,en", "translate": "pt,en"},
+            TranscriptionOptions(SessionConfig(None, ("en", "pt")), ("pt", "en")),
+        ),
+        ({"vocabulary": " Ana, ,Bo "}, TranscriptionOptions(SessionConfig(None, vocabulary=("Ana", "Bo")))),
+        ({"speakers": 2}, TranscriptionOptions(SessionConfig(None), speakers=SpeakerHint(2, 2))),
     ],
 )
-def test_options_become_wishes(options: dict[str, object], wishes: Wishes) -> None:
+def test_options_become_wishes(options: dict[str, object], wishes: TranscriptionOptions) -> None:
     defaults = {"language": "auto", "translate": "", "vocabulary": "", "speakers": None}
     assert read_wishes(defaults | options, "json") == wishes
 

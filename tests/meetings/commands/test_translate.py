@@ -6,7 +6,7 @@ import sys
 import pytest
 from django.core.management import CommandError, call_command
 
-from meetings.management.commands.translate import BATCH, batches
+from meetings.management.commands.translate import LINE_BATCH, batches
 
 
 def translate(monkeypatch: pytest.MonkeyPatch, text: str, *arguments: str) -> str:
@@ -36,14 +36,14 @@ def test_a_batch_is_written_before_the_next_is_read(monkeypatch: pytest.MonkeyPa
     written: list[int] = []
 
     def lines() -> object:
-        for number in range(2 * BATCH + 1):
+        for number in range(2 * LINE_BATCH + 1):
             written.append(output.getvalue().count("\n"))
             yield f"{number}\n"
 
     monkeypatch.setattr(sys, "stdin", lines())
     call_command("translate", "--source", "en", "--target", "pt", stdout=output)
-    assert written == [BATCH * (number // BATCH) for number in range(2 * BATCH + 1)]
-    assert output.getvalue().count("\n") == 2 * BATCH + 1
+    assert written == [LINE_BATCH * (number // LINE_BATCH) for number in range(2 * LINE_BATCH + 1)]
+    assert output.getvalue().count("\n") == 2 * LINE_BATCH + 1
 
 
 def test_batches_hold_every_line_in_order() -> None:

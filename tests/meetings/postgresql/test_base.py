@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -27,12 +27,14 @@ def stopped(cluster: Cluster) -> Iterator[None]:
     server = psutil.Process(int(number))
     processes = [server, *server.children(recursive=True)]
     for process in processes:
-        process.suspend()
+        with suppress(psutil.NoSuchProcess):  # the server of a connection that has just ended
+            process.suspend()
     try:
         yield
     finally:
         for process in processes:
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def test_a_server_that_answers_no_more_is_an_error(cluster: Cluster, connect: Connect) -> None:

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from meetings.models import Caption, Meeting, Summary, Translation
 from meetings.search.finding import about, ensure_index, find, saying, summing_up, terms_of
-from meetings.search.index import Kind
+from meetings.search.index import TextKind
 from meetings.search.snippets import Piece, snippet
 from tests.meetings.admin.test_admin import make_meeting
 
 pytestmark = pytest.mark.django_db
 
 
-def found(query: str) -> list[tuple[Kind, str]]:
+def found(query: str) -> list[tuple[TextKind, str]]:
     return [(hit.kind, "".join(piece.text for piece in hit.pieces)) for hit in find(query, limit=9)]
 
 
@@ -30,8 +30,8 @@ def meeting() -> Meeting:
 
 
 def test_the_beginning_of_a_word_with_or_without_accents_is_enough(meeting: Meeting) -> None:
-    assert found("budg") == found("BUDGET") == found("fixed, budget!") == [(Kind.CAPTION, "The budget is fixed.")]
-    assert found("joao") == found("JOÃO") == [(Kind.CAPTION, "Nothing of that, João.")]
+    assert found("budg") == found("BUDGET") == found("fixed, budget!") == [(TextKind.CAPTION, "The budget is fixed.")]
+    assert found("joao") == found("JOÃO") == [(TextKind.CAPTION, "Nothing of that, João.")]
     assert found("budget nothing") == found("udget") == found("") == found("…") == []
 
 
@@ -48,8 +48,8 @@ def test_translations_and_summaries_are_searched_too(meeting: Meeting) -> None:
         items=[{"kind": "decision", "text": "Ana signs.", "owner": None, "segments": ["0"]}],
         translations={"pt": {"text": "Dinheiro", "items": ["A Ana assina."]}},
     )
-    assert found("orcamento") == [(Kind.TRANSLATION, "O orçamento está fechado.")]
-    assert found("money") == found("assina") == [(Kind.SUMMARY, "Money Ana signs. Dinheiro A Ana assina.")]
+    assert found("orcamento") == [(TextKind.TRANSLATION, "O orçamento está fechado.")]
+    assert found("money") == found("assina") == [(TextKind.SUMMARY, "Money Ana signs. Dinheiro A Ana assina.")]
     assert found("decision") == [], "a kind is not what was said"
     assert list(Caption.objects.filter(saying("orcamento"))) == [caption]
     assert list(Summary.objects.filter(summing_up("signs"))) == [summary]
@@ -68,7 +68,7 @@ def test_the_index_follows_every_change(meeting: Meeting) -> None:
     caption = meeting.captions.earliest("start")
     Caption.objects.filter(pk=caption.pk).update(text="The plan is fixed.")
     assert found("budget") == []
-    assert found("plan") == [(Kind.CAPTION, "The plan is fixed.")]
+    assert found("plan") == [(TextKind.CAPTION, "The plan is fixed.")]
     Caption.objects.filter(pk=caption.pk).update(text="")
     assert found("plan") == []
     meeting.delete()
@@ -89,7 +89,7 @@ def test_a_table_rebuilt_by_a_migration_is_indexed_again(meeting: Meeting) -> No
             cursor.execute("DROP INDEX meetings_caption_search")
     Caption.objects.filter(segment="0").update(text="The plan is fixed.")
     call_command("migrate", verbosity=0)
-    assert found("plan") == [(Kind.CAPTION, "The plan is fixed.")]
+    assert found("plan") == [(TextKind.CAPTION, "The plan is fixed.")]
     assert found("budget") == []
     Caption.objects.filter(segment="0").update(text="The budget is fixed.")
     assert found("plan") == []
@@ -99,7 +99,7 @@ def test_an_index_that_is_there_is_left_alone(meeting: Meeting) -> None:
     with CaptureQueriesContext(connection) as queries:
         ensure_index("default")
     assert not [query["sql"] for query in queries if "CREATE" in query["sql"]]
-    assert found("budget") == [(Kind.CAPTION, "The budget is fixed.")]
+    assert found("budget") == [(TextKind.CAPTION, "The budget is fixed.")]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -19,17 +19,10 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import RequestAborted
 
-from meetings.programs.bearer import new_token
-from meetings.programs.gate import MAX_AT_ONCE
-from meetings.serving.bodies import (
-    MAX_BODY,
-    MAX_RECORDING_BODY,
-    RECORDINGS,
-    BodyQueue,
-    PagesHandler,
-    body_file,
-    limit,
-)
+from meetings.accounts.api_gate import MAX_AT_ONCE
+from meetings.accounts.bearer import new_token
+from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
+from meetings.serving.bodies import RECORDINGS, BodyQueue, PagesHandler, body_file, limit
 from tests.api_server import ApiServer, api_server
 from tests.meetings.serving.test_server import SERVERS, GatedServer, gated_server, open_gate
 from tests.memory import Peak

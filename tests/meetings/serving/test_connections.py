@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from meetings.serving.connections import Connections, Place
+from meetings.serving.connections import Connections, ConnectionSlot
 
 
-def enter(connections: Connections, address: str, times: int) -> list[Place]:
+def enter(connections: Connections, address: str, times: int) -> list[ConnectionSlot]:
     """The places of those who got one."""
     places = (connections.enter(address) for _ in range(times))
     return [place for place in places if place is not None]

@@ -21,9 +21,9 @@ from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
 from meetings.environment import WebServer
-from meetings.serving.daphne_server import MAX_WAITING
-from meetings.serving.server import MAX_MESSAGE_BYTES, text_frame
-from meetings.sockets.crowds import PINGS_A_MINUTE
+from meetings.live.limits import PINGS_A_MINUTE
+from meetings.serving.daphne_server import MAX_WAITING_MESSAGES
+from meetings.serving.framing import MAX_MESSAGE_BYTES, text_frame
 from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
 from tests.rawsocket import BINARY, CONTINUATION, PING, PONG, TEXT, RawWebSocket, client_frame, client_header
@@ -42,7 +42,7 @@ END_S = 10.0
 """The supervisor gives all processes together 15."""
 
 SERVERS = get_args(WebServer)
-WAITING = {"daphne": range(MAX_WAITING, 2 * MAX_WAITING), "uvicorn": range(1, 12)}
+WAITING = {"daphne": range(MAX_WAITING_MESSAGES, 2 * MAX_WAITING_MESSAGES), "uvicorn": range(1, 12)}
 """Messages of MESSAGE's size that wait for the application when a socket is no longer read."""
 
 FAREWELL = {"daphne": None, "uvicorn": 1012}
@@ -152,7 +152,7 @@ def test_daphne_alone_would_swallow_the_flood() -> None:
 
 def test_others_are_served_while_one_is_not_read(server: GatedServer) -> None:
     with RawWebSocket(server.url("gated")) as flooder:
-        for _ in range(2 * MAX_WAITING):
+        for _ in range(2 * MAX_WAITING_MESSAGES):
             flooder.send(b"x")
         with RawWebSocket(server.url("control")) as other:
             other.send(b"paused", TEXT)

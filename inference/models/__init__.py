@@ -1,0 +1,1 @@
+"""Model infrastructure: catalogue, files, loading, optimization, and residency on the device."""

@@ -1,0 +1,1 @@
+"""Optimizations of the networks: named flags, how they are applied, and how their defaults are decided."""

@@ -1,0 +1,1 @@
+"""Recorded files: transcribed, summarized, or replayed into a meeting."""

@@ -1,0 +1,49 @@
+"""Decoding of a recording for a transcript or a meeting: to its end, or as far as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+
+from inference.audio import UnreadableAudioError, decode_file
+
+
+class Hearing:
+    """The audio of one file. An error while reading is kept for later, so that the audio before it is not lost."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the first second. Raises UnreadableAudioError if there is no audio."""
+        self._path = path
+        self._file = decode_file(path, limits=settings.ENVIRONMENT.media_limits)
+        self._first = next(self._file)
+        self.broken_off: UnreadableAudioError | None = None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield float32 blocks of a second; can be iterated once."""
+        yield self._first
+        try:
+            yield from self._file
+        except UnreadableAudioError as error:
+            self.broken_off = error
+
+    @property
+    def duration_s(self) -> float | None:
+        """From the file's metadata; None: not given there."""
+        return self._file.duration_s
+
+    @property
+    def missing_s(self) -> float | None:
+        """Seconds that could not be read; None: the file breaks off, and the rest is unknown."""
+        return self._file.missing_s
+
+    @property
+    def warning(self) -> str:
+        """Sentence about missing audio, once all of it was read; empty: nothing is missing."""
+        if self.broken_off is not None:
+            return f"{self.broken_off}; only the first {self._file.heard_s:.1f} s of it are heard."
+        if self.missing_s:
+            return f"{self._path} is damaged; {max(0.1, self.missing_s):.1f} s of it could not be read."
+        return ""

@@ -1,0 +1,35 @@
+"""Notices: the state of a meeting, and the sentence that viewers read of it. They are sent as hints and not stored."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+from django.utils.translation import gettext_noop
+
+NoticeState = Literal["live", "paused", "catching_up", "summarizing", "ended", "degraded", "waiting"]
+
+
+class Notice(TypedDict):
+    type: Literal["notice"]
+    state: NoticeState
+    message: str
+    expected_s: float | None
+    behind_s: float
+
+
+NOTICES: dict[NoticeState, str] = {
+    "live": gettext_noop("Captions are live."),
+    "paused": gettext_noop("The host has paused. Captions continue when the host does."),
+    "catching_up": gettext_noop("Catching up: everything said is kept and is being captioned now."),
+    "summarizing": gettext_noop("A summary is being written. What is said meanwhile is kept and captioned afterwards."),
+    "ended": gettext_noop("The meeting has ended."),
+    "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
+    "waiting": gettext_noop("Waiting for the host to start."),
+}
+"""Sentences shown to viewers, by state."""
+
+
+def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | None = None) -> Notice:
+    return Notice(
+        type="notice", state=state, message=NOTICES[state], expected_s=expected_s, behind_s=round(behind_s, 1)
+    )

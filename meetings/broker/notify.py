@@ -1,0 +1,29 @@
+"""Publish hints from a plain thread. Workers and sockets publish with clients of their own."""
+
+from __future__ import annotations
+
+import structlog
+from redis.exceptions import RedisError
+
+from meetings.broker.client import connect_sync
+from meetings.broker.hints import Recheck, StoredChange, events_channel, pack
+
+log = structlog.get_logger(__name__)
+
+
+def notify_change(meeting_id: str, seq: int) -> None:
+    """Publish that changes up to `seq` are stored. While the broker is away, feeds poll the database."""
+    try:
+        connect_sync().publish(events_channel(meeting_id), pack([StoredChange(seq)]))
+    except (RedisError, OSError) as error:
+        log.warning("bell_not_heard", meeting=meeting_id, error=str(error))
+
+
+def notify_recheck(*meeting_ids: str) -> None:
+    """Have the access of every open socket of the meetings checked again."""
+    try:
+        broker = connect_sync()
+        for meeting_id in meeting_ids:
+            broker.publish(events_channel(meeting_id), pack([Recheck()]))
+    except (RedisError, OSError) as error:
+        log.warning("bell_not_heard", meetings=len(meeting_ids), error=str(error))

@@ -1,0 +1,1 @@
+"""Transcripts as files: their entries, every format, and where results are stored."""

@@ -1,1 +1,0 @@
-"""Recordings in, transcripts out, in every format and into every storage."""

@@ -1,0 +1,60 @@
+"""The host's status message, sent about once a second: what became of the audio, and when the next summary is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from inference.audio import SAMPLE_RATE
+from meetings.broker.audio_log import LogState
+from meetings.live.wire import Ledger
+from meetings.models import Meeting, State
+from meetings.store import summaries, summary_status, swaps
+
+ROUND_S = 2
+"""Decimals of seconds: audio arrives in tenths."""
+
+
+def host_status(meeting: Meeting, state: LogState) -> Ledger:
+    """Return the figures of a meeting, from its row and its audio log."""
+    captioned = max(state.captioned, meeting.cursor)
+    exchange = swaps.last_exchange()
+    return Ledger(
+        type="ledger",
+        captured_s=_seconds(state.next_sample),
+        durable_s=_seconds(state.next_sample),
+        captioned_s=_seconds(captioned),
+        behind_s=_seconds(max(0, state.next_sample - captioned)),
+        missing_s=round(meeting.missing_s, ROUND_S),
+        language=meeting.language,
+        detected_language=state.detected or None,
+        next_summary_s=_next_summary_s(meeting),
+        summary_trouble=summary_status.sentence(meeting.summary_trouble),
+        retry_summary_s=_retry_summary_s(meeting),
+        last_summary_s=round(exchange.seconds, ROUND_S) if exchange else None,
+        last_swap_s=round(exchange.swap_s, ROUND_S) if exchange else None,
+    )
+
+
+def _next_summary_s(meeting: Meeting) -> float | None:
+    """Return the seconds until the next summary by interval; 0.0 if it is due as soon as there is something new."""
+    if meeting.state == State.ENDED or meeting.summary_every_s is None:
+        return None
+    at = summaries.next_due(meeting)
+    return None if at is None else _until(at)
+
+
+def _retry_summary_s(meeting: Meeting) -> float | None:
+    at = meeting.summary_not_before
+    if at is None or not meeting.summary_trouble or summary_status.is_permanent(meeting.summary_trouble):
+        return None
+    return _until(at)
+
+
+def _until(moment: datetime) -> float:
+    return round(max(0.0, (moment - timezone.now()).total_seconds()), ROUND_S)
+
+
+def _seconds(samples: int) -> float:
+    return round(samples / SAMPLE_RATE, ROUND_S)

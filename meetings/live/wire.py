@@ -1,0 +1,129 @@
+"""The wire format: every message to a browser, as CONTRACT.md defines it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Literal, NotRequired, TypedDict
+
+from django.utils.translation import get_language, gettext, override
+
+from meetings.broker.hints import PartialMessage
+from meetings.broker.notices import NOTICES, Notice, NoticeState, notice
+from meetings.models import Meeting, Speaker
+from meetings.store.serializers import CaptionMessage, SpeakerMessage, SummaryMessage
+
+INTERFACE = "en"
+"""The language of the sentences in the code."""
+
+
+class MeetingInfo(TypedDict):
+    id: str
+    title: str
+    language: str
+
+
+class SpeakerInfo(TypedDict):
+    id: str
+    name: str | None
+    color: str
+
+
+class Hello(TypedDict):
+    type: Literal["hello"]
+    meeting: MeetingInfo
+    languages: list[str]
+    speakers: list[SpeakerInfo]
+    state: str
+    last_seq: int
+    downloads: bool
+
+
+class Resync(TypedDict):
+    type: Literal["resync"]
+    after: int
+
+
+class Ready(TypedDict):
+    type: Literal["ready"]
+    next_frame: int
+    sample_rate: int
+    frame_ms: int
+
+
+class Ack(TypedDict):
+    type: Literal["ack"]
+    frame: int
+
+
+class Ledger(TypedDict):
+    type: Literal["ledger"]
+    captured_s: float
+    durable_s: float
+    captioned_s: float
+    behind_s: float
+    missing_s: float
+    language: str
+    detected_language: str | None
+    next_summary_s: float | None
+    """Until the next one by interval; 0.0: as soon as there is something new; None: only on request."""
+    summary_trouble: str | None
+    """A sentence: why a due summary is put off or cannot be written."""
+    retry_summary_s: float | None
+    """Until the next attempt; None: not before a restart."""
+    last_summary_s: float | None
+    """Duration of the last summary of any meeting, swaps included; None: none yet."""
+    last_swap_s: float | None
+    """The swaps' part of that."""
+
+
+class ErrorMessage(TypedDict):
+    type: Literal["error"]
+    code: str
+    message: str
+    next_frame: NotRequired[int]
+
+
+Message = (
+    Hello
+    | CaptionMessage
+    | SpeakerMessage
+    | SummaryMessage
+    | PartialMessage
+    | Notice
+    | Resync
+    | Ready
+    | Ack
+    | Ledger
+    | ErrorMessage
+)
+
+
+def encode(message: Message) -> str:
+    """Encode a message as one JSON text frame."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: Sequence[Speaker]) -> Hello:
+    return Hello(
+        type="hello",
+        meeting=MeetingInfo(id=meeting.pk, title=meeting.title, language=meeting.language),
+        languages=list(languages),
+        speakers=[SpeakerInfo(id=row.label, name=row.name or None, color=row.color) for row in speakers],
+        state=state,
+        last_seq=meeting.last_seq,
+        downloads=meeting.allow_downloads,
+    )
+
+
+def in_interface(message: Notice, interface: str) -> Notice:
+    """Return the notice in the viewer's interface language."""
+    with override(interface):
+        return {**message, "message": gettext(NOTICES[message["state"]])}
+
+
+def phase_notice(phase: NoticeState, *, until: float, behind_s: float) -> Notice:
+    """Return the phase as a notice, for viewers that join late. `until`: expected end in Unix time; 0: unknown."""
+    expected_s = round(max(0.0, until - time.time()), 1) if until else None
+    return in_interface(notice(phase, behind_s=behind_s, expected_s=expected_s), get_language() or INTERFACE)

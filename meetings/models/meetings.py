@@ -1,0 +1,455 @@
+"""Models: a meeting, its speakers, captions, translations and summaries. Functions over them: `meetings.store`."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+MAX_VOCABULARY = 2_000
+"""Characters; the decoder's prompt holds about 200 tokens of it."""
+
+MAX_SPEAKER_NAME = 80
+MAX_SPEAKERS = 20
+"""Maximum that a host may specify."""
+
+MAX_FILE_NAME = 255
+
+SPEAKER_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
+"""Okabe and Ito's palette for colour-blind people (https://jfly.uni-koeln.de/color/), with grey in place of black."""
+
+UNSURE = "?"
+"""In place of a speaker's label: it cannot be determined who spoke."""
+
+
+def new_meeting_id() -> str:
+    """Return an unguessable id of 72 bits that suits a spoken URL and a channel name."""
+    return secrets.token_hex(9)
+
+
+class State(models.TextChoices):
+    """The state of a meeting as shown to viewers."""
+
+    WAITING = "waiting", gettext_lazy("Waiting for the host")
+    LIVE = "live", gettext_lazy("Live")
+    PAUSED = "paused", gettext_lazy("Paused")
+    ENDED = "ended", gettext_lazy("Ended")
+
+
+class Meeting(models.Model):
+    """A meeting: the host's settings, and how far its audio is captioned."""
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_meeting_id, editable=False)
+    title = models.CharField(max_length=200)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    language = models.CharField(max_length=8, default="en", help_text="Spoken language, or auto.")
+    languages = models.JSONField(default=list, blank=True, help_text="Languages offered beside the spoken one.")
+    spoken_languages = models.JSONField(
+        default=list, blank=True, help_text="With auto: the languages that may be spoken; empty: found out."
+    )
+    vocabulary = models.TextField(
+        blank=True, max_length=MAX_VOCABULARY, help_text="Names and jargon, separated by commas or lines."
+    )
+    expected_speakers = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SPEAKERS)],
+        help_text="How many people speak; empty: found out.",
+    )
+    summary_every_s = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Seconds between summaries; empty: off."
+    )
+    summary_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="One is wanted now.")
+    summary_not_before = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The host said: not now; or an attempt failed."
+    )
+    summary_trouble = models.CharField(
+        max_length=16,
+        blank=True,
+        editable=False,
+        help_text="Why it is put off: a `meetings.store.summary_status.SummaryFailure`.",
+    )
+    allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
+    allow_transcript = models.BooleanField(
+        default=True, help_text="Viewers may read the transcript on a page, and hear the recording where it is kept."
+    )
+    keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")
+    link_generation = models.PositiveIntegerField(default=0, help_text="Raise it to revoke every link of this meeting.")
+    link_password = models.CharField(
+        max_length=128, blank=True, editable=False, help_text="Hash; empty: none is asked."
+    )
+    links_expire_at = models.DateTimeField(null=True, blank=True, help_text="Readers' links are dead from then on.")
+    is_ephemeral = models.BooleanField(default=False, help_text="Nothing is kept after the end.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING, editable=False)
+    last_seq = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Number of the newest stored change."
+    )
+    cursor = models.PositiveBigIntegerField(default=0, editable=False, help_text="Samples captioned for good.")
+    checkpoint = models.TextField(blank=True, editable=False, help_text="Where the caption session resumes.")
+    recorded_until = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Samples that are in the kept recording, without a hole."
+    )
+    lease_epoch = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Fences off a worker that lost its lease."
+    )
+    is_leased = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="A worker took it and has not given it back: it works on it, or died.",
+    )
+    results_seq = models.PositiveBigIntegerField(
+        null=True, editable=False, help_text="Newest change that is in the stored transcript files."
+    )
+    results_attempts = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Tries to store these files since they were stored last."
+    )
+    results_not_before = models.DateTimeField(
+        null=True, editable=False, help_text="When that is tried again; empty: whenever there is something new."
+    )
+    missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.title
+
+    def clean(self) -> None:
+        if not self.title.strip():
+            raise ValidationError({"title": _("Give the meeting a title.")})
+
+    @property
+    def detectable_languages(self) -> tuple[str, ...]:
+        """Return the candidates when the spoken language is detected; empty: any.
+
+        If none is set as spoken, and two or more are offered, those are the candidates.
+        """
+        return tuple(self.spoken_languages or (self.languages if len(self.languages) > 1 else ()))
+
+    @property
+    def vocabulary_terms(self) -> tuple[str, ...]:
+        return tuple(term.strip() for line in self.vocabulary.splitlines() for term in line.split(",") if term.strip())
+
+
+class Stage(models.TextChoices):
+    """The parts of the work on a meeting that can fail independently."""
+
+    CAPTIONS = "captions", gettext_lazy("Captions")
+    SPEAKERS = "speakers", gettext_lazy("Speakers")
+    TRANSLATION = "translation", gettext_lazy("Translation")
+    SUMMARY = "summary", gettext_lazy("Summary")
+
+
+class StageFailure(models.Model):
+    """Failed attempts at one stage of a meeting; deleted when the stage gets past the position.
+
+    Functions and limit are in `meetings.store.stage_failures`.
+    """
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="stage_failures")
+    stage = models.CharField(max_length=16, choices=Stage.choices)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    position = models.PositiveBigIntegerField(default=0, help_text="Samples captioned for good when it failed.")
+    error = models.CharField(max_length=120, help_text="Class of the last error; never its text.")
+    set_aside_at = models.DateTimeField(null=True, blank=True, help_text="No worker tries any more since then.")
+    version = models.CharField(max_length=64, blank=True, help_text="Of the code that set it aside.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("-updated_at",)
+        constraints = (models.UniqueConstraint(fields=("meeting", "stage"), name="one_failure_per_stage"),)
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.attempts}"
+
+
+class UploadState(models.TextChoices):
+    """The progress of a recording."""
+
+    RECEIVING = "receiving", gettext_lazy("Uploading")
+    WAITING = "waiting", gettext_lazy("Waiting for its turn")
+    CAPTIONING = "captioning", gettext_lazy("Being captioned")
+    READY = "ready", gettext_lazy("Ready")
+    FAILED = "failed", gettext_lazy("Not captioned to its end")
+
+
+class UploadFailure(models.TextChoices):
+    """Why a recording is not captioned to its end; `meetings.store.uploads.sentence` turns it into a sentence.
+
+    Includes every `inference.media.protocol.Reason`.
+    """
+
+    UNREADABLE = "unreadable"
+    NO_SOUND = "no_sound"
+    PLAYLIST = "playlist"
+    SAMPLE_RATE = "sample_rate"
+    CHANNELS = "channels"
+    TRACKS = "tracks"
+    TOO_LONG = "too_long"
+    MEMORY = "memory"
+    CRASHED = "crashed"
+    HUNG = "hung"
+    TIME = "time"
+    DAMAGED = "damaged"
+    """Only of uploads before 2026-12: damaged parts are now skipped, and the rest is captioned."""
+    MISSING = "missing"
+    """The file is gone."""
+    SET_ASIDE = "set_aside"
+    """Captioning failed too often; another version of the code tries again."""
+
+
+class Upload(models.Model):
+    """The recording that a meeting is made from. The size of its file is how much has arrived."""
+
+    meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, primary_key=True, related_name="upload")
+    name = models.CharField(max_length=MAX_FILE_NAME)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the whole file.")
+    modified = models.PositiveBigIntegerField(default=0, help_text="Milliseconds since 1970, as the browser says.")
+    state = models.CharField(max_length=16, choices=UploadState.choices, default=UploadState.RECEIVING)
+    seconds = models.FloatField(null=True, blank=True, help_text="Length of the sound; empty: not known yet.")
+    missing_s = models.FloatField(
+        default=0.0,
+        db_default=0.0,
+        null=True,
+        help_text="Seconds that could not be read; empty: it breaks off, and has no length.",
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
+    failure = models.CharField(
+        max_length=16, choices=UploadFailure.choices, blank=True, help_text="While it is captioned: of the last try."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tombstone(models.Model):
+    """A deleted meeting of which data outside the database may remain.
+
+    The row is written in the transaction that deletes the meeting, and deleted when nothing can be written after it.
+    Functions are in `meetings.store.tombstones`.
+    """
+
+    meeting_id = models.CharField(primary_key=True, max_length=32)
+    has_results = models.BooleanField(default=True, db_default=True, help_text="Transcript files of it may be stored.")
+    are_traces_erased = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="What the files of database and broker keep of it is erased, or will be.",
+    )
+    attempts = models.PositiveIntegerField(default=0, db_default=0, help_text="Tries since one succeeded.")
+    not_before = models.DateTimeField(
+        default=timezone.now, db_default=Now(), db_index=True, help_text="When it is looked after next."
+    )
+    created_at = models.DateTimeField(auto_now_add=True, db_default=Now())
+
+    class Meta:
+        # The old name and database defaults are kept because processes of the previous version write it too.
+        db_table = "meetings_discardedresults"
+        ordering = ("created_at",)
+
+    def __str__(self) -> str:
+        return self.meeting_id
+
+
+class Speaker(models.Model):
+    """A distinct voice of the meeting. No voice print is stored: that would be biometric data."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="speakers")
+    label = models.CharField(max_length=16, help_text="S1, S2 … in the order in which voices were first known.")
+    name = models.CharField(max_length=MAX_SPEAKER_NAME, blank=True, help_text="As the host calls them.")
+    merged_into = models.CharField(
+        max_length=16, blank=True, help_text="Label of the speaker that this one turned out to be."
+    )
+    seq = models.PositiveBigIntegerField()
+
+    class Meta:
+        ordering = ("meeting", "id")
+        constraints = (models.UniqueConstraint(fields=("meeting", "label"), name="one_speaker_per_label"),)
+
+    def __str__(self) -> str:
+        return self.display_name
+
+    @property
+    def number(self) -> int:
+        """Counted from 1."""
+        return int(self.label.removeprefix("S"))
+
+    @property
+    def display_name(self) -> str:
+        """The name shown to people."""
+        return self.name or _("Speaker %(number)d") % {"number": self.number}
+
+    @property
+    def color(self) -> str:
+        """One of SPEAKER_COLORS; colours repeat with more speakers, so the name is always shown with it."""
+        return SPEAKER_COLORS[(self.number - 1) % len(SPEAKER_COLORS)]
+
+
+class Caption(models.Model):
+    """The present form of one caption; every change gives it the next `seq`.
+
+    Where the speaker changes within an utterance, the utterance is several captions: the first has its segment id, the
+    others `<id>.1`, `<id>.2`. A caption that is no longer needed stays with an empty text, so that screens remove it.
+    """
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="captions")
+    segment = models.CharField(max_length=32, help_text="Stable id: where in the audio the caption starts.")
+    utterance = models.CharField(max_length=32, help_text="Segment id of the utterance that it is a part of.")
+    speaker = models.CharField(max_length=16, blank=True, help_text="Label; ?: unsure; empty: not told yet.")
+    is_speaker_fixed = models.BooleanField(default=False, help_text="The host said who spoke; no model changes it.")
+    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
+    seq = models.PositiveBigIntegerField()
+    revision = models.PositiveIntegerField(default=0)
+    start = models.FloatField(help_text="Seconds since the meeting's first sample.")
+    end = models.FloatField()
+    language = models.CharField(max_length=8)
+    text = models.TextField()
+    words: models.JSONField[Any, Any] = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("meeting", "start", "segment")
+        constraints = (
+            models.UniqueConstraint(fields=("meeting", "segment"), name="one_caption_per_segment"),
+            models.UniqueConstraint(fields=("meeting", "seq"), name="one_change_per_seq"),
+        )
+        indexes = (
+            models.Index(fields=("meeting", "utterance"), name="captions_of_utterance"),
+            models.Index(fields=("meeting", "end"), name="captions_by_end"),
+        )
+
+    def __str__(self) -> str:
+        """Not the spoken text, because the admin logs the names of rows."""
+        return self.segment
+
+
+class Translation(models.Model):
+    """The translation of a caption's present text."""
+
+    caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="translations")
+    language = models.CharField(max_length=8)
+    text = models.TextField()
+    is_translated = models.BooleanField(default=True, help_text="False: a part stands as it was said.")
+    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
+
+    class Meta:
+        ordering = ("caption", "language")
+        constraints = (models.UniqueConstraint(fields=("caption", "language"), name="one_translation_per_language"),)
+
+    def __str__(self) -> str:
+        return self.language
+
+
+class Summary(models.Model):
+    """A summary of a part of the meeting, with action items. Every item names the captions it comes from."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="summaries")
+    seq = models.PositiveBigIntegerField()
+    from_s = models.FloatField(help_text="Seconds since the meeting's first sample.")
+    to_s = models.FloatField()
+    language = models.CharField(max_length=8)
+    text = models.TextField(blank=True)
+    items: models.JSONField[Any, Any] = models.JSONField(default=list)
+    translations: models.JSONField[Any, Any] = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Text and the items' texts by language; `is_fixed`: somebody corrected them.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("meeting", "from_s")
+        verbose_name_plural = "summaries"
+
+    def __str__(self) -> str:
+        return f"{self.from_s:.0f}–{self.to_s:.0f} s"
+
+
+class Correction(models.Model):
+    """A change by a person to a model's text in a caption, a translation or a summary.
+
+    `before` of a text's first correction is the model's wording.
+    """
+
+    caption = models.ForeignKey(Caption, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
+    summary = models.ForeignKey(Summary, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
+    language = models.CharField(
+        max_length=8, blank=True, help_text="Of a translation; empty: of what was said, or of the summary as written."
+    )
+    item = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Of a summary's items, counted from 1 as they were then; empty: its own text."
+    )
+    editor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="Empty: whoever held the host's link, or an account that is gone.",
+    )
+    before = models.TextField(blank=True)
+    after = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(caption=None, summary__isnull=False) | models.Q(caption__isnull=False, summary=None),
+                name="correction_of_one_thing",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.created_at:%Y-%m-%d %H:%M:%S}"
+
+
+class LagSample(models.Model):
+    """How far the captions of a live meeting lagged behind the audio at a moment, for a chart."""
+
+    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="lag_samples")
+    at = models.DateTimeField()
+    behind_s = models.FloatField()
+
+    class Meta:
+        ordering = ("meeting", "at")
+        indexes = (models.Index(fields=("at",), name="lag_sample_at"),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%H:%M:%S}"
+
+
+class Swap(models.Model):
+    """One swap of the models on a worker's device, for operators."""
+
+    worker = models.CharField(max_length=80)
+    direction = models.CharField(max_length=32)
+    outcome = models.CharField(max_length=16)
+    reason = models.TextField(blank=True)
+    seconds = models.FloatField()
+    gibibytes = models.FloatField(help_text="Weights that came to the device.")
+    gigabytes_per_s = models.FloatField(help_text="10⁹ bytes a second while they came.")
+    steps: models.JSONField[Any, Any] = models.JSONField(default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.direction}, {self.outcome}"

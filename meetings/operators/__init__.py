@@ -1,1 +1,0 @@
-"""What operators see of workers and meetings, and what they may order."""

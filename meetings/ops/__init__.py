@@ -1,0 +1,1 @@
+"""The operators' view: metrics, charts, and the state of workers."""

@@ -1,1 +1,0 @@
-"""Programs: their tokens, the transcriptions endpoint, webhooks."""

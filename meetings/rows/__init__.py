@@ -1,1 +1,0 @@
-"""The verbs over a meeting's rows: every change of what people read has its place here."""

@@ -1,0 +1,233 @@
+"""Uploaded recordings: announced, received, taken by a worker, captioned or failed.
+
+A recording becomes a meeting like any other: a worker feeds it into the audio log (`meetings.worker.uploads`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils.translation import gettext as _
+
+from inference.media.errors import MAX_CHANNELS
+from inference.media.protocol import MAX_TRACKS
+from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
+from meetings.store import upload_files
+
+MAX_UPLOAD_ATTEMPTS = 3
+"""Openings of a file without progress after which it is given up."""
+
+MOST_UNFINISHED = 50
+"""Incomplete uploads of one host."""
+
+
+class TooManyUnfinished(Exception):
+    """The host has announced too many recordings that have not arrived; the message is a sentence for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A browser's description of a file, sent before its content."""
+
+    name: str
+    size: int
+    """Bytes."""
+    modified: int
+    """Milliseconds since 1970."""
+
+
+def begin(meeting: Meeting, file: Announced) -> Upload:
+    """Store the meeting with an empty file and reserve space. Raises upload_files.DiskFull, TooManyUnfinished."""
+    with upload_files.announcing():
+        _require_few(meeting.owner_id)
+        upload_files.require_room(file.size + outstanding())
+        with transaction.atomic():
+            meeting.save()
+            upload = Upload.objects.create(meeting=meeting, name=file.name, size=file.size, modified=file.modified)
+            upload_files.create(meeting.pk)
+    return upload
+
+
+def outstanding() -> int:
+    """Return the bytes that are announced but have not arrived."""
+    announced = Upload.objects.filter(state=UploadState.RECEIVING).values_list("pk", "size")
+    return sum(max(0, size - upload_files.received(meeting_id)) for meeting_id, size in announced)
+
+
+def unfinished_since(before: datetime) -> list[str]:
+    """Return incomplete uploads that received nothing since then."""
+    receiving = Upload.objects.filter(state=UploadState.RECEIVING, created_at__lt=before).values_list("pk", flat=True)
+    return [meeting_id for meeting_id in receiving if (upload_files.touched_at(meeting_id) or before) <= before]
+
+
+def failed_before(before: datetime) -> list[str]:
+    """Return uploads that failed before then and still have a file. Those set aside still need theirs."""
+    failed = Upload.objects.filter(state=UploadState.FAILED, created_at__lt=before)
+    over = failed.filter(Q(meeting__ended_at=None) | Q(meeting__ended_at__lt=before))
+    old = over.exclude(failure=UploadFailure.SET_ASIDE).values_list("pk", flat=True)
+    return [
+        meeting_id for meeting_id in old if (at := upload_files.touched_at(meeting_id)) is not None and at <= before
+    ]
+
+
+def _require_few(owner_id: int | None) -> None:
+    unfinished = Upload.objects.filter(meeting__owner_id=owner_id, state=UploadState.RECEIVING)
+    if unfinished.count() >= MOST_UNFINISHED:
+        sentence = _("%(count)d uploads of yours have not arrived whole, the most allowed. Finish or delete some.")
+        raise TooManyUnfinished(sentence % {"count": MOST_UNFINISHED})
+
+
+def is_upload(meeting_id: str) -> bool:
+    """Return whether the meeting is made from a recording."""
+    return Upload.objects.filter(pk=meeting_id).exists()
+
+
+def finish_receiving(meeting_id: str) -> None:
+    """Mark the file as complete; the next free worker takes it."""
+    Upload.objects.filter(pk=meeting_id, state=UploadState.RECEIVING).update(state=UploadState.WAITING)
+
+
+def next_waiting() -> Upload | None:
+    """Return the oldest upload that no worker has taken."""
+    return Upload.objects.filter(state=UploadState.WAITING).select_related("meeting").order_by("created_at").first()
+
+
+def take(upload: Upload) -> bool:
+    """Take the upload; return whether this worker got it."""
+    waiting = Upload.objects.filter(pk=upload.pk, state=UploadState.WAITING)
+    return bool(waiting.update(state=UploadState.CAPTIONING))
+
+
+def abandoned(active: Collection[str]) -> list[Upload]:
+    """Return taken uploads that are neither ended nor active: their worker died right after taking them."""
+    taken = Upload.objects.filter(state=UploadState.CAPTIONING).exclude(meeting__state=State.ENDED)
+    return list(taken.exclude(pk__in=active).select_related("meeting"))
+
+
+def find(meeting_id: str) -> Upload | None:
+    """Return the upload; None: it was deleted."""
+    return Upload.objects.filter(pk=meeting_id).select_related("meeting").first()
+
+
+def open_again(meeting_id: str) -> Upload | None:
+    """Do the same and count an attempt. An upload that was set aside is captioned again."""
+    Upload.objects.filter(pk=meeting_id).update(attempts=F("attempts") + 1)
+    Upload.objects.filter(pk=meeting_id, state=UploadState.FAILED, failure=UploadFailure.SET_ASIDE).update(
+        state=UploadState.CAPTIONING, failure="", attempts=1
+    )
+    return find(meeting_id)
+
+
+def went_on(meeting_id: str) -> None:
+    """Reset the attempts: the file was read considerably further."""
+    Upload.objects.filter(pk=meeting_id).update(attempts=0, failure="")
+
+
+def set_length(meeting_id: str, seconds: float | None) -> None:
+    """Store the length of the audio; None: not known yet."""
+    Upload.objects.filter(pk=meeting_id).update(seconds=seconds)
+
+
+def note_failure(meeting_id: str, failure: UploadFailure) -> None:
+    """Store how the last attempt ended; another one may follow."""
+    Upload.objects.filter(pk=meeting_id).update(failure=failure)
+
+
+def finish(meeting_id: str, *, seconds: float, missing_s: float | None, failure: UploadFailure | None = None) -> None:
+    """Store that the file was read, completely or as far as possible; `settle` follows when all of it is captioned.
+
+    Args:
+        seconds: Length of the audio that was read.
+        missing_s: Seconds missing from the file; None: unknown.
+        failure: Why it was not read to its end.
+    """
+    with transaction.atomic():
+        Upload.objects.filter(pk=meeting_id).update(seconds=seconds, missing_s=missing_s, failure=failure or "")
+        Meeting.objects.filter(pk=meeting_id).update(missing_s=missing_s or 0.0)
+
+
+def fail(meeting_id: str, failure: UploadFailure) -> None:
+    """Give the upload up. Captions stay, and so does the file for some days."""
+    Upload.objects.filter(pk=meeting_id).update(state=UploadState.FAILED, failure=failure)
+
+
+def settle() -> None:
+    """Mark uploads of ended meetings as ready, deleting their files, or as failed."""
+    taken = Upload.objects.filter(state=UploadState.CAPTIONING)
+    for meeting_id, failure in list(taken.filter(meeting__state=State.ENDED).values_list("pk", "failure")):
+        if not failure:
+            upload_files.delete(meeting_id)
+        state = UploadState.FAILED if failure else UploadState.READY
+        taken.filter(pk=meeting_id).update(state=state)
+    failed = {"meeting__stage_failures__stage": Stage.CAPTIONS, "meeting__stage_failures__set_aside_at__isnull": False}
+    for meeting_id in list(taken.filter(**failed).values_list("pk", flat=True)):
+        fail(meeting_id, UploadFailure.SET_ASIDE)
+
+
+def sentence(upload: Upload) -> str:
+    """Return why it is not captioned to its end, for people; empty: it is, or may still be."""
+    if upload.state != UploadState.FAILED:
+        return ""
+    time = clock(upload.seconds or 0.0)
+    if upload.failure == UploadFailure.DAMAGED:
+        return _("The file is damaged after %(time)s. What comes before is captioned.") % {"time": time}
+    why = _reason(UploadFailure(upload.failure)) if upload.failure else ""
+    if upload.failure in NOTHING_HEARD or not upload.seconds:
+        return why
+    return " ".join([why, _("What comes before %(time)s is captioned.") % {"time": time}])
+
+
+NOTHING_HEARD = (UploadFailure.MISSING, UploadFailure.SET_ASIDE)
+"""Failures that do not say how far the file was read."""
+
+
+def _reason(failure: UploadFailure) -> str:
+    hours = f"{settings.ENVIRONMENT.longest_media_s / 3600:g}"
+    match failure:
+        case UploadFailure.PLAYLIST:
+            return _("This is a list of other files. Upload the recordings themselves.")
+        case UploadFailure.SAMPLE_RATE:
+            return _("The sample rate of this file is outside of what can be read, 4 to 384 kHz.")
+        case UploadFailure.CHANNELS:
+            return _("This file has more than %(count)d channels. Mix it down and upload it again.") % {
+                "count": MAX_CHANNELS
+            }
+        case UploadFailure.TRACKS:
+            return _("This file has more than %(count)d audio tracks.") % {"count": MAX_TRACKS}
+        case UploadFailure.TOO_LONG:
+            return _("This recording is longer than %(hours)s hours, the most that is captioned here.") % {
+                "hours": hours
+            }
+        case UploadFailure.MEMORY:
+            return _("This file takes more memory to decode than one file may have.")
+        case UploadFailure.TIME:
+            return _("This file takes too long to decode.")
+        case UploadFailure.CRASHED:
+            return _("The decoder ended each time it read this file.")
+        case UploadFailure.HUNG:
+            return _("The decoder got no further in this file.")
+        case UploadFailure.MISSING:
+            return _("The file is no longer on the server. Delete this entry and upload it again.")
+        case UploadFailure.SET_ASIDE:
+            return _("This recording could not be captioned. Its sound is kept, and is tried again after an update.")
+    return _("There is no sound in this file that can be read. Is it a recording?")
+
+
+def note(upload: Upload) -> str:
+    """Return what is missing from a recording that is ready, for people; empty: nothing."""
+    if upload.state != UploadState.READY or not upload.missing_s:
+        return ""
+    return _("The file is damaged: %(seconds)s seconds of it could not be read.") % {
+        "seconds": f"{max(0.1, upload.missing_s):.1f}"
+    }
+
+
+def clock(seconds: float) -> str:
+    """Format as hours, minutes and seconds."""
+    whole = int(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

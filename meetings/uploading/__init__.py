@@ -1,1 +1,0 @@
-"""Recordings by upload: announced, received in chunks, taken by a worker."""

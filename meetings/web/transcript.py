@@ -1,0 +1,124 @@
+"""Content of the transcript page: every line in the chosen languages, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.http import HttpRequest
+from django.utils.text import capfirst
+
+from meetings.export.entries import Entry, caption_cue, meeting_entries, require_known
+from meetings.languages import is_right_to_left, language_name
+from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
+from meetings.text import one_line
+
+SPOKEN = "spoken"
+"""In place of a language: as spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageFilter:
+    """The languages in which a transcript is read."""
+
+    language: str = SPOKEN
+    beside: str = ""
+    """A second one; empty: none."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The languages, side by side."""
+        return (self.language, self.beside) if self.beside and self.beside != self.language else (self.language,)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The columns other than as spoken."""
+        return tuple(language for language in self.columns if language != SPOKEN)
+
+    @property
+    def file_language(self) -> str | None:
+        """The language of files to download; None: as spoken."""
+        return None if self.language == SPOKEN else self.language
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The text of a line in one column."""
+
+    text: str
+    language: str
+    is_pending: bool
+    """It is not translated yet: this is the text as spoken."""
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if is_right_to_left(self.language) else "ltr"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One caption of the page."""
+
+    cue: Entry
+    wordings: tuple[Wording, ...]
+    is_turn: bool
+    """Whether the speaker changes here."""
+
+    @property
+    def color(self) -> int:
+        """As in static/css/captions.css: from 1; 0: the speaker is unknown."""
+        number = self.cue.speaker.number if self.cue.speaker else 0
+        return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
+
+
+def read_choice(language: str, beside: str) -> LanguageFilter:
+    """Return the choice. Translations need not exist, as they may change while the page is open.
+
+    Raises:
+        UnknownLanguage: a code is unknown; the message is a sentence for people.
+    """
+    for code in (language, beside):
+        if code not in ("", SPOKEN):
+            require_known(code)
+    return LanguageFilter(language or SPOKEN, beside)
+
+
+def requested_choice(request: HttpRequest) -> LanguageFilter:
+    """Return the choice in the page's address. Raises UnknownLanguage."""
+    return read_choice(request.GET.get("lang", ""), request.GET.get("beside", ""))
+
+
+def offered(meeting: Meeting, choice: LanguageFilter) -> list[tuple[str, str]]:
+    """Return the chosen and the translated languages, with their names as in a list."""
+    rows = Translation.objects.filter(caption__meeting=meeting).order_by("language")
+    codes = {*rows.values_list("language", flat=True).distinct(), *choice.columns} - {SPOKEN}
+    return [(code, capfirst(language_name(code))) for code in sorted(codes)]
+
+
+def page_lines(meeting: Meeting, choice: LanguageFilter) -> list[Line]:
+    """Return the lines of the meeting that have text."""
+    return list(_lines([cue for cue in meeting_entries(meeting) if cue.line], choice))
+
+
+def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
+    """Return one line by itself."""
+    cue = caption_cue(caption)
+    return Line(cue, _wordings(cue, choice), is_turn=True)
+
+
+def _lines(cues: Sequence[Entry], choice: LanguageFilter) -> Iterator[Line]:
+    before: Entry | None = None
+    for cue in cues:
+        is_turn = cue.speaker is not None and (before is None or cue.speaker != before.speaker)
+        yield Line(cue, _wordings(cue, choice), is_turn)
+        before = cue
+
+
+def _wordings(cue: Entry, choice: LanguageFilter) -> tuple[Wording, ...]:
+    return tuple(_wording(cue, language) for language in choice.columns)
+
+
+def _wording(cue: Entry, language: str) -> Wording:
+    read = cue if language == SPOKEN else cue.in_language(language)
+    is_pending = language not in (SPOKEN, read.language)
+    return Wording(one_line(read.text), read.language, is_pending)

@@ -1,0 +1,1 @@
+"""The inference worker: lease meetings, then transcribe, diarize, translate and summarize them."""

@@ -1,0 +1,94 @@
+"""Check once a second how far meetings are behind, and which hosts are absent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import redis.asyncio
+from channels.db import database_sync_to_async
+from django.db import connection
+
+from inference.audio import SAMPLE_RATE
+from meetings import supervise
+from meetings.broker.audio_log import AudioLog
+from meetings.models import State
+from meetings.store.lag import MOVING_SAMPLE_S, SAMPLE_S, keep
+from meetings.worker.assignment import Assignments
+from meetings.worker.publisher import Publisher
+from meetings.worker.stream import MeetingStream
+
+CATCHING_UP_S = 20.0
+"""Lag above the longest utterance: there is a backlog, and viewers are notified."""
+
+CAUGHT_UP_S = 10.0
+FLUSH_AFTER_S = 90.0
+"""Absence after which a host's last utterance is closed."""
+
+RETIRE_AFTER_S = 600.0
+
+
+def database_answers() -> bool:
+    """Return True, or raise a connection error if the database is away."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
+
+
+answers = database_sync_to_async(database_answers, thread_sensitive=False)
+keep_lag = database_sync_to_async(keep, thread_sensitive=False)
+
+
+class Monitor:
+    """Monitor the lag and the hosts of one worker's meetings."""
+
+    def __init__(self, broker: redis.asyncio.Redis, publisher: Publisher, assignments: Assignments) -> None:
+        self._audio = AudioLog(broker)
+        self._publisher = publisher
+        self._assignments = assignments
+        self.behind_s = 0.0
+        """Seconds, of the meeting that was furthest behind at the last check."""
+        self._kept_at = -SAMPLE_S
+        self.is_database_away = False
+        """Set on any database outage. Cleared here, so that the viewers of every meeting are notified."""
+
+    async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Check every meeting."""
+        if self.is_database_away:
+            self.is_database_away = not (await supervise.contained(answers)).value
+        worst, live, is_moving = 0.0, {}, False
+        for stream in list(streams.values()):
+            state = await self._audio.state(stream.meeting_id)
+            behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
+            worst = max(worst, behind_s)
+            if stream.state is State.LIVE and not stream.is_upload:
+                live[stream.meeting_id] = behind_s
+                is_moving |= stream.phase in ("summarizing", "catching_up")
+            await self._tell_lag(stream, behind_s)
+            await self._mind_absence(stream)
+        self.behind_s = worst
+        await self._keep(live, every_s=MOVING_SAMPLE_S if is_moving else SAMPLE_S)
+
+    async def _keep(self, behind: Mapping[str, float], *, every_s: float) -> None:
+        """Store lag samples for the admin's charts. Samples are skipped while the database is away."""
+        if behind and not self.is_database_away and time.monotonic() - self._kept_at >= every_s:
+            self._kept_at = time.monotonic()
+            await keep_lag(behind)
+
+    async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
+        if stream.state is State.ENDED or stream.phase == "summarizing":
+            return
+        if self.is_database_away or self._publisher.waits_for_database:
+            await self._publisher.set_phase(stream, "degraded")
+            return
+        is_behind = behind_s > (CAUGHT_UP_S if stream.phase == "catching_up" else CATCHING_UP_S)
+        await self._publisher.set_phase(stream, "catching_up" if is_behind else "", behind_s=behind_s)
+
+    async def _mind_absence(self, stream: MeetingStream) -> None:
+        absent_s = time.monotonic() - stream.heard_at
+        if absent_s > RETIRE_AFTER_S and not stream.has_work:
+            await self._audio.retire(stream.meeting_id)
+            await self._assignments.let_go(stream.meeting_id, "idle")
+        elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
+            stream.flushed = stream.session.received
+            await self._audio.mark(stream.meeting_id, "flush")

@@ -1,1 +1,0 @@
-"""The inference worker, and what it does beside its captions."""

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+from dataclasses import replace
+
+import pytest
+import srt
+import webvtt
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from inference.types import Word
+from meetings.export.entries import Entry, EntrySpeaker, NotTranslated, UnknownLanguage
+from meetings.export.formats import FORMATS, UnknownFormat, render_cues, render_transcript
+from meetings.models import Meeting
+from meetings.store.speakers import assign, merge_speakers, rename
+from meetings.text import one_line
+from tests.meetings.weekly import weekly_meeting
+
+HOSTILE = (
+    "a --> b",
+    "00:00:00.000 --> 00:00:09.000 line:0",
+    "first\n\n2\n00:00:05,000 --> 00:00:06,000\nforged",
+    "<script>alert(1)</script>",
+    "</v><v Boss>I agree",
+    "WEBVTT",
+    "NOTE hidden",
+    "STYLE\n::cue { display: none }",
+    "# heading",
+    "[click](javascript:alert(1)) *bold* `code` <b>",
+    "&amp; &lt;",
+    "\u202egnp.exe\u202c \u2066x\u2069",
+    "nul\x00 bell\x07 sep\u2028arated\x85lines\r\nhere",
+    "2",
+    "سلام \u200f123",
+)
+texts = st.one_of(
+    st.sampled_from(HOSTILE), st.text(max_size=60), st.text(alphabet="<>-& \n\r{}\\:0123,.#*_|", max_size=40)
+)
+times = st.integers(min_value=0, max_value=359_999_000).map(lambda milliseconds: milliseconds / 1000)
+speakers = st.none() | st.builds(EntrySpeaker, st.sampled_from((None, "S1", "S2", "S12")), texts)
+translations = st.dictionaries(st.sampled_from(("pt", "ar")), texts)
+languages = st.sampled_from((None, "en", "pt", "ar"))
+
+
+@st.composite
+def transcripts(draw: st.DrawFn) -> list[Entry]:
+    starts = sorted(draw(st.lists(times, max_size=6)))
+    return [
+        Entry(
+            seq,
+            start,
+            start + draw(times) / 1000,
+            draw(texts),
+            "en",
+            speaker=draw(speakers),
+            translations=draw(translations),
+        )
+        for seq, start in enumerate(starts, start=1)
+    ]
+
+
+def read_text(cue: Entry, language: str | None) -> str:
+    """What stands in a transcript in `language`."""
+    return one_line(cue.translations.get(language, "")) or cue.line
+
+
+def expected(cues: list[Entry], language: str | None) -> list[tuple[int, int, str, str]]:
+    return [
+        (cue.start_ms, cue.end_ms, cue.speaker.label if cue.speaker else "", read_text(cue, language))
+        for cue in cues
+        if cue.line
+    ]
+
+
+def named(cues: list[Entry], language: str | None) -> list[tuple[int, int, str]]:
+    """As `expected`, with the speaker's name in the text."""
+    return [(start, end, f"{name}: {text}" if name else text) for start, end, name, text in expected(cues, language)]
+
+
+every_hostile_text = example(
+    [
+        Entry(n, n, n + 0.5, text, "en", speaker=EntrySpeaker("S1", text), translations={"pt": text})
+        for n, text in enumerate(HOSTILE, start=1)
+    ],
+    "pt",
+)
+
+
+def test_what_is_read_in_a_language_is_its_translation_or_else_the_original() -> None:
+    cue = Entry(1, 0, 1, "Yes.", "en", translations={"pt": "Sim.", "ar": " \u2066"})
+    assert [read_text(cue, language) for language in (None, "en", "pt", "ar")] == ["Yes.", "Yes.", "Sim.", "Yes."]
+
+
+def voice_of(payload: str) -> tuple[str, str]:
+    """The voice span's name and the text of a cue."""
+    name, text = re.fullmatch(r"(?:<v ([^<>]*)>)?([^<>]*)", payload).groups(default="")
+    return html.unescape(name), html.unescape(text)
+
+
+@given(transcripts(), languages)
+@every_hostile_text
+def test_webvtt_read_back_has_the_same_cues_and_text(cues: list[Entry], language: str | None) -> None:
+    document = webvtt.WebVTT.from_string(render_cues(cues, "vtt", title="t", language=language).body, strict=True)
+    read = [
+        (caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), *voice_of(caption.raw_text))
+        for caption in document.captions
+    ]
+    assert read == expected(cues, language)
+    assert (document.styles, document.regions, document.header_comments) == ([], [], [])
+
+
+@given(transcripts(), languages)
+@every_hostile_text
+def test_webvtt_text_holds_no_tag_but_the_voice(cues: list[Entry], language: str | None) -> None:
+    lines = render_cues(cues, "vtt", title="t", language=language).body.splitlines()
+    texts = [line for line in lines if not re.fullmatch(r"[\d:.]+ --> [\d:.]+", line)]
+    assert not any(set("<>") & set(re.sub(r"^<v [^<>]+>", "", line)) for line in texts)
+
+
+@given(transcripts(), languages)
+@every_hostile_text
+def test_subrip_read_back_has_the_same_cues_and_text(cues: list[Entry], language: str | None) -> None:
+    read = [
+        (round(cue.start.total_seconds() * 1000), round(cue.end.total_seconds() * 1000), cue.content)
+        for cue in srt.parse(render_cues(cues, "srt", title="t", language=language).body)
+    ]
+    assert read == [
+        (start, end, text.replace("<", "‹").replace(">", "›")) for start, end, text in named(cues, language)
+    ]
+
+
+@given(transcripts(), texts, languages)
+def test_plain_text_has_one_line_a_caption(cues: list[Entry], title: str, language: str | None) -> None:
+    heading, blank, *lines = (
+        render_cues(cues, "txt", title=title, language=language).body.removesuffix("\n").split("\n")
+    )
+    assert (heading, blank) == (one_line(title), "")
+    assert [line.partition("] ")[2] for line in lines] == [text for _, _, text in named(cues, language)]
+
+
+@given(transcripts(), languages)
+@every_hostile_text
+def test_markdown_read_back_has_the_same_text_and_no_markup_of_its_own(cues: list[Entry], language: str | None) -> None:
+    _, *paragraphs = render_cues(cues, "md", title="t", language=language).body.removesuffix("\n").split("\n\n")
+    written = [paragraph.partition(" ")[2] for paragraph in paragraphs]
+    plain = [html.unescape(re.sub(r"\\([\\`*_\[\]~|])", r"\1", text)) for text in written]
+    assert plain == [text for _, _, text in named(cues, language)]
+    assert not any(re.search(r"[<>]|(?<!\\)(?:\\\\)*[`*_\[\]~|]", text) for text in written)
+
+
+@given(transcripts(), languages)
+@every_hostile_text
+def test_json_keeps_every_text_as_it_was_said_and_all_translations(cues: list[Entry], language: str | None) -> None:
+    document = json.loads(render_cues(cues, "json", title="t", language=language).body)
+    said = [cue for cue in cues if cue.line]
+    assert [(caption["seq"], caption["text"], caption["translations"]) for caption in document["captions"]] == [
+        (cue.seq, cue.text, cue.translations) for cue in said
+    ]
+    assert {caption["speaker"] for caption in document["captions"]} - {None} == {
+        speaker["id"] for speaker in document["speakers"]
+    }
+    assert sum(speaker["seconds"] for speaker in document["speakers"]) == pytest.approx(
+        sum(cue.end - cue.start for cue in said if cue.speaker and cue.speaker.id), abs=0.1
+    )
+
+
+@given(texts)
+@example("0 \x08\r0")
+def test_a_line_has_no_line_ends_and_no_hidden_controls(text: str) -> None:
+    line = one_line(text)
+    assert line.splitlines() == ([line] if line else [])
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", line)
+    assert one_line(line) == line
+
+
+CUE = Entry(7, 3661.5, 3662.25, "Tom & Ana agree.", "en", words=(Word(3661.5, 3661.9, "Tom", 0.9),))
+
+
+@pytest.mark.parametrize(
+    ("format_name", "body"),
+    [
+        ("vtt", "WEBVTT\n\n01:01:01.500 --> 01:01:02.250\nTom &amp; Ana agree.\n"),
+        ("srt", "1\n01:01:01,500 --> 01:01:02,250\nTom & Ana agree.\n\n"),
+        ("txt", "Weekly\n\n[1:01:01] Tom & Ana agree.\n"),
+        ("md", "# Weekly\n\n**1:01:01** Tom &amp; Ana agree.\n"),
+    ],
+)
+def test_each_format_looks_as_it_should(format_name: str, body: str) -> None:
+    assert render_cues([CUE], format_name, title="Weekly").body == body
+
+
+def test_a_known_speaker_is_named() -> None:
+    spoken = [replace(CUE, speaker=EntrySpeaker("S1", "Ana <A>"))]
+    assert "<v Ana &lt;A&gt;>Tom" in render_cues(spoken, "vtt", title="").body
+    assert "\nAna ‹A›: Tom" in render_cues(spoken, "srt", title="").body
+    assert "] Ana <A>: Tom" in render_cues(spoken, "txt", title="").body
+    assert "** Ana &lt;A&gt;: Tom" in render_cues(spoken, "md", title="").body
+
+
+@pytest.mark.parametrize(
+    ("speaker", "voice"),
+    [
+        (None, "Tom"),
+        (EntrySpeaker(None), "<v Speaker ?>Tom"),
+        (EntrySpeaker("S2"), "<v Speaker 2>Tom"),
+        (EntrySpeaker("S2", "\n"), "<v Speaker 2>Tom"),
+        (EntrySpeaker("S2", "Ana"), "<v Ana>Tom"),
+    ],
+)
+def test_who_is_unsure_or_has_no_name_is_said_so(speaker: EntrySpeaker | None, voice: str) -> None:
+    assert f"\n{voice} &amp;" in render_cues([replace(CUE, speaker=speaker)], "vtt", title="").body
+
+
+def test_json_holds_words_and_times() -> None:
+    cue = replace(CUE, speaker=EntrySpeaker("S2", "Ana"), translations={"pt": "Tom e Ana concordam."})
+    assert json.loads(render_cues([cue], "json", title="Weekly").body) == {
+        "title": "Weekly",
+        "missing_s": 0.0,
+        "captions": [
+            {
+                "seq": 7,
+                "start": 3661.5,
+                "end": 3662.25,
+                "speaker": "S2",
+                "language": "en",
+                "text": "Tom & Ana agree.",
+                "words": [{"start": 3661.5, "end": 3661.9, "text": "Tom", "probability": 0.9}],
+                "translations": {"pt": "Tom e Ana concordam."},
+            }
+        ],
+        "speakers": [{"id": "S2", "name": "Ana", "seconds": 0.75}],
+        "summary": None,
+    }
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(UnknownFormat, match="'odt'; use one of vtt, srt, txt, md, json, docx"):
+        render_cues([], "odt", title="")
+
+
+@pytest.mark.parametrize(
+    ("format_name", "body"),
+    [
+        ("vtt", "WEBVTT\n"),
+        ("srt", ""),
+        ("txt", "\n\n"),
+        ("md", "# \n"),
+        ("json", '{\n "title": "",\n "missing_s": 0.0,\n "captions": [],\n "speakers": [],\n "summary": null\n}\n'),
+    ],
+)
+def test_an_empty_transcript_is_a_valid_file(format_name: str, body: str) -> None:
+    assert render_cues([], format_name, title="").body == body
+
+
+@pytest.fixture
+def meeting(db: None) -> Meeting:
+    return weekly_meeting()
+
+
+def test_a_meetings_captions_come_in_the_order_of_speech_with_their_speakers(meeting: Meeting) -> None:
+    document = render_transcript(meeting, "txt")
+    assert document.content_type == "text/plain; charset=utf-8"
+    assert document.body == (
+        "Weekly\n\n[0:00:01] Ana: first\n[0:00:05] Speaker 2: second\n[0:00:07] Speaker ?: who?\n[0:00:08] now\n"
+    )
+
+
+def test_a_transcript_in_another_language_has_what_is_translated(meeting: Meeting) -> None:
+    lines = render_transcript(meeting, "txt", "pt").body.splitlines()[2:4]
+    assert lines == ["[0:00:01] Ana: primeiro", "[0:00:05] Speaker 2: second"]
+
+
+def test_json_of_a_meeting_has_both_texts_whatever_language_is_read(meeting: Meeting) -> None:
+    document = json.loads(render_transcript(meeting, "json", "pt").body)
+    first = document["captions"][0]
+    assert (first["speaker"], first["text"], first["translations"]) == ("S1", "first", {"pt": "primeiro"})
+    assert document["speakers"] == [
+        {"id": "S1", "name": "Ana", "seconds": 1.0},
+        {"id": "S2", "name": None, "seconds": 1.0},
+    ]
+
+
+def test_what_the_host_corrects_is_in_the_next_file(meeting: Meeting) -> None:
+    rename(meeting.pk, "S2", "Bo")
+    assign(meeting.pk, f"{7.0:06}", "S2")
+    merge_speakers(meeting.pk, "S1", "S2")
+    voices = re.findall(r"<v ([^>]+)>(\w+)", render_transcript(meeting, "vtt").body)
+    assert voices == [("Bo", "first"), ("Bo", "second"), ("Bo", "who")]
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_the_spoken_language_is_always_there(meeting: Meeting, format_name: str) -> None:
+    assert render_transcript(meeting, format_name, "en") == render_transcript(meeting, format_name)
+
+
+def test_a_language_that_is_not_there_is_refused_with_a_sentence(meeting: Meeting) -> None:
+    with pytest.raises(NotTranslated, match=r"^This meeting has no transcript in Spanish\.$"):
+        render_transcript(meeting, "txt", "es")
+    with pytest.raises(UnknownLanguage, match=r"^tlh is no language code; use one such as en, pt, es\.$"):
+        render_transcript(meeting, "txt", "tlh")

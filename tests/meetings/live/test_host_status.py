@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from inference.audio import SAMPLE_RATE
+from meetings.broker.audio_log import LogState
+from meetings.live.host_status import host_status
+from meetings.models import Meeting, State, Summary
+from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
+from tests.meetings.store.test_swaps import swapped
+
+pytestmark = pytest.mark.django_db
+
+STATE = LogState(40, 4 * SAMPLE_RATE, 1 * SAMPLE_RATE, "", 0.0, "")
+
+
+def make_meeting(**fields: object) -> Meeting:
+    started = timezone.now() - timedelta(seconds=100)
+    return Meeting.objects.create(title="Planning", state=State.LIVE, started_at=started, **fields)
+
+
+def test_counts_in_seconds() -> None:
+    told = host_status(make_meeting(cursor=3 * SAMPLE_RATE, missing_s=0.125), STATE)
+    figures = [told[name] for name in ("captured_s", "durable_s", "captioned_s", "behind_s", "missing_s")]
+    assert figures == [4.0, 4.0, 3.0, 1.0, 0.12]
+
+
+def test_without_an_interval_none_is_due() -> None:
+    told = host_status(make_meeting(), STATE)
+    assert (told["next_summary_s"], told["last_summary_s"], told["last_swap_s"]) == (None, None, None)
+
+
+def test_the_first_is_due_an_interval_after_the_start() -> None:
+    due = host_status(make_meeting(summary_every_s=300), STATE)["next_summary_s"]
+    assert due == pytest.approx(200, abs=5)
+
+
+def test_the_next_is_due_an_interval_after_the_last() -> None:
+    meeting = make_meeting(summary_every_s=300)
+    Summary.objects.create(meeting=meeting, seq=1, from_s=0.0, to_s=60.0, language="en")
+    assert host_status(meeting, STATE)["next_summary_s"] == pytest.approx(300, abs=5)
+
+
+def test_not_now_counts() -> None:
+    meeting = make_meeting(summary_every_s=120, summary_not_before=timezone.now() + timedelta(seconds=250))
+    assert host_status(meeting, STATE)["next_summary_s"] == pytest.approx(250, abs=5)
+
+
+def test_one_that_is_overdue_is_due_now() -> None:
+    assert host_status(make_meeting(summary_every_s=30), STATE)["next_summary_s"] == 0.0
+
+
+def test_an_ended_meeting_waits_for_none() -> None:
+    meeting = make_meeting(summary_every_s=300)
+    meeting.state = State.ENDED
+    assert host_status(meeting, STATE)["next_summary_s"] is None
+
+
+def test_the_last_summary_is_told_with_its_swaps() -> None:
+    swapped("to summarization", 2, 2.0)
+    swapped("to transcription", 30, 4.125)
+    told = host_status(make_meeting(), STATE)
+    assert (told["last_summary_s"], told["last_swap_s"]) == (30.0, 6.12)
+
+
+def test_why_a_summary_is_put_off_is_said_with_the_time_of_the_next_attempt() -> None:
+    later = timezone.now() + timedelta(seconds=60)
+    told = host_status(make_meeting(summary_not_before=later, summary_trouble=SummaryFailure.FAILED), STATE)
+    assert told["summary_trouble"] == "The summary was put off: the model that writes it failed."
+    assert told["retry_summary_s"] == pytest.approx(60, abs=5)
+
+
+@pytest.mark.parametrize("trouble", ["", SummaryFailure.UNDER_WAY])
+def test_of_a_summary_that_nothing_is_wrong_with_nothing_is_said(trouble: str) -> None:
+    assert host_status(make_meeting(summary_trouble=trouble), STATE)["summary_trouble"] is None
+
+
+def test_where_no_summary_can_be_written_none_is_promised() -> None:
+    later = timezone.now() + timedelta(seconds=60)
+    told = host_status(make_meeting(summary_not_before=later, summary_trouble=SummaryFailure.NONE_HERE), STATE)
+    assert told["summary_trouble"] == FAILURE_SENTENCES[SummaryFailure.NONE_HERE]
+    assert told["retry_summary_s"] is None

@@ -1,0 +1,97 @@
+"""Captions in other languages, as the rows hold them."""
+
+from __future__ import annotations
+
+import pytest
+
+from inference.translation.translator import Translation as Translated
+from inference.types import FinalCaption, Word
+from meetings.models import Caption, Meeting, Translation
+from meetings.store import serializers
+from meetings.store.transcript import Batch, Lease, LeaseLost, changes_after, commit, take_lease
+from meetings.store.translations import Untranslated, store_translations, untranslated
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def lease() -> Lease:
+    meeting = Meeting.objects.create(title="Budget")
+    return Lease(meeting.pk, take_lease(meeting.pk).lease_epoch)
+
+
+def say(lease: Lease, start: float, text: str, language: str = "en") -> None:
+    word = Word(start, start + 1, text, 0.9)
+    commit(Batch(lease, [FinalCaption(f"{start:03.0f}", start, start + 1, text, language, (word,))], None))
+
+
+def missing(lease: Lease, target: str, *sources: str, limit: int = 9) -> list[Untranslated]:
+    return untranslated(lease.meeting_id, target, sources=sources, limit=limit)
+
+
+def translate(lease: Lease, wanted: list[Untranslated]) -> int:
+    return store_translations(lease, [(item, Translated(f"{item.target}: {item.text}", True)) for item in wanted])
+
+
+def test_the_newest_captions_come_first_and_each_once(lease: Lease) -> None:
+    for start, text in enumerate(("one", "two", "three")):
+        say(lease, start, text)
+    assert [item.text for item in missing(lease, "pt", "en", limit=2)] == ["three", "two"]
+    translate(lease, missing(lease, "pt", "en", limit=2))
+    assert [item.text for item in missing(lease, "pt", "en")] == ["one"]
+
+
+def test_what_cannot_or_need_not_be_translated_is_left_out(lease: Lease) -> None:
+    say(lease, 0, "one")
+    say(lease, 1, "dois", "pt")
+    say(lease, 2, "drei", "de")
+    assert [item.text for item in missing(lease, "pt", "en", "pt")] == ["one"]
+    assert [item.text for item in missing(lease, "en", "pt")] == ["dois"]
+    assert missing(lease, "es") == []
+
+
+def test_all_languages_of_a_batch_are_one_revision(lease: Lease) -> None:
+    say(lease, 0, "one")
+    seq = translate(lease, [*missing(lease, "pt", "en"), *missing(lease, "es", "en")])
+    caption = Caption.objects.get()
+    assert (caption.seq, caption.revision, seq) == (2, 1, 2)
+    [row] = changes_after(lease.meeting_id, 1, limit=9)
+    assert [serializers.change(row, language).get("translation") for language in ("", "en", "pt", "es", "fr")] == [
+        None,
+        None,
+        {"language": "pt", "text": "pt: one"},
+        {"language": "es", "text": "es: one"},
+        None,
+    ]
+
+
+def test_a_translation_of_a_text_that_has_changed_is_left_out(lease: Lease) -> None:
+    say(lease, 0, "one")
+    wanted = missing(lease, "pt", "en")
+    say(lease, 0, "won")
+    assert translate(lease, wanted) == 2, "as before: nothing was stored"
+    assert [item.text for item in missing(lease, "pt", "en")] == ["won"]
+
+
+def test_a_caption_that_is_said_otherwise_loses_its_translation(lease: Lease) -> None:
+    say(lease, 0, "one")
+    translate(lease, missing(lease, "pt", "en"))
+    say(lease, 0, "won")
+    assert Translation.objects.count() == 0
+
+
+def test_a_worker_that_lost_the_meeting_stores_nothing(lease: Lease) -> None:
+    say(lease, 0, "one")
+    wanted = missing(lease, "pt", "en")
+    take_lease(lease.meeting_id)
+    with pytest.raises(LeaseLost):
+        translate(lease, wanted)
+    assert Translation.objects.count() == 0
+
+
+def test_what_was_not_understood_stands_as_it_was_said(lease: Lease) -> None:
+    say(lease, 0, "one")
+    [wanted] = missing(lease, "pt", "en")
+    store_translations(lease, [(wanted, Translated("one", False))])
+    assert missing(lease, "pt", "en") == [], "and is not asked for again"
+    assert Translation.objects.get().is_translated is False

@@ -1,0 +1,306 @@
+"""The transcriptions endpoint, with the part of a worker that is not its own played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import redis
+import webvtt
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from django.test import AsyncClient
+
+from meetings.accounts.api_tokens import create_token, user_of_token
+from meetings.accounts.bearer import is_well_made, new_token
+from meetings.models import ApiToken, Meeting, State, Upload, UploadFailure, UploadState
+from meetings.store import upload_files, uploads
+
+T = TypeVar("T")
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATH = "/v1/audio/transcriptions"
+SOUND = b"RIFF of no matter" * 100_000
+"""Longer than a chunk."""
+
+
+@pytest.fixture
+def user() -> User:
+    return User.objects.create_user("ana")
+
+
+@pytest.fixture
+def token(user: User) -> str:
+    return create_token(user, "script")
+
+
+async def ask(token: str, **fields: Any) -> HttpResponse:
+    data = {"file": SimpleUploadedFile("talk.wav", SOUND), "model": "whisper-1", **fields}
+    answer: Any = await AsyncClient().post(PATH, data, headers={"Authorization": f"Bearer {token}"})
+    return answer
+
+
+def taken() -> Upload | None:
+    upload = uploads.next_waiting()
+    return upload if upload is not None and uploads.take(upload) else None
+
+
+def caption(upload: Upload) -> None:
+    """What a worker makes of it."""
+    assert upload_files.path(upload.pk).read_bytes() == SOUND
+    words = [{"start": 0.0, "end": 0.5, "text": "Good", "probability": 0.9}]
+    for number, text in enumerate(("Good morning.", "Bom <dia>.")):
+        upload.meeting.captions.create(
+            segment=str(number), utterance=str(number), seq=number + 1, start=number, end=number + 1,
+            language="en", text=text, words=words if number == 0 else [],
+        )  # fmt: skip
+    uploads.set_length(upload.pk, 2.0)
+    Meeting.objects.filter(pk=upload.pk).update(state=State.ENDED, last_seq=2)
+    uploads.settle()
+
+
+async def until(condition: Callable[[], T]) -> T:
+    """What `condition` gives, once it is true."""
+    while not (found := await asyncio.to_thread(condition)):  # noqa: ASYNC110  (the condition is a row)
+        await asyncio.sleep(0.01)
+    return found
+
+
+async def worker(outcome: Any = caption) -> Meeting:
+    upload = await until(taken)
+    assert upload is not None
+    meeting = await Meeting.objects.aget(pk=upload.pk)
+    await asyncio.to_thread(outcome, upload)
+    return meeting
+
+
+async def answered(token: str, **fields: Any) -> tuple[HttpResponse, Meeting]:
+    answer, meeting = await asyncio.gather(ask(token, **fields), worker())
+    return answer, meeting
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type", "body"),
+    [
+        (None, "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
+        ("json", "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
+        ("text", "text/plain; charset=utf-8", "Good morning. Bom <dia>.\n"),
+        (
+            "srt",
+            "application/x-subrip; charset=utf-8",
+            "1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n\n2\n00:00:01,000 --> 00:00:02,000\nBom ‹dia›.\n\n",
+        ),
+    ],
+)
+async def test_answers_in_each_format(
+    token: str, broker_sync: redis.Redis, kind: str | None, content_type: str, body: str
+) -> None:
+    answer, meeting = await answered(token, **({"response_format": kind} if kind else {}))
+    assert (answer.status_code, answer["Content-Type"], answer.content.decode()) == (200, content_type, body)
+    assert answer["X-Parlance-Missing-Seconds"] == "0.000"
+    assert (meeting.language, meeting.is_ephemeral) == ("auto", True)
+    assert not await Meeting.objects.aexists(), "nothing is kept"
+    assert not upload_files.path(meeting.pk).exists()
+
+
+async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Redis) -> None:
+    fields = {"response_format": "verbose_json", "language": "en", "prompt": "Quintela"}
+    answer, meeting = await answered(token, **fields, **{"timestamp_granularities[]": ["word", "segment"]})
+    assert (meeting.language, meeting.vocabulary) == ("en", "Quintela")
+    assert json.loads(answer.content) == {
+        "task": "transcribe",
+        "language": "english",
+        "duration": 2.0,
+        "text": "Good morning. Bom <dia>.",
+        "segments": [
+            {"id": 0, "start": 0.0, "end": 1.0, "text": "Good morning.", "speaker": None},
+            {"id": 1, "start": 1.0, "end": 2.0, "text": "Bom <dia>.", "speaker": None},
+        ],
+        "words": [{"word": "Good", "start": 0.0, "end": 0.5}],
+        "missing_s": 0.0,
+    }
+
+
+@pytest.mark.parametrize("kind", ["json", "text", "srt", "vtt", "verbose_json"])
+async def test_what_is_missing_of_a_damaged_recording_is_said(token: str, broker_sync: redis.Redis, kind: str) -> None:
+    def damaged(upload: Upload) -> None:
+        uploads.finish(upload.pk, seconds=2.0, missing_s=12.5)
+        caption(upload)
+
+    answer, _ = await asyncio.gather(ask(token, response_format=kind), worker(damaged))
+    assert (answer.status_code, answer["X-Parlance-Missing-Seconds"]) == (200, "12.500")
+    if kind.endswith("json"):
+        assert json.loads(answer.content)["missing_s"] == 12.5
+
+
+@pytest.mark.parametrize(("missing_s", "told", "header"), [(7.0, 7.0, "7.000"), (None, None, "unknown")])
+async def test_what_was_heard_before_a_recording_broke_off_is_answered(
+    token: str, broker_sync: redis.Redis, missing_s: float | None, told: float | None, header: str
+) -> None:
+    def broken_off(upload: Upload) -> None:
+        caption(upload)
+        uploads.finish(upload.pk, seconds=2.0, missing_s=missing_s, failure=UploadFailure.CRASHED)
+        uploads.fail(upload.pk, UploadFailure.CRASHED)
+
+    answer, _ = await asyncio.gather(ask(token), worker(broken_off))
+    assert (answer.status_code, answer["X-Parlance-Missing-Seconds"]) == (200, header)
+    assert json.loads(answer.content) == {"text": "Good morning. Bom <dia>.", "missing_s": told}
+
+
+async def test_what_our_side_cannot_caption_is_no_fault_of_the_file(token: str, broker_sync: redis.Redis) -> None:
+    answer, _ = await asyncio.gather(
+        ask(token), worker(lambda upload: uploads.fail(upload.pk, UploadFailure.SET_ASIDE))
+    )
+    error = json.loads(answer.content)["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (500, "server_error", "not_captioned")
+
+
+async def test_webvtt_is_the_file_of_the_page(token: str, broker_sync: redis.Redis) -> None:
+    answer, _ = await answered(token, response_format="vtt")
+    assert [cue.text for cue in webvtt.from_string(answer.content.decode())] == ["Good morning.", "Bom &lt;dia&gt;."]
+
+
+async def test_what_is_no_recording_is_told_and_deleted(token: str, broker_sync: redis.Redis) -> None:
+    def fail(upload: Upload) -> None:
+        uploads.fail(upload.pk, UploadFailure.UNREADABLE)
+
+    answer, _ = await asyncio.gather(ask(token), worker(fail))
+    error = json.loads(answer.content)["error"]
+    assert (answer.status_code, error["code"], error["param"]) == (400, "unreadable_file", "file")
+    assert not await Meeting.objects.aexists()
+
+
+async def test_the_wait_is_bounded(token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, api_wait_s=0.1))
+    answer = await ask(token)
+    assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (504, "timeout")
+    assert not await Meeting.objects.aexists()
+
+
+async def test_who_goes_away_leaves_nothing(token: str, broker_sync: redis.Redis) -> None:
+    request = asyncio.create_task(ask(token))
+    await until(Upload.objects.filter(state=UploadState.WAITING).exists)
+    request.cancel()
+    await asyncio.wait([request])
+    await until(lambda: not Meeting.objects.exists())
+
+
+async def test_other_pages_are_served_while_it_waits(token: str, broker_sync: redis.Redis) -> None:
+    """A part of the chain that blocked Django's one thread would let nobody else in until the answer is there."""
+    request = asyncio.create_task(ask(token))
+    await until(Upload.objects.filter(state=UploadState.WAITING).exists)
+    page = await asyncio.wait_for(AsyncClient().get("/login/"), 20)
+    assert (page.status_code, request.done()) == (200, False)
+    await worker()
+    assert (await request).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=" + "b" * 5_000, b"x"),
+        (
+            "multipart/form-data; boundary=end",
+            b"".join(b'--end\r\nContent-Disposition: form-data; name="f%d"\r\n\r\n1\r\n' % n for n in range(2_000))
+            + b"--end--\r\n",
+        ),
+    ],
+    ids=["no boundary", "long boundary", "many fields"],
+)
+async def test_a_form_that_cannot_be_read_is_refused_as_programs_expect(
+    token: str, broker_sync: redis.Redis, content_type: str, body: bytes
+) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer: Any = await AsyncClient().post(PATH, body, content_type=content_type, headers=headers)
+    assert answer.status_code == 400
+    error = json.loads(answer.content)["error"]
+    assert (error["code"], error["type"]) == ("invalid_request", "invalid_request_error")
+    assert error["message"].startswith("The form cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"language": "klingon"}, "language"),
+        ({"response_format": "docx"}, "response_format"),
+        ({"stream": "true"}, "stream"),
+        ({"file": ""}, "file"),
+        ({"prompt": "x" * 2_001}, "prompt"),
+    ],
+)
+async def test_odd_fields_are_refused_by_name(
+    token: str, broker_sync: redis.Redis, fields: dict[str, str], param: str
+) -> None:
+    answer = await ask(token, **fields)
+    error = json.loads(answer.content)["error"]
+    assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
+    assert not await Meeting.objects.aexists()
+
+
+class TestTokens:
+    async def test_without_one_nothing_is_taken(self, user: User, token: str) -> None:
+        for wrong in ("", "x", new_token(), token[:-1] + ("0" if token[-1] != "0" else "1")):
+            answer = await ask(wrong)
+            assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (401, "invalid_api_key")
+        await AsyncClient().aforce_login(user)
+        signed_in = AsyncClient()
+        await signed_in.aforce_login(user)
+        refused = await signed_in.post(PATH, {"file": SimpleUploadedFile("a.wav", b"x")})
+        assert refused.status_code == 401, "a cookie does not count"
+
+    def test_only_a_digest_is_stored(self, user: User, token: str) -> None:
+        row = ApiToken.objects.get()
+        assert token not in str(vars(row))
+        assert is_well_made(token)
+        assert user_of_token(token) == user
+        assert ApiToken.objects.get().last_used_at is not None
+
+    def test_a_revoked_one_and_one_of_a_disabled_user_open_nothing(self, user: User, token: str) -> None:
+        user.is_active = False
+        user.save()
+        assert user_of_token(token) is None
+        user.is_active = True
+        user.save()
+        ApiToken.objects.all().delete()
+        assert user_of_token(token) is None
+
+
+class TestFile:
+    async def test_the_recording_is_written_where_it_stays(self, token: str, broker_sync: redis.Redis) -> None:
+        """It was in /tmp twice, and copied from there."""
+        folder = upload_files.folder()
+
+        def look(upload: Upload) -> None:
+            assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
+            assert (folder / upload.pk).stat().st_mode & 0o777 == 0o600
+            caption(upload)
+
+        answer, _ = await asyncio.gather(ask(token), worker(look))
+        assert answer.status_code == 200
+        assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
+
+    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"prompt": "x" * 2_001}])
+    async def test_what_is_refused_leaves_nothing(
+        self, token: str, broker_sync: redis.Redis, fields: dict[str, str]
+    ) -> None:
+        before = set(upload_files.folder().iterdir())
+        assert (await ask(token, **fields)).status_code == 400
+        assert set(upload_files.folder().iterdir()) == before
+
+    async def test_a_disk_without_room_is_said(
+        self, token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(upload_files, "DISK_RESERVE", 2**62)
+        before = set(upload_files.folder().iterdir())
+        answer = await ask(token)
+        assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (507, "no_room")
+        assert set(upload_files.folder().iterdir()) == before
+        assert not await Meeting.objects.aexists()
