@@ -32,7 +32,7 @@ def logging_config(*, debug: bool, log_format: LogFormat = "auto") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if is_console else "iso", utc=not is_console),
     ]
     logging.config.dictConfig(
         {

@@ -58,13 +58,17 @@ class Command(ParlanceCommand):
                 self.stderr.write(f"Still not ready after {READY_EXPECTED_S:.0f} s; {base_url}/readyz says why.")
                 late_at = math.inf
             time.sleep(READY_POLL_S)
+        is_unpacking = is_packed(settings.ENVIRONMENT)
+        if is_unpacking:
+            self.stdout.write("Unpacking the summariser's weights, once, about a minute. Captions do not wait for it.")
         self.stdout.write(framed(welcome(settings.ENVIRONMENT, base_url), is_terminal=self.stdout.isatty()))
         self.stdout.flush()
-        self._unpack_summarizer()
+        if is_unpacking:
+            self._unpack_summarizer()
 
     def _migrate(self) -> None:
         if has_pending_migrations():
-            self.stderr.write("Bringing the database up to date.")
+            self.stdout.write("Bringing the database up to date.")
             call_command("migrate", verbosity=0)
 
     def _unpack_summarizer(self) -> None:
@@ -72,12 +76,12 @@ class Command(ParlanceCommand):
 
         The process is waited for in this thread: it is ended with the thread that started it.
         """
-        environment: Environment = settings.ENVIRONMENT
-        if not is_packed(environment):
-            return
-        self.stderr.write("Unpacking the summariser's weights, once, about a minute. Summaries wait for it.")
-        failed = run_to_end(["models", "fetch", summary_model(environment)])
-        self.stderr.write(f"The summariser was not unpacked: {failed}" if failed else "Summaries can be written now.")
+        failed = run_to_end(["models", "fetch", summary_model(settings.ENVIRONMENT)])
+        if failed:
+            self.stderr.write(f"The summariser was not unpacked: {failed}")
+        else:
+            self.stdout.write("Summaries can be written now.")
+            self.stdout.flush()
 
 
 def welcome(environment: Environment, base_url: str) -> str:
