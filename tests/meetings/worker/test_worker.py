@@ -320,8 +320,10 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
         captions = await caption_all(broker, meeting, pcm)
         notices = await notices_until_the_end(subscription)
     assert len(captions) >= 4
-    assert [state for state in notices if state != "catching_up"][:2] == ["degraded", "live"]
-    assert notices[-1] == "ended"
+    states = [state for state in notices if state != "catching_up"]
+    if states[0] == "live":  # there was sound, and nothing yet to store
+        del states[0]
+    assert states == ["degraded", "live", "ended"]
 
 
 async def test_a_worker_whose_lease_is_anothers_drops_the_meeting(
