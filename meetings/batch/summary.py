@@ -10,7 +10,7 @@ from inference.summarization.translated import translate_summary
 from inference.translation.translator import TranslationRequest, Translator, offers
 from meetings.batch.transcription import Transcription
 from meetings.broker.hints import ROUND_S
-from meetings.export.entries import Entry, EntrySpeaker
+from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.store.serializers import SummaryItem, SummaryMessage
 
@@ -70,13 +70,13 @@ def recording_summary(transcription: Transcription) -> SummaryDocument | None:
     return SummaryDocument(message, tuple(_digest_item(item) for item in summary.items))
 
 
-def _line(cue: Entry) -> SpokenUtterance:
+def _line(cue: Cue) -> SpokenUtterance:
     speaker = cue.speaker.id if cue.speaker else None
     return SpokenUtterance(str(cue.seq), cue.start, cue.end, cue.text, cue.language, speaker)
 
 
 def _digest_item(item: Item) -> SummaryLine:
-    return SummaryLine(item.kind.value, item.text, EntrySpeaker(item.owner).label if item.owner else "")
+    return SummaryLine(item.kind.value, item.text, CueSpeaker(item.owner).label if item.owner else "")
 
 
 def _timed(transcription: Transcription, stage: str, started: float) -> dict[str, float]:

@@ -27,7 +27,7 @@ from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
 from inference.translation.translator import Translator
 from inference.types import FinalCaption
-from meetings.export.entries import Entry, EntrySpeaker
+from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.formats import cue_object, speaker_objects
 from meetings.export.summary import SummaryDocument
 from meetings.store.speakers import divided_text
@@ -61,7 +61,7 @@ class TranscriptionOptions:
 class Transcription:
     """The result for one recording, with timings."""
 
-    cues: list[Entry]
+    cues: list[Cue]
     language: str | None
     """As given, else the most spoken one; None: nothing was said."""
     audio_s: float
@@ -117,7 +117,7 @@ def transcription_object(transcription: Transcription, *, digest: SummaryDocumen
     }
 
 
-def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Entry]:
+def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Cue]:
     """Return the captions, numbered, and divided where the speaker changes; without `turns`, they have no speakers."""
     if turns is None:
         parts = [_cue(final) for final in finals]
@@ -126,7 +126,7 @@ def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | N
     return [replace(cue, seq=seq) for seq, cue in enumerate(parts, start=1)]
 
 
-def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Entry]:
+def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Cue]:
     near = [turn for turn in turns if turn.end > final.start and turn.start < final.end]
     runs = label_words(final.words, near)
     texts = divided_text(final.text, runs, final.language)
@@ -137,14 +137,14 @@ def _divided(final: FinalCaption, turns: Sequence[SpeakerTurn]) -> list[Entry]:
             end=run.words[-1].end,
             text=text,
             words=run.words,
-            speaker=EntrySpeaker(run.speaker),
+            speaker=CueSpeaker(run.speaker),
         )
         for run, text in zip(runs, texts, strict=True)
     ]
 
 
-def _cue(final: FinalCaption) -> Entry:
-    return Entry(0, final.start, final.end, final.text, final.language, words=final.words)
+def _cue(final: FinalCaption) -> Cue:
+    return Cue(0, final.start, final.end, final.text, final.language, words=final.words)
 
 
 @dataclass(slots=True)
@@ -188,7 +188,7 @@ class _Work:
         stages["audio"] -= self.diarization.held_up_s
         return turns
 
-    def _translated(self, cues: list[Entry], stages: dict[str, float]) -> list[Entry]:
+    def _translated(self, cues: list[Cue], stages: dict[str, float]) -> list[Cue]:
         """Translate the parts of divided captions; translation of all others has already begun."""
         if self.translation is None:
             return cues

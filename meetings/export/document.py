@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from meetings.export.entries import Entry
+from meetings.export.cues import Cue
 from meetings.export.summary import SummaryDocument
 
 
@@ -14,7 +14,7 @@ class Document:
     """The transcript that a renderer turns into a file."""
 
     title: str
-    cues: Sequence[Entry]
+    cues: Sequence[Cue]
     """Those with text, in the language of the file."""
     digest: SummaryDocument | None = None
     missing_s: float = 0.0

@@ -20,8 +20,8 @@ from django.utils.translation import gettext as _
 from webvtt.models import Timestamp
 
 from meetings.export import word_document
+from meetings.export.cues import Cue, meeting_cues, require_language, spoken_seconds
 from meetings.export.document import Document
-from meetings.export.entries import Entry, meeting_entries, require_language, spoken_seconds
 from meetings.export.summary import SummaryDocument, SummaryLine, newest_summary
 from meetings.models import Meeting
 from meetings.text import one_line
@@ -63,14 +63,14 @@ def render_transcript(meeting: Meeting, format_name: str, language: str | None =
     if language:
         require_language(meeting, language)
     digest = newest_summary(meeting, language)
-    cues = meeting_entries(meeting)
+    cues = meeting_cues(meeting)
     return render_cues(
         cues, format_name, title=meeting.title, language=language, digest=digest, missing_s=meeting.missing_s
     )
 
 
 def render_cues(
-    cues: Sequence[Entry],
+    cues: Sequence[Cue],
     format_name: str,
     *,
     title: str,
@@ -92,7 +92,7 @@ def render_cues(
     return Transcript(content_type, render(Document(title, said, digest, missing_s)))
 
 
-def cue_object(cue: Entry) -> dict[str, Any]:
+def cue_object(cue: Cue) -> dict[str, Any]:
     """Return the JSON form of one caption."""
     return {
         "seq": cue.seq,
@@ -106,7 +106,7 @@ def cue_object(cue: Entry) -> dict[str, Any]:
     }
 
 
-def speaker_objects(cues: Sequence[Entry]) -> list[dict[str, Any]]:
+def speaker_objects(cues: Sequence[Cue]) -> list[dict[str, Any]]:
     """Return the JSON form of the speakers in `cues`, with their speaking time."""
     return [
         {"id": speaker.id, "name": speaker.name or None, "seconds": round(seconds, 2)}
@@ -132,7 +132,7 @@ def _timestamp(milliseconds: int) -> Timestamp:
     return Timestamp(seconds // 3600, seconds // 60 % 60, seconds % 60, rest)
 
 
-def _voice(cue: Entry) -> str:
+def _voice(cue: Cue) -> str:
     text = html.escape(cue.line, quote=False)
     return f"<v {_voice_name(cue.speaker.label)}>{text}" if cue.speaker else text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from meetings.export.entries import speakers_by_label
+from meetings.export.cues import speakers_by_label
 from meetings.models import Meeting
 from meetings.store.serializers import SummaryItem, SummaryMessage, summary
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from meetings.export.cues import Cue
 from meetings.export.document import Document
-from meetings.export.entries import Entry
 from meetings.export.summary import SummaryLine
 from meetings.languages import is_right_to_left
 from meetings.text import one_line
@@ -88,7 +88,7 @@ def _item_text(item: SummaryLine) -> str:
     return f"{item.text} ({item.owner})" if item.owner else item.text
 
 
-def _write_cue(paragraph: Paragraph, cue: Entry) -> None:
+def _write_cue(paragraph: Paragraph, cue: Cue) -> None:
     _write(paragraph, cue.clock, "", after=" ")
     if cue.speaker:
         _write(paragraph, cue.speaker.label, "", after=": ").bold = True

@@ -21,7 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.api_tokens import user_of_token
 from meetings.accounts.bearer import token_in
-from meetings.export.entries import meeting_entries
+from meetings.export.cues import meeting_cues
 from meetings.export.formats import render_transcript
 from meetings.languages import LANGUAGES
 from meetings.models import Meeting, Upload, UploadFailure, UploadState
@@ -126,7 +126,7 @@ def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpRes
     if kind in FILE_FORMATS:
         document = render_transcript(meeting, kind)
         return HttpResponse(document.body, content_type=document.content_type)
-    cues = [cue for cue in meeting_entries(meeting) if cue.line]
+    cues = [cue for cue in meeting_cues(meeting) if cue.line]
     text = " ".join(cue.line for cue in cues)
     if kind == "text":
         return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")

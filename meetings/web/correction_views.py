@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from meetings.accounts.access import find_meeting, private, require
 from meetings.accounts.rights import Deed
-from meetings.export.entries import UnknownLanguage
+from meetings.export.cues import UnknownLanguage
 from meetings.models import MAX_SPEAKER_NAME, Caption, Meeting
 from meetings.store import summary_corrections
 from meetings.store.corrections import ChangedMeanwhile, UnfitText, correct_text, correct_translation

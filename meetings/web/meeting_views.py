@@ -30,7 +30,7 @@ from meetings.accounts.access import (
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
 from meetings.accounts.rights import Deed, deeds, may, may_with_all
 from meetings.accounts.signin import user_of_link
-from meetings.export.entries import NotTranslated, UnknownLanguage
+from meetings.export.cues import NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, render_transcript
 from meetings.models import Meeting, State
 from meetings.store import quotas

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
-from meetings.export.entries import Entry, caption_cue, meeting_entries, require_known
+from meetings.export.cues import Cue, caption_cue, meeting_cues, require_known
 from meetings.languages import is_right_to_left, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 from meetings.text import one_line
@@ -59,7 +59,7 @@ class Wording:
 class Line:
     """One caption of the page."""
 
-    cue: Entry
+    cue: Cue
     wordings: tuple[Wording, ...]
     is_turn: bool
     """Whether the speaker changes here."""
@@ -97,7 +97,7 @@ def offered(meeting: Meeting, choice: LanguageFilter) -> list[tuple[str, str]]:
 
 def page_lines(meeting: Meeting, choice: LanguageFilter) -> list[Line]:
     """Return the lines of the meeting that have text."""
-    return list(_lines([cue for cue in meeting_entries(meeting) if cue.line], choice))
+    return list(_lines([cue for cue in meeting_cues(meeting) if cue.line], choice))
 
 
 def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
@@ -106,19 +106,19 @@ def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
     return Line(cue, _wordings(cue, choice), is_turn=True)
 
 
-def _lines(cues: Sequence[Entry], choice: LanguageFilter) -> Iterator[Line]:
-    before: Entry | None = None
+def _lines(cues: Sequence[Cue], choice: LanguageFilter) -> Iterator[Line]:
+    before: Cue | None = None
     for cue in cues:
         is_turn = cue.speaker is not None and (before is None or cue.speaker != before.speaker)
         yield Line(cue, _wordings(cue, choice), is_turn)
         before = cue
 
 
-def _wordings(cue: Entry, choice: LanguageFilter) -> tuple[Wording, ...]:
+def _wordings(cue: Cue, choice: LanguageFilter) -> tuple[Wording, ...]:
     return tuple(_wording(cue, language) for language in choice.columns)
 
 
-def _wording(cue: Entry, language: str) -> Wording:
+def _wording(cue: Cue, language: str) -> Wording:
     read = cue if language == SPOKEN else cue.in_language(language)
     is_pending = language not in (SPOKEN, read.language)
     return Wording(one_line(read.text), read.language, is_pending)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 
 from meetings.accounts.access import find_meeting, link_token, may_do, private, require_reader
 from meetings.accounts.rights import Deed
-from meetings.export.entries import UnknownLanguage
+from meetings.export.cues import UnknownLanguage
 from meetings.export.formats import FORMATS
 from meetings.export.summary import newest_summary
 from meetings.languages import named_languages

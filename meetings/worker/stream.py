@@ -193,9 +193,14 @@ class MeetingStream:
                 self._inbox.popleft()
 
     def forgettable_marks(self) -> bytes | None:
-        """Return the id before which a log without audio is not needed: what its marks say is in the rows."""
+        """Return the id before which a log without audio is not needed: what its marks say is in the rows.
+
+        None where a mark asks for translations: the next worker must find it if this one dies before they are stored.
+        """
         with self._guard:
-            return None if self._kept or self._inbox or self.newest is None else self.newest.id
+            if self._kept or self._inbox or self._languages_asked or self.newest is None:
+                return None
+            return self.newest.id
 
     def forgettable(self, progress: Progress) -> bytes | None:
         """Return the entry id before which the log can be trimmed once `progress` is committed, or None if unchanged.

@@ -141,3 +141,11 @@ def test_people_read_lines_and_programs_read_json(is_terminal: bool, log_format:
         assert "broker_slow" in text
         assert "3.5" in text
         assert not text.startswith("{")
+
+
+@pytest.mark.django_db
+def test_requests_for_other_hosts_leave_no_line(client: Client, written: io.StringIO) -> None:
+    """Anyone can send them, as often as they like."""
+    for host in ("evil.example", ""):
+        assert client.get("/", headers={"host": host}).status_code == 400
+    assert written.getvalue() == ""

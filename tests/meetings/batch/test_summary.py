@@ -8,7 +8,7 @@ from inference.summarization.summarizer import ExtractiveSummarizer
 from inference.translation.translator import Translation, TranslationRequest
 from meetings.batch.summary import recording_summary, sum_up, translate_recording_summary
 from meetings.batch.transcription import Transcription, transcription_object
-from meetings.export.entries import Entry, EntrySpeaker
+from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.summary import SummaryLine
 
 SAID = (
@@ -16,7 +16,7 @@ SAID = (
     ("S1", "We decided to use rubber buttons for the remote control."),
     ("S2", "I will send the market report by Friday."),
 )
-ANA, BEN = EntrySpeaker("S1"), EntrySpeaker("S2")
+ANA, BEN = CueSpeaker("S1"), CueSpeaker("S2")
 
 
 class Shouting:
@@ -37,7 +37,7 @@ class Shouting:
 
 def transcription(*said: tuple[str | None, str], language: str | None = "en") -> Transcription:
     cues = [
-        Entry(place, 4.0 * place, 4.0 * place + 3.0, text, "en", EntrySpeaker(who) if who else None)
+        Cue(place, 4.0 * place, 4.0 * place + 3.0, text, "en", CueSpeaker(who) if who else None)
         for place, (who, text) in enumerate(said, start=1)
     ]
     return Transcription(cues, language, 20.0, 1.0, {"asr": 1.0})

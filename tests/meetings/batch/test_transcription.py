@@ -11,7 +11,7 @@ from inference.speech.engine import Engine
 from inference.speech.session import SessionConfig
 from inference.types import FinalCaption, Word
 from meetings.batch.transcription import Models, TranscriptionOptions, spoken_cues, transcribe_recording
-from meetings.export.entries import EntrySpeaker
+from meetings.export.cues import CueSpeaker
 from tests.inference.doubles import ScriptedTranscriber
 
 
@@ -30,9 +30,9 @@ TURNS = [SpeakerTurn(0.9, 2.5, "S1"), SpeakerTurn(2.5, 4.0, "S2"), SpeakerTurn(5
 def test_a_caption_is_divided_where_the_speaker_changes() -> None:
     cues = spoken_cues(FINALS, TURNS)
     assert [(cue.seq, cue.start, cue.end, cue.text, cue.speaker) for cue in cues] == [
-        (1, 1.0, 2.5, "Are you there?", EntrySpeaker("S1")),
-        (2, 2.5, 4.0, "Yes, I am.", EntrySpeaker("S2")),
-        (3, 6.0, 6.5, "Good.", EntrySpeaker(None)),
+        (1, 1.0, 2.5, "Are you there?", CueSpeaker("S1")),
+        (2, 2.5, 4.0, "Yes, I am.", CueSpeaker("S2")),
+        (3, 6.0, 6.5, "Good.", CueSpeaker(None)),
     ]
 
 

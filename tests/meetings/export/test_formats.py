@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference.types import Word
-from meetings.export.entries import Entry, EntrySpeaker, NotTranslated, UnknownLanguage
+from meetings.export.cues import Cue, CueSpeaker, NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, UnknownFormat, render_cues, render_transcript
 from meetings.models import Meeting
 from meetings.store.speakers import assign, merge_speakers, rename
@@ -40,16 +40,16 @@ texts = st.one_of(
     st.sampled_from(HOSTILE), st.text(max_size=60), st.text(alphabet="<>-& \n\r{}\\:0123,.#*_|", max_size=40)
 )
 times = st.integers(min_value=0, max_value=359_999_000).map(lambda milliseconds: milliseconds / 1000)
-speakers = st.none() | st.builds(EntrySpeaker, st.sampled_from((None, "S1", "S2", "S12")), texts)
+speakers = st.none() | st.builds(CueSpeaker, st.sampled_from((None, "S1", "S2", "S12")), texts)
 translations = st.dictionaries(st.sampled_from(("pt", "ar")), texts)
 languages = st.sampled_from((None, "en", "pt", "ar"))
 
 
 @st.composite
-def transcripts(draw: st.DrawFn) -> list[Entry]:
+def transcripts(draw: st.DrawFn) -> list[Cue]:
     starts = sorted(draw(st.lists(times, max_size=6)))
     return [
-        Entry(
+        Cue(
             seq,
             start,
             start + draw(times) / 1000,
@@ -62,12 +62,12 @@ def transcripts(draw: st.DrawFn) -> list[Entry]:
     ]
 
 
-def read_text(cue: Entry, language: str | None) -> str:
+def read_text(cue: Cue, language: str | None) -> str:
     """What stands in a transcript in `language`."""
     return one_line(cue.translations.get(language, "")) or cue.line
 
 
-def expected(cues: list[Entry], language: str | None) -> list[tuple[int, int, str, str]]:
+def expected(cues: list[Cue], language: str | None) -> list[tuple[int, int, str, str]]:
     return [
         (cue.start_ms, cue.end_ms, cue.speaker.label if cue.speaker else "", read_text(cue, language))
         for cue in cues
@@ -75,14 +75,14 @@ def expected(cues: list[Entry], language: str | None) -> list[tuple[int, int, st
     ]
 
 
-def named(cues: list[Entry], language: str | None) -> list[tuple[int, int, str]]:
+def named(cues: list[Cue], language: str | None) -> list[tuple[int, int, str]]:
     """As `expected`, with the speaker's name in the text."""
     return [(start, end, f"{name}: {text}" if name else text) for start, end, name, text in expected(cues, language)]
 
 
 every_hostile_text = example(
     [
-        Entry(n, n, n + 0.5, text, "en", speaker=EntrySpeaker("S1", text), translations={"pt": text})
+        Cue(n, n, n + 0.5, text, "en", speaker=CueSpeaker("S1", text), translations={"pt": text})
         for n, text in enumerate(HOSTILE, start=1)
     ],
     "pt",
@@ -90,7 +90,7 @@ every_hostile_text = example(
 
 
 def test_what_is_read_in_a_language_is_its_translation_or_else_the_original() -> None:
-    cue = Entry(1, 0, 1, "Yes.", "en", translations={"pt": "Sim.", "ar": " \u2066"})
+    cue = Cue(1, 0, 1, "Yes.", "en", translations={"pt": "Sim.", "ar": " \u2066"})
     assert [read_text(cue, language) for language in (None, "en", "pt", "ar")] == ["Yes.", "Yes.", "Sim.", "Yes."]
 
 
@@ -102,7 +102,7 @@ def voice_of(payload: str) -> tuple[str, str]:
 
 @given(transcripts(), languages)
 @every_hostile_text
-def test_webvtt_read_back_has_the_same_cues_and_text(cues: list[Entry], language: str | None) -> None:
+def test_webvtt_read_back_has_the_same_cues_and_text(cues: list[Cue], language: str | None) -> None:
     document = webvtt.WebVTT.from_string(render_cues(cues, "vtt", title="t", language=language).body, strict=True)
     read = [
         (caption.start_time.in_milliseconds(), caption.end_time.in_milliseconds(), *voice_of(caption.raw_text))
@@ -114,7 +114,7 @@ def test_webvtt_read_back_has_the_same_cues_and_text(cues: list[Entry], language
 
 @given(transcripts(), languages)
 @every_hostile_text
-def test_webvtt_text_holds_no_tag_but_the_voice(cues: list[Entry], language: str | None) -> None:
+def test_webvtt_text_holds_no_tag_but_the_voice(cues: list[Cue], language: str | None) -> None:
     lines = render_cues(cues, "vtt", title="t", language=language).body.splitlines()
     texts = [line for line in lines if not re.fullmatch(r"[\d:.]+ --> [\d:.]+", line)]
     assert not any(set("<>") & set(re.sub(r"^<v [^<>]+>", "", line)) for line in texts)
@@ -122,7 +122,7 @@ def test_webvtt_text_holds_no_tag_but_the_voice(cues: list[Entry], language: str
 
 @given(transcripts(), languages)
 @every_hostile_text
-def test_subrip_read_back_has_the_same_cues_and_text(cues: list[Entry], language: str | None) -> None:
+def test_subrip_read_back_has_the_same_cues_and_text(cues: list[Cue], language: str | None) -> None:
     read = [
         (round(cue.start.total_seconds() * 1000), round(cue.end.total_seconds() * 1000), cue.content)
         for cue in srt.parse(render_cues(cues, "srt", title="t", language=language).body)
@@ -133,7 +133,7 @@ def test_subrip_read_back_has_the_same_cues_and_text(cues: list[Entry], language
 
 
 @given(transcripts(), texts, languages)
-def test_plain_text_has_one_line_a_caption(cues: list[Entry], title: str, language: str | None) -> None:
+def test_plain_text_has_one_line_a_caption(cues: list[Cue], title: str, language: str | None) -> None:
     heading, blank, *lines = (
         render_cues(cues, "txt", title=title, language=language).body.removesuffix("\n").split("\n")
     )
@@ -143,7 +143,7 @@ def test_plain_text_has_one_line_a_caption(cues: list[Entry], title: str, langua
 
 @given(transcripts(), languages)
 @every_hostile_text
-def test_markdown_read_back_has_the_same_text_and_no_markup_of_its_own(cues: list[Entry], language: str | None) -> None:
+def test_markdown_read_back_has_the_same_text_and_no_markup_of_its_own(cues: list[Cue], language: str | None) -> None:
     _, *paragraphs = render_cues(cues, "md", title="t", language=language).body.removesuffix("\n").split("\n\n")
     written = [paragraph.partition(" ")[2] for paragraph in paragraphs]
     plain = [html.unescape(re.sub(r"\\([\\`*_\[\]~|])", r"\1", text)) for text in written]
@@ -153,7 +153,7 @@ def test_markdown_read_back_has_the_same_text_and_no_markup_of_its_own(cues: lis
 
 @given(transcripts(), languages)
 @every_hostile_text
-def test_json_keeps_every_text_as_it_was_said_and_all_translations(cues: list[Entry], language: str | None) -> None:
+def test_json_keeps_every_text_as_it_was_said_and_all_translations(cues: list[Cue], language: str | None) -> None:
     document = json.loads(render_cues(cues, "json", title="t", language=language).body)
     said = [cue for cue in cues if cue.line]
     assert [(caption["seq"], caption["text"], caption["translations"]) for caption in document["captions"]] == [
@@ -176,7 +176,7 @@ def test_a_line_has_no_line_ends_and_no_hidden_controls(text: str) -> None:
     assert one_line(line) == line
 
 
-CUE = Entry(7, 3661.5, 3662.25, "Tom & Ana agree.", "en", words=(Word(3661.5, 3661.9, "Tom", 0.9),))
+CUE = Cue(7, 3661.5, 3662.25, "Tom & Ana agree.", "en", words=(Word(3661.5, 3661.9, "Tom", 0.9),))
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_each_format_looks_as_it_should(format_name: str, body: str) -> None:
 
 
 def test_a_known_speaker_is_named() -> None:
-    spoken = [replace(CUE, speaker=EntrySpeaker("S1", "Ana <A>"))]
+    spoken = [replace(CUE, speaker=CueSpeaker("S1", "Ana <A>"))]
     assert "<v Ana &lt;A&gt;>Tom" in render_cues(spoken, "vtt", title="").body
     assert "\nAna ‹A›: Tom" in render_cues(spoken, "srt", title="").body
     assert "] Ana <A>: Tom" in render_cues(spoken, "txt", title="").body
@@ -204,18 +204,18 @@ def test_a_known_speaker_is_named() -> None:
     ("speaker", "voice"),
     [
         (None, "Tom"),
-        (EntrySpeaker(None), "<v Speaker ?>Tom"),
-        (EntrySpeaker("S2"), "<v Speaker 2>Tom"),
-        (EntrySpeaker("S2", "\n"), "<v Speaker 2>Tom"),
-        (EntrySpeaker("S2", "Ana"), "<v Ana>Tom"),
+        (CueSpeaker(None), "<v Speaker ?>Tom"),
+        (CueSpeaker("S2"), "<v Speaker 2>Tom"),
+        (CueSpeaker("S2", "\n"), "<v Speaker 2>Tom"),
+        (CueSpeaker("S2", "Ana"), "<v Ana>Tom"),
     ],
 )
-def test_who_is_unsure_or_has_no_name_is_said_so(speaker: EntrySpeaker | None, voice: str) -> None:
+def test_who_is_unsure_or_has_no_name_is_said_so(speaker: CueSpeaker | None, voice: str) -> None:
     assert f"\n{voice} &amp;" in render_cues([replace(CUE, speaker=speaker)], "vtt", title="").body
 
 
 def test_json_holds_words_and_times() -> None:
-    cue = replace(CUE, speaker=EntrySpeaker("S2", "Ana"), translations={"pt": "Tom e Ana concordam."})
+    cue = replace(CUE, speaker=CueSpeaker("S2", "Ana"), translations={"pt": "Tom e Ana concordam."})
     assert json.loads(render_cues([cue], "json", title="Weekly").body) == {
         "title": "Weekly",
         "missing_s": 0.0,

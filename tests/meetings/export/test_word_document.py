@@ -15,7 +15,7 @@ from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from hypothesis import given, settings
 
-from meetings.export.entries import Entry, EntrySpeaker
+from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.formats import render_cues, render_transcript
 from meetings.export.summary import SummaryDocument, SummaryLine
 from meetings.models import Meeting
@@ -28,7 +28,7 @@ def read(content: bytes) -> WordDocument:
     return docx.Document(io.BytesIO(content))
 
 
-def rendered(cues: list[Entry], *, title: str = "t", language: str | None = None) -> WordDocument:
+def rendered(cues: list[Cue], *, title: str = "t", language: str | None = None) -> WordDocument:
     return read(render_cues(cues, "docx", title=title, language=language).content)
 
 
@@ -49,7 +49,7 @@ def languages_of(document: WordDocument) -> list[tuple[str, str | None]]:
 @settings(max_examples=30)
 @given(transcripts(), languages)
 @every_hostile_text
-def test_read_back_it_has_the_same_cues_and_text(cues: list[Entry], language: str | None) -> None:
+def test_read_back_it_has_the_same_cues_and_text(cues: list[Cue], language: str | None) -> None:
     heading, *paragraphs = rendered(cues, language=language).paragraphs
     said = [cue for cue in cues if cue.line]
     names = [f"{cue.speaker.label}: " if cue.speaker else "" for cue in said]
@@ -76,10 +76,10 @@ def test_the_same_transcript_is_the_same_file() -> None:
 
 def test_every_text_says_its_language_and_its_direction() -> None:
     cues = [
-        Entry(1, 0, 1, "Yes.", "en"),
-        Entry(2, 1, 2, "Sim.", "pt"),
-        Entry(3, 2, 3, "نعم 3", "ar", speaker=EntrySpeaker("S1", "Ana")),
-        Entry(4, 3, 4, "はい", "ja", speaker=EntrySpeaker("S2", "ليلى")),
+        Cue(1, 0, 1, "Yes.", "en"),
+        Cue(2, 1, 2, "Sim.", "pt"),
+        Cue(3, 2, 3, "نعم 3", "ar", speaker=CueSpeaker("S1", "Ana")),
+        Cue(4, 3, 4, "はい", "ja", speaker=CueSpeaker("S2", "ليلى")),
     ]
     document = rendered(cues)
     assert languages_of(document) == [("val", "en"), ("val", "pt"), ("bidi", "ar"), ("eastAsia", "ja")]

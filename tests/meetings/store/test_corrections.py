@@ -14,7 +14,7 @@ from django.test import Client
 from inference.translation.translator import Translation as Translated
 from meetings.admin import correcting
 from meetings.broker.audio_log import AudioLog
-from meetings.export.entries import meeting_entries
+from meetings.export.cues import meeting_cues
 from meetings.models import Caption, Correction, Meeting, State, Translation
 from meetings.search.finding import find
 from meetings.search.index import TextKind
@@ -123,7 +123,7 @@ def test_a_corrected_translation_is_a_revision_and_the_models_is_kept(meeting: M
     assert (edit.language, edit.before, edit.after, edit.editor) == ("pt", f"pt: {LINE}", "Bom dia.", ana)
     [caption] = changes_after(meeting.pk, 2, limit=9)
     assert serializers.change(caption, "pt").get("translation") == {"language": "pt", "text": "Bom dia."}
-    assert [cue.in_language("pt").text for cue in meeting_entries(meeting)] == ["Bom dia."], "in files"
+    assert [cue.in_language("pt").text for cue in meeting_cues(meeting)] == ["Bom dia."], "in files"
     assert [hit.kind for hit in find("bom", limit=9)] == [TextKind.TRANSLATION]
     assert find("pt", limit=9) == []
     with pytest.raises(ChangedMeanwhile):

@@ -69,6 +69,13 @@ def test_marks_of_a_meeting_without_sound_are_not_kept(stream: MeetingStream) ->
     assert stream.forgettable_marks() is None, "with sound the log is trimmed by what is captioned"
 
 
+def test_a_wish_for_translations_is_kept_for_the_next_worker(stream: MeetingStream) -> None:
+    """A line of a meeting that is over was corrected: only the log says into which languages it is translated again."""
+    stream.read([marked("translate", 0, after=0, value="pt"), marked("end", 1, after=0)])
+    stream.take_in(TurnResult())
+    assert stream.forgettable_marks() is None
+
+
 def test_sound_is_needed_until_it_is_recorded() -> None:
     kept = MeetingStream(Meeting(title="Budget", keep_recording=True), ResumeState())
     kept.read(frames(0, 1200))

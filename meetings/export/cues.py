@@ -1,4 +1,4 @@
-"""Entries of a transcript: captions in spoken order, with their speakers and translations."""
+"""Cues of a transcript: captions in spoken order, with their speakers and translations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotTranslated(LookupError):
 
 
 @dataclass(frozen=True, slots=True)
-class EntrySpeaker:
+class CueSpeaker:
     """A speaker as shown in a transcript."""
 
     id: str | None
@@ -45,7 +45,7 @@ class EntrySpeaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Cue:
     """One caption of a transcript, from any source."""
 
     seq: int
@@ -55,7 +55,7 @@ class Entry:
     text: str
     language: str
     """ISO 639-1 code: as spoken, or of `text` if the transcript is in another language."""
-    speaker: EntrySpeaker | None = None
+    speaker: CueSpeaker | None = None
     """None: not labelled yet, or without diarization."""
     words: tuple[Word, ...] = ()
     translations: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Entry:
         seconds = self.start_ms // 1000
         return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
-    def in_language(self, language: str) -> Entry:
+    def in_language(self, language: str) -> Cue:
         """Return the cue in `language`; an untranslated one stays as spoken."""
         text = self.translations.get(language, "")
         if not one_line(text):
@@ -95,7 +95,7 @@ class Entry:
         return replace(self, text=text, language=language, words=())
 
 
-def meeting_entries(meeting: Meeting) -> list[Entry]:
+def meeting_cues(meeting: Meeting) -> list[Cue]:
     """Return the stored captions with text, in spoken order."""
     speakers = speakers_by_label(meeting)
     rows = meeting.captions.exclude(text="").prefetch_related("translations").order_by("start", "segment")
@@ -123,30 +123,30 @@ def require_known(language: str) -> None:
         raise UnknownLanguage(_("%(code)s is no language code; use one such as en, pt, es.") % {"code": language[:20]})
 
 
-def spoken_seconds(cues: Iterable[Entry]) -> dict[EntrySpeaker, float]:
+def spoken_seconds(cues: Iterable[Cue]) -> dict[CueSpeaker, float]:
     """Return the total length of each known speaker's captions, ordered by speaker number."""
-    seconds: dict[EntrySpeaker, float] = {}
+    seconds: dict[CueSpeaker, float] = {}
     for cue in cues:
         if cue.speaker and cue.speaker.id:
             seconds[cue.speaker] = seconds.get(cue.speaker, 0.0) + cue.end - cue.start
     return dict(sorted(seconds.items(), key=lambda item: item[0].number))
 
 
-def speakers_by_label(meeting: Meeting) -> dict[str, EntrySpeaker]:
+def speakers_by_label(meeting: Meeting) -> dict[str, CueSpeaker]:
     """Return the speakers of `meeting` by label; merged labels map to the speaker they were merged into."""
     rows = {row.label: row for row in Speaker.objects.filter(meeting=meeting)}
     present = {label: rows.get(row.merged_into, row) for label, row in rows.items()}
-    return {UNSURE: EntrySpeaker(None)} | {label: EntrySpeaker(row.label, row.name) for label, row in present.items()}
+    return {UNSURE: CueSpeaker(None)} | {label: CueSpeaker(row.label, row.name) for label, row in present.items()}
 
 
-def caption_cue(caption: Caption) -> Entry:
+def caption_cue(caption: Caption) -> Cue:
     """Return one stored caption as an entry."""
     return _stored_cue(caption, speakers_by_label(caption.meeting))
 
 
-def _stored_cue(caption: Caption, speakers: Mapping[str, EntrySpeaker]) -> Entry:
+def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
     """Words are those of the audio, so a corrected text has none."""
-    return Entry(
+    return Cue(
         caption.seq,
         caption.start,
         caption.end,
