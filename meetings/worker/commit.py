@@ -42,46 +42,46 @@ class CommitStep:
         self.captioned_s = 0.0
         """Seconds of audio since the start."""
 
-    async def store(self, stream: MeetingStream, findings: TurnResult) -> None:
+    async def store(self, stream: MeetingStream, result: TurnResult) -> None:
         """Store, publish, trim.
 
         If a commit fails, release the meeting; the next owner resumes at its cursor.
         Raises LeaseLost, permanent database errors, and broker outages.
         """
-        await self._store(stream, findings)
-        ended = any(mark.mark == "end" for mark in findings.marks)
-        if findings.spoken and not ended:
+        await self._store(stream, result)
+        ended = any(mark.mark == "end" for mark in result.marks)
+        if result.spoken and not ended:
             await self._publisher.set_state(stream, State.LIVE)
-        for mark in findings.marks:
+        for mark in result.marks:
             await self._apply_mark(stream, mark)
-        if findings.marks and (before := stream.forgettable_marks()) is not None:
+        if result.marks and (before := stream.forgettable_marks()) is not None:
             await self._audio.trim(stream.meeting_id, before)
 
-    async def _store(self, stream: MeetingStream, findings: TurnResult) -> None:
+    async def _store(self, stream: MeetingStream, result: TurnResult) -> None:
         """Commit, publish, then trim: in this order, so that a crash repeats work and never loses any."""
         hints: list[StoredChange | Broadcast] = []
-        if findings.finals or findings.progress or findings.missing:
+        if result.finals or result.progress or result.missing:
             batch = transcript.Batch(
                 stream.lease,
-                findings.finals,
-                findings.progress,
-                missing_s=findings.missing / SAMPLE_RATE,
+                result.finals,
+                result.progress,
+                missing_s=result.missing / SAMPLE_RATE,
                 recorded_until=stream.recorded_until if stream.keep_recording else None,
             )
             seq = await self._publisher.retry(stream, lambda: commit(batch))
             hints.append(StoredChange(seq))
-        hints += [Broadcast(partial(event)) for event in findings.partials]
+        hints += [Broadcast(partial(event)) for event in result.partials]
         await self._publisher.publish(stream, hints)
-        if findings.finals:
+        if result.finals:
             stream.awaits_labels = stream.awaits_translation = True
             self._on_finals()
-        await self._tell_language(stream, findings)
-        if findings.progress:
-            await self._forget(stream, findings.progress)
+        await self._tell_language(stream, result)
+        if result.progress:
+            await self._forget(stream, result.progress)
 
-    async def _tell_language(self, stream: MeetingStream, findings: TurnResult) -> None:
+    async def _tell_language(self, stream: MeetingStream, result: TurnResult) -> None:
         """Report to the host when the language heard differs from the one that is set."""
-        for heard in findings.languages:
+        for heard in result.languages:
             stream.doubt.take(heard)
         detected = stream.doubt.language or ""
         if detected != stream.told_language:

@@ -167,7 +167,7 @@ class MeetingStream:
         with self._guard:
             self._inbox.extend(entries)
 
-    def take_in(self, findings: TurnResult) -> None:
+    def take_in(self, result: TurnResult) -> None:
         """Feed audio up to the next mark. A mark that changes captions waits until the audio before it is captioned."""
         while self._inbox and self.session.backlog < MAX_BACKLOG:
             entry = self._inbox[0]
@@ -185,10 +185,10 @@ class MeetingStream:
                 if self.session.backlog:
                     return
                 self._apply(entry)
-                findings.add_mark(entry)
+                result.add_mark(entry)
             else:
-                findings.spoken |= entry.end > self._resumed_at
-                findings.missing += self._feed(entry)
+                result.spoken |= entry.end > self._resumed_at
+                result.missing += self._feed(entry)
             with self._guard:
                 self._inbox.popleft()
 

@@ -66,19 +66,19 @@ class TranscribeStep:
         turn = Turn()
         with watchdog.model_call("captioning") as call:
             for meeting_id, stream in streams.items():
-                findings = TurnResult()
-                taken = contained_call(lambda: stream.take_in(findings))  # noqa: B023 - called at once
-                self._note(turn, meeting_id, findings, taken.error)
+                result = TurnResult()
+                taken = contained_call(lambda: stream.take_in(result))  # noqa: B023 - called at once
+                self._note(turn, meeting_id, result, taken.error)
                 watchdog.watchdog.restart(call)
             self._decode({key: stream for key, stream in streams.items() if key not in turn.failed}, turn)
-        for meeting_id, findings in turn.found.items():
-            if findings.progress is None:
-                findings.progress = streams[meeting_id].session.progress()
+        for meeting_id, result in turn.found.items():
+            if result.progress is None:
+                result.progress = streams[meeting_id].session.progress()
         return turn
 
-    def _note(self, turn: Turn, meeting_id: str, findings: TurnResult, error: Exception | None) -> None:
+    def _note(self, turn: Turn, meeting_id: str, result: TurnResult, error: Exception | None) -> None:
         if error is None:
-            turn.found[meeting_id] = findings
+            turn.found[meeting_id] = result
         else:
             turn.found.pop(meeting_id, None)
             turn.failed[meeting_id] = error

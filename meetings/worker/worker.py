@@ -225,10 +225,10 @@ class Worker:
             raise done.error or AssertionError
         for meeting_id, error in done.value.failed.items():
             await self._isolation.failed(streams[meeting_id], Stage.CAPTIONS, error)
-        for meeting_id, findings in done.value.found.items():
+        for meeting_id, result in done.value.found.items():
             stream = streams[meeting_id]
-            if findings and self._assignments.holds(stream):
-                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._commit_step.store, stream, findings))
+            if result and self._assignments.holds(stream):
+                await self._isolation.guard(stream, Stage.CAPTIONS, partial(self._commit_step.store, stream, result))
                 await self._isolation.progressed(stream)
         return any(done.value.found.values()) or bool(done.value.failed)
 
