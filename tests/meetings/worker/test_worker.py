@@ -20,6 +20,7 @@ from django.db import OperationalError
 
 from inference.audio import SAMPLE_RATE
 from inference.models.loading import ModelMissing
+from meetings import metrics
 from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.broker.leases import lease_key
@@ -423,6 +424,7 @@ async def test_audio_that_the_broker_lost_is_counted_as_missing(
 
 
 async def test_the_worker_reports_what_it_does(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
+    metrics.loop_errors.labels("caption", "test").inc()
     await speak(broker, meeting, pcm)
     async with working(broker, "desk"):
         await until(lambda: len(texts(meeting)) >= 4)
@@ -432,6 +434,7 @@ async def test_the_worker_reports_what_it_does(broker: redis.asyncio.Redis, meet
             await asyncio.sleep(0.05)
     assert report["meetings"] == 1
     assert report["behind_s"] < 15
+    assert report["loop_errors"]["caption test"] >= 1
 
 
 async def test_captions_get_a_speaker_and_the_listed_language(
