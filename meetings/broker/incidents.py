@@ -43,7 +43,7 @@ ELSEWHERE = "error_elsewhere"
 INCIDENT_SENTENCES = {
     "audio_log_left": gettext_lazy("The audio of a deleted meeting could not be removed from the broker."),
     "audio_log_cut": gettext_lazy("The broker came back without some of the sound it had; the host sends it again."),
-    "bell_not_heard": gettext_lazy("The broker did not answer: screens showed a change some seconds later."),
+    "broker_not_notified": gettext_lazy("The broker did not answer: screens showed a change some seconds later."),
     "bridge_unavailable": gettext_lazy("There is no model for provisional captions during summaries."),
     "broker_away": gettext_lazy("The broker did not answer; it was tried again."),
     "broker_unreachable": gettext_lazy("The broker did not answer; it was tried again."),

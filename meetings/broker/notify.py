@@ -16,7 +16,7 @@ def notify_change(meeting_id: str, seq: int) -> None:
     try:
         connect_sync().publish(events_channel(meeting_id), pack([StoredChange(seq)]))
     except (RedisError, OSError) as error:
-        log.warning("bell_not_heard", meeting=meeting_id, error=str(error))
+        log.warning("broker_not_notified", meeting=meeting_id, error=str(error))
 
 
 def notify_recheck(*meeting_ids: str) -> None:
@@ -26,4 +26,4 @@ def notify_recheck(*meeting_ids: str) -> None:
         for meeting_id in meeting_ids:
             broker.publish(events_channel(meeting_id), pack([Recheck()]))
     except (RedisError, OSError) as error:
-        log.warning("bell_not_heard", meetings=len(meeting_ids), error=str(error))
+        log.warning("broker_not_notified", meetings=len(meeting_ids), error=str(error))

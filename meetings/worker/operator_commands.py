@@ -47,7 +47,7 @@ class OperatorCommands:
         if told is None:
             return
         said = await (self._restore() if told.order is Command.RESTORE else self._sleep(streams))
-        log.info("order_obeyed", order=told.order.value, answer=said.value)
+        log.info("operator_command_done", order=told.order.value, answer=said.value)
         await self._report()
         await commands.answer(self._broker, told, said)
 

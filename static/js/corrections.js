@@ -4,7 +4,7 @@ import { gettext } from "./i18n.js";
 /** Events: "refused" when what the page shows of it is not what is stored. */
 export class Corrections extends EventTarget {
   /**
-   * @param {import("./socket.js").ReturningSocket} socket the host's
+   * @param {import("./socket.js").ReconnectingSocket} socket the host's
    * @param {import("./feed.js").CaptionFeed} feed
    * @param {HTMLElement} answer role="status"
    */

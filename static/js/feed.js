@@ -17,7 +17,7 @@ const SEEN_EVERY_MS = 5_000;
  */
 export class CaptionFeed extends EventTarget {
   /**
-   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./socket.js").ReconnectingSocket} socket
    * @param {Document|HTMLElement} page holds the data-… elements of templates/meetings/viewer.html
    * @param {{newest?: number}} options as `TranscriptView` takes them
    */

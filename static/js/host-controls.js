@@ -40,7 +40,7 @@ export class HostControls {
     page.querySelector("[data-consent-no]").addEventListener("click", () => this.consent.close());
     this.session.addEventListener("state", ({ detail }) => this.#show(detail));
     this.session.addEventListener("level", ({ detail }) => this.meter.show(detail));
-    this.session.uplink.addEventListener("change", () => this.#showProgress());
+    this.session.sender.addEventListener("change", () => this.#showProgress());
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
   }
 
@@ -105,8 +105,8 @@ export class HostControls {
   }
 
   #showProgress() {
-    const { state, uplink } = this.session;
-    const left = uplink.frames.seconds;
+    const { state, sender } = this.session;
+    const left = sender.frames.seconds;
     const ending =
       left >= 1
         ? gettext("Ending: {seconds} s of sound still go to the server. Keep this page open.", { seconds: Math.ceil(left) })

@@ -8,11 +8,11 @@ import { WakeLock } from "./wake-lock.js";
 
 /** Events: "state" (detail: the state); "level" (detail: dB); "trouble" and "relief" (detail: the reason). */
 export class HostSession extends EventTarget {
-  /** @param {import("./socket.js").ReturningSocket} socket @param {import("./uplink.js").Uplink} uplink */
-  constructor(socket, uplink, workletUrl) {
+  /** @param {import("./socket.js").ReconnectingSocket} socket @param {import("./frame-sender.js").FrameSender} sender */
+  constructor(socket, sender, workletUrl) {
     super();
     this.socket = socket;
-    this.uplink = uplink;
+    this.sender = sender;
     this.workletUrl = workletUrl;
     /** @type {SessionState} */
     this.state = "idle";
@@ -20,7 +20,7 @@ export class HostSession extends EventTarget {
     this.wakeLock = new WakeLock();
     /** What the server is still to be told; it belongs behind every frame captured before it. */
     this.untold = null;
-    uplink.addEventListener("change", () => this.#tellServer());
+    sender.addEventListener("change", () => this.#tellServer());
   }
 
   /** Opens the sound and captures it. Rejects with SoundError. */
@@ -61,7 +61,7 @@ export class HostSession extends EventTarget {
   /** The server has captioned everything, or the meeting had ended already. */
   async finish() {
     await this.#stopCapture();
-    await this.uplink.clear();
+    await this.sender.clear();
     this.#setState("ended");
   }
 
@@ -76,7 +76,7 @@ export class HostSession extends EventTarget {
     this.#tell("level", db);
     const isCapturing = this.state === "capturing" || this.state === "ending";
     this.#tell(this.silence.hears(db) && isCapturing ? "trouble" : "relief", "silent");
-    if (isCapturing) this.uplink.append(pcm.buffer);
+    if (isCapturing) this.sender.append(pcm.buffer);
   }
 
   async #troubled(reason) {
@@ -99,8 +99,8 @@ export class HostSession extends EventTarget {
   }
 
   #tellServer() {
-    if (this.untold === null || !this.uplink.isReady) return;
-    const isInPlace = this.untold === "resume" || this.uplink.frames.length === 0;
+    if (this.untold === null || !this.sender.isReady) return;
+    const isInPlace = this.untold === "resume" || this.sender.frames.length === 0;
     if (isInPlace && this.socket.send({ type: this.untold })) this.untold = null;
   }
 

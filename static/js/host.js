@@ -1,8 +1,10 @@
 /** The host page. */
 import { Alarm } from "./alarm.js";
+import { CapturedCount } from "./captured-count.js";
 import { Corrections } from "./corrections.js";
 import { CaptionFeed } from "./feed.js";
 import { FrameCipher, WrongKeyError } from "./frame-cipher.js";
+import { FrameSender } from "./frame-sender.js";
 import { FrameStore } from "./frame-store.js";
 import { UnsavedFrames } from "./frames.js";
 import { HostControls } from "./host-controls.js";
@@ -11,14 +13,12 @@ import { gettext } from "./i18n.js";
 import { Ledger } from "./ledger.js";
 import { LineDialog } from "./line-dialog.js";
 import { bindSharing } from "./share.js";
-import { ReturningSocket, socketUrl } from "./socket.js";
+import { ReconnectingSocket, socketUrl } from "./socket.js";
 import { SpeakerCard } from "./speaker-card.js";
 import { SpokenLanguage } from "./spoken-language.js";
 import { SummaryCard } from "./summary-card.js";
-import { SummaryOutlook } from "./summary-outlook.js";
+import { SummarySchedule } from "./summary-schedule.js";
 import { SummaryView } from "./summary-view.js";
-import { Tally } from "./tally.js";
-import { Uplink } from "./uplink.js";
 
 const SESSION_KEY = "parlance.session";
 /** Names this page, of which no copy has a socket: whoever comes back under this name has lost the one before. */
@@ -40,7 +40,7 @@ else await host();
 /** A meeting that is over is read like anybody reads it. What this browser kept of it can no longer be sent. */
 function review() {
   openStore().then((store) => store?.clear());
-  const socket = new ReturningSocket(() =>
+  const socket = new ReconnectingSocket(() =>
     socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
   );
   const feed = new CaptionFeed(socket, page);
@@ -55,17 +55,17 @@ async function host() {
   const store = await openStore();
   const frames = await restoredFrames(store, alarm);
   const claim = { takeover: false };
-  const socket = new ReturningSocket(() => hostUrl(feed.store.lastSeq, claim));
+  const socket = new ReconnectingSocket(() => hostUrl(feed.store.lastSeq, claim));
   const feed = new CaptionFeed(socket, page, { makeLabel: correctableLabel });
-  const uplink = new Uplink(socket, frames, new Tally(meeting));
-  const session = new HostSession(socket, uplink, worklet);
+  const sender = new FrameSender(socket, frames, new CapturedCount(meeting));
+  const session = new HostSession(socket, sender, worklet);
   session.addEventListener("state", ({ detail }) => detail === "ended" && store?.clear());
   const controls = new HostControls(page, session, alarm);
   takeCorrections(socket, feed);
   new SummaryCard(find("summary"), feed, socket);
-  new SummaryOutlook(find("summary"), feed, socket);
-  showSound(socket, uplink);
-  raiseAlarms(uplink, session, alarm);
+  new SummarySchedule(find("summary"), feed, socket);
+  showSound(socket, sender);
+  raiseAlarms(sender, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);
   offerTakeover(socket, claim, controls);
   window.addEventListener("beforeunload", (event) => {
@@ -83,7 +83,7 @@ function hostUrl(after, { takeover }) {
 function followMeeting(socket, feed, session, alarm, controls) {
   function finish() {
     alarm.clearAll();
-    if (session.uplink.frames.length > 0) alarm.raise("lost");
+    if (session.sender.frames.length > 0) alarm.raise("lost");
     session.finish();
   }
   // The server closes the socket itself, after the last captions.
@@ -131,12 +131,12 @@ function correctableLabel() {
   return label;
 }
 
-function showSound(socket, uplink) {
+function showSound(socket, sender) {
   const ledger = new Ledger(find("ledger"));
   socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
-  uplink.addEventListener("change", () => {
-    ledger.setCaptured(uplink.capturedSeconds);
-    const { seconds } = uplink.frames;
+  sender.addEventListener("change", () => {
+    ledger.setCaptured(sender.capturedSeconds);
+    const { seconds } = sender.frames;
     const isWorthSaying = seconds >= UNSAVED_SECONDS;
     find("unsaved").textContent = isWorthSaying
       ? gettext("{seconds} s are kept in this page until the server has them.", { seconds: Math.round(seconds) })
@@ -144,9 +144,9 @@ function showSound(socket, uplink) {
   });
 }
 
-function raiseAlarms(uplink, session, alarm) {
-  uplink.addEventListener("lost", () => alarm.raise("lost"));
-  uplink.addEventListener("storage-failed", () => alarm.raise("storage"));
+function raiseAlarms(sender, session, alarm) {
+  sender.addEventListener("lost", () => alarm.raise("lost"));
+  sender.addEventListener("storage-failed", () => alarm.raise("storage"));
   session.addEventListener("trouble", ({ detail }) => alarm.raise(detail));
   session.addEventListener("relief", ({ detail }) => alarm.clear(detail));
 }

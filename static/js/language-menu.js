@@ -8,7 +8,7 @@ const KEY = "parlance.language";
 export class LanguageMenu extends EventTarget {
   /**
    * @param {HTMLElement} element holds a select, a button for the original, and a line for what the server says
-   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./socket.js").ReconnectingSocket} socket
    * @param {string|null} asked code asked for by the link
    */
   constructor(element, socket, asked) {

@@ -1,5 +1,5 @@
 /** The host's word on a line of the transcript: what was said and by whom; the recording plays on meanwhile. */
-import { post } from "./posting.js";
+import { post } from "./post.js";
 
 export class LineEditor {
   #line = null;

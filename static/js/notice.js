@@ -16,7 +16,7 @@ const WORTH_TELLING = 3;
 
 /** The short word in the bar: the connection's trouble, or else the meeting's state. */
 export class ConnectionStatus {
-  /** @param {HTMLElement} element @param {import("./socket.js").ReturningSocket} socket */
+  /** @param {HTMLElement} element @param {import("./socket.js").ReconnectingSocket} socket */
   constructor(element, socket) {
     this.element = element;
     this.state = "waiting";

@@ -35,7 +35,7 @@ export function socketUrl(path, parameters, place = window.location) {
  * Events: "open"; "message" (detail: the parsed object); "waiting" (detail: milliseconds until the next try);
  * "closed" (detail: {code, message}) when it will not try again.
  */
-export class ReturningSocket extends EventTarget {
+export class ReconnectingSocket extends EventTarget {
   /** @param {() => string} url asked for at every try, as it carries what was seen last */
   constructor(url) {
     super();

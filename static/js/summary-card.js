@@ -5,7 +5,7 @@ import { SummaryView } from "./summary-view.js";
 export class SummaryCard {
   /**
    * @param {HTMLElement} card holds the data-summary-… elements of templates/meetings/_summary_card.html
-   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket the host's
+   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReconnectingSocket} socket the host's
    */
   constructor(card, feed, socket) {
     this.socket = socket;

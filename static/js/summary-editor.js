@@ -1,5 +1,5 @@
 /** The host's word on the summary beside the transcript; the recording plays on meanwhile. */
-import { post } from "./posting.js";
+import { post } from "./post.js";
 
 export class SummaryEditor {
   /** @param {HTMLElement} card with the summary and the dialog that corrects it */

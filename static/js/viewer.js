@@ -4,7 +4,7 @@ import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
-import { ReturningSocket, socketUrl } from "./socket.js";
+import { ReconnectingSocket, socketUrl } from "./socket.js";
 import { SummaryPanel } from "./summary-panel.js";
 
 /** A projector's overlay shows the end of the text only. */
@@ -14,7 +14,7 @@ const { meeting, token } = document.querySelector("[data-meeting]").dataset;
 const isOverlay = document.body.classList.contains("overlay");
 const query = new URLSearchParams(window.location.search);
 
-const socket = new ReturningSocket(() =>
+const socket = new ReconnectingSocket(() =>
   socketUrl(`/ws/captions/${meeting}/`, { token, lang: languages.chosen, after: feed.store.lastSeq }),
 );
 const languages = new LanguageMenu(document.querySelector("[data-language]"), socket, query.get("lang"));

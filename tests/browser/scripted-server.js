@@ -22,7 +22,7 @@ export function valueOf(pcm) {
 
 /**
  * Server and link in one: keeps frames as the contract says, refuses gaps, and loses whatever is under way when
- * it is cut. Looks like `ReturningSocket` to the page.
+ * it is cut. Looks like `ReconnectingSocket` to the page.
  */
 export class ScriptedServer extends EventTarget {
   constructor(random) {

@@ -212,29 +212,29 @@ class TestEncryption:
 
 
 CRASH = """
-    const { Tally } = await import("/static/js/tally.js");
-    const { Uplink } = await import("/static/js/uplink.js");
+    const { CapturedCount } = await import("/static/js/captured-count.js");
+    const { FrameSender } = await import("/static/js/frame-sender.js");
     const { ScriptedServer } = await import("/tests/browser/scripted-server.js");
     const pageOf = async (server) => {
         const frames = new UnsavedFrames(await openStore("crash", secret));
         await frames.restore();
-        return { frames, uplink: new Uplink(server, frames, new Tally("crash")) };
+        return { frames, sender: new FrameSender(server, frames, new CapturedCount("crash")) };
     };
     const server = new ScriptedServer(() => 0);
     server.open();
     const first = await pageOf(server);
     server.open();
-    for (let value = 0; value < 10; value += 1) first.uplink.append(frame(value));
+    for (let value = 0; value < 10; value += 1) first.sender.append(frame(value));
     server.deliver();
     server.cut();
-    for (let value = 10; value < 25; value += 1) first.uplink.append(frame(value));
+    for (let value = 10; value < 25; value += 1) first.sender.append(frame(value));
     await first.frames.persist();
-    for (let value = 25; value < 30; value += 1) first.uplink.append(frame(value));
+    for (let value = 25; value < 30; value += 1) first.sender.append(frame(value));
     // The page dies: frames 25 to 29 were in its memory only.
     const again = new ScriptedServer(() => 0);
     again.stored = [...server.stored];
     const second = await pageOf(again);
-    second.uplink.append(frame(30));
+    second.sender.append(frame(30));
     again.open();
     while (second.frames.length > 0) {
         await new Promise((resolve) => setTimeout(resolve));
@@ -251,8 +251,8 @@ def test_what_dies_with_the_page_is_told_in_seconds(page: Page) -> None:
 
 
 ANY_CUTS = """
-    const { Tally } = await import("/static/js/tally.js");
-    const { Uplink } = await import("/static/js/uplink.js");
+    const { CapturedCount } = await import("/static/js/captured-count.js");
+    const { FrameSender } = await import("/static/js/frame-sender.js");
     const { generator, ScriptedServer } = await import("/tests/browser/scripted-server.js");
     const turn = () => new Promise((resolve) => setTimeout(resolve));
     const results = [];
@@ -260,11 +260,11 @@ ANY_CUTS = """
         const random = generator(seed);
         const server = new ScriptedServer(random);
         const frames = new UnsavedFrames(await openStore(`seed-${seed}`, secret));
-        const uplink = new Uplink(server, frames, new Tally(`seed-${seed}`));
+        const sender = new FrameSender(server, frames, new CapturedCount(`seed-${seed}`));
         let captured = 0;
         for (let step = 0; step < 120; step += 1) {
             const dice = random();
-            if (dice < 0.5) for (let n = Math.floor(random() * 40); n > 0; n -= 1) uplink.append(frame(captured++));
+            if (dice < 0.5) for (let n = Math.floor(random() * 40); n > 0; n -= 1) sender.append(frame(captured++));
             else if (dice < 0.6 && !server.isOpen) server.open();
             else if (dice < 0.65 && server.isOpen) server.cut();
             else if (dice < 0.7) await frames.persist();

@@ -17,8 +17,8 @@ URL = """async ([protocol, host]) => {
 
 
 ATTEMPTS = """async () => {
-    const { ReturningSocket, socketUrl } = await import("/static/js/socket.js");
-    const socket = new ReturningSocket(() => socketUrl("/ws/captions/m/", {}));
+    const { ReconnectingSocket, socketUrl } = await import("/static/js/socket.js");
+    const socket = new ReconnectingSocket(() => socketUrl("/ws/captions/m/", {}));
     const attempts = [];
     return new Promise((resolve) => {
         socket.addEventListener("waiting", () => {

@@ -11,19 +11,19 @@ const CHECK_MS = 1_000;
 const HEADER_BYTES = 4;
 
 /** Events: "change" after anything moved; "lost" (detail: seconds); "storage-failed". */
-export class Uplink extends EventTarget {
+export class FrameSender extends EventTarget {
   /**
-   * @param {import("./socket.js").ReturningSocket} socket
+   * @param {import("./socket.js").ReconnectingSocket} socket
    * @param {import("./frames.js").UnsavedFrames} frames
-   * @param {import("./tally.js").Tally} tally
+   * @param {import("./captured-count.js").CapturedCount} capturedCount
    */
-  constructor(socket, frames, tally) {
+  constructor(socket, frames, capturedCount) {
     super();
     this.socket = socket;
     this.frames = frames;
-    this.tally = tally;
+    this.capturedCount = capturedCount;
     /** Where an earlier page of this meeting was when it went; looked at once. */
-    this.earlier = tally.read();
+    this.earlier = capturedCount.read();
     this.capturedHere = 0;
     this.isReady = false;
     this.nextId = 0;
@@ -54,7 +54,7 @@ export class Uplink extends EventTarget {
 
   /** The meeting is over: nothing of it stays on this device. */
   async clear() {
-    this.tally.clear();
+    this.capturedCount.clear();
     await this.frames.clear();
   }
 
@@ -88,7 +88,7 @@ export class Uplink extends EventTarget {
   }
 
   #count() {
-    if (this.frames.shift !== null) this.tally.write(this.frames.numberOf(this.frames.nextId));
+    if (this.frames.shift !== null) this.capturedCount.write(this.frames.numberOf(this.frames.nextId));
   }
 
   #acknowledge(frame) {

@@ -2,7 +2,7 @@
 
 const PREFIX = "parlance.captured.";
 
-export class Tally {
+export class CapturedCount {
   /** @param {string} meeting @param {Storage} storage */
   constructor(meeting, storage = localStorage) {
     this.key = PREFIX + meeting;

@@ -8,10 +8,10 @@ import { clock } from "./transcript-view.js";
 /** States in which nobody counts the seconds. */
 const WITHOUT_NEXT = ["summarizing", "ended"];
 
-export class SummaryOutlook {
+export class SummarySchedule {
   /**
    * @param {HTMLElement} card holds the data-summary-… elements of templates/meetings/_summary_card.html
-   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReturningSocket} socket the host's
+   * @param {import("./feed.js").CaptionFeed} feed @param {import("./socket.js").ReconnectingSocket} socket the host's
    */
   constructor(card, feed, socket) {
     this.trouble = card.querySelector("[data-summary-trouble]");
@@ -38,12 +38,12 @@ export class SummaryOutlook {
   #draw() {
     const ledger = WITHOUT_NEXT.includes(this.state) ? null : this.ledger;
     write(this.trouble, ledger?.summary_trouble ?? "");
-    write(this.next, ledger === null ? "" : outlook(ledger));
+    write(this.next, ledger === null ? "" : scheduleSentence(ledger));
     if (this.ledger?.last_summary_s) write(this.last, lastSentence(this.ledger));
   }
 }
 
-function outlook({ summary_trouble: trouble, retry_summary_s: retry, next_summary_s: next }) {
+function scheduleSentence({ summary_trouble: trouble, retry_summary_s: retry, next_summary_s: next }) {
   if (trouble) return retry === null ? "" : retrySentence(retry);
   return next === null ? "" : nextSentence(next);
 }
