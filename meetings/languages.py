@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
+from functools import cache
 
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -138,6 +140,26 @@ COMMON = ("en", "pt", "es", "fr", "de", "it", "nl", "pl", "uk", "ru", "ar", "zh"
 """Offered first, or the list would bury them."""
 
 
+OTHER_CODES = {"cmn": "zh", "fil": "tl", "in": "id", "iw": "he", "ji": "yi", "jv": "jw", "mo": "ro", "nb": "no"}
+"""Codes of other standards and programs, mapped to ours."""
+
+OTHER_NAMES = {
+    "castilian": "es",
+    "flemish": "nl",
+    "haitian": "ht",
+    "letzeburgesch": "lb",
+    "mandarin": "zh",
+    "moldavian": "ro",
+    "moldovan": "ro",
+    "myanmar": "my",
+    "nynorsk": "nn",
+    "panjabi": "pa",
+    "pushto": "ps",
+    "sinhalese": "si",
+    "valencian": "ca",
+}
+"""Whisper's second names of languages (openai/whisper, `tokenizer.py`)."""
+
 RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 """As in static/js/languages.js."""
 
@@ -153,6 +175,25 @@ def language_name(code: str) -> str:
         return _("Detected")
     name = LANGUAGES.get(code) or READ_ONLY.get(code)
     return _(name) if name else code
+
+
+def language_code(value: str) -> str | None:
+    """Return the code of what a person or program calls a language, or AUTO; None if that is unknown.
+
+    Takes a code, a tag with script or region ("pt-BR", "zh_Hant_TW"), and an English name ("english"), in any case.
+    """
+    name = value.strip().casefold()
+    if name == AUTO:
+        return AUTO
+    base = re.split(r"[-_]", name, maxsplit=1)[0]
+    code = _codes_by_name().get(name) or OTHER_CODES.get(base, base)
+    return code if is_language(code) else None
+
+
+@cache
+def _codes_by_name() -> dict[str, str]:
+    names = {name.casefold(): code for code, name in (READ_ONLY | LANGUAGES).items()}
+    return names | {_without_accents(name): code for name, code in names.items()} | OTHER_NAMES
 
 
 def is_language(code: str) -> bool:

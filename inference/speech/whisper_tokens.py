@@ -16,7 +16,9 @@ FRAME = 0.02
 """Seconds between two positions of the encoder's output."""
 
 HOTWORD_TOKENS = 100
-"""Maximum vocabulary tokens in a prompt; the decoder's 448 positions must also hold the text."""
+"""Maximum vocabulary tokens in a prompt, the last ones as with OpenAI; the decoder's 448 positions must also hold the
+text.
+"""
 
 RELATED = {"yue": "zh"}
 """Languages with a token only in later models, mapped to the one used by earlier models."""
@@ -49,7 +51,7 @@ class Vocabulary:
         tokenizer = self._in_language(language)
         before: list[int] = []
         if hotwords:
-            before = [tokenizer.sot_prev, *self.plain(tokenizer.encode(" " + ", ".join(hotwords)))[:HOTWORD_TOKENS]]
+            before = [tokenizer.sot_prev, *self.plain(tokenizer.encode(" " + ", ".join(hotwords)))[-HOTWORD_TOKENS:]]
         return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
 
     def suppressed(self) -> list[int]:

@@ -26,7 +26,7 @@ from meetings.accounts.link_tokens import Role
 from meetings.accounts.page_tokens import is_still_admitted
 from meetings.broker import client
 from meetings.broker.audio_log import AudioLog, LogState
-from meetings.languages import LANGUAGES
+from meetings.languages import LANGUAGES, language_code
 from meetings.live import wire
 from meetings.live.admission import Admission
 from meetings.live.errors import Code, SocketFault
@@ -135,6 +135,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     async def readable(self, language: str) -> str | None:
         """Return the language if captions can be read in it here; otherwise send an error and return None."""
+        language = language_code(language) or language
         if not language or language in meeting_languages(settings.ENVIRONMENT, self.meeting):
             return language
         sentence = (

@@ -17,7 +17,7 @@ from meetings.accounts.link_tokens import Role
 from meetings.broker import hints
 from meetings.broker.audio_log import AppendOutcome, AudioLog, Claimant, ClaimVerdict
 from meetings.broker.shared_buckets import HOST_ARRIVALS, HOST_MESSAGES, SharedBuckets
-from meetings.languages import AUTO, LANGUAGES
+from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
 from meetings.live.errors import Code, SocketFault
 from meetings.live.frames import FRAME_MS, PACE, parse_frame
@@ -131,8 +131,8 @@ class HostConsumer(MeetingConsumer):
         await self.audio.mark(self.meeting.pk, "end")
 
     async def on_set_language(self, message: dict[str, Any]) -> None:
-        language = str(message.get("language"))
-        if language != AUTO and language not in LANGUAGES:
+        language = language_code(str(message.get("language")))
+        if language is None or (language != AUTO and language not in LANGUAGES):
             raise SocketFault("malformed", "language is an ISO 639-1 code or auto.")
         await self.audio.mark(self.meeting.pk, "language", language)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from django.conf import settings
 
-from meetings.languages import AUTO, LANGUAGES
+from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.models import MAX_FILE_NAME, MAX_VOCABULARY, Meeting
 from meetings.request_limits import MAX_RECORDING_BODY
 from meetings.store.uploads import Announced
@@ -21,16 +22,24 @@ class TranscriptionForm(forms.Form):
     file = forms.FileField(max_length=None)
     model = forms.CharField(required=False)
     language = forms.CharField(required=False)
-    prompt = forms.CharField(required=False, max_length=MAX_VOCABULARY)
+    prompt = forms.CharField(required=False)
     response_format = forms.ChoiceField(required=False, choices=[(name, name) for name in RESPONSE_FORMATS])
     temperature = forms.FloatField(required=False)
     stream = forms.CharField(required=False)
 
     def clean_language(self) -> str:
-        code: str = self.cleaned_data["language"].lower()
-        if code and code not in LANGUAGES:
+        code = language_code(self.cleaned_data["language"] or AUTO)
+        if code is None or (code != AUTO and code not in LANGUAGES):
             raise forms.ValidationError("language is an ISO 639-1 code such as en, pt, es.")
-        return code or AUTO
+        return code
+
+    def clean_prompt(self) -> str:
+        """Cut the front, as OpenAI does: the end of the preceding text says most. Its first whole word begins it."""
+        prompt: str = self.cleaned_data["prompt"]
+        if len(prompt) <= MAX_VOCABULARY:
+            return prompt
+        kept = prompt[-MAX_VOCABULARY:]
+        return re.sub(r"^[^\s,]*[\s,]+", "", kept) or kept
 
     def clean_response_format(self) -> str:
         return self.cleaned_data["response_format"] or "json"

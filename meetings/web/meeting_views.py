@@ -32,6 +32,7 @@ from meetings.accounts.rights import Deed, deeds, may, may_with_all
 from meetings.accounts.signin import user_of_link
 from meetings.export.cues import NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, render_transcript
+from meetings.languages import language_code
 from meetings.models import Meeting, State
 from meetings.store import quotas
 from meetings.store.uploads import is_upload
@@ -141,8 +142,9 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
         )
     if not meeting.allow_downloads and not may_do(request, Deed.READ, meeting):
         raise PermissionDenied(_("The host of this meeting does not offer its transcript."))
+    wanted = request.GET.get("lang")
     try:
-        document = render_transcript(meeting, format_name, request.GET.get("lang"))
+        document = render_transcript(meeting, format_name, wanted and (language_code(wanted) or wanted))
     except UnknownLanguage as error:
         return render(request, "400.html", {"sentence": str(error)}, status=400)
     except NotTranslated as error:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 
 from meetings.export.cues import Cue, caption_cue, meeting_cues, require_known
-from meetings.languages import is_right_to_left, language_name
+from meetings.languages import is_right_to_left, language_code, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 from meetings.text import one_line
 
@@ -77,6 +77,7 @@ def read_choice(language: str, beside: str) -> LanguageFilter:
     Raises:
         UnknownLanguage: a code is unknown; the message is a sentence for people.
     """
+    language, beside = (language_code(name) or name for name in (language, beside))
     for code in (language, beside):
         if code not in ("", SPOKEN):
             require_known(code)

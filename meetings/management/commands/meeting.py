@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
 from meetings.accounts.link_tokens import meeting_token
-from meetings.languages import AUTO, LANGUAGES
+from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT
 from meetings.models import MAX_VOCABULARY, Meeting
@@ -82,17 +82,19 @@ def base_url() -> str:
 
 
 def _spoken(value: str) -> str:
-    if value != AUTO and value not in LANGUAGES:
+    code = language_code(value)
+    if code is None or (code != AUTO and code not in LANGUAGES):
         raise ArgumentTypeError(f"{value!r} is no language code; use {AUTO} or one such as en, pt, es")
-    return value
+    return code
 
 
 def _languages(value: str) -> list[str]:
-    codes = [code.strip() for code in value.split(",") if code.strip()]
-    unknown = [code for code in codes if code not in LANGUAGES]
+    named = {name.strip(): language_code(name) for name in value.split(",") if name.strip()}
+    codes = [code for code in named.values() if code in LANGUAGES]
+    unknown = [name for name, code in named.items() if code not in LANGUAGES]
     if unknown:
         raise ArgumentTypeError(f"{', '.join(unknown)}: no such language code; write them as pt,es")
-    return codes
+    return list(dict.fromkeys(codes))
 
 
 def _interval(value: str) -> int | None:

@@ -40,7 +40,7 @@ from meetings.device.translation import load_translator
 from meetings.environment import AsrBackend, Environment
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
-from meetings.languages import AUTO, LANGUAGES, language_name
+from meetings.languages import AUTO, LANGUAGES, language_code, language_name
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
@@ -177,15 +177,15 @@ def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptio
 
 def _spoken(value: str) -> tuple[str, ...]:
     """Return the languages that may be spoken; empty: any."""
-    codes = _codes(value)
-    if codes == (AUTO,):
+    named = {name: language_code(name) for name in _names(value)}
+    if set(named.values()) == {AUTO}:
         return ()
-    for code in codes:
+    for name, code in named.items():
         if code not in LANGUAGES:
             raise CommandError(
-                f"{code!r} is no language code; use {AUTO} or some such as en, pt, es.", returncode=BAD_INPUT
+                f"{name!r} is no language code; use {AUTO} or some such as en, pt, es.", returncode=BAD_INPUT
             )
-    return codes
+    return _codes(value)
 
 
 def _targets(value: str, spoken: tuple[str, ...], format_name: str) -> tuple[str, ...]:
@@ -212,8 +212,13 @@ def _require_offer(target: str, spoken: tuple[str, ...]) -> None:
         raise CommandError(why_unreadable(environment, source, target), returncode=BAD_INPUT)
 
 
+def _names(value: str) -> list[str]:
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
 def _codes(value: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(code.strip() for code in value.split(",") if code.strip()))
+    """Return the languages as codes, each once. An unknown name stays, and is rejected by whoever looks it up."""
+    return tuple(dict.fromkeys(language_code(name) or name for name in _names(value)))
 
 
 def _hint(speakers: int | None) -> SpeakerHint | None:

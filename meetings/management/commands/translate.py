@@ -13,7 +13,7 @@ from django.core.management import CommandError
 
 from inference.translation.translator import TranslationRequest, Translator
 from meetings.device.translation import load_translator
-from meetings.languages import language_name
+from meetings.languages import language_code, language_name
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT
 from meetings.offers import offered_targets, why_unreadable
@@ -31,6 +31,7 @@ class Command(ParlanceCommand):
         parser.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
 
     def handle(self, *_: Any, source: str, target: str, vocabulary: str, **__: Any) -> None:
+        source, target = (language_code(name) or name for name in (source, target))
         if target == source:
             raise CommandError(f"The lines are in {language_name(source)} already.", returncode=BAD_INPUT)
         if target not in offered_targets(settings.ENVIRONMENT, source):

@@ -39,5 +39,8 @@ def test_a_vocabulary_steers_no_decoder(vocabulary: Vocabulary, odd: str) -> Non
 
 
 def test_a_vocabulary_leaves_room_for_the_text(vocabulary: Vocabulary) -> None:
-    named = vocabulary.prompt("en", hotwords=("Parlance",) * 500, prefix=())
-    assert len(named) == HOTWORD_TOKENS + 1 + len(vocabulary.prompt("en", hotwords=(), prefix=()))
+    named = vocabulary.prompt("en", hotwords=("Parlance",) * 500 + ("Quintela",), prefix=())
+    start = vocabulary.prompt("en", hotwords=(), prefix=())
+    assert len(named) == HOTWORD_TOKENS + 1 + len(start)
+    last = vocabulary.prompt("en", hotwords=("Quintela",), prefix=())[1 : -len(start)]
+    assert named[: -len(start)][-len(last) :] == last

@@ -54,11 +54,11 @@ def test_people_get_two_lines() -> None:
 
 
 def test_options_are_stored() -> None:
-    create("--title", "Weekly", "--language", "auto", "--translate", "pt, es", "--summary-every", "300")
+    create("--title", "Weekly", "--language", "en-US", "--translate", "pt-BR, spanish", "--summary-every", "300")
     meeting = Meeting.objects.get()
     assert (meeting.title, meeting.language, meeting.languages, meeting.summary_every_s) == (
         "Weekly",
-        "auto",
+        "en",
         ["pt", "es"],
         300,
     )

@@ -128,6 +128,21 @@ async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Re
     }
 
 
+@pytest.mark.parametrize(
+    ("language", "code"), [("en-US", "en"), ("pt-BR", "pt"), ("english", "en"), ("auto", "auto"), ("", "auto")]
+)
+async def test_a_language_is_taken_as_programs_write_it(
+    token: str, broker_sync: redis.Redis, language: str, code: str
+) -> None:
+    answer, meeting = await answered(token, language=language)
+    assert (answer.status_code, meeting.language) == (200, code)
+
+
+async def test_of_a_long_prompt_the_end_counts(token: str, broker_sync: redis.Redis) -> None:
+    answer, meeting = await answered(token, prompt="Quintela, " + "word " * 1_000 + "Zacarias")
+    assert (answer.status_code, meeting.vocabulary) == (200, "word " * 398 + "Zacarias")
+
+
 @pytest.mark.parametrize("kind", ["json", "text", "srt", "vtt", "verbose_json"])
 async def test_what_is_missing_of_a_damaged_recording_is_said(token: str, broker_sync: redis.Redis, kind: str) -> None:
     def damaged(upload: Upload) -> None:
@@ -233,7 +248,6 @@ async def test_a_form_that_cannot_be_read_is_refused_as_programs_expect(
         ({"response_format": "docx"}, "response_format"),
         ({"stream": "true"}, "stream"),
         ({"file": ""}, "file"),
-        ({"prompt": "x" * 2_001}, "prompt"),
     ],
 )
 async def test_odd_fields_are_refused_by_name(
@@ -287,7 +301,7 @@ class TestFile:
         assert answer.status_code == 200
         assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
 
-    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"prompt": "x" * 2_001}])
+    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"stream": "true"}])
     async def test_what_is_refused_leaves_nothing(
         self, token: str, broker_sync: redis.Redis, fields: dict[str, str]
     ) -> None:
