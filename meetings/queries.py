@@ -1,12 +1,12 @@
-"""Database verbs for coroutines, in small pools of threads of their own.
+"""Call a function of `store` from a coroutine, in threads that have a connection to the database.
 
-Channels runs them by default one after the other in a single thread: a merge of speakers over thousands of lines, or 20
-s of waiting for a lock, would then keep every other socket waiting. Here, who reads waits for no one who writes.
+Channels runs such calls by default one after the other in a single thread: a merge of speakers over thousands of lines,
+or 20 s of waiting for a lock, would then keep every other socket waiting. Here reads do not wait for writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
@@ -25,11 +25,16 @@ _reading = ThreadPoolExecutor(READERS, thread_name_prefix="reading")
 _writing = ThreadPoolExecutor(WRITERS, thread_name_prefix="writing")
 
 
-def reading(verb: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Return the verb as a coroutine function that runs among those that only read."""
-    return database_sync_to_async(verb, thread_sensitive=False, executor=_reading)
+async def read_rows(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the verb for a socket, among those that only read."""
+    return await database_sync_to_async(verb, thread_sensitive=False, executor=_reading)(*args, **kwargs)
 
 
-def writing(verb: Callable[P, T]) -> Callable[P, Awaitable[T]]:
-    """Return the verb as a coroutine function that runs among those that store."""
-    return database_sync_to_async(verb, thread_sensitive=False, executor=_writing)
+async def write_rows(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the verb for a socket, among those that store."""
+    return await database_sync_to_async(verb, thread_sensitive=False, executor=_writing)(*args, **kwargs)
+
+
+async def in_database(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the verb for a worker, in the event loop's own threads."""
+    return await database_sync_to_async(verb, thread_sensitive=False)(*args, **kwargs)

@@ -189,6 +189,11 @@ def pause(pauses_s: Sequence[float], failures: int) -> float:
     return pauses_s[min(failures, len(pauses_s) - 1)] * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
 
 
+def class_of(error: BaseException) -> str:
+    """Return the module and name of the error's class, which say nothing of what people said."""
+    return f"{type(error).__module__}.{type(error).__qualname__}"
+
+
 def where(error: BaseException) -> str:
     """Return the traceback without the error's own text, which may hold what people said or a row of the database."""
     return "".join(traceback.format_tb(error.__traceback__)).rstrip()
@@ -206,7 +211,7 @@ class _Failures:
         """Log one more, and return the seconds to wait."""
         outage = outage_of(error)
         metrics.loop_errors.labels(self._name, outage or "failure").inc()
-        what = f"{type(error).__module__}.{type(error).__qualname__}"
+        what = class_of(error)
         if outage is not None:
             log.warning(f"{outage}_away", step=self._name, error=type(error).__name__)
         elif what != self._told:

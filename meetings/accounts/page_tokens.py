@@ -21,7 +21,6 @@ from django.utils.crypto import salted_hmac
 from meetings.accounts.link_tokens import Role, is_meeting_token, meeting_token
 from meetings.accounts.rights import Deed, may
 from meetings.models import EndedSignIn, Meeting
-from meetings.queries import reading
 
 SESSION_NAME = "sign_in"
 """Session key of the sign-in's name."""
@@ -88,9 +87,6 @@ def admits(meeting: Meeting, role: Role, token: str) -> bool:
     """Return whether a socket of that role may be opened, or stay open, with `token`."""
     by_link = is_meeting_token(meeting, "host", token) if role == "host" else opens_for_readers(meeting, token)
     return by_link or is_host_pass(meeting, token, SOCKET_DEEDS[role])
-
-
-is_still_admitted = reading(admits)
 
 
 def _host_signature(meeting: Meeting, user: User, parts: list[str]) -> str:

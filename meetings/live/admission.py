@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from meetings.accounts.link_tokens import Role
-from meetings.accounts.page_tokens import is_still_admitted
+from meetings.accounts.page_tokens import admits
 from meetings.live.errors import Code
 from meetings.models import Meeting
+from meetings.queries import read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,6 @@ async def dismiss_uninvited(meeting: Meeting | None, admissions: list[Admission]
     for admission in admissions:
         key = (admission.role, admission.token)
         if meeting is not None and key not in holds:
-            holds[key] = await is_still_admitted(meeting, *key)
+            holds[key] = await read_rows(admits, meeting, *key)
         if not holds.get(key):
             await admission.dismiss("no_such_meeting" if meeting is None else "bad_token")

@@ -23,7 +23,7 @@ from django.utils.translation import get_supported_language_variant, override
 
 from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
-from meetings.accounts.page_tokens import is_still_admitted
+from meetings.accounts.page_tokens import admits
 from meetings.broker import client
 from meetings.broker.audio_log import AudioLog, LogState
 from meetings.languages import LANGUAGES, language_code
@@ -36,7 +36,7 @@ from meetings.live.outages import current_notice, stored_meeting
 from meetings.live.viewers import Viewer
 from meetings.models import Meeting, State
 from meetings.offers import meeting_languages, why_unreadable
-from meetings.queries import reading
+from meetings.queries import read_rows
 from meetings.store import speakers
 
 log = structlog.get_logger(__name__)
@@ -47,8 +47,6 @@ MAX_NUMBER = 2**53
 """Bound of numbers in messages: larger integers are not exact in JavaScript and may overflow in the database."""
 
 broadcaster = Broadcaster(client.connect)
-
-present_speakers = reading(speakers.present_speakers)
 
 
 class MeetingConsumer(AsyncWebsocketConsumer):
@@ -114,11 +112,16 @@ class MeetingConsumer(AsyncWebsocketConsumer):
     async def watch(self, *, after: int) -> None:
         """Send `hello`, then stored changes after `after`, then live messages."""
         state = await self.log_state()
-        self.meeting = meeting = await stored_meeting(self.meeting.pk) or self.meeting
+        self.meeting = meeting = await read_rows(stored_meeting, self.meeting.pk) or self.meeting
         phase = state.phase if meeting.state == State.LIVE else ""
         languages = meeting_languages(settings.ENVIRONMENT, meeting)
         await self.tell(
-            wire.hello(meeting, phase or meeting.state, languages=languages, speakers=await present_speakers(meeting))
+            wire.hello(
+                meeting,
+                phase or meeting.state,
+                languages=languages,
+                speakers=await read_rows(speakers.present_speakers, meeting),
+            )
         )
         if phase:
             await self.tell(current_notice(meeting, state))
@@ -178,10 +181,10 @@ class MeetingConsumer(AsyncWebsocketConsumer):
 
     async def _enter(self) -> None:
         meeting_id: str = self.scope["url_route"]["kwargs"]["meeting_id"]
-        meeting = await stored_meeting(meeting_id) if _can_be_stored(meeting_id) else None
+        meeting = await read_rows(stored_meeting, meeting_id) if _can_be_stored(meeting_id) else None
         if meeting is None:
             raise SocketFault("no_such_meeting")
-        if not await is_still_admitted(meeting, self.role, self.query("token")):
+        if not await read_rows(admits, meeting, self.role, self.query("token")):
             raise SocketFault("bad_token")
         self.meeting = meeting
         await self.enter()
@@ -215,7 +218,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         if outage is not None or isinstance(error, FeedNotReady):
             log.warning(f"{outage or 'feed'}_away", step="socket", error=type(error).__name__)
             return SocketFault(self.outage_fault)
-        what = f"{type(error).__module__}.{type(error).__qualname__}"
+        what = supervise.class_of(error)
         log.error("socket_failed", role=self.role, error=what, where=supervise.where(error))
         return SocketFault("internal")
 

@@ -24,8 +24,8 @@ from meetings.live.admission import dismiss_uninvited
 from meetings.live.outages import Contact, OutageMonitor, stored_meeting
 from meetings.live.presence import Presence
 from meetings.live.subscription import BrokerSubscription
-from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer, changes_after
-from meetings.queries import reading
+from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer
+from meetings.queries import read_rows
 from meetings.store import transcript
 
 READY_S = 5.0
@@ -33,8 +33,6 @@ READY_S = 5.0
 
 ADMISSION_S = 60.0
 """How long a socket may stay open after its link expired, or after a lost hint of its revocation."""
-
-last_seq = reading(transcript.last_seq)
 
 
 class FeedNotReady(Exception):
@@ -78,13 +76,13 @@ class Feed:
         """
         asked = viewers or tuple(self.viewers)
         admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
-        await dismiss_uninvited(await stored_meeting(self.meeting_id), admissions)
+        await dismiss_uninvited(await read_rows(stored_meeting, self.meeting_id), admissions)
 
     async def read_stored(self) -> None:
         """Read once for all viewers what was stored since the last call."""
         async with self._reading:
             with self.database.asking():
-                while rows := await changes_after(self.meeting_id, self._seq, limit=PAGE):
+                while rows := await read_rows(transcript.changes_after, self.meeting_id, self._seq, limit=PAGE):
                     for change in map(EncodedChange, rows):
                         for viewer in tuple(self.viewers):
                             await viewer.offer_stored(change)
@@ -98,7 +96,7 @@ class Feed:
     async def skip_stored(self) -> None:
         """Start at the newest `seq`: viewers read earlier changes themselves."""
         with self.database.asking():
-            self._seq = await last_seq(self.meeting_id)
+            self._seq = await read_rows(transcript.last_seq, self.meeting_id)
 
 
 class Subscription:

@@ -26,7 +26,7 @@ from meetings.live.limits import is_this_machine, network_of, socket_address
 from meetings.live.outages import stored_meeting
 from meetings.live.presence import LINK, PRESENCE_PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
-from meetings.queries import reading, writing
+from meetings.queries import read_rows, write_rows
 from meetings.store import speakers, summaries, transcript, uploads
 from meetings.store.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 
@@ -43,14 +43,6 @@ REFUSALS: dict[AppendOutcome, Code] = {
     AppendOutcome.FULL: "storage_full",
 }
 """Error codes of refused frames. GAP and STALE are handled separately, with the next frame's number."""
-
-add_missing = writing(transcript.add_missing)
-is_upload = reading(uploads.is_upload)
-ask_summary = writing(summaries.ask)
-put_off_summary = writing(summaries.not_now)
-set_summary_interval = writing(summaries.set_interval)
-expect_speakers = writing(speakers.expect_speakers)
-describe = reading(host_status)
 
 
 class HostConsumer(MeetingConsumer):
@@ -70,7 +62,7 @@ class HostConsumer(MeetingConsumer):
     async def enter(self) -> None:
         if self.meeting.state == State.ENDED:
             raise SocketFault("ended")
-        if await is_upload(self.meeting.pk):
+        if await read_rows(uploads.is_upload, self.meeting.pk):
             raise SocketFault("recording")
         await self._count_arrival()
         self.audio = AudioLog(self.broadcaster.broker)
@@ -138,12 +130,12 @@ class HostConsumer(MeetingConsumer):
 
     async def on_summarize(self, message: dict[str, Any]) -> None:
         """Request a summary now. A worker writes it at the next pause in speech."""
-        if not await ask_summary(self.meeting.pk):
+        if not await write_rows(summaries.ask, self.meeting.pk):
             raise SocketFault("nothing_new")
 
     async def on_not_now(self, message: dict[str, Any]) -> None:
         """Put off summaries for a while."""
-        await put_off_summary(self.meeting.pk)
+        await write_rows(summaries.not_now, self.meeting.pk)
 
     async def on_summary_every(self, message: dict[str, Any]) -> None:
         """Set the summary interval; null means summaries only on request."""
@@ -154,7 +146,7 @@ class HostConsumer(MeetingConsumer):
                 raise SocketFault(
                     "malformed", f"seconds is from {SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S}, or null."
                 )
-        await set_summary_interval(self.meeting.pk, seconds)
+        await write_rows(summaries.set_interval, self.meeting.pk, seconds)
 
     async def on_rename_speaker(self, message: dict[str, Any]) -> None:
         label, name = text_in(message, "speaker"), text_in(message, "name")
@@ -174,17 +166,17 @@ class HostConsumer(MeetingConsumer):
             count = int(number_in(message, "count"))
             if not 1 <= count <= MAX_SPEAKERS:
                 raise SocketFault("malformed", f"count is a number from 1 to {MAX_SPEAKERS}, or null.")
-        await expect_speakers(self.meeting.pk, count)
+        await write_rows(speakers.expect_speakers, self.meeting.pk, count)
         await self.audio.mark(self.meeting.pk, "speakers", str(count or ""))
 
     async def on_missing(self, message: dict[str, Any]) -> None:
         """Add audio that the browser could not keep. It is shown as missing, never as silence."""
-        await add_missing(self.meeting.pk, float(number_in(message, "seconds")))
+        await write_rows(transcript.add_missing, self.meeting.pk, float(number_in(message, "seconds")))
 
     async def _correct(self, verb: Callable[[], int]) -> None:
         """Store a speaker correction of the host, and publish a hint for it."""
         try:
-            seq = await writing(verb)()
+            seq = await write_rows(verb)
         except (speakers.NoSuchSpeaker, speakers.NoSuchCaption, speakers.UnfitName) as error:
             raise SocketFault("unfit_correction", str(error)) from error
         except transcript.NoSuchMeeting as error:
@@ -254,8 +246,8 @@ class HostConsumer(MeetingConsumer):
         await asyncio.sleep(LEDGER_S)
         if self.is_closed:
             return
-        meeting = await stored_meeting(self.meeting.pk)
-        await self.tell(await describe(meeting or self.meeting, await self.log_state()))
+        meeting = await read_rows(stored_meeting, self.meeting.pk)
+        await self.tell(await read_rows(host_status, meeting or self.meeting, await self.log_state()))
         if meeting is None or meeting.state == State.ENDED:
             await self.close(NORMAL_CLOSURE)
 

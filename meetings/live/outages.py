@@ -20,7 +20,7 @@ from meetings.broker import notices
 from meetings.broker.audio_log import AudioLog, LogState
 from meetings.live import wire
 from meetings.models import Meeting, State
-from meetings.queries import reading
+from meetings.queries import read_rows
 
 if TYPE_CHECKING:
     from meetings.live.fanout import Feed
@@ -34,7 +34,6 @@ CHECK_INTERVAL_S = 0.5
 BROKER_PING_S = 1.0
 
 
-@reading
 def stored_meeting(meeting_id: str) -> Meeting | None:
     return Meeting.objects.filter(pk=meeting_id).first()
 
@@ -95,7 +94,7 @@ class OutageMonitor:
             feed.is_degraded = True
             await feed.pass_on(notices.notice("degraded"))
             return
-        meeting = await stored_meeting(feed.meeting_id)
+        meeting = await read_rows(stored_meeting, feed.meeting_id)
         if meeting is not None:
             await feed.pass_on(current_notice(meeting, await AudioLog(self._broker).state(meeting.pk)))
         feed.is_degraded = False

@@ -14,7 +14,7 @@ from meetings import metrics
 from meetings.broker import hints, notices
 from meetings.live import wire
 from meetings.live.admission import Admission
-from meetings.queries import reading
+from meetings.queries import read_rows
 from meetings.store import serializers, transcript
 from meetings.store.transcript import Change
 
@@ -31,8 +31,6 @@ PAGE = 100
 """Stored changes read at a time."""
 
 Send = Callable[[str], Awaitable[None]]
-
-changes_after = reading(transcript.changes_after)
 
 
 class EncodedChange:
@@ -174,7 +172,7 @@ class Viewer:
                 self._held_back = False
                 await self._send(wire.encode({"type": "resync", "after": self.sent_seq}))
             while self.has_credit:
-                rows = await changes_after(self.meeting_id, self.sent_seq, limit=PAGE)
+                rows = await read_rows(transcript.changes_after, self.meeting_id, self.sent_seq, limit=PAGE)
                 await self._send_rows(rows)
                 # A change stored after this query was skipped: query once more.
                 if not rows and self._skipped_seq <= self.sent_seq:

@@ -9,7 +9,6 @@ from functools import partial
 
 import redis.asyncio
 import structlog
-from channels.db import database_sync_to_async
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
@@ -18,6 +17,7 @@ from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import Leases
 from meetings.models import Meeting, Stage
+from meetings.queries import in_database
 from meetings.store import speakers, stage_failures, summaries, tombstones, transcript, uploads
 from meetings.worker.speaker_track import ResumeState
 from meetings.worker.stream import REHEAR_S, MeetingStream
@@ -26,10 +26,6 @@ log = structlog.get_logger(__name__)
 
 DEFERRED_S = 2.0
 """Delay before a meeting that could not be opened is tried again."""
-
-release_lease = database_sync_to_async(transcript.release_lease, thread_sensitive=False)
-put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
-record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
 
 
 class SetAside(Exception):
@@ -106,7 +102,7 @@ class Assignments:
         stream = self.streams.get(meeting_id)
         self.drop(meeting_id, reason)
         if stream is not None:
-            await release_lease(stream.lease)
+            await in_database(transcript.release_lease, stream.lease)
         await self._leases.release(meeting_id)
 
     async def give_back(self) -> None:
@@ -138,10 +134,10 @@ class Assignments:
 
     async def _open(self, meeting_id: str, admit: Callable[[TakenMeeting], Awaitable[object]]) -> None:
         try:
-            opened = await open_stream(meeting_id)
+            opened = await in_database(open_stream, meeting_id)
         except transcript.NoSuchMeeting:
             await self._audio.forget(meeting_id)
-            await put_if_gone(meeting_id)
+            await in_database(tombstones.put_if_gone, meeting_id)
             await self._leases.release(meeting_id)
             return
         stream = opened.stream
@@ -160,13 +156,12 @@ class Assignments:
             raise error
         else:
             log.error("meeting_not_opened", meeting=meeting_id, where=supervise.where(error))
-            kind = f"{type(error).__module__}.{type(error).__qualname__}"
-            if await record_failure(meeting_id, Stage.CAPTIONS, position=0, error=kind):
+            kind = supervise.class_of(error)
+            if await in_database(stage_failures.record_failure, meeting_id, Stage.CAPTIONS, position=0, error=kind):
                 await self._audio.retire(meeting_id)
         await self._leases.release(meeting_id)
 
 
-@database_sync_to_async
 def open_stream(meeting_id: str) -> TakenMeeting:
     """Take over the meeting. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)

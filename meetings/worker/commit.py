@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 import structlog
-from channels.db import database_sync_to_async
 
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
@@ -18,9 +17,6 @@ from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream, TurnResult
 
 log = structlog.get_logger(__name__)
-
-commit = database_sync_to_async(transcript.commit, thread_sensitive=False)
-set_language = database_sync_to_async(transcript.set_language, thread_sensitive=False)
 
 
 class CommitStep:
@@ -68,7 +64,7 @@ class CommitStep:
                 missing_s=result.missing / SAMPLE_RATE,
                 recorded_until=stream.recorded_until if stream.keep_recording else None,
             )
-            seq = await self._publisher.retry(stream, lambda: commit(batch))
+            seq = await self._publisher.store(stream, transcript.commit, batch)
             hints.append(StoredChange(seq))
         hints += [Broadcast(partial(event)) for event in result.partials]
         await self._publisher.publish(stream, hints)
@@ -109,7 +105,7 @@ class CommitStep:
             case "resume":
                 await self._publisher.set_state(stream, State.LIVE)
             case "language":
-                await self._publisher.retry(stream, lambda: set_language(stream.lease, mark.value))
+                await self._publisher.store(stream, transcript.set_language, stream.lease, mark.value)
             case "end":
                 self._on_end(stream)
 

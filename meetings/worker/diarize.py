@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import structlog
-from channels.db import database_sync_to_async
 
 from inference.diarization.local_speakers import Listener, LocalVoice
 from inference.diarization.turns import SpeakerTurns
@@ -35,8 +33,6 @@ LABEL_BATCH = 100
 
 NO_WINDOW_S = 0.1
 """How long to wait for audio when no meeting has a window."""
-
-utterances_of = database_sync_to_async(speakers.utterances_of, thread_sensitive=False)
 
 
 class ForgivingListener:
@@ -130,12 +126,10 @@ class DiarizeStep:
         if news is None:
             return
         try:
-            utterances = await self._publisher.retry(stream, lambda: utterances_of(stream.meeting_id, news))
+            utterances = await self._publisher.store(stream, speakers.utterances_of, stream.meeting_id, news)
             for start in range(0, len(utterances), LABEL_BATCH):
                 some = utterances[start : start + LABEL_BATCH]
-                await self._publisher.store_and_publish(
-                    stream, partial(speakers.label_captions, stream.lease, news, some)
-                )
+                await self._publisher.store_and_publish(stream, speakers.label_captions, stream.lease, news, some)
         except transcript.LeaseLost:
             log.info("labels_come_too_late", meeting=stream.meeting_id)
         stream.awaits_translation = True

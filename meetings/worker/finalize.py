@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import structlog
-from channels.db import database_sync_to_async
 
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage, State
+from meetings.queries import in_database
 from meetings.store import recordings, tombstones, transcript
 from meetings.worker.assignment import Assignments
 from meetings.worker.commit import record
@@ -23,9 +23,6 @@ log = structlog.get_logger(__name__)
 
 AGAIN_S = 0.5
 """Delay before checking again for the last summary, or for disk space for the recording."""
-
-put_if_gone = database_sync_to_async(tombstones.put_if_gone, thread_sensitive=False)
-store_recorded_until = database_sync_to_async(transcript.store_recorded_until, thread_sensitive=False)
 
 
 class FinalizeStep:
@@ -106,7 +103,9 @@ class FinalizeStep:
             if stream.recorded_until < stream.session.received:
                 if not await record(stream, stream.session.received):
                     return False
-                await self._publisher.retry(stream, lambda: store_recorded_until(stream.lease, stream.recorded_until))
+                await self._publisher.store(
+                    stream, transcript.store_recorded_until, stream.lease, stream.recorded_until
+                )
             await asyncio.to_thread(recordings.finish, stream.meeting_id)
         except OSError as error:
             log.error("recording_not_written", meeting=stream.meeting_id, error=error.strerror or type(error).__name__)
@@ -118,5 +117,5 @@ class FinalizeStep:
         await self._finish_stage(stream, Stage.TRANSLATION)
         if self._assignments.holds(stream):
             await self._audio.forget(stream.meeting_id)
-            await put_if_gone(stream.meeting_id)
+            await in_database(tombstones.put_if_gone, stream.meeting_id)
             await self._assignments.let_go(stream.meeting_id, "ended")

@@ -10,18 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any, TypeVar
 
 import redis.asyncio
 import structlog
-from channels.db import database_sync_to_async
 
 from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.pool import CaptionsLost
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage
+from meetings.queries import in_database
 from meetings.store import stage_failures
 from meetings.store.transcript import LeaseLost, NoSuchMeeting
 from meetings.worker.assignment import Assignments, SetAside, TakenMeeting
@@ -38,11 +37,6 @@ RETAKEN_AFTER_S = (0.5, 3.0)
 
 WORKER_DIED = "process_died"
 """Recorded instead of an error class."""
-
-record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
-clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
-failures_of = database_sync_to_async(stage_failures.failures_of, thread_sensitive=False)
-retried_here = database_sync_to_async(stage_failures.try_again_what_other_code_set_aside, thread_sensitive=False)
 
 
 class DeviceFailed(RuntimeError):
@@ -105,7 +99,7 @@ class Isolation:
         for stage, position in list(stream.failed_at.items()):
             if stage not in stream.set_aside and stream.committed > position:
                 del stream.failed_at[stage]
-                await self._publisher.retry(stream, partial(clear_failure, stream.meeting_id, stage))
+                await self._publisher.store(stream, stage_failures.clear_failure, stream.meeting_id, stage)
 
     @asynccontextmanager
     async def trial(self, stream: MeetingStream, stage: Stage) -> AsyncIterator[None]:
@@ -134,8 +128,10 @@ class Isolation:
             if died_at is not None:
                 stage = Stage(died_at.decode())
                 log.error("meeting_ended_a_worker", meeting=meeting_id, stage=stage.value)
-                await record_failure(meeting_id, stage, position=stream.committed, error=WORKER_DIED)
-        for stage, failure in (await failures_of(meeting_id)).items():
+                await in_database(
+                    stage_failures.record_failure, meeting_id, stage, position=stream.committed, error=WORKER_DIED
+                )
+        for stage, failure in (await in_database(stage_failures.failures_of, meeting_id)).items():
             stream.failed_at[stage] = failure.position
             if failure.set_aside_at is not None:
                 stream.set_aside |= {stage}
@@ -148,14 +144,19 @@ class Isolation:
 
     async def try_again_what_other_code_set_aside(self) -> None:
         """Retry stages that another version set aside. Called when a worker starts."""
-        for meeting_id in await retried_here():
+        for meeting_id in await in_database(stage_failures.try_again_what_other_code_set_aside):
             log.info("meeting_tried_again", meeting=meeting_id)
             await self._audio.activate(meeting_id)
 
     async def _count(self, stream: MeetingStream, stage: Stage, error: Exception) -> None:
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        is_set_aside = await self._publisher.retry(
-            stream, lambda: record_failure(stream.meeting_id, stage, position=stream.committed, error=kind)
+        kind = supervise.class_of(error)
+        is_set_aside = await self._publisher.store(
+            stream,
+            stage_failures.record_failure,
+            stream.meeting_id,
+            stage,
+            position=stream.committed,
+            error=kind,
         )
         log.error(
             "meeting_failed",

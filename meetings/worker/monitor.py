@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 
 import redis.asyncio
-from channels.db import database_sync_to_async
 from django.db import connection
 
 from inference.audio import SAMPLE_RATE
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.models import State
+from meetings.queries import in_database
 from meetings.store.lag import MOVING_SAMPLE_S, SAMPLE_S, keep
 from meetings.worker.assignment import Assignments
 from meetings.worker.publisher import Publisher
@@ -35,10 +35,6 @@ def database_answers() -> bool:
     return True
 
 
-answers = database_sync_to_async(database_answers, thread_sensitive=False)
-keep_lag = database_sync_to_async(keep, thread_sensitive=False)
-
-
 class Monitor:
     """Monitor the lag and the hosts of one worker's meetings."""
 
@@ -55,7 +51,7 @@ class Monitor:
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
         """Check every meeting."""
         if self.is_database_away:
-            self.is_database_away = not (await supervise.contained(answers)).value
+            self.is_database_away = not (await supervise.contained(lambda: in_database(database_answers))).value
         worst, live, is_moving = 0.0, {}, False
         for stream in list(streams.values()):
             state = await self._audio.state(stream.meeting_id)
@@ -73,7 +69,7 @@ class Monitor:
         """Store lag samples for the admin's charts. Samples are skipped while the database is away."""
         if behind and not self.is_database_away and time.monotonic() - self._kept_at >= every_s:
             self._kept_at = time.monotonic()
-            await keep_lag(behind)
+            await in_database(keep, behind)
 
     async def _tell_lag(self, stream: MeetingStream, behind_s: float) -> None:
         if stream.state is State.ENDED or stream.phase == "summarizing":

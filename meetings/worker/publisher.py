@@ -5,24 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import redis.asyncio
-from channels.db import database_sync_to_async
 
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.hints import Broadcast, StoredChange, events_channel, pack
 from meetings.broker.notices import NoticeState, notice
 from meetings.models import State
+from meetings.queries import in_database
 from meetings.store import transcript
 from meetings.supervise import Outage
 from meetings.worker.stream import MeetingStream, Phase
 
+P = ParamSpec("P")
 T = TypeVar("T")
-
-set_state = database_sync_to_async(transcript.set_state, thread_sensitive=False)
-
 
 SLOW_STORE_S = 3.0
 """Viewers are notified of a slower write: a locked database raises an error only after twenty seconds."""
@@ -43,8 +41,8 @@ class Publisher:
         """Whether a write is slow, or is being retried."""
         return self._waiting > 0
 
-    async def retry(self, stream: MeetingStream, write: Callable[[], Awaitable[T]]) -> T:
-        """Retry a database write while the database is away. The audio is safe in the log meanwhile.
+    async def store(self, stream: MeetingStream, verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a store function, again and again while the database is away. The audio is safe in the log meanwhile.
 
         Raises permanent database errors and broker outages.
         """
@@ -60,13 +58,17 @@ class Publisher:
                 await self.set_phase(stream, "degraded")
 
         try:
-            return await supervise.retry(lambda: warn_if_slow(write, told), on_outage=told)
+            return await supervise.retry(
+                lambda: warn_if_slow(lambda: in_database(verb, *args, **kwargs), told), on_outage=told
+            )
         finally:
             self._waiting -= is_waiting
 
-    async def store_and_publish(self, stream: MeetingStream, verb: Callable[[], int]) -> None:
-        """Run a store function that returns the meeting's newest `seq`, and publish a hint for it."""
-        seq = await self.retry(stream, database_sync_to_async(verb, thread_sensitive=False))
+    async def store_and_publish(
+        self, stream: MeetingStream, verb: Callable[P, int], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Call a store function that returns the meeting's newest `seq`, and publish a hint for it."""
+        seq = await self.store(stream, verb, *args, **kwargs)
         await self.publish(stream, [StoredChange(seq)])
 
     async def publish(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
@@ -88,7 +90,7 @@ class Publisher:
         """Set the meeting's state and publish it, if it changes. Raises LeaseLost."""
         if stream.state is state:
             return
-        await self.retry(stream, lambda: set_state(stream.lease, state))
+        await self.store(stream, transcript.set_state, stream.lease, state)
         stream.state = state
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
 

@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import structlog
-from channels.db import database_sync_to_async
 
 from inference.models.residency.drain_lock import ModelInUse, SwapCancelled
 from inference.models.residency.history import SwapRecord
@@ -31,6 +30,7 @@ from meetings.device import watchdog
 from meetings.device.summarization import SUMMARY
 from meetings.models import Stage
 from meetings.models import State as MeetingState
+from meetings.queries import in_database
 from meetings.store import stage_failures, summaries, summary_status, swaps, transcript
 from meetings.store.summaries import LONGEST_PUT_OFF_S, Due
 from meetings.store.summary_status import SummaryFailure
@@ -81,16 +81,6 @@ class WritingFailed(RuntimeError):
 PUT_OFF = (SwapFailed, ModelInUse, SwapUnderWay, WritingFailed)
 """Errors after which captions go on and the summary stays due. CaptionsLost instead ends the process."""
 
-due = database_sync_to_async(summaries.due, thread_sensitive=False)
-wanted_after_end = database_sync_to_async(summaries.wanted_after_end, thread_sensitive=False)
-defer = database_sync_to_async(summaries.defer, thread_sensitive=False)
-clear_deferral = database_sync_to_async(summaries.clear_deferral, thread_sensitive=False)
-summary_request_of = database_sync_to_async(summary_request, thread_sensitive=False)
-record_failure = database_sync_to_async(stage_failures.record_failure, thread_sensitive=False)
-clear_failure = database_sync_to_async(stage_failures.clear_failure, thread_sensitive=False)
-attempts_at = database_sync_to_async(stage_failures.attempts_at, thread_sensitive=False)
-file_swap = database_sync_to_async(swaps.file_swap, thread_sensitive=False)
-
 
 class SummarizeStep:
     """Summarize a worker's meetings. Without a summariser in the pool captions go on without summaries."""
@@ -125,9 +115,13 @@ class SummarizeStep:
 
     async def is_wanted(self, stream: MeetingStream) -> bool:
         """Return whether an ended meeting waits for its last summary."""
-        if not self._has_summarizer or self._stopping.is_set() or not await wanted_after_end(stream.meeting_id):
+        if (
+            not self._has_summarizer
+            or self._stopping.is_set()
+            or not await in_database(summaries.wanted_after_end, stream.meeting_id)
+        ):
             return False
-        attempts = await attempts_at([stream.meeting_id], Stage.SUMMARY)
+        attempts = await in_database(stage_failures.attempts_at, [stream.meeting_id], Stage.SUMMARY)
         return attempts.get(stream.meeting_id, 0) < MAX_FINAL_ATTEMPTS
 
     def stop(self) -> None:
@@ -152,9 +146,11 @@ class SummarizeStep:
         if self._warms_up and not is_unpacking:
             self._warms_up = False
             await self._prepare()
-        wanted = await due(list(streams))
+        wanted = await in_database(summaries.due, list(streams))
         if is_unpacking:
-            await defer([one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S)
+            await in_database(
+                summaries.defer, [one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S
+            )
             return
         if not self._has_summarizer:
             await self._refuse(wanted)
@@ -164,7 +160,7 @@ class SummarizeStep:
     async def _refuse(self, wanted: Sequence[Due]) -> None:
         """Report to the hosts that there is no summariser."""
         trouble = summary_status.failure_of_absence(self._pool.left_out.get(SUMMARY))
-        await defer([one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
+        await in_database(summaries.defer, [one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
 
     async def _sum_up(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         log.info("summary_due", meetings=len(wanted))
@@ -176,7 +172,9 @@ class SummarizeStep:
             self._at_rest.set()
 
     async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
-        await defer([one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S)
+        await in_database(
+            summaries.defer, [one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S
+        )
         await self._prepare()
         # A load that starves the event loop costs leases: a meeting that was retaken has another stream.
         held = dict(streams)
@@ -252,22 +250,28 @@ class SummarizeStep:
             log.warning("summary_put_off", meeting=one.meeting_id, error=str(written.error))
             await self._put_off(stream, written.error)
         else:
-            await clear_deferral([one.meeting_id])
-            await clear_failure(one.meeting_id, Stage.SUMMARY)
+            await in_database(summaries.clear_deferral, [one.meeting_id])
+            await in_database(stage_failures.clear_failure, one.meeting_id, Stage.SUMMARY)
 
     async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
         """Count a failed attempt in the meeting's row, and put it off with backoff."""
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        await record_failure(stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False)
-        attempts = (await attempts_at([stream.meeting_id], Stage.SUMMARY)).get(stream.meeting_id, 1)
-        await defer([stream.meeting_id], summary_status.failure_of(error), least_s=_pause_s(attempts))
+        kind = supervise.class_of(error)
+        await in_database(
+            stage_failures.record_failure, stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False
+        )
+        attempts = (await in_database(stage_failures.attempts_at, [stream.meeting_id], Stage.SUMMARY)).get(
+            stream.meeting_id, 1
+        )
+        await in_database(
+            summaries.defer, [stream.meeting_id], summary_status.failure_of(error), least_s=_pause_s(attempts)
+        )
 
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """Make cancelled summaries due again at once, or with a delay if an operator cancelled them."""
         if self._broken_off.is_set():
-            await defer(meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
+            await in_database(summaries.defer, meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
         else:
-            await clear_deferral(meeting_ids)
+            await in_database(summaries.clear_deferral, meeting_ids)
         log.info("summary_cancelled", by_operator=self._broken_off.is_set())
 
     def _is_cancelled(self) -> bool:
@@ -280,16 +284,16 @@ class SummarizeStep:
             await self._in_thread(verb)
         finally:
             for record in self._pool.history.since(before):
-                await file_swap(self._worker, record)
+                await in_database(swaps.file_swap, self._worker, record)
 
     async def _write(self, one: Due, stream: MeetingStream) -> None:
-        request = await summary_request_of(one)
+        request = await in_database(summary_request, one)
         if request is None:
             return
         started = time.perf_counter()
         written = as_written(await self._in_thread(lambda: self._summarize(request)))
         try:
-            await self._publisher.store_and_publish(stream, lambda: summaries.store(stream.lease, written))
+            await self._publisher.store_and_publish(stream, summaries.store, stream.lease, written)
         except transcript.LeaseLost:
             log.info("summary_comes_too_late", meeting=one.meeting_id)
         stream.awaits_translation = True

@@ -9,12 +9,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TypeVar
 
 import redis.asyncio
 import structlog
-from channels.db import database_sync_to_async
 
 from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.pool import ModelPool
@@ -23,6 +21,7 @@ from meetings.broker.reader_languages import ReaderLanguages
 from meetings.device.translation import TRANSLATION
 from meetings.languages import LANGUAGES
 from meetings.models import Stage, Summary
+from meetings.queries import in_database
 from meetings.store import summaries, transcript, translations
 from meetings.store.translations import Untranslated
 from meetings.supervise import contained_call
@@ -40,9 +39,6 @@ PLAIN_WORD = "OK."
 
 CAPTION_BATCH = 4
 """Captions per batch. A new caption waits for one batch at most."""
-
-untranslated_summaries = database_sync_to_async(summaries.untranslated, thread_sensitive=False)
-untranslated = database_sync_to_async(translations.untranslated, thread_sensitive=False)
 
 
 class TranslateStep:
@@ -139,14 +135,14 @@ class TranslateStep:
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             texts = await self._model.run(lambda: self._timed(requests))
         done = list(zip(wanted, texts, strict=True))
-        await self._publisher.store_and_publish(stream, lambda: translations.store_translations(stream.lease, done))
+        await self._publisher.store_and_publish(stream, translations.store_translations, stream.lease, done)
         return True
 
     async def _sum_up(self, stream: MeetingStream) -> bool:
         """Translate one summary into one language."""
         for target in sorted(stream.languages_wanted):
             sources = self._sources.get(target, frozenset())
-            found = await untranslated_summaries(stream.meeting_id, target, sources=sources)
+            found = await in_database(summaries.untranslated, stream.meeting_id, target, sources=sources)
             if found:
                 await self._translate_summary(stream, found[0], target)
                 return True
@@ -157,15 +153,18 @@ class TranslateStep:
         requests = [TranslationRequest(text, summary.language, target, stream.vocabulary) for text in said]
         async with self._isolation.trial(stream, Stage.TRANSLATION):
             translated = [done.text for done in await self._model.run(lambda: self._timed(requests))]
-        store = partial(summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated)
-        await self._publisher.store_and_publish(stream, store)
+        await self._publisher.store_and_publish(
+            stream, summaries.store_translation, stream.lease, summary.pk, target, said, translated=translated
+        )
 
     async def _wanted(self, stream: MeetingStream) -> list[Untranslated]:
         wanted: list[Untranslated] = []
         for target in sorted(stream.languages_wanted):
             sources = self._sources.get(target, frozenset())
             if sources:
-                wanted += await untranslated(stream.meeting_id, target, sources=sources, limit=CAPTION_BATCH)
+                wanted += await in_database(
+                    translations.untranslated, stream.meeting_id, target, sources=sources, limit=CAPTION_BATCH
+                )
         return wanted
 
     def _timed(self, requests: Sequence[TranslationRequest]) -> list[Translation]:

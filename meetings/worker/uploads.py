@@ -19,7 +19,6 @@ from typing import TypeVar
 import numpy as np
 import redis.asyncio
 import structlog
-from channels.db import database_sync_to_async
 from django.conf import settings
 
 from inference.audio import SAMPLE_RATE, DecodedFile, UnreadableAudioError, decode_file, float_to_pcm16
@@ -27,6 +26,7 @@ from inference.media.errors import DecoderFailed
 from meetings import supervise
 from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.models import Meeting, State, Upload, UploadFailure
+from meetings.queries import in_database
 from meetings.store import upload_files, uploads
 from meetings.worker.stream import REHEAR_S, MeetingStream, resumed_session, session_config
 
@@ -50,18 +50,6 @@ GOES_ON_S = 60.0
 
 AGAIN_AFTER_S = (2.0, 15.0)
 """Delays before a failed file is opened again: the machine may be at fault."""
-
-next_waiting = database_sync_to_async(uploads.next_waiting, thread_sensitive=False)
-take = database_sync_to_async(uploads.take, thread_sensitive=False)
-abandoned = database_sync_to_async(uploads.abandoned, thread_sensitive=False)
-find = database_sync_to_async(uploads.find, thread_sensitive=False)
-open_again = database_sync_to_async(uploads.open_again, thread_sensitive=False)
-went_on = database_sync_to_async(uploads.went_on, thread_sensitive=False)
-set_length = database_sync_to_async(uploads.set_length, thread_sensitive=False)
-note_failure = database_sync_to_async(uploads.note_failure, thread_sensitive=False)
-finish = database_sync_to_async(uploads.finish, thread_sensitive=False)
-fail = database_sync_to_async(uploads.fail, thread_sensitive=False)
-settle = database_sync_to_async(uploads.settle, thread_sensitive=False)
 
 
 @dataclass(slots=True)
@@ -137,7 +125,7 @@ class UploadStep:
     # -- selection -----------------------------------------------------------------------------------------------------
 
     async def _look(self, streams: Mapping[str, MeetingStream]) -> None:
-        await settle()
+        await in_database(uploads.settle)
         held = [stream for stream in streams.values() if stream.is_upload and stream.state is not State.ENDED]
         for stream in held:
             key = stream.meeting_id
@@ -148,10 +136,10 @@ class UploadStep:
 
     async def _take_next(self) -> None:
         """Make an upload active. The first worker that sees it acquires it like any meeting, and feeds it."""
-        for upload in await abandoned(await self._audio.active()):
-            await self._claim_alone(upload)
-        upload = await next_waiting()
-        if upload is not None and await take(upload):
+        for left_behind in await in_database(uploads.abandoned, await self._audio.active()):
+            await self._claim_alone(left_behind)
+        upload = await in_database(uploads.next_waiting)
+        if upload is not None and await in_database(uploads.take, upload):
             log.info("upload_taken", meeting=upload.pk, bytes=upload.size)
             await self._claim_alone(upload)
 
@@ -161,9 +149,9 @@ class UploadStep:
         if claimed.error is None:
             return
         self._put_off(upload.pk, claimed.error)
-        again = await open_again(upload.pk)
+        again = await in_database(uploads.open_again, upload.pk)
         if again is not None and again.attempts > uploads.MAX_UPLOAD_ATTEMPTS:
-            await fail(upload.pk, UploadFailure.CRASHED)
+            await in_database(uploads.fail, upload.pk, UploadFailure.CRASHED)
 
     async def _claim(self, meeting: Meeting) -> None:
         """Become the host. If the broker has lost its file, start the log where the captions need it."""
@@ -186,7 +174,7 @@ class UploadStep:
             self._interrupted.add(meeting_id)
             raise error
         self._not_before[meeting_id] = time.monotonic() + AGAIN_AFTER_S[0]
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        kind = supervise.class_of(error)
         log.error("upload_failed", meeting=meeting_id, error=kind, where=supervise.where(error))
 
     # -- one file ----------------------------------------------------------------------------------------------------
@@ -194,7 +182,7 @@ class UploadStep:
     async def _open(self, stream: MeetingStream) -> bool:
         """Start to feed, or give up. The attempt is counted first, so that a crash of the process counts too."""
         was_interrupted = stream.meeting_id in self._interrupted
-        upload = await (find if was_interrupted else open_again)(stream.meeting_id)
+        upload = await in_database(uploads.find if was_interrupted else uploads.open_again, stream.meeting_id)
         self._interrupted.discard(stream.meeting_id)
         if upload is None:
             return False
@@ -214,7 +202,7 @@ class UploadStep:
         feeder = Feeder(stream, file, blocks, state.next_frame, state.next_sample, state.next_sample)
         self._feeders[upload.pk] = feeder
         if upload.seconds is None:
-            await set_length(upload.pk, await self._ask(feeder, lambda: stated_length(file)))
+            await in_database(uploads.set_length, upload.pk, await self._ask(feeder, lambda: stated_length(file)))
 
     async def _feed(self, feeder: Feeder) -> bool:
         """Append the next seconds if there is room; return whether any were read."""
@@ -255,15 +243,15 @@ class UploadStep:
     async def _note_going_on(self, feeder: Feeder) -> None:
         if not feeder.has_gone_on and feeder.next_sample - feeder.opened_at >= GOES_ON_S * SAMPLE_RATE:
             feeder.has_gone_on = True
-            await went_on(feeder.stream.meeting_id)
+            await in_database(uploads.went_on, feeder.stream.meeting_id)
 
     async def _try_again_later(self, feeder: Feeder, error: DecoderFailed) -> None:
         """Reopen the file later: the decoder may have run out of memory, or have been killed."""
         meeting_id = feeder.stream.meeting_id
         log.warning("decoder_failed", meeting=meeting_id, reason=error.reason.value)
-        await note_failure(meeting_id, UploadFailure(error.reason))
+        await in_database(uploads.note_failure, meeting_id, UploadFailure(error.reason))
         self._forget(meeting_id)
-        upload = await find(meeting_id)
+        upload = await in_database(uploads.find, meeting_id)
         attempts = 0 if upload is None else upload.attempts
         pause_s = AGAIN_AFTER_S[0] if attempts <= 1 else AGAIN_AFTER_S[-1]
         self._not_before[meeting_id] = time.monotonic() + pause_s
@@ -288,7 +276,7 @@ class UploadStep:
     async def _end(self, feeder: Feeder, missing_s: float | None, failure: UploadFailure | None) -> None:
         """Store the outcome before the end mark: if the worker dies in between, the next one does the same."""
         meeting_id, seconds = feeder.stream.meeting_id, feeder.next_sample / SAMPLE_RATE
-        await finish(meeting_id, seconds=seconds, missing_s=missing_s, failure=failure)
+        await in_database(uploads.finish, meeting_id, seconds=seconds, missing_s=missing_s, failure=failure)
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
 

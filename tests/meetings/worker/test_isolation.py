@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from meetings.broker import hints
 from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device.engines import Loaders
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Translation
-from meetings.store import recordings, speakers, stage_failures
+from meetings.store import recordings, speakers, stage_failures, transcript
 from meetings.store.transcript import Batch, Lease, commit, take_lease
 from meetings.worker import commit as worker_commit
 from meetings.worker import publisher
@@ -214,14 +215,13 @@ async def test_what_cannot_be_stored_is_not_tried_for_ever(
     error: Exception,
 ) -> None:
     expected = await undisturbed(broker, pcm)
-    real_commit = worker_commit.commit
 
-    async def refusing(batch: Any) -> int:
+    def refusing(batch: Batch) -> int:
         if batch.lease.meeting_id == culprit.pk:
             raise error
-        return await real_commit(batch)
+        return commit(batch)
 
-    monkeypatch.setattr(worker_commit, "commit", refusing)
+    monkeypatch.setattr(transcript, "commit", refusing)
     await say_all(broker, culprit, pcm)
     await say_all(broker, meeting, pcm)
     async with working(broker):
@@ -489,13 +489,13 @@ async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publisher, "SLOW_STORE_S", 0.2)
-    may_go_on, real_commit = asyncio.Event(), worker_commit.commit
+    may_go_on = threading.Event()
 
-    async def slow(batch: Any) -> int:
-        await may_go_on.wait()
-        return await real_commit(batch)
+    def slow(batch: Batch) -> int:
+        may_go_on.wait(30)
+        return commit(batch)
 
-    monkeypatch.setattr(worker_commit, "commit", slow)
+    monkeypatch.setattr(transcript, "commit", slow)
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")
     await AudioLog(broker).claim(quiet.pk, "page", takeover=False, cursor=0)
     async with broker.pubsub(ignore_subscribe_messages=True) as subscription:

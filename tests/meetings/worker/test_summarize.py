@@ -26,6 +26,7 @@ from meetings.device import watchdog
 from meetings.device.engines import Loaders
 from meetings.device.summarization import SUMMARY
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Summary, Swap
+from meetings.queries import in_database
 from meetings.store import summaries
 from meetings.store.summary_status import SummaryFailure
 from meetings.store.transcript import Batch, commit, take_lease
@@ -379,7 +380,7 @@ async def test_models_that_hang_on_their_way_end_the_worker_and_are_put_off(
         await asyncio.to_thread(summaries.ask, meeting.pk)
         assert await asyncio.to_thread(ended.get, timeout=20) == "moving"
         assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
-        await open_stream(meeting.pk)
+        await in_database(open_stream, meeting.pk)
         assert await asyncio.to_thread(trouble_of, meeting) == SummaryFailure.BROKEN_OFF, "for the next worker"
         may_end.set()
 

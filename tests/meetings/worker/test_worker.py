@@ -28,9 +28,9 @@ from meetings.broker.reader_languages import ReaderLanguages
 from meetings.broker.worker_reports import report_key
 from meetings.device.engines import Loaders
 from meetings.models import Caption, Meeting, State, Translation
-from meetings.store import recordings
+from meetings.store import recordings, transcript
 from meetings.store.transcript import take_lease
-from meetings.worker import commit, monitor, stream, worker
+from meetings.worker import monitor, stream, worker
 from meetings.worker.diarize import DiarizeStep
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
@@ -307,15 +307,15 @@ async def notices_until_the_end(subscription: Any) -> list[str]:
 async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
     broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_commit, refused = commit.commit, asyncio.Event()
+    real_commit, refused = transcript.commit, asyncio.Event()
 
-    async def full_disk_once(batch: Any) -> int:
+    def full_disk_once(batch: Any) -> int:
         if refused.is_set():
-            return await real_commit(batch)
+            return real_commit(batch)
         refused.set()
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(commit, "commit", full_disk_once)
+    monkeypatch.setattr(transcript, "commit", full_disk_once)
     async with broker.pubsub(ignore_subscribe_messages=True) as subscription:
         await subscription.subscribe(hints.events_channel(meeting.pk))
         captions = await caption_all(broker, meeting, pcm)
