@@ -8,15 +8,18 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy
 
 from meetings.admin.correcting import TextForm, announce, corrected_rows, say_what_went
 from meetings.admin.history import CaptionCorrections
 from meetings.admin.rows import Rows
+from meetings.admin.speaker_names import shown_name, with_speaker_names
 from meetings.admin.translations import Translations, save_translation
 from meetings.models import Caption
 from meetings.search.finding import saying
 from meetings.store.corrections import ChangedMeanwhile, correct_text, corrected_languages
+from meetings.templatetags.clock import clock
 
 INLINE_CAPTIONS = 50
 """An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""
@@ -46,26 +49,34 @@ class NewestCaptions(Rows):
 
     model = Caption
     form = CaptionForm
-    verbose_name_plural = f"newest {INLINE_CAPTIONS} captions"
-    fields = ("start", "speaker", "text")
-    readonly_fields = ("start", "speaker")
+    verbose_name_plural = format_lazy(gettext_lazy("newest {count} captions"), count=INLINE_CAPTIONS)
+    fields = ("time", "speaker_name", "text")
+    readonly_fields = ("time", "speaker_name")
     ordering = ("-start",)
     show_change_link = True
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Caption]:
         """Filter by ids, because the form set cannot filter a sliced query set."""
-        rows = super().get_queryset(request)
+        rows = with_speaker_names(super().get_queryset(request))
         match = request.resolver_match
         meeting_id = match.kwargs.get("object_id") if match else None
         newest = rows.filter(meeting_id=meeting_id).order_by("-start").values_list("pk", flat=True)[:INLINE_CAPTIONS]
         return rows.filter(pk__in=list(newest))
+
+    @admin.display(description=gettext_lazy("time"))
+    def time(self, caption: Caption) -> str:
+        return clock(caption.start)
+
+    @admin.display(description=gettext_lazy("speaker"))
+    def speaker_name(self, caption: Caption) -> str:
+        return shown_name(caption)
 
 
 @admin.register(Caption)
 class CaptionAdmin(admin.ModelAdmin[Caption]):
     form = CaptionForm
     inlines = (Translations, CaptionCorrections)
-    list_display = ("start", "text", "speaker", "meeting", "language", "is_text_fixed")
+    list_display = ("time", "text", "speaker_name", "meeting", "language", "is_text_fixed")
     list_editable = ("text",)
     list_filter = ("is_text_fixed", "language", "meeting__state", "created_at")
     list_select_related = ("meeting",)
@@ -74,19 +85,23 @@ class CaptionAdmin(admin.ModelAdmin[Caption]):
     search_help_text = gettext_lazy("Beginnings of words, with or without accents.")
     date_hierarchy = "created_at"
     show_full_result_count = False
-    readonly_fields = (
-        "meeting",
-        "heard",
-        "speaker",
-        "start",
-        "end",
-        "language",
-        "segment",
-        "seq",
-        "revision",
-        "created_at",
-    )
+    readonly_fields = ("meeting", "heard", "speaker_name", "time", "end_time", "language", "segment", "created_at")
     fields = ("meeting", "text", *readonly_fields[1:])
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Caption]:
+        return with_speaker_names(super().get_queryset(request))
+
+    @admin.display(description=gettext_lazy("time"), ordering="start")
+    def time(self, caption: Caption) -> str:
+        return clock(caption.start)
+
+    @admin.display(description=gettext_lazy("until"), ordering="end")
+    def end_time(self, caption: Caption) -> str:
+        return clock(caption.end)
+
+    @admin.display(description=gettext_lazy("speaker"), ordering="speaker")
+    def speaker_name(self, caption: Caption) -> str:
+        return shown_name(caption)
 
     @admin.display(description=gettext_lazy("as heard"))
     def heard(self, caption: Caption) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
-from django.db.models import DateTimeField, JSONField, Model, Q, QuerySet
+from django.db import transaction
+from django.db.models import DateTimeField, F, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import gettext as _
 
 from inference.audio import SAMPLE_RATE
 from meetings.accounts.rights import READING, Deed
@@ -19,7 +22,9 @@ from meetings.admin.asking import ask_for_summaries, ask_for_translations
 from meetings.admin.captions import NewestCaptions, save_correction
 from meetings.admin.correcting import corrected_rows
 from meetings.admin.glance import LostFilter, MeetingList, OriginFilter, counted
+from meetings.admin.meeting_form import FIELDSETS, MeetingAdminForm
 from meetings.admin.widgets import LabelledSplitDateTime
+from meetings.broker.notify import notify_recheck
 from meetings.export.zip_archive import stream_zip
 from meetings.models import Caption, Meeting, Speaker, Summary
 from meetings.ops.meeting_charts import charts_of
@@ -34,31 +39,20 @@ DELETED: tuple[type[Model], ...] = (Meeting, *BELONGINGS)
 
 @admin.register(Meeting)
 class MeetingAdmin(admin.ModelAdmin[Meeting]):
-    list_display = (
-        "title",
-        "state",
-        "length",
-        "speakers_",
-        "languages_",
-        "captions_",
-        "lag",
-        "lost",
-        "owner",
-        "created_at",
-    )
+    list_display = ("title", "state", "length", "speakers_", "languages_", "captions_", "lag", "lost", "created_at")
     list_filter = ("state", "language", OriginFilter, LostFilter, "created_at", "owner")
-    list_select_related = ("owner",)
     list_per_page = 50
     search_fields = ("title",)
     search_help_text = gettext_lazy("Words in the title, or beginnings of words in what was said.")
     date_hierarchy = "created_at"
-    readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "last_seq", "cursor", "missing_s")
+    form = MeetingAdminForm
+    fieldsets = FIELDSETS
+    readonly_fields = ("id", "state", "created_at", "started_at", "ended_at", "length", "lost")
     formfield_overrides = {  # noqa: RUF012  (Django's way)
-        JSONField: {"widget": forms.Textarea(attrs={"rows": 1})},
         DateTimeField: {"form_class": forms.SplitDateTimeField, "widget": LabelledSplitDateTime},
     }
     inlines = (NewestCaptions,)
-    actions = ("summarise", "translate_again", "export")
+    actions = ("summarise", "translate_again", "replace_links", "export")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[MeetingList]:
         return MeetingList
@@ -106,6 +100,14 @@ class MeetingAdmin(admin.ModelAdmin[Meeting]):
     @admin.action(description=gettext_lazy("Translate again"), permissions=["change"])
     def translate_again(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
         ask_for_translations(request, meetings)
+
+    @admin.action(description=gettext_lazy("Replace the links"), permissions=["change"])
+    def replace_links(self, request: HttpRequest, meetings: QuerySet[Meeting]) -> None:
+        """Invalidate every link of these meetings, and disconnect those who came by one."""
+        keys = list(meetings.values_list("pk", flat=True))
+        Meeting.objects.filter(pk__in=keys).update(link_generation=F("link_generation") + 1)
+        transaction.on_commit(partial(notify_recheck, *keys))
+        messages.success(request, _("Links replaced: %(count)d.") % {"count": len(keys)})
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may see everything that an export holds."""

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from meetings.accounts.rights import READING
+from meetings.admin.speaker_names import names_of
 from meetings.search.finding import find
 
 RESULTS_SHOWN = 100
@@ -22,10 +23,11 @@ def search_page(request: HttpRequest) -> HttpResponse:
     """Show the best matches first, each with a link to its caption or summary."""
     query = request.GET.get("q", "").strip()
     hits = find(query, limit=RESULTS_SHOWN + 1)
+    names = names_of(hit.caption for hit in hits if hit.caption)
     context = {
         **admin.site.each_context(request),
         "query": query,
-        "hits": hits[:RESULTS_SHOWN],
+        "hits": [(hit, names.get(hit.caption.pk) if hit.caption else None) for hit in hits[:RESULTS_SHOWN]],
         "are_more": len(hits) > RESULTS_SHOWN,
     }
     return render(request, "admin/search.html", context)

@@ -41,6 +41,8 @@ class BacklogChart:
     """Of every bar."""
     longest_s: float
     """The value that HEIGHT represents."""
+    start: datetime
+    end: datetime
 
 
 def backlog_chart(*, start: datetime, end: datetime) -> BacklogChart | None:
@@ -55,7 +57,7 @@ def backlog_chart(*, start: datetime, end: datetime) -> BacklogChart | None:
     longest_s = max(LEAST_BACKLOG_S, *worst.values())
     step = WIDTH * (length / (end - start))
     bars = [_bar(start + place * length, worst[place], step * place, longest_s) for place in sorted(worst)]
-    return BacklogChart(bars, round(step, 1), longest_s)
+    return BacklogChart(bars, round(step, 1), longest_s, start, end)
 
 
 def _worst_by_minute(start: datetime, end: datetime) -> list[tuple[datetime, float]]:

@@ -91,7 +91,7 @@ class Floor:
 @require_GET
 @permission_required(PERMISSIONS, raise_exception=True)
 def operations(request: HttpRequest) -> HttpResponse:
-    """Render the page, which does not update itself."""
+    """Render the page; its script loads it again while nobody is busy in it."""
     now = timezone.now()
     swaps = Swap.objects.filter(created_at__gte=now - CHART_WINDOW)
     shown = list(swaps[:SHOWN_SWAPS])
@@ -103,7 +103,7 @@ def operations(request: HttpRequest) -> HttpResponse:
         "may_tell": request.user.has_perms(TELLING),
         "set_aside": stage_failures.set_aside(),
         "backlog": backlog_chart(start=start, end=end),
-        "timeline": swap_timeline(shown, start=start, end=end),
+        "timeline": swap_timeline([swap for swap in shown if swap.gibibytes], start=start, end=end),
         "swaps": shown,
         "failures": swaps.exclude(outcome=SwapOutcome.COMPLETED.value)[:SHOWN_SWAPS],
     }

@@ -16,7 +16,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from meetings.models import Caption, Meeting, Summary, Translation
 from meetings.search.index import TABLES, Index, Match, TextKind
 from meetings.search.postgresql import PostgresIndex
-from meetings.search.snippets import SNIPPET_WORD, Piece, snippet
+from meetings.search.snippets import SNIPPET_WORD, Piece, count_terms, snippet
 from meetings.search.sqlite import SqliteIndex
 
 MAX_TERMS = 12
@@ -86,6 +86,17 @@ def ensure_index(using: str, **_: Any) -> None:
     index(using).ensure()
 
 
+def _best_wording(summary: Summary, terms: Sequence[str]) -> tuple[str, str]:
+    """Return language and text of the first part of the summary that has most of the words.
+
+    The indexed text holds every item in every language, so a snippet of it would repeat itself.
+    """
+    said = [(summary.language, summary.text), *((summary.language, item["text"]) for item in summary.items)]
+    for language, texts in summary.translations.items():
+        said += [(language, text) for text in (texts["text"], *texts["items"])]
+    return max(said, key=lambda part: count_terms(part[1], terms))
+
+
 def _of_terms(terms: Sequence[str], lookups: Mapping[str, TextKind]) -> models.Q:
     if not terms:
         return models.Q(pk__in=[])
@@ -101,8 +112,9 @@ def _rows(kind: TextKind, pks: Sequence[int]) -> dict[int, Any]:
 
 
 def _hit(match: Match, row: Caption | Translation | Summary, terms: Sequence[str]) -> Hit:
-    pieces = snippet(match.said, terms)
     if isinstance(row, Summary):
-        return Hit(match.kind, match.pk, row.meeting, None, row.language, row.from_s, pieces)
+        language, wording = _best_wording(row, terms)
+        return Hit(match.kind, match.pk, row.meeting, None, language, row.from_s, snippet(wording, terms))
+    pieces = snippet(match.said, terms)
     caption = row.caption if isinstance(row, Translation) else row
     return Hit(match.kind, match.pk, caption.meeting, caption, row.language, caption.start, pieces)

@@ -27,6 +27,12 @@ def fold(text: str) -> str:
     return ACCENTS.sub("", unicodedata.normalize("NFD", text)).lower()
 
 
+def count_terms(text: str, terms: Sequence[str]) -> int:
+    """Return how many of `terms` a word of the text begins with."""
+    words = [fold(word.group()) for word in SNIPPET_WORD.finditer(unicodedata.normalize("NFC", text))]
+    return sum(any(word.startswith(fold(term)) for word in words) for term in terms)
+
+
 def snippet(text: str, terms: Sequence[str]) -> list[Piece]:
     """Return part of `text` around the first word that begins with one of `terms`."""
     asked = tuple(fold(term) for term in terms)

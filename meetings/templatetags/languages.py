@@ -1,12 +1,13 @@
-"""Spoken languages for the select of the host page."""
+"""Names of languages, and the choices for the select of the host page."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from django import template
+from django.utils.text import capfirst
 
-from meetings.languages import spoken_choices
+from meetings.languages import language_name, spoken_choices
 
 register = template.Library()
 
@@ -17,6 +18,12 @@ class LanguageGroup:
 
     name: str
     languages: list[tuple[str, str]]
+
+
+@register.filter
+def named(code: str) -> str:
+    """Return the name of a language, such as "Portuguese"."""
+    return capfirst(language_name(code))
 
 
 @register.simple_tag

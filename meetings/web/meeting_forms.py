@@ -65,7 +65,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
 
     class Meta:
         model = Meeting
-        fields = (
+        fields: tuple[str, ...] = (
             "title",
             "language",
             "spoken_languages",
@@ -102,9 +102,10 @@ class MeetingForm(forms.ModelForm[Meeting]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["languages"].help_text = gettext("What %(models)s can translate.") % {
-            "models": translator_label(settings.ENVIRONMENT)
-        }
+        if offered := self.fields.get("languages"):  # absent in the admin of a user who may only read
+            offered.help_text = gettext("What %(models)s can translate.") % {
+                "models": translator_label(settings.ENVIRONMENT)
+            }
 
     def clean(self) -> dict[str, Any]:
         """Drop settings that exclude each other, such as languages to detect with a fixed spoken language."""

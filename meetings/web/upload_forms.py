@@ -35,7 +35,7 @@ class UploadForm(MeetingForm):
     summary = forms.BooleanField(label=_("Write a summary"), required=False)
 
     class Meta(MeetingForm.Meta):
-        fields: tuple[str, ...] = (  # type: ignore[assignment]
+        fields: tuple[str, ...] = (
             "language",
             "spoken_languages",
             "vocabulary",

@@ -54,16 +54,56 @@ def test_saving_a_meeting_leaves_its_captions_alone(admin_client: Client) -> Non
     form = {
         "title": "Budget",
         "language": "en",
-        "languages": "[]",
-        "link_generation": "1",
         "captions-TOTAL_FORMS": "0",
         "captions-INITIAL_FORMS": "0",
     }
     answer = admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/change/", form)
     assert answer.status_code == 302
     meeting.refresh_from_db()
-    assert (meeting.title, meeting.link_generation) == ("Budget", 1)
+    assert meeting.title == "Budget"
     assert meeting.captions.get().text == "the budget is fixed"
+
+
+def test_operators_find_meetings_first_and_sign_in_attempts_last(admin_client: Client) -> None:
+    index = admin_client.get("/admin/")
+    apps = index.context["app_list"]
+    assert [str(app["name"]) for app in apps] == ["Meetings", "Authentication and Authorization", "Sign-in attempts"]
+    assert apps[0]["models"][0]["object_name"] == "Meeting"
+    assert 'href="/admin/search/"' in index.content.decode()
+    assert 'href="/admin/operations/"' in index.content.decode()
+
+
+def test_a_meeting_is_told_in_words(admin_client: Client) -> None:
+    meeting = make_meeting("Planning", "the budget is fixed")
+    Speaker.objects.create(meeting=meeting, label="S1", name="Ana Quintela", seq=0)
+    meeting.captions.update(speaker="S1")
+    page = admin_client.get(f"/admin/meetings/meeting/{meeting.pk}/change/").content.decode()
+    assert "Spoken language" in page
+    for jargon in ("Cursor", "Last seq", "Link generation", "Every s"):
+        assert jargon not in page
+    places = [f"/admin/meetings/meeting/{meeting.pk}/change/", "/admin/meetings/caption/", "/admin/search/?q=budget"]
+    assert all("Ana Quintela" in admin_client.get(place).content.decode() for place in places)
+
+
+def test_a_language_that_is_offered_no_more_stays_with_its_meeting(admin_client: Client) -> None:
+    meeting = make_meeting("Planning")
+    Meeting.objects.filter(pk=meeting.pk).update(languages=["cy"])
+    form = {"title": "Planning", "language": "en", "languages": ["cy"]}
+    page = f"/admin/meetings/meeting/{meeting.pk}/change/"
+    none = {"captions-TOTAL_FORMS": "0", "captions-INITIAL_FORMS": "0"}
+    assert admin_client.post(page, {**form, **none}).status_code == 302
+    meeting.refresh_from_db()
+    assert meeting.languages == ["cy"]
+    assert admin_client.post(page, {**form, **none, "languages": ["cy", "zu"]}).status_code == 200
+
+
+def test_links_are_replaced(admin_client: Client) -> None:
+    one, other = make_meeting("Planning"), make_meeting("Retro")
+    form = {"action": "replace_links", "_selected_action": [one.pk]}
+    page = admin_client.post("/admin/meetings/meeting/", form, follow=True).content.decode()
+    assert "Links replaced: 1." in page
+    generations = Meeting.objects.in_bulk([one.pk, other.pk])
+    assert [generations[key].link_generation for key in (one.pk, other.pk)] == [1, 0]
 
 
 NO_INLINES = {
@@ -120,8 +160,6 @@ def test_captions_are_corrected_on_the_page_of_their_meeting(admin_client: Clien
         "captions-1-meeting": meeting.pk,
         "title": "Planning",
         "language": "en",
-        "languages": "[]",
-        "link_generation": "0",
     }
     assert admin_client.post(f"/admin/meetings/meeting/{meeting.pk}/change/", form).status_code == 302
     assert history(meeting) == [("admin", "nothing of that", "nothing of this")]

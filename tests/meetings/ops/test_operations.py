@@ -63,7 +63,7 @@ class TestPage:
         rows = rows_of(page)
         assert ["whisper-base", "captions", "on the device", "0.5 GiB", "int8_float32"] in rows
         assert ["qwen", "summaries", "not loaded", "2.0 GiB", "–"] in rows
-        for words in ("Worker w1", RESIDENCY.plan, "Budget 4.0 GiB", "Device cpu", "Furthest behind 2.5 s"):
+        for words in ("Worker w1", RESIDENCY.plan, "Budget 4.0 GiB", "Device cpu", "Largest delay 2.5 s"):
             assert words in text_of(page)
 
     async def test_shows_which_meetings_are_behind(self, broker: redis.asyncio.Redis, admin_client: Client) -> None:
@@ -208,11 +208,11 @@ class TestOrders:
             await until_async(lambda: broker.exists(report_key("worker")), 1)
             page = await tell(admin_client, "sleep")
             assert "Worker worker: the models sleep until the first sound." in text_of(page)
-            assert "Turn asleep" in text_of(page)
+            assert "Active asleep" in text_of(page)
             assert re.search(r'value="sleep" disabled', page)
             page = await tell(admin_client, "restore")
             assert "Worker worker: captions are back." in text_of(page)
-            assert "Turn captions" in text_of(page)
+            assert "Active captions" in text_of(page)
             page = await tell(admin_client, "restore")
             assert "Worker worker: captions were there already." in text_of(page)
 
@@ -245,10 +245,10 @@ class TestWhoMayTell:
         staff.user_permissions.set(Permission.objects.filter(codename__in=["view_swap", "view_meeting"]))
         client.force_login(staff)
         broker_sync.set(report_key("w1"), json.dumps(asdict(REPORT)))
-        assert "Sleep models" not in client.get(PAGE).content.decode()
+        assert "Unload models" not in client.get(PAGE).content.decode()
         assert client.post(TELL, {"worker": "w1", "order": "sleep"}).status_code == 403
         staff.user_permissions.add(Permission.objects.get(codename="change_meeting"))
-        assert "Sleep models" in client.get(PAGE).content.decode()
+        assert "Unload models" in client.get(PAGE).content.decode()
 
     def test_nobody_without_signing_in(self, client: Client) -> None:
         assert client.post(TELL, {"worker": "w1", "order": "sleep"}).status_code == 302
