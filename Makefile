@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: live test test-all test-postgresql check lock messages
 
+# More than two cores: most tests wait for a process, a lease or a page for most of their time.
+TEST_PROCESSES ?= 4
+
 # Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
 OPTIONS ?=
 
@@ -17,16 +20,16 @@ live: $(INSTALLED)
 # Weights first: a server that starts while they are on their way does without them, and the next one does not.
 test: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 -m "not long"
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 25 -m "not long"
 
-# What takes minutes by nature as well.
+# What takes minutes by nature as well: in two groups, for they keep a core busy each.
 test-all: test
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --durations 25 -m long
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 25 -m long
 
 # What faces the database, on a PostgreSQL that is started for it (Debian: apt-get install postgresql).
 test-postgresql: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
-	$(BIN)/python -m tests.on_postgresql -n 2 --dist loadgroup --durations 10 -m "not long"
+	$(BIN)/python -m tests.on_postgresql -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 10 -m "not long"
 
 check: $(INSTALLED)
 	$(BIN)/ruff check

@@ -32,11 +32,12 @@ EMPTY_PAGE = b"<!doctype html><html lang=en><title>modules</title><body></body><
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups, and before the conftest above
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One Chromium at a time: two cores would make the sound of both stutter."""
+    """One Chromium at a time: two would make the sound of both stutter. The newcomer comes to an empty product."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group("browser"))
+    items.sort(key=lambda item: item.path.stem != "test_sample")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -12,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browser.accessibility import violations
 from tests.browser.steps import DESKTOP
 from tests.hearing import word_error_rate
-from tests.live import RunningParlance, running_parlance
+from tests.live import RunningParlance
 from tests.silence import SECRET, secrets_of, told
 
 SPOKEN_MS = 120_000
@@ -29,13 +28,6 @@ MOST_IS_THERE = """(least) => {
 }"""
 
 NAME = "Zephyrine Cormorant"
-
-
-@pytest.fixture
-def parlance(weights: None) -> Iterator[RunningParlance]:
-    """With nothing in it, as a newcomer finds it."""
-    with running_parlance() as running:
-        yield running
 
 
 @pytest.mark.timeout(600)

@@ -19,7 +19,7 @@ from tests.faults.processes import broker_of, only_these_die
 from tests.live import Host, RunningParlance, running_parlance
 from tests.meetings.test_faults import assert_same
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 FRAME_S = 0.1
 

@@ -16,7 +16,7 @@ from tests.live import RunningParlance, running_parlance
 from tests.meetings.test_faults import assert_same
 from tests.postgres import Cluster, running_cluster
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 AWAY_S = 30.0
 EARLY = 40

@@ -16,7 +16,7 @@ from tests.faults.processes import only_these_die, second_web
 from tests.live import MeetingLinks, Reader, RunningParlance, running_parlance
 from tests.meetings.test_faults import assert_same
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 DESCRIPTORS = 128
 IDLE = 3 * DESCRIPTORS

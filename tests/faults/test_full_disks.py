@@ -19,7 +19,7 @@ from tests.live import RunningParlance
 from tests.meetings.test_faults import assert_same
 from tests.staged import until
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 
 class SmallDisk:

@@ -14,7 +14,7 @@ from tests.faults.processes import Assignment, Process, broker_of, only_these_di
 from tests.live import MeetingLinks, RunningParlance, running_parlance
 from tests.meetings.test_faults import assert_same
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 STOPPED_S = 10.0
 """More than a lease lasts."""

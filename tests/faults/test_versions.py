@@ -21,7 +21,7 @@ from tests.faults.processes import Assignment, broker_of, only_these_die, second
 from tests.live import REPOSITORY, MeetingLinks, Message, Reader, RunningParlance, running_parlance
 from tests.meetings.test_faults import assert_same
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("processes"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 
 ELSEWHERE_BEGUN = 0.05
 """Words that may differ where a checkpoint cannot be read: speech is looked for from the cursor on, with nothing known

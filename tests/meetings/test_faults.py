@@ -97,6 +97,7 @@ def test_a_killed_process_loses_nothing(
     assert_same(asyncio.run(run_meeting(parlance, frames, faults=faults)), undisturbed)
 
 
+@pytest.mark.long
 def test_everything_killed_at_once_loses_nothing(whisper_base: Path, frames: list[bytes]) -> None:
     async def kill_all(host: Host) -> None:
         for name in ("valkey-server", "inference", "web"):
@@ -108,6 +109,7 @@ def test_everything_killed_at_once_loses_nothing(whisper_base: Path, frames: lis
     assert_same(transcript, undisturbed)
 
 
+@pytest.mark.long
 def test_a_worker_killed_again_and_again_loses_nothing(
     parlance: RunningParlance, frames: list[bytes], undisturbed: list[Message]
 ) -> None:
@@ -116,6 +118,7 @@ def test_a_worker_killed_again_and_again_loses_nothing(
     assert_same(transcript, undisturbed)
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_nothing(
     small_disk: Path, frames: list[bytes], undisturbed: list[Message], environment: dict[str, str]
 ) -> None:

@@ -28,7 +28,7 @@ from meetings.environment import WebServer
 from tests.live import REPOSITORY, MeetingLinks, RunningParlance, free_port
 from tests.rawsocket import RawWebSocket
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("servers")
 
 FRAME = bytes(3_200)
 START_S = 60.0

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from pyannote.core import Annotation, Segment
-from pyannote.metrics.diarization import DiarizationErrorRate
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.turns import SpeakerTurn
@@ -50,6 +49,8 @@ def read_turns(path: Path) -> tuple[SpeakerTurn, ...]:
 
 def confusion(reference: Sequence[SpeakerTurn], turns: Sequence[SpeakerTurn]) -> float:
     """The part of the speech that is given to somebody else; no collar, overlap counts."""
+    from pyannote.metrics.diarization import DiarizationErrorRate  # draws in pandas and matplotlib: two seconds
+
     measured = DiarizationErrorRate(collar=0.0)(annotation(reference), annotation(turns), detailed=True)
     return float(measured["confusion"] / measured["total"])
 

@@ -27,7 +27,7 @@ from tests.api_server import ApiServer, api_server
 from tests.meetings.serving.test_server import SERVERS, GatedServer, gated_server, open_gate
 from tests.memory import Peak
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("servers")
 
 
 def test_only_who_holds_a_token_may_send_a_recording() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.meetings.serving.test_server import SERVERS, TIMEOUT_S, GatedServer, gated_server
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("servers")
 
 BOUND_S = 1.0
 EACH_S = 0.1

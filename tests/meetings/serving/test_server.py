@@ -28,7 +28,7 @@ from tests.live import REPOSITORY, free_port
 from tests.memory import Peak
 from tests.rawsocket import BINARY, CONTINUATION, PING, PONG, TEXT, RawWebSocket, client_frame, client_header
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("servers")
 
 MEGABYTE = 1_000_000
 MESSAGE = bytes(range(256)) * 200

@@ -93,7 +93,7 @@ def test_sound_is_needed_until_it_is_recorded() -> None:
 
 def test_two_threads_may_use_the_queues(stream: MeetingStream) -> None:
     """The event loop reads, asks and copies while the device's thread takes in."""
-    count, errors = 3000, []
+    count, errors = 600, []
 
     def device() -> None:
         try:
