@@ -367,8 +367,13 @@ class TestOutages:
             if not dismissed.done():
                 dismissed.set_result(code)
 
-        viewer = Viewer(lease.meeting_id, Screen(lease.meeting_id).take, after=0)
+        screen = Screen(lease.meeting_id)
+        viewer = Viewer(lease.meeting_id, screen.take, after=0)
         await broadcaster.join(viewer)
+        # It has come when the feed has read what it owed at its beginning, which it would go on trying.
+        notice = hints.pack([hints.Broadcast(notices.notice("live"))])
+        await broker.publish(hints.events_channel(lease.meeting_id), notice)
+        await screen.shows(lambda screen: screen.states == ["live"])
         viewer.admission = Admission("join", "no longer valid", dismiss)
         asked = asyncio.Event()
         recheck = Feed.recheck
