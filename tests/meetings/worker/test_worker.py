@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -321,8 +322,9 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
         captions = await caption_all(broker, meeting, pcm)
         notices = await notices_until_the_end(subscription)
     assert len(captions) >= 4
-    states = [state for state in notices if state != "catching_up"]
-    if states[0] == "live":  # there was sound, and nothing yet to store
+    # On a busy machine the worker catches up more than once, and is live before, between and afterwards.
+    states = [state for state, _ in groupby(state for state in notices if state != "catching_up")]
+    if states[0] == "live":
         del states[0]
     assert states == ["degraded", "live", "ended"]
 
