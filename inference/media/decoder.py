@@ -17,7 +17,9 @@ import av.subtitles.stream
 import av.video.stream
 from av.stream import Discard, Disposition
 
+from inference.media.options import DecodeOptions, TrackChoice
 from inference.media.protocol import (
+    MAX_CHANNELS,
     MAX_TRACKS,
     Alive,
     End,
@@ -29,8 +31,9 @@ from inference.media.protocol import (
     preamble,
     word,
 )
+from inference.media.raw_formats import raw_format
 from inference.media.sandbox import Limits
-from inference.media.track import TrackDecoder, in_seconds, refused, require_bounds
+from inference.media.track import Clock, TrackDecoder, TrackRefused, decode_tracks, in_seconds, refused, require_bounds
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -109,33 +112,48 @@ class InputFile:
         return True
 
 
-def decode(source: InputFile, output: Output, limits: Limits) -> None:
-    """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
+def decode(source: InputFile, output: Output, limits: Limits, options: DecodeOptions) -> None:
+    """Send all audio that can be decoded. Raises TrackRefused, and MemoryError beyond the limit."""
     av.logging.set_level(av.logging.ERROR)
     av.logging.set_skip_repeated(False)
-    with _open(source) as container:
+    with _open(source, options.input_format) as container:
         tracks = container.streams.audio
         if not tracks:
             raise refused(Reason.NO_SOUND)
         if len(tracks) > MAX_TRACKS:
             raise refused(Reason.TRACKS, len(tracks))
-        stream = _chosen(container)
-        require_bounds(stream.codec_context.sample_rate, stream.codec_context.channels)
+        streams = _selected(container, options)
         for other in container.streams:
-            other.discard = Discard.default if other is stream else Discard.all
-        output.send(_header(container, stream))
-        TrackDecoder(container, stream, output, limits).run()
+            other.discard = Discard.default if other in streams else Discard.all
+        output.send(_header(container, streams))
+        clock = Clock(limits)
+        decode_tracks(
+            container,
+            {
+                stream.index: TrackDecoder(
+                    container, stream, output, limits, channels=_apart(stream, options), clock=clock
+                )
+                for stream in streams
+            },
+        )
     output.send(End())
 
 
-def _open(source: InputFile) -> InputContainer:
+def _apart(stream: AudioStream, options: DecodeOptions) -> int:
+    """Return how many channels of a track are kept apart; 0: they are mixed."""
+    return min(max(1, stream.codec_context.channels), MAX_CHANNELS) if options.separate_channels else 0
+
+
+def _open(source: InputFile, input_format: str) -> InputContainer:
+    raw = raw_format(input_format) if input_format else None
     options = {"protocol_whitelist": "", "codec_whitelist": ",".join(audio_decoders())}
     with av.logging.Capture() as complaints:
         try:
             container: InputContainer = av.open(
                 source,
                 "r",
-                options=options,
+                format=raw.demuxer if raw else None,
+                options=options | raw.options if raw else options,
                 metadata_errors="replace",
                 buffer_size=READ_BYTES,
                 io_open=_refuse_to_open,
@@ -171,6 +189,58 @@ def _refuse_to_open(url: str, flags: int, options: dict[str, str]) -> None:
     raise NamesOtherFiles
 
 
+def _selected(container: InputContainer, options: DecodeOptions) -> list[AudioStream]:
+    """Return the tracks to decode, the default or wanted one first. Raises TrackRefused."""
+    first = _chosen(container) if options.track is None else _numbered(container, options.track)
+    require_bounds(first.codec_context.sample_rate, first.codec_context.channels)
+    others = [stream for stream in container.streams.audio if stream is not first and _is_decodable(stream)]
+    if options.tracks is TrackChoice.ALL:
+        return [first, *others]
+    if options.tracks is TrackChoice.SPOKEN:
+        return [first, *(stream for stream in others if _is_alongside(stream, first))]
+    return [first]
+
+
+def _numbered(container: InputContainer, number: int) -> AudioStream:
+    """Return a track by its number from 1."""
+    tracks = container.streams.audio
+    if number > len(tracks):
+        raise refused(Reason.NO_TRACK, number)
+    if tracks[number - 1].codec_context is None:
+        raise refused(Reason.UNREADABLE)
+    return tracks[number - 1]
+
+
+def _is_decodable(stream: AudioStream) -> bool:
+    if stream.codec_context is None:
+        return False
+    try:
+        require_bounds(stream.codec_context.sample_rate, stream.codec_context.channels)
+    except TrackRefused:
+        return False
+    return True
+
+
+OTHER_VERSIONS = (
+    Disposition.dub
+    | Disposition.comment
+    | Disposition.lyrics
+    | Disposition.karaoke
+    | Disposition.hearing_impaired
+    | Disposition.visual_impaired
+    | Disposition.clean_effects
+    | Disposition.descriptions
+)
+"""Tracks that are chosen instead of the main one, not heard with it."""
+
+
+def _is_alongside(stream: AudioStream, first: AudioStream) -> bool:
+    """Return whether a track belongs to the same conversation as `first`, instead of being another version of it."""
+    spoken, language = stream.metadata.get("language", "und"), first.metadata.get("language", "und")
+    is_translated = spoken != language and "und" not in (spoken, language)
+    return not is_translated and not stream.disposition & OTHER_VERSIONS
+
+
 def _chosen(container: InputContainer) -> AudioStream:
     """Return the default track as FFmpeg selects it, else the first readable one."""
     readable = [stream for stream in container.streams.audio if stream.codec_context is not None]
@@ -182,10 +252,11 @@ def _chosen(container: InputContainer) -> AudioStream:
     return readable[0]
 
 
-def _header(container: InputContainer, chosen: AudioStream) -> Header:
+def _header(container: InputContainer, streams: list[AudioStream]) -> Header:
     tracks = tuple(_track(index, stream) for index, stream in enumerate(container.streams.audio))
     duration_s = container.duration / av.time_base if container.duration else None
-    return Header(container.format.name, duration_s, tracks, container.streams.audio.index(chosen))
+    indexes = tuple(container.streams.audio.index(stream) for stream in streams)
+    return Header(container.format.name, duration_s, tracks, indexes[0], indexes)
 
 
 def _track(index: int, stream: AudioStream) -> Track:

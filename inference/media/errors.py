@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from inference.media.protocol import MAX_TRACKS, Failure, Reason
+from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS, Failure, Reason
 
-MAX_CHANNELS = 8
 RATES = range(4_000, 384_001)
 """Accepted sample rates: below there is no speech, above it is not an audio recording."""
 
@@ -50,6 +49,18 @@ class TracksRefused(UnreadableAudioError):
     reason = Reason.TRACKS
 
 
+class NoSuchTrack(UnreadableAudioError):
+    """The track that was asked for is not there."""
+
+    reason = Reason.NO_TRACK
+
+
+class FormatUntold(UnreadableAudioError):
+    """The file has no header, and neither its name nor a person says what it holds."""
+
+    reason = Reason.NO_HEADER
+
+
 class TooLong(UnreadableAudioError):
     """The audio is longer than `Limits.longest_s`."""
 
@@ -91,6 +102,8 @@ REASON_SENTENCES: dict[type[UnreadableAudioError], str] = {
     SampleRateRefused: f"{{name}} has {{detail}} samples a second; {RATES[0]:,} to {RATES[-1]:,} can be read",
     ChannelsRefused: f"{{name}} has {{detail}} channels; up to {MAX_CHANNELS} can be read",
     TracksRefused: f"{{name}} has {{detail}} audio tracks; up to {MAX_TRACKS} can be read",
+    NoSuchTrack: "{name} has no audio track {detail}",
+    FormatUntold: "{name} has no header that says what it holds; name its format, such as mulaw or s16le@8000",
     TooLong: "{name} is longer than {detail} hours, the most that is allowed here",
     DecoderOutOfMemory: "{name} takes more memory to decode than a file may have",
     DecoderOutOfTime: "{name} takes longer to decode than so much sound may",

@@ -15,12 +15,14 @@ import subprocess
 import sys
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from inference.media.errors import UnreadableAudioError, refusal
+from inference.media.options import DecodeOptions
 from inference.media.protocol import RATE, Failure, MediaMessage, ProtocolError, Reason, Samples, decode, too_long
 from inference.media.sandbox import Limits
 
@@ -43,6 +45,8 @@ LAST_LOG_BYTES = 4_000
 EXIT_WAIT_S = 5.0
 """Seconds to wait for the exit of a process that has closed its output."""
 
+DEFAULT_OPTIONS = DecodeOptions()
+
 MEANING = {signal.SIGXCPU: Reason.TIME, signal.SIGALRM: Reason.HUNG}
 """Signals by which the child's own limits end it."""
 
@@ -50,15 +54,17 @@ MEANING = {signal.SIGXCPU: Reason.TIME, signal.SIGALRM: Reason.HUNG}
 class DecoderProcess:
     """One file in one child. Closing or garbage-collecting the object ends the child."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, options: DecodeOptions = DEFAULT_OPTIONS) -> None:
         """Start decoding. Raises UnreadableAudioError if the file cannot be opened."""
         self._path = path
         self._limits = limits
         self._waited_s = 0.0
         self._heard = 0
+        """Samples of the track that is furthest."""
+        self._heard_by_source: Counter[tuple[int, int]] = Counter()
         with _opened(path) as file:
             self._child = subprocess.Popen(
-                [*COMMAND, json.dumps(asdict(limits))],
+                [*COMMAND, json.dumps(asdict(limits)), json.dumps(asdict(options))],
                 stdin=file,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -93,16 +99,18 @@ class DecoderProcess:
                 if isinstance(message, Failure):
                     raise refusal(self._path, message)
                 if isinstance(message, Samples):
-                    self._hear(len(message.samples))
+                    self._hear(message)
                 yield message
         except ProtocolError as error:
             raise refusal(self._path, Failure(Reason.CRASHED, "it talks nonsense")) from error
         finally:
             self.close()
 
-    def _hear(self, samples: int) -> None:
+    def _hear(self, message: Samples) -> None:
         """Enforce the length limit here too, because a malicious file may have disabled it in the child."""
-        self._heard += samples
+        source = (message.track, message.channel)
+        self._heard_by_source[source] += len(message.samples)
+        self._heard = max(self._heard, self._heard_by_source[source])
         if self._heard > self._limits.longest_s * RATE:
             raise refusal(self._path, too_long(self._limits.longest_s))
 

@@ -8,7 +8,8 @@ little-endian:
 |---|---|
 | 0 | kind, a `RecordKind` |
 | 1 | track: the index of the audio track within the file |
-| 2–3 | zero |
+| 2 | channel, if the channels are kept apart; else zero |
+| 3 | zero |
 | 4–7 | length of the payload, at most `MAX_PAYLOAD` |
 | 8–15 | time in seconds on the file's own clock, as a float; NaN if unknown |
 
@@ -41,13 +42,14 @@ import numpy as np
 PROTOCOL_VERSION = 1
 PREAMBLE = struct.Struct("<4sHxx")
 PROTOCOL_MAGIC = b"PLMD"
-HEAD = struct.Struct("<BBxxId")
+HEAD = struct.Struct("<BBBxId")
 SECONDS = struct.Struct("<d")
 
 RATE = 16_000
 """Samples per second of every track; Whisper and Silero were trained on this rate."""
 
 MAX_TRACKS = 16
+MAX_CHANNELS = 8
 MAX_PAYLOAD = 1 << 20
 """Bytes; sixteen seconds of samples."""
 
@@ -68,7 +70,7 @@ class RecordKind(IntEnum):
 
 
 class Reason(StrEnum):
-    """Why decoding was refused or stopped. The child reports the first eight; the parent detects the others."""
+    """Why decoding was refused or stopped. The child reports the first nine; the parent detects the others."""
 
     UNREADABLE = "unreadable"
     NO_SOUND = "no_sound"
@@ -76,6 +78,8 @@ class Reason(StrEnum):
     SAMPLE_RATE = "sample_rate"
     CHANNELS = "channels"
     TRACKS = "tracks"
+    NO_TRACK = "no_track"
+    NO_HEADER = "no_header"
     TOO_LONG = "too_long"
     MEMORY = "memory"
     CRASHED = "crashed"
@@ -112,7 +116,14 @@ class Header:
     """None if the container does not say."""
     tracks: tuple[Track, ...]
     chosen: int
-    """Index of the track that is decoded."""
+    """Index of the default track among them, or of the one that was asked for."""
+    decoded: tuple[int, ...] = ()
+    """Indexes of the tracks that are decoded; empty: only the chosen one."""
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Indexes of the tracks that are decoded."""
+        return self.decoded or (self.chosen,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,8 @@ class Samples:
     track: int
     time_s: float
     samples: np.ndarray
+    channel: int = 0
+    """If the channels are kept apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +191,8 @@ def encode(message: MediaMessage) -> bytes:
     match message:
         case Header():
             return _record(RecordKind.HEADER, _json(asdict(message)))
-        case Samples(track, time_s, samples):
-            return _record(RecordKind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s)
+        case Samples(track, time_s, samples, channel):
+            return _record(RecordKind.SAMPLES, samples.astype("<f4").tobytes(), track, time_s, channel)
         case Gap(track, time_s, seconds):
             return _record(RecordKind.GAP, SECONDS.pack(seconds), track, time_s)
         case Damage(track, time_s, seconds):
@@ -202,10 +215,10 @@ def decode(read: Callable[[int], bytes]) -> Iterator[MediaMessage]:
         raise ProtocolError(f"a stream begins with {magic!r}, version {version}")
     is_over = False
     while not is_over:
-        kind, track, length, time_s = HEAD.unpack(read(HEAD.size))
-        if length > MAX_PAYLOAD or track >= MAX_TRACKS:
+        kind, track, channel, length, time_s = HEAD.unpack(read(HEAD.size))
+        if length > MAX_PAYLOAD or track >= MAX_TRACKS or channel >= MAX_CHANNELS:
             raise ProtocolError(f"a record of kind {kind} has {length} bytes and track {track}")
-        message = _message(kind, track, time_s, read(length))
+        message = _message(kind, track, channel, time_s, read(length))
         yield message
         is_over = isinstance(message, End | Failure)
 
@@ -215,20 +228,22 @@ def word(value: object) -> str:
     return "".join(character for character in str(value) if character.isprintable())[:MAX_WORD]
 
 
-def _record(kind: RecordKind, payload: bytes = b"", track: int = 0, time_s: float = math.nan) -> bytes:
-    return HEAD.pack(kind, track, len(payload), time_s) + payload
+def _record(
+    kind: RecordKind, payload: bytes = b"", track: int = 0, time_s: float = math.nan, channel: int = 0
+) -> bytes:
+    return HEAD.pack(kind, track, channel, len(payload), time_s) + payload
 
 
 def _json(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _message(kind: int, track: int, time_s: float, payload: bytes) -> MediaMessage:
+def _message(kind: int, track: int, channel: int, time_s: float, payload: bytes) -> MediaMessage:
     match kind:
         case RecordKind.HEADER:
             return _header(_fields(payload))
         case RecordKind.SAMPLES if payload and len(payload) % 4 == 0:
-            return Samples(track, time_s, _sound(payload))
+            return Samples(track, time_s, _sound(payload), channel)
         case RecordKind.GAP if len(payload) == SECONDS.size:
             return Gap(track, time_s, _seconds(payload))
         case RecordKind.DAMAGE if len(payload) == SECONDS.size:
@@ -269,10 +284,11 @@ def _header(fields: dict[str, Any]) -> Header:
     try:
         tracks = tuple(_track(track) for track in fields["tracks"][:MAX_TRACKS])
         duration_s = _optional(fields["duration_s"])
-        header = Header(word(fields["format"]), duration_s, tracks, int(fields["chosen"]))
+        decoded = tuple(int(index) for index in fields.get("decoded", ())[:MAX_TRACKS])
+        header = Header(word(fields["format"]), duration_s, tracks, int(fields["chosen"]), decoded)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ProtocolError("a header lacks something") from error
-    if header.chosen not in {track.index for track in header.tracks}:
+    if not {header.chosen, *header.decoded} <= {track.index for track in header.tracks}:
         raise ProtocolError(f"a header chooses track {header.chosen}, which is not there")
     return header
 

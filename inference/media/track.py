@@ -1,8 +1,8 @@
-"""Decode one audio track into records: resample it, place it on the file's clock, and account for damage."""
+"""Decode audio tracks into records: resample them, place them on the file's clock, and account for damage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,9 +10,22 @@ import av
 import av.logging
 import numpy as np
 
-from inference.media.errors import MAX_CHANNELS, RATES
-from inference.media.protocol import RATE, Damage, Failure, Gap, MediaMessage, Reason, Samples, too_long, word
+from inference.media.downmix import Downmix
+from inference.media.errors import RATES
+from inference.media.protocol import (
+    MAX_CHANNELS,
+    RATE,
+    Damage,
+    Failure,
+    Gap,
+    MediaMessage,
+    Reason,
+    Samples,
+    too_long,
+    word,
+)
 from inference.media.sandbox import Limits, grant_time
+from inference.media.timeline import Timeline
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -38,11 +51,8 @@ BLOCK, MOST = RATE, 8 * RATE
 RESAMPLED_AT_ONCE = 1 << 16
 """Samples resampled at once. Some formats hold the whole file in one frame."""
 
-GAP_S = 0.1
-"""Tolerated jump in time: formats with millisecond timestamps and adjusted clocks jump by less."""
-
 LEAST_HOLE_S = 0.02
-"""The same where damage is known, or where only damage can cause a jump."""
+"""Tolerated jump in time where damage is known, or where only damage can cause a jump."""
 
 FILE_TAIL_S = 0.5
 """How much earlier than stated the audio may end."""
@@ -107,7 +117,17 @@ class _Outbox:
 class TrackDecoder:
     """Decodes one track from packets to records."""
 
-    def __init__(self, container: InputContainer, stream: AudioStream, sink: Sink, limits: Limits) -> None:
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: AudioStream,
+        sink: Sink,
+        limits: Limits,
+        *,
+        channels: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
+        """`channels`: keep so many channels apart; 0: mix them. `clock`: counts the audio of all tracks of the file."""
         self._container = container
         self._stream = stream
         self._outbox = _Outbox(sink)
@@ -122,6 +142,10 @@ class TrackDecoder:
         """Position of FFmpeg's last error. Containers are read ahead, so the hole may come slightly later."""
         self._end_s: float | None = None
         """End of the last frame on the file's clock."""
+        self._timeline = Timeline((container.start_time or 0) / av.time_base, self._stated_end_s, limits.longest_s)
+        self._channels = channels
+        self._downmix = Downmix()
+        self._clock = clock or Clock(limits)
         self._shift_s = 0.0
         """Correction of later timestamps in a BARE format, which damage makes too early."""
         self._resampler: av.AudioResampler | None = None
@@ -133,29 +157,45 @@ class TrackDecoder:
         self._heard = 0
         """Total samples."""
         self._missing_s = 0.0
-        self._granted_s = 0.0
         self._good_bytes, self._good_s = 0, 0.0
         """Bytes decoded successfully, and their duration."""
         stream.codec_context.thread_count = 1
 
-    def run(self) -> None:
-        """Send all audio that can be decoded. Raises Refused, and MemoryError beyond the limit."""
+    def require_length(self) -> None:
+        """Raise TrackRefused if the track says that it is longer than allowed."""
         longest_s = self._limits.longest_s
         if self._is_exact and self._stated_end_s is not None and self._stated_end_s > longest_s:
             raise TrackRefused(too_long(longest_s))
+
+    def decode(self, packet: Packet | None) -> None:
+        """Decode the track's next packet; None flushes the decoder."""
         with av.logging.Capture() as complaints:
-            for packet in self._packets():
-                frames = self._decoded(packet)
-                if any(name in self._voices for _, name, _ in complaints):
-                    self._suspected_s = self._end_s or 0.0
-                complaints.clear()
-                for frame in frames:
-                    self._take(frame)
+            frames = self._decoded(packet)
+            if self.is_meant(complaints):
+                self.suspect()
+        for frame in frames:
+            self._take(frame)
+
+    def is_meant(self, complaints: Iterable[tuple[int, str, str]]) -> bool:
+        """Return whether FFmpeg complains about this track or about the container."""
+        return any(name in self._voices for _, name, _ in complaints)
+
+    def suspect(self) -> None:
+        """Expect a hole near here."""
+        self._suspected_s = self._end_s or 0.0
+
+    def miss_packet(self) -> None:
+        """Note that a packet, perhaps of this track, could not be read."""
+        self._hole.is_there = True
+
+    def finish(self) -> TrackRefused | None:
+        """Send the rest of the audio. Return why there is none, if there is none."""
         self._finish_stretch()
         self._judge_end()
         if self._heard < min(RATE, self._missing_s * RATE) or not self._heard:
-            raise refused(Reason.UNREADABLE if self._missing_s else Reason.NO_SOUND)
+            return refused(Reason.UNREADABLE if self._missing_s else Reason.NO_SOUND)
         self._outbox.release()
+        return None
 
     @property
     def _is_exact(self) -> bool:
@@ -168,23 +208,6 @@ class TrackDecoder:
         return self._suspected_s is not None and (self._end_s or 0.0) - self._suspected_s < SUSPICION_S
 
     # -- packets -----------------------------------------------------------------------------------------------------
-
-    def _packets(self) -> Iterator[Packet | None]:
-        """Yield the track's packets, skipping unreadable ones, then None, which flushes the decoder."""
-        failures = 0
-        while failures < MAX_FAILURES:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    yield packet
-            except av.error.MemoryError:
-                raise
-            except av.error.FFmpegError:
-                failures += 1
-                self._hole.is_there = True
-            else:
-                return
-        yield None
 
     def _decoded(self, packet: Packet | None) -> list[AudioFrame]:
         """Return the frames of a packet. A damaged packet has none; the next may decode again."""
@@ -216,6 +239,7 @@ class TrackDecoder:
             raise refused(Reason.SAMPLE_RATE, 0)
         require_bounds(frame.sample_rate, frame.layout.nb_channels)
         at_s = self._place(frame)
+        self._fill_gap(at_s)
         setup = (frame.format.name, frame.layout.name, frame.sample_rate)
         if setup != self._setup:
             self._finish_stretch()
@@ -226,6 +250,7 @@ class TrackDecoder:
             self._keep(self._resampler.resample(piece))
         self._good_s += frame.samples / frame.sample_rate
         self._end_s = at_s + frame.samples / frame.sample_rate
+        self._timeline.advance(frame.samples / frame.sample_rate)
 
     def _place(self, frame: AudioFrame) -> float:
         """Return where the frame begins on the file's clock, and report missing audio before it."""
@@ -240,10 +265,14 @@ class TrackDecoder:
             at_s = max(at_s, (before_s or 0.0) + lost_s) if self._formats & BARE else at_s
             self._shift_s += max(0.0, lost_s - ahead_s) if self._formats & BARE else 0.0
             self._miss(at_s - lost_s, lost_s)
-        elif ahead_s > GAP_S:
-            self._finish_stretch()
-            self._outbox.put(Gap(self._index, at_s - ahead_s, ahead_s))
         return at_s
+
+    def _fill_gap(self, at_s: float) -> None:
+        """Put silence before a frame that comes later than the audio before it."""
+        seconds = self._timeline.silence_before(at_s)
+        if seconds > 0:
+            self._finish_stretch()
+            self._outbox.put(Gap(self._index, at_s - seconds, seconds))
 
     def _lost(self, at_s: float, ahead_s: float) -> float:
         """Return the seconds lost before a frame at `at_s`, from its timestamp where timestamps can be trusted."""
@@ -268,6 +297,7 @@ class TrackDecoder:
         if seconds > 0:
             self._missing_s += seconds
             self._finish_stretch()
+            self._timeline.advance(seconds)
             self._outbox.put(Damage(self._index, at_s, seconds))
 
     # -- samples -----------------------------------------------------------------------------------------------------
@@ -281,7 +311,7 @@ class TrackDecoder:
 
     def _keep(self, frames: list[AudioFrame]) -> None:
         for frame in frames:
-            self._pending.append(mixed(frame))
+            self._pending.append(interleaved(frame))
             self._pending_count += frame.samples
         if self._pending_count >= BLOCK:
             self._flush()
@@ -296,31 +326,82 @@ class TrackDecoder:
             raise TrackRefused(too_long(self._limits.longest_s))
         for start in range(0, len(samples), MOST):
             block = samples[start : start + MOST]
-            self._outbox.put(Samples(self._index, self._anchor_s + self._since_anchor / RATE, block))
+            for channel, sound in enumerate(self._kept_channels(block)):
+                self._outbox.put(Samples(self._index, self._anchor_s + self._since_anchor / RATE, sound, channel))
             self._since_anchor += len(block)
         if self._heard > RATE:
             self._outbox.release()
-        self._claim_time()
+        self._clock.count(len(samples) / RATE)
 
-    def _claim_time(self) -> None:
-        heard_s = self._heard / RATE
-        if heard_s > self._granted_s + GRANT_S:
-            self._granted_s = heard_s
-            grant_time(self._limits, heard_s)
+    def _kept_channels(self, block: np.ndarray) -> list[np.ndarray]:
+        """Return the channels that are kept apart, with silence for those that are not here; else their mix."""
+        if not self._channels:
+            return [self._downmix.mix(block)]
+        silence = np.zeros(len(block), np.float32)
+        return [block[:, index] if index < block.shape[1] else silence for index in range(self._channels)]
 
 
-def mixed(frame: AudioFrame) -> np.ndarray:
-    """Return the mean of the channels. A resampler's own downmix is louder, and clips if all channels are alike.
+class Clock:
+    """Counts the audio of a file over all its tracks, and requests CPU time for it."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._heard_s = self._granted_s = 0.0
+
+    def count(self, seconds: float) -> None:
+        self._heard_s += seconds
+        if self._heard_s > self._granted_s + GRANT_S:
+            self._granted_s = self._heard_s
+            grant_time(self._limits, self._heard_s)
+
+
+def decode_tracks(container: InputContainer, tracks: Mapping[int, TrackDecoder]) -> None:
+    """Send all audio of the tracks, by index of their streams. Raises TrackRefused if none of them has any.
+
+    MemoryError is raised beyond the limit.
+    """
+    first = next(iter(tracks.values()))
+    first.require_length()
+    with av.logging.Capture() as complaints:
+        for index, packet in _packets(container, tracks):
+            for track in tracks.values():
+                if track.is_meant(complaints):
+                    track.suspect()
+            complaints.clear()
+            tracks[index].decode(packet)
+    refusals = [track.finish() for track in tracks.values()]
+    if all(refusals):
+        raise refusals[0] or refused(Reason.NO_SOUND)
+
+
+def _packets(container: InputContainer, tracks: Mapping[int, TrackDecoder]) -> Iterator[tuple[int, Packet | None]]:
+    """Yield each packet with its stream's index, skipping unreadable ones. The last of a stream flushes its decoder."""
+    streams = [stream for stream in container.streams.audio if stream.index in tracks]
+    failures = 0
+    while failures < MAX_FAILURES:
+        try:
+            for packet in container.demux(streams):
+                failures = 0
+                yield packet.stream.index, packet
+        except av.error.MemoryError:
+            raise
+        except av.error.FFmpegError:
+            failures += 1
+            for track in tracks.values():
+                track.miss_packet()
+        else:
+            return
+    yield from ((index, None) for index in tracks)
+
+
+def interleaved(frame: AudioFrame) -> np.ndarray:
+    """Return the samples, float32, shape (n, channels). A resampler's own downmix clips if all channels are alike.
 
     The frame must be interleaved: PyAV reads out of bounds on planar frames with eight channels.
     """
     channels = frame.layout.nb_channels
     plane: Any = frame.planes[0]
-    sound = np.frombuffer(plane, np.float32, count=frame.samples * channels).reshape(-1, channels)
-    total = sound[:, 0].copy()
-    for channel in range(1, channels):
-        total += sound[:, channel]
-    return total / np.float32(channels)
+    return np.frombuffer(plane, np.float32, count=frame.samples * channels).reshape(-1, channels).copy()
 
 
 def pieces(frame: AudioFrame) -> Iterator[AudioFrame]:

@@ -50,7 +50,7 @@ def read_all(content: bytes) -> list[MediaMessage]:
 
 
 def record(kind: int, payload: bytes = b"", *, track: int = 0, length: int | None = None) -> bytes:
-    return preamble() + HEAD.pack(kind, track, len(payload) if length is None else length, 0.0) + payload
+    return preamble() + HEAD.pack(kind, track, 0, len(payload) if length is None else length, 0.0) + payload
 
 
 @pytest.mark.parametrize(
