@@ -107,6 +107,11 @@ class RecordedFile(Iterator[np.ndarray]):
         return self._file.heard_s
 
     @property
+    def tracks(self) -> int:
+        """Audio tracks in the file, once some of it was decoded."""
+        return len(self._file.header.tracks) if self.heard_s else 1
+
+    @property
     def sound(self) -> Sound:
         """What was there so far."""
         if self._voice.seconds >= LEAST_SPEECH_S:

@@ -8,16 +8,19 @@ from pathlib import Path
 import numpy as np
 from django.conf import settings
 
-from inference.audio import UnreadableAudioError, decode_file
+from inference.audio import UnreadableAudioError
+from inference.media.options import DecodeOptions
+from inference.speech.recorded_file import SPOKEN_TRACKS, RecordedFile, Sound
+from meetings.store.nothing_heard import why_nothing
 
 
 class Hearing:
     """The audio of one file. An error while reading is kept for later, so that the audio before it is not lost."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, options: DecodeOptions = SPOKEN_TRACKS) -> None:
         """Read the first second. Raises UnreadableAudioError if there is no audio."""
         self._path = path
-        self._file = decode_file(path, limits=settings.ENVIRONMENT.media_limits)
+        self._file = RecordedFile(path, options, limits=settings.ENVIRONMENT.media_limits)
         self._first = next(self._file)
         self.broken_off: UnreadableAudioError | None = None
 
@@ -38,6 +41,25 @@ class Hearing:
     def missing_s(self) -> float | None:
         """Seconds that could not be read; None: the file breaks off, and the rest is unknown."""
         return self._file.missing_s
+
+    @property
+    def sound(self) -> Sound:
+        """What was there, once all of it was read."""
+        return self._file.sound
+
+    def remarks(self, *, has_captions: bool) -> str:
+        """Sentences about what is missing or was chosen, once all of it was read; empty: none."""
+        nothing = "" if has_captions else f"{self._path}: {why_nothing(self.sound)}"
+        return " ".join(filter(None, (self.warning, self._tracks(), nothing)))
+
+    def _tracks(self) -> str:
+        """Sentence about several tracks; empty: there is one."""
+        tracks, mixed = self._file.tracks, sorted(self._file.mixed)
+        if tracks == 1:
+            return ""
+        numbers = " and ".join(str(index + 1) for index in mixed)
+        what = f"tracks {numbers} are mixed" if len(mixed) > 1 else f"track {numbers} is transcribed"
+        return f"{self._path} has {tracks} audio tracks; {what}. Choose with --track."
 
     @property
     def warning(self) -> str:

@@ -21,6 +21,7 @@ from inference.diarization.local_speakers import Listener
 from inference.diarization.turns import SpeakerTurn
 from inference.diarization.word_assignment import label_words
 from inference.speech.engine import Engine
+from inference.speech.recorded_file import Sound
 from inference.speech.recording import caption_recording
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.summarization.summary import Summary
@@ -45,6 +46,8 @@ class Models:
     """None: no diarization."""
     translator: Translator | None = None
     """None: no translation."""
+    without: str = ""
+    """Sentence about a model that was wanted and cannot be used; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Transcription:
     """None: there is no summary."""
     missing_s: float | None = 0.0
     """Seconds of the recording that could not be read; None: it breaks off, and the rest is unknown."""
+    sound: Sound = Sound.SPEECH
+    """What the recording holds."""
 
     @property
     def rtf(self) -> float:
@@ -114,6 +119,7 @@ def transcription_object(transcription: Transcription, *, digest: SummaryDocumen
         "captions": [cue_object(cue) for cue in transcription.cues],
         "speakers": speaker_objects(transcription.cues),
         "summary": digest.message if digest else None,
+        **({} if transcription.cues else {"nothing_heard": transcription.sound.value}),
     }
 
 

@@ -198,6 +198,8 @@ class UploadFailure(models.TextChoices):
     SAMPLE_RATE = "sample_rate"
     CHANNELS = "channels"
     TRACKS = "tracks"
+    NO_TRACK = "no_track"
+    NO_HEADER = "no_header"
     TOO_LONG = "too_long"
     MEMORY = "memory"
     CRASHED = "crashed"
@@ -225,6 +227,22 @@ class Upload(models.Model):
         db_default=0.0,
         null=True,
         help_text="Seconds that could not be read; empty: it breaks off, and has no length.",
+    )
+    input_format = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text="What a file without a header holds."
+    )
+    track = models.CharField(
+        max_length=4, blank=True, default="", db_default="", help_text="Number of the audio track, or `all`."
+    )
+    is_speaker_per_channel = models.BooleanField(
+        default=False, db_default=False, help_text="Each channel is a speaker of its own."
+    )
+    tracks = models.PositiveSmallIntegerField(default=1, db_default=1, help_text="Audio tracks in the file.")
+    tracks_heard = models.CharField(
+        max_length=50, blank=True, default="", db_default="", help_text="Numbers of the tracks that are captioned."
+    )
+    sound = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text="What the recording holds, once it is read."
     )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
     failure = models.CharField(

@@ -6,18 +6,20 @@ A recording becomes a meeting like any other: a worker feeds it into the audio l
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
-from inference.media.errors import MAX_CHANNELS
-from inference.media.protocol import MAX_TRACKS
+from inference.media.options import DecodeOptions, track_options
+from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files
+from meetings.store.nothing_heard import why_nothing
 
 MAX_UPLOAD_ATTEMPTS = 3
 """Openings of a file without progress after which it is given up."""
@@ -39,6 +41,24 @@ class Announced:
     """Bytes."""
     modified: int
     """Milliseconds since 1970."""
+    input_format: str = ""
+    """What a file without a header holds (`inference.media.raw_formats`)."""
+    track: str = ""
+    """Number of the audio track, or `all` (`inference.media.options.track_options`)."""
+    is_speaker_per_channel: bool = False
+    """Whether each channel is a speaker of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found while a file was read."""
+
+    tracks: int = 1
+    """Audio tracks in the file."""
+    heard: Collection[int] = (0,)
+    """Indexes of those that are captioned."""
+    sound: str = ""
+    """What they hold (`inference.speech.recorded_file.Sound`)."""
 
 
 def begin(meeting: Meeting, file: Announced) -> Upload:
@@ -48,7 +68,7 @@ def begin(meeting: Meeting, file: Announced) -> Upload:
         upload_files.require_room(file.size + outstanding())
         with transaction.atomic():
             meeting.save()
-            upload = Upload.objects.create(meeting=meeting, name=file.name, size=file.size, modified=file.modified)
+            upload = Upload.objects.create(meeting=meeting, **asdict(file))
             upload_files.create(meeting.pk)
     return upload
 
@@ -138,17 +158,39 @@ def note_failure(meeting_id: str, failure: UploadFailure) -> None:
     Upload.objects.filter(pk=meeting_id).update(failure=failure)
 
 
-def finish(meeting_id: str, *, seconds: float, missing_s: float | None, failure: UploadFailure | None = None) -> None:
+def finish(
+    meeting_id: str,
+    *,
+    seconds: float,
+    missing_s: float | None,
+    failure: UploadFailure | None = None,
+    reading: Reading | None = None,
+) -> None:
     """Store that the file was read, completely or as far as possible; `settle` follows when all of it is captioned.
 
     Args:
         seconds: Length of the audio that was read.
         missing_s: Seconds missing from the file; None: unknown.
         failure: Why it was not read to its end.
+        reading: What was found; None: it was not read.
     """
+    found = {} if reading is None else _found(reading)
     with transaction.atomic():
-        Upload.objects.filter(pk=meeting_id).update(seconds=seconds, missing_s=missing_s, failure=failure or "")
+        Upload.objects.filter(pk=meeting_id).update(
+            seconds=seconds, missing_s=missing_s, failure=failure or "", **found
+        )
         Meeting.objects.filter(pk=meeting_id).update(missing_s=missing_s or 0.0)
+
+
+def _found(reading: Reading) -> dict[str, Any]:
+    heard = ",".join(str(index + 1) for index in sorted(reading.heard))
+    return {"tracks": reading.tracks, "tracks_heard": heard, "sound": reading.sound}
+
+
+def decode_options(upload: Upload) -> DecodeOptions:
+    """Return how its file is to be read."""
+    track, tracks = track_options(upload.track)
+    return DecodeOptions(upload.name, upload.input_format, track, tracks)
 
 
 def fail(meeting_id: str, failure: UploadFailure) -> None:
@@ -199,6 +241,10 @@ def _reason(failure: UploadFailure) -> str:
             }
         case UploadFailure.TRACKS:
             return _("This file has more than %(count)d audio tracks.") % {"count": MAX_TRACKS}
+        case UploadFailure.NO_TRACK:
+            return _("This file has no audio track of that number.")
+        case UploadFailure.NO_HEADER:
+            return _("This file does not say how its sound is stored. Upload it again, and choose its format.")
         case UploadFailure.TOO_LONG:
             return _("This recording is longer than %(hours)s hours, the most that is captioned here.") % {
                 "hours": hours
@@ -219,12 +265,29 @@ def _reason(failure: UploadFailure) -> str:
 
 
 def note(upload: Upload) -> str:
-    """Return what is missing from a recording that is ready, for people; empty: nothing."""
-    if upload.state != UploadState.READY or not upload.missing_s:
+    """Return what is missing from a recording that is ready, and what was chosen, for people; empty: nothing."""
+    if upload.state != UploadState.READY:
+        return ""
+    nothing = "" if upload.meeting.last_seq else why_nothing(upload.sound)
+    return " ".join(filter(None, (_missing(upload), _tracks(upload), nothing)))
+
+
+def _missing(upload: Upload) -> str:
+    if not upload.missing_s:
         return ""
     return _("The file is damaged: %(seconds)s seconds of it could not be read.") % {
         "seconds": f"{max(0.1, upload.missing_s):.1f}"
     }
+
+
+def _tracks(upload: Upload) -> str:
+    """Return which of several tracks are captioned."""
+    if upload.tracks == 1 or not upload.tracks_heard:
+        return ""
+    numbers = {"tracks": upload.tracks, "numbers": upload.tracks_heard.replace(",", ", ")}
+    if "," in upload.tracks_heard:
+        return _("The file has %(tracks)d audio tracks. Captioned are %(numbers)s, mixed.") % numbers
+    return _("The file has %(tracks)d audio tracks. Captioned is number %(numbers)s.") % numbers
 
 
 def clock(seconds: float) -> str:

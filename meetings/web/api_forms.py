@@ -12,11 +12,12 @@ from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.models import MAX_FILE_NAME, MAX_VOCABULARY, Meeting
 from meetings.request_limits import MAX_RECORDING_BODY
 from meetings.store.uploads import Announced
+from meetings.web.reading_fields import ReadingForm
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
 
 
-class TranscriptionForm(forms.Form):
+class TranscriptionForm(ReadingForm):
     """`model` and `temperature` are accepted and ignored, because the server chooses the model."""
 
     file = forms.FileField(max_length=None)
@@ -59,7 +60,15 @@ class TranscriptionForm(forms.Form):
     @property
     def announced(self) -> Announced:
         file = self.cleaned_data["file"]
-        return Announced((file.name or "recording")[:MAX_FILE_NAME], file.size, 0)
+        chosen = self.cleaned_data
+        return Announced(
+            (file.name or "recording")[:MAX_FILE_NAME],
+            file.size,
+            0,
+            chosen["input_format"],
+            chosen["track"],
+            chosen["speaker_per_channel"],
+        )
 
     def meeting(self, owner_id: int) -> Meeting:
         """Return a meeting that is not stored beyond its response."""

@@ -35,6 +35,9 @@ in_thread = partial(database_sync_to_async, thread_sensitive=False)
 
 FILE_FORMATS = ("srt", "vtt")
 
+NOTHING_HEARD = "X-Parlance-Nothing-Heard"
+"""What a recording without captions holds, a value of `inference.speech.recorded_file.Sound`."""
+
 MISSING = "X-Parlance-Missing-Seconds"
 """Seconds of audio that could not be read; `unknown`: the file breaks off, and its length is unknown."""
 
@@ -113,15 +116,18 @@ def _require_something(upload: Upload) -> None:
 
 
 def _answer(meeting_id: str, fields: Any) -> HttpResponse:
-    """Return the text in the requested format; missing seconds are in a header, and in the JSON formats."""
+    """Return the text in the requested format; what is missing is said in headers, and in the JSON formats."""
     meeting = Meeting.objects.select_related("upload").get(pk=meeting_id)
-    missing_s = meeting.upload.missing_s
-    answer = _document(meeting, fields, None if missing_s is None else round(missing_s, 3))
+    missing_s, sound = meeting.upload.missing_s, "" if meeting.last_seq else meeting.upload.sound
+    said = {"missing_s": None if missing_s is None else round(missing_s, 3)}
+    answer = _document(meeting, fields, {**said, **({"nothing_heard": sound} if sound else {})})
     answer[MISSING] = "unknown" if missing_s is None else f"{missing_s:.3f}"
+    if sound:
+        answer[NOTHING_HEARD] = sound
     return answer
 
 
-def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpResponse:
+def _document(meeting: Meeting, fields: Any, said: dict[str, Any]) -> HttpResponse:
     kind = fields.get("response_format") or "json"
     if kind in FILE_FORMATS:
         document = render_transcript(meeting, kind)
@@ -131,9 +137,9 @@ def _document(meeting: Meeting, fields: Any, missing_s: float | None) -> HttpRes
     if kind == "text":
         return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")
     if kind == "json":
-        return JsonResponse({"text": text, "missing_s": missing_s}, json_dumps_params={"ensure_ascii": False})
+        return JsonResponse({"text": text, **said}, json_dumps_params={"ensure_ascii": False})
     wants_words = "word" in fields.getlist("timestamp_granularities[]")
-    content = {**_verbose(meeting, cues, text, wants_words), "missing_s": missing_s}
+    content = {**_verbose(meeting, cues, text, wants_words), **said}
     return JsonResponse(content, json_dumps_params={"ensure_ascii": False})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,10 +11,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from inference.media.raw_formats import ENDINGS
 from meetings.models import MAX_FILE_NAME, Meeting
 from meetings.store.summaries import LONGEST_INTERVAL_S
 from meetings.store.uploads import Announced
 from meetings.web.meeting_forms import MeetingForm
+from meetings.web.reading_fields import FORMAT_CHOICES, TRACK_CHOICES
 
 NO_RECORDING = ("image", "text", "font", "message", "model")
 """Main MIME types that contain no audio; a worker checks all others."""
@@ -33,6 +36,15 @@ class UploadForm(MeetingForm):
     modified = forms.IntegerField(min_value=0, max_value=2**53, widget=forms.HiddenInput)
     type = forms.CharField(max_length=200, required=False, widget=forms.HiddenInput)
     summary = forms.BooleanField(label=_("Write a summary"), required=False)
+    track = forms.ChoiceField(label=_("Audio track of a film"), choices=TRACK_CHOICES, required=False)
+    input_format = forms.ChoiceField(
+        label=_("Format of a telephone recording without a header"), choices=FORMAT_CHOICES, required=False
+    )
+    speaker_per_channel = forms.BooleanField(
+        label=_("Each channel is a speaker"),
+        required=False,
+        help_text=_("For calls and interviews that have everybody on a channel of their own."),
+    )
 
     class Meta(MeetingForm.Meta):
         fields: tuple[str, ...] = (
@@ -51,7 +63,15 @@ class UploadForm(MeetingForm):
     @property
     def announced(self) -> Announced:
         """The browser's description of the file."""
-        return Announced(self.cleaned_data["name"], self.cleaned_data["size"], self.cleaned_data["modified"])
+        chosen = self.cleaned_data
+        return Announced(
+            chosen["name"],
+            chosen["size"],
+            chosen["modified"],
+            chosen["input_format"],
+            chosen["track"],
+            chosen["speaker_per_channel"],
+        )
 
     @property
     def first_error(self) -> str:
@@ -72,7 +92,8 @@ class UploadForm(MeetingForm):
 
     def clean_type(self) -> str:
         kind: str = self.cleaned_data["type"]
-        if kind.partition("/")[0] in NO_RECORDING:
+        is_known = Path(self.data.get("name", "")).suffix.lower() in ENDINGS
+        if kind.partition("/")[0] in NO_RECORDING and not is_known:
             raise forms.ValidationError(gettext("This is no recording. Choose an audio or video file."))
         return kind
 

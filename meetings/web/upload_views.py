@@ -25,6 +25,7 @@ from meetings.export.formats import FORMATS
 from meetings.models import Upload, UploadState
 from meetings.store import quotas, upload_files, uploads
 from meetings.web.meeting_views import private
+from meetings.web.reading_fields import HEADERLESS
 from meetings.web.upload_forms import UploadForm, gigabytes
 
 UPLOADS_SHOWN = 200
@@ -45,7 +46,8 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         return _announce(request)
     limit = gigabytes(settings.ENVIRONMENT.upload_limit)
-    context = {"form": UploadForm(), "limit": limit, "chunk_bytes": upload_files.MAX_CHUNK}
+    chunk_bytes = upload_files.MAX_CHUNK
+    context = {"form": UploadForm(), "limit": limit, "chunk_bytes": chunk_bytes, "endings": HEADERLESS}
     return render(request, "meetings/uploads.html", context)
 
 

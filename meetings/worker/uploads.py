@@ -21,8 +21,9 @@ import redis.asyncio
 import structlog
 from django.conf import settings
 
-from inference.audio import SAMPLE_RATE, DecodedFile, UnreadableAudioError, decode_file, float_to_pcm16
+from inference.audio import SAMPLE_RATE, UnreadableAudioError, float_to_pcm16
 from inference.media.errors import DecoderFailed
+from inference.speech.recorded_file import RecordedFile
 from meetings import supervise
 from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.models import Meeting, State, Upload, UploadFailure
@@ -57,7 +58,7 @@ class Feeder:
     """One recording being fed into the log of a meeting that this worker holds."""
 
     stream: MeetingStream
-    file: DecodedFile | None
+    file: RecordedFile | None
     """None if there is nothing to read."""
     blocks: Iterator[np.ndarray]
     next_frame: int
@@ -197,7 +198,8 @@ class UploadStep:
 
     async def _begin(self, stream: MeetingStream, upload: Upload) -> None:
         state = await self._audio.state(upload.pk)
-        file = decode_file(upload_files.path(upload.pk), limits=settings.ENVIRONMENT.media_limits)
+        options, limits = uploads.decode_options(upload), settings.ENVIRONMENT.media_limits
+        file = RecordedFile(upload_files.path(upload.pk), options, limits=limits)
         blocks = skipping(file, state.next_sample)
         feeder = Feeder(stream, file, blocks, state.next_frame, state.next_sample, state.next_sample)
         self._feeders[upload.pk] = feeder
@@ -261,7 +263,8 @@ class UploadStep:
     async def _finish(self, feeder: Feeder, failure: UploadFailure | None = None) -> None:
         """End an upload whose file was read as far as possible. Its audio is captioned."""
         feeder.is_over = True
-        await self._end(feeder, feeder.file.missing_s if feeder.file is not None else None, failure)
+        missing_s = feeder.file.missing_s if feeder.file is not None else None
+        await self._end(feeder, missing_s, failure, reading_of(feeder.file))
 
     async def _give_up(self, stream: MeetingStream, upload: Upload, failure: UploadFailure) -> None:
         """End an upload whose file is not opened any more. The audio read before is captioned."""
@@ -273,10 +276,18 @@ class UploadStep:
         left_s = None if stated_s is None else max(0.0, stated_s - feeder.next_sample / SAMPLE_RATE)
         await self._end(feeder, left_s, failure)
 
-    async def _end(self, feeder: Feeder, missing_s: float | None, failure: UploadFailure | None) -> None:
+    async def _end(
+        self,
+        feeder: Feeder,
+        missing_s: float | None,
+        failure: UploadFailure | None,
+        reading: uploads.Reading | None = None,
+    ) -> None:
         """Store the outcome before the end mark: if the worker dies in between, the next one does the same."""
         meeting_id, seconds = feeder.stream.meeting_id, feeder.next_sample / SAMPLE_RATE
-        await in_database(uploads.finish, meeting_id, seconds=seconds, missing_s=missing_s, failure=failure)
+        await in_database(
+            uploads.finish, meeting_id, seconds=seconds, missing_s=missing_s, failure=failure, reading=reading
+        )
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
 
@@ -298,7 +309,12 @@ def needed_from(meeting: Meeting) -> int:
     return max(0, session.audio_from - REHEAR_S * SAMPLE_RATE)
 
 
-def stated_length(file: DecodedFile) -> float | None:
+def reading_of(file: RecordedFile | None) -> uploads.Reading | None:
+    """Return what was found in a file; None: nothing was read."""
+    return None if file is None else uploads.Reading(file.tracks, frozenset(file.mixed), file.sound.value)
+
+
+def stated_length(file: RecordedFile) -> float | None:
     """Return the duration in seconds stated by the file, or None if it states none or cannot be read."""
     try:
         return file.duration_s

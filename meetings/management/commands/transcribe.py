@@ -20,6 +20,9 @@ from tqdm import tqdm
 
 from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
+from inference.media.options import DecodeOptions, UnknownTrack, track_options
+from inference.media.raw_formats import OFFERED, UnknownInputFormat, raw_format
+from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.speech.session import SessionConfig
 from inference.summarization.loader import chat_model_source
 from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
@@ -56,7 +59,7 @@ class Product:
     content: bytes
     """The transcript in the requested format."""
     warning: str
-    """Sentence about missing parts; empty: none."""
+    """Sentences about missing parts and the like; empty: none."""
     is_whole: bool
     """Whether the recording could be read to its end."""
 
@@ -74,6 +77,16 @@ class Command(ParlanceCommand):
             default=AUTO,
             metavar="CODE[,CODE]",
             help="spoken language; with several each utterance is in one of them; default: detected among all",
+        )
+        parser.add_argument(
+            "--track",
+            default="",
+            metavar="N",
+            help="audio track of a film, from 1, or all of them mixed: all; default: the default one, with those on "
+            "which others speak",
+        )
+        parser.add_argument(
+            "--input-format", default="", metavar="FORMAT", help=f"what a file without a header holds: {OFFERED}"
         )
         parser.add_argument("--vocabulary", default="", metavar="TERMS", help="names and jargon, separated by commas")
         parser.add_argument(
@@ -108,11 +121,12 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, files: list[Path], output: str | None, **options: Any) -> None:
         format_name = options["format"] or _format_of(output)
         wishes = read_wishes(options, format_name)
+        decoding = read_decoding(options)
         if options["summary"]:
             _require_summary(format_name)
         if output is None and format_name in BINARY:
             raise CommandError(f"A {format_name} file needs a name: give -o.", returncode=BAD_INPUT)
-        produce = _producer(wishes, format_name, options)
+        produce = _producer(wishes, decoding, format_name, options)
         if output is not None and is_place(output):
             self._batch(files, output, format_name, produce, again=options["again"])
             return
@@ -175,6 +189,17 @@ def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptio
     )
 
 
+def read_decoding(options: dict[str, Any]) -> DecodeOptions:
+    """Return how to read the files. Raises CommandError for an unknown track or format."""
+    try:
+        track, tracks = track_options(options["track"])
+        if options["input_format"]:
+            raw_format(options["input_format"])
+    except (UnknownTrack, UnknownInputFormat) as error:
+        raise CommandError(str(error), returncode=BAD_INPUT) from error
+    return DecodeOptions(input_format=options["input_format"], track=track, tracks=tracks)
+
+
 def _spoken(value: str) -> tuple[str, ...]:
     """Return the languages that may be spoken; empty: any."""
     named = {name: language_code(name) for name in _names(value)}
@@ -234,7 +259,9 @@ def _format_of(output: str | None) -> str:
     return ending if ending in FORMATS else DEFAULT_FORMAT
 
 
-def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str, Any]) -> Producer:
+def _producer(
+    wishes: TranscriptionOptions, decoding: DecodeOptions, format_name: str, options: dict[str, Any]
+) -> Producer:
     """Return a function that makes a file's transcript. Models load once, unless those for summaries replace them."""
     load: Callable[[], Models] = partial(
         _load,
@@ -247,12 +274,14 @@ def _producer(wishes: TranscriptionOptions, format_name: str, options: dict[str,
 
     def produce(file: Path) -> Product:
         # Read the first second before loading models, so that an unsuitable file is rejected at once.
-        hearing = Hearing(file)
-        transcription = _transcribe(hearing, file.name, wishes, load())
+        hearing = Hearing(file, decoding)
+        models = load()
+        transcription = _transcribe(hearing, file.name, wishes, models)
         if options["summary"]:
             transcription = _summed_up(transcription, wishes)
         content = _rendered(transcription, wishes, format_name, title=file.name)
-        return Product(content, hearing.warning, hearing.broken_off is None)
+        remarks = (models.without, hearing.remarks(has_captions=bool(transcription.cues)))
+        return Product(content, " ".join(filter(None, remarks)), hearing.broken_off is None)
 
     return produce
 
@@ -266,15 +295,17 @@ def _writable(output: Path) -> Path:
 def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models) -> Transcription:
     with _progress(name, hearing.duration_s) as advance:
         transcription = transcribe_recording(hearing, models, wishes, advance=advance)
-    return replace(transcription, missing_s=hearing.missing_s)
+    return replace(transcription, missing_s=hearing.missing_s, sound=hearing.sound)
 
 
 def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -> Models:
-    return Models(
-        engine=load_engine(environment),
-        listener=load_listener(environment) if tells_speakers else None,
-        translator=load_translator(environment) if translates else None,
-    )
+    models = Models(load_engine(environment), translator=load_translator(environment) if translates else None)
+    if not tells_speakers:
+        return models
+    try:
+        return replace(models, listener=load_listener(environment))
+    except (ModelMissing, ModelCorrupt) as error:
+        return replace(models, without=f"Speakers are not told apart: {error}")
 
 
 def _require_summary(format_name: str) -> None:

@@ -22,11 +22,12 @@ import soundfile
 from django.contrib.auth.models import User
 from django.db import connection
 
-from inference.audio import SAMPLE_RATE, DecodedFile, decode_file, float_to_pcm16
+from inference.audio import SAMPLE_RATE, decode_file, float_to_pcm16
 from inference.media import process
 from inference.media.protocol import Reason
 from inference.media.sandbox import Limits
 from inference.speech.asr import DecodeRequest, Hypothesis
+from inference.speech.recorded_file import RecordedFile
 from meetings.broker.audio_log import Appended, AudioLog, audio_key
 from meetings.environment import Environment
 from meetings.models import Caption, Meeting, Stage, State, Upload, UploadFailure, UploadState
@@ -420,15 +421,15 @@ async def test_an_error_that_nobody_expected_costs_one_file(
 ) -> None:
     monkeypatch.setattr(worker_uploads, "AGAIN_AFTER_S", (0.0, 0.0))
     tries: list[str] = []
-    really = worker_uploads.decode_file
+    really = worker_uploads.RecordedFile
 
-    def decode(path: Path, **options: Any) -> DecodedFile:
+    def decode(path: Path, *choices: Any, **options: Any) -> RecordedFile:
         if path.name == bad.pk:
             tries.append(path.name)
             raise RuntimeError("nobody expected this")
-        return really(path, **options)
+        return really(path, *choices, **options)
 
-    monkeypatch.setattr(worker_uploads, "decode_file", decode)
+    monkeypatch.setattr(worker_uploads, "RecordedFile", decode)
     bad = await asyncio.to_thread(uploaded, CLIP.read_bytes(), "bad.flac")
     good = await asyncio.to_thread(uploaded, CLIP.read_bytes(), "good.flac")
     async with working(broker):
