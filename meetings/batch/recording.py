@@ -19,16 +19,18 @@ class Hearing:
 
     def __init__(self, path: Path, options: DecodeOptions = SPOKEN_TRACKS) -> None:
         """Read the first second. Raises UnreadableAudioError if there is no audio."""
+        self._options = options
         self._path = path
         self._file = RecordedFile(path, options, limits=settings.ENVIRONMENT.media_limits)
-        self._first = next(self._file)
+        self._blocks = self._file.channel_blocks() if self._file.channels > 1 else self._file
+        self._first = next(self._blocks)
         self.broken_off: UnreadableAudioError | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield float32 blocks of a second; can be iterated once."""
+        """Yield float32 blocks of a second, shape (channels, n) if channels are kept apart; can be iterated once."""
         yield self._first
         try:
-            yield from self._file
+            yield from self._blocks
         except UnreadableAudioError as error:
             self.broken_off = error
 
@@ -43,6 +45,15 @@ class Hearing:
         return self._file.missing_s
 
     @property
+    def channels(self) -> int:
+        """How many channels are kept apart; 1: none."""
+        return self._file.channels
+
+    def loudness(self, channel: int, start: float, end: float) -> float:
+        """Return the root mean square of a channel between two times in seconds."""
+        return self._file.loudness(channel, start, end)
+
+    @property
     def sound(self) -> Sound:
         """What was there, once all of it was read."""
         return self._file.sound
@@ -50,7 +61,13 @@ class Hearing:
     def remarks(self, *, has_captions: bool) -> str:
         """Sentences about what is missing or was chosen, once all of it was read; empty: none."""
         nothing = "" if has_captions else f"{self._path}: {why_nothing(self.sound)}"
-        return " ".join(filter(None, (self.warning, self._tracks(), nothing)))
+        return " ".join(filter(None, (self.warning, self._tracks(), self._channels(), nothing)))
+
+    def _channels(self) -> str:
+        """Sentence about channels that were to be kept apart, if there is only one."""
+        if not self._options.separate_channels or self.channels > 1:
+            return ""
+        return f"{self._path} has one channel; speakers are told apart by their voices."
 
     def _tracks(self) -> str:
         """Sentence about several tracks; empty: there is one."""

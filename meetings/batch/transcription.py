@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from inference.audio import SAMPLE_RATE
 from inference.diarization.background import BackgroundDiarization
 from inference.diarization.clustering import SpeakerHint
 from inference.diarization.local_speakers import Listener
-from inference.diarization.turns import SpeakerTurn
+from inference.diarization.turns import SpeakerTurn, speaker_name
 from inference.diarization.word_assignment import label_words
 from inference.speech.engine import Engine
 from inference.speech.recorded_file import Sound
-from inference.speech.recording import caption_recording
+from inference.speech.recording import caption_channels
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
@@ -48,6 +49,15 @@ class Models:
     """None: no translation."""
     without: str = ""
     """Sentence about a model that was wanted and cannot be used; empty: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """Channels that are kept apart, because each is a speaker."""
+
+    count: int
+    loudness: Callable[[int, float, float], float]
+    """Of a channel between two times in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +104,12 @@ def transcribe_recording(
     wishes: TranscriptionOptions,
     *,
     advance: AudioProgress = lambda _: None,
+    channels: Channels | None = None,
 ) -> Transcription:
-    """Caption float32 blocks at SAMPLE_RATE; at most two minutes of audio are buffered. Raises errors of the models."""
+    """Caption float32 blocks at SAMPLE_RATE; at most two minutes of audio are buffered. Raises errors of the models.
+
+    `channels`: each channel is a speaker, and blocks have the shape (channels, n).
+    """
     clock = _AudioClock(blocks, advance)
     with ExitStack() as stack:
         diarization = translation = None
@@ -103,9 +117,9 @@ def transcribe_recording(
             vocabulary = wishes.session.vocabulary
             background = BackgroundTranslation(models.translator, wishes.targets, vocabulary=vocabulary)
             translation = stack.enter_context(background)
-        if models.listener:
+        if models.listener and not channels:
             diarization = stack.enter_context(BackgroundDiarization(models.listener, wishes.speakers))
-        return _Work(clock, models.engine, wishes.session, diarization, translation).transcription()
+        return _Work(clock, models.engine, wishes.session, diarization, translation, channels).transcription()
 
 
 def transcription_object(transcription: Transcription, *, digest: SummaryDocument | None = None) -> dict[str, Any]:
@@ -121,6 +135,47 @@ def transcription_object(transcription: Transcription, *, digest: SummaryDocumen
         "summary": digest.message if digest else None,
         **({} if transcription.cues else {"nothing_heard": transcription.sound.value}),
     }
+
+
+def channel_cues(finals: Iterable[tuple[int, FinalCaption]]) -> list[Cue]:
+    """Return the captions of all channels in the order of time, numbered; each channel is a speaker."""
+    ordered = sorted(finals, key=lambda one: (one[1].start, one[0]))
+    return [
+        replace(_cue(final), seq=seq, speaker=CueSpeaker(speaker_name(channel)))
+        for seq, (channel, final) in enumerate(ordered, start=1)
+    ]
+
+
+def without_crosstalk(
+    finals: Sequence[tuple[int, FinalCaption]], loudness: Callable[[int, float, float], float]
+) -> list[tuple[int, FinalCaption]]:
+    """Drop the captions that repeat at the same time what a louder channel holds."""
+    ordered = sorted(finals, key=lambda one: one[1].start)
+    dropped: set[int] = set()
+    for index, (channel, final) in enumerate(ordered):
+        for other in range(index + 1, len(ordered)):
+            beside_channel, beside = ordered[other]
+            if beside.start >= final.end:
+                break
+            if beside_channel != channel and _says_the_same(final, beside):
+                span = (beside.start, min(final.end, beside.end))
+                first, second = loudness(channel, *span), loudness(beside_channel, *span)
+                if max(first, second) >= CROSSTALK * min(first, second):
+                    dropped.add(index if first < second else other)
+    return [one for index, one in enumerate(ordered) if index not in dropped]
+
+
+CROSSTALK = 2.0
+"""How many times as loud a voice is on its own channel as on another that hears it."""
+
+SAME = 0.6
+"""Share of the words of the shorter caption that the other one holds too."""
+
+
+def _says_the_same(one: FinalCaption, other: FinalCaption) -> bool:
+    first, second = ([word.text.lower().strip(".,!?…") for word in final.words] for final in (one, other))
+    shared = SequenceMatcher(None, first, second, autojunk=False).get_matching_blocks()
+    return sum(block.size for block in shared) >= SAME * max(1, min(len(first), len(second)))
 
 
 def spoken_cues(finals: Iterable[FinalCaption], turns: Sequence[SpeakerTurn] | None) -> list[Cue]:
@@ -162,6 +217,7 @@ class _Work:
     session: SessionConfig
     diarization: BackgroundDiarization | None
     translation: BackgroundTranslation | None
+    channels: Channels | None
 
     def transcription(self) -> Transcription:
         started = time.perf_counter()
@@ -170,22 +226,30 @@ class _Work:
         decoding = self.engine.timings.compute_s - decoding_before
         stages = {"audio": time.perf_counter() - started - decoding, "asr": decoding}
         turns = self._turns(stages)
-        cues = self._translated(spoken_cues(finals, turns), stages)
+        cues = self._translated(self._cues(finals, turns), stages)
         return Transcription(
             cues=cues,
-            language=self.session.language or _most_spoken(finals),
+            language=self.session.language or _most_spoken(final for _, final in finals),
             audio_s=self.clock.samples / SAMPLE_RATE,
             elapsed_s=time.perf_counter() - started,
             stages=stages,
         )
 
-    def _finals(self) -> Iterator[FinalCaption]:
+    def _finals(self) -> Iterator[tuple[int, FinalCaption]]:
+        """Yield the captions with their channels."""
+        sessions = [CaptionSession(self.session) for _ in range(self.channels.count if self.channels else 1)]
         blocks = self.diarization.overhear(self.clock) if self.diarization else self.clock
-        for event in caption_recording(blocks, CaptionSession(self.session), self.engine):
+        apart = blocks if self.channels else (block[np.newaxis] for block in blocks)
+        for channel, event in caption_channels(apart, sessions, self.engine):
             if isinstance(event, FinalCaption):
                 if self.translation:
                     self.translation.begin(event.text, event.language)
-                yield event
+                yield channel, event
+
+    def _cues(self, finals: list[tuple[int, FinalCaption]], turns: Sequence[SpeakerTurn] | None) -> list[Cue]:
+        if self.channels:
+            return channel_cues(without_crosstalk(finals, self.channels.loudness))
+        return spoken_cues((final for _, final in finals), turns)
 
     def _turns(self, stages: dict[str, float]) -> tuple[SpeakerTurn, ...] | None:
         if self.diarization is None:
@@ -216,11 +280,11 @@ class _AudioClock:
     def __iter__(self) -> Iterator[np.ndarray]:
         for block in self._blocks:
             yield block
-            self.samples += len(block)
-            self._advance(len(block) / SAMPLE_RATE)
+            self.samples += block.shape[-1]
+            self._advance(block.shape[-1] / SAMPLE_RATE)
 
 
-def _most_spoken(finals: list[FinalCaption]) -> str | None:
+def _most_spoken(finals: Iterable[FinalCaption]) -> str | None:
     seconds: dict[str, float] = defaultdict(float)
     for final in finals:
         seconds[final.language] += final.end - final.start

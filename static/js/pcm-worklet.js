@@ -2,6 +2,7 @@
  * The audio thread: mixes to mono, brings the sound to 16 kHz and posts frames of 100 ms as Int16Array.
  * A message "flush" posts what is left, filled up with silence, and answers "flushed".
  */
+import { Downmix } from "./downmix.js";
 import { Resampler } from "./resampler.js";
 
 const OUTPUT_RATE = 16_000;
@@ -12,6 +13,7 @@ const FULL_SCALE = 32_767;
 class PcmProcessor extends AudioWorkletProcessor {
   constructor() {
     super();
+    this.downmix = new Downmix(sampleRate);
     this.resampler = new Resampler(sampleRate, OUTPUT_RATE);
     this.frame = new Int16Array(FRAME_SAMPLES);
     this.filled = 0;
@@ -22,11 +24,7 @@ class PcmProcessor extends AudioWorkletProcessor {
 
   process([channels]) {
     const length = channels.length > 0 ? channels[0].length : 0;
-    for (let i = 0; i < length; i += 1) {
-      let sum = 0;
-      for (let c = 0; c < channels.length; c += 1) sum += channels[c][i];
-      this.resampler.push(sum / channels.length, this.emit);
-    }
+    for (let i = 0; i < length; i += 1) this.resampler.push(this.downmix.mix(channels, i), this.emit);
     return true;
   }
 

@@ -30,6 +30,7 @@ from meetings.batch.recording import Hearing
 from meetings.batch.summary import recording_summary, sum_up, translate_recording_summary
 from meetings.batch.transcription import (
     AudioProgress,
+    Channels,
     Models,
     Transcription,
     TranscriptionOptions,
@@ -99,6 +100,9 @@ class Command(ParlanceCommand):
         speakers = parser.add_mutually_exclusive_group()
         speakers.add_argument("--no-speakers", action="store_true", help="do not tell speakers apart")
         speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: found out")
+        speakers.add_argument(
+            "--speaker-per-channel", action="store_true", help="each channel of a file is a speaker, such as in calls"
+        )
         parser.add_argument(
             "--backend",
             choices=get_args(AsrBackend),
@@ -197,7 +201,12 @@ def read_decoding(options: dict[str, Any]) -> DecodeOptions:
             raw_format(options["input_format"])
     except (UnknownTrack, UnknownInputFormat) as error:
         raise CommandError(str(error), returncode=BAD_INPUT) from error
-    return DecodeOptions(input_format=options["input_format"], track=track, tracks=tracks)
+    return DecodeOptions(
+        input_format=options["input_format"],
+        track=track,
+        tracks=tracks,
+        separate_channels=options["speaker_per_channel"],
+    )
 
 
 def _spoken(value: str) -> tuple[str, ...]:
@@ -294,7 +303,8 @@ def _writable(output: Path) -> Path:
 
 def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models) -> Transcription:
     with _progress(name, hearing.duration_s) as advance:
-        transcription = transcribe_recording(hearing, models, wishes, advance=advance)
+        channels = Channels(hearing.channels, hearing.loudness) if hearing.channels > 1 else None
+        transcription = transcribe_recording(hearing, models, wishes, advance=advance, channels=channels)
     return replace(transcription, missing_s=hearing.missing_s, sound=hearing.sound)
 
 
