@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.stream import Disposition
 
 LATIN1 = "Réunion".encode("latin-1")
 STAND_IN = "XXXXXXX"
@@ -126,6 +127,48 @@ def with_gap(path: Path, *, before_s: float, gap_s: float, after_s: float, rate:
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
+
+
+def film(
+    path: Path,
+    tracks: Sequence[np.ndarray],
+    *,
+    begin_s: float = 0.0,
+    codec: str = "aac",
+    languages: Sequence[str] = (),
+    default: int = 0,
+) -> Path:
+    """Write a black picture from 0 s on, and float32 sound at 16 kHz that begins later, each array on its own track."""
+    seconds = begin_s + max(len(track) for track in tracks) / 16_000
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("mpeg4", rate=5)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        streams = [output.add_stream(codec, rate=48_000, layout="mono") for _ in tracks]
+        for index, stream in enumerate(streams):
+            stream.disposition = Disposition.default if index == default else Disposition(0)
+            if languages:
+                stream.metadata["language"] = languages[index]
+        for index in range(int(seconds * 5)):
+            picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8))
+            picture.pts, picture.time_base = index, Fraction(1, 5)
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+        for stream, sound in zip(streams, tracks, strict=True):
+            _encode_late(output, stream, sound, begin_s)
+    return path
+
+
+def _encode_late(
+    output: av.container.OutputContainer, stream: av.AudioStream, sound: np.ndarray, begin_s: float
+) -> None:
+    context = stream.codec_context
+    resampler = av.AudioResampler(format=context.format, layout="mono", rate=48_000, frame_size=960)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), format="flt", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = 16_000, 0, Fraction(1, 16_000)
+    for piece in resampler.resample(frame) + resampler.resample(None):
+        piece.pts, piece.time_base = (piece.pts or 0) + int(begin_s * 48_000), Fraction(1, 48_000)
+        output.mux(stream.encode(piece))
+    output.mux(stream.encode(None))
 
 
 def with_large_picture(path: Path, size: int) -> Path:

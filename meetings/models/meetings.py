@@ -237,6 +237,9 @@ class Upload(models.Model):
     is_speaker_per_channel = models.BooleanField(
         default=False, db_default=False, help_text="Each channel is a speaker of its own."
     )
+    channel_turns = models.JSONField(
+        null=True, blank=True, help_text="Start, end and channel of the speech on each channel, if they are speakers."
+    )
     tracks = models.PositiveSmallIntegerField(default=1, db_default=1, help_text="Audio tracks in the file.")
     tracks_heard = models.CharField(
         max_length=50, blank=True, default="", db_default="", help_text="Numbers of the tracks that are captioned."

@@ -5,7 +5,8 @@ A recording becomes a meeting like any other: a worker feeds it into the audio l
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
+from inference.diarization.turns import SpeakerTurn, SpeakerTurns, speaker_name
 from inference.media.options import DecodeOptions, track_options
 from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
@@ -59,6 +61,8 @@ class Reading:
     """Indexes of those that are captioned."""
     sound: str = ""
     """What they hold (`inference.speech.recorded_file.Sound`)."""
+    channel_spans: Sequence[tuple[float, float, int]] = ()
+    """Start and end in seconds, and channel, of speech, if channels are speakers."""
 
 
 def begin(meeting: Meeting, file: Announced) -> Upload:
@@ -184,13 +188,28 @@ def finish(
 
 def _found(reading: Reading) -> dict[str, Any]:
     heard = ",".join(str(index + 1) for index in sorted(reading.heard))
-    return {"tracks": reading.tracks, "tracks_heard": heard, "sound": reading.sound}
+    spans = [[round(start, 2), round(end, 2), channel] for start, end, channel in reading.channel_spans]
+    return {"tracks": reading.tracks, "tracks_heard": heard, "sound": reading.sound, "channel_turns": spans or None}
 
 
 def decode_options(upload: Upload) -> DecodeOptions:
     """Return how its file is to be read."""
     track, tracks = track_options(upload.track)
-    return DecodeOptions(upload.name, upload.input_format, track, tracks)
+    return DecodeOptions(upload.name, upload.input_format, track, tracks, upload.is_speaker_per_channel)
+
+
+def has_speaker_per_channel(meeting_id: str) -> bool:
+    """Return whether the meeting is made from a recording whose channels are speakers."""
+    return Upload.objects.filter(pk=meeting_id, is_speaker_per_channel=True).exists()
+
+
+def channel_turns(meeting_id: str) -> SpeakerTurns | None:
+    """Return who speaks when by the channels of the recording; None: there is no speech."""
+    upload = Upload.objects.filter(pk=meeting_id).first()
+    if upload is None or not upload.channel_turns:
+        return None
+    turns = tuple(SpeakerTurn(start, end, speaker_name(channel)) for start, end, channel in upload.channel_turns)
+    return SpeakerTurns(0.0, math.inf, turns)
 
 
 def fail(meeting_id: str, failure: UploadFailure) -> None:
@@ -268,8 +287,15 @@ def note(upload: Upload) -> str:
     """Return what is missing from a recording that is ready, and what was chosen, for people; empty: nothing."""
     if upload.state != UploadState.READY:
         return ""
-    nothing = "" if upload.meeting.last_seq else why_nothing(upload.sound)
+    nothing = why_empty(upload.meeting, upload)
     return " ".join(filter(None, (_missing(upload), _tracks(upload), nothing)))
+
+
+def why_empty(meeting: Meeting, upload: Upload | None) -> str:
+    """Return why the transcript of a recording that is ready has no lines; empty: it has some, or is no recording."""
+    if upload is None or upload.state != UploadState.READY or meeting.last_seq:
+        return ""
+    return why_nothing(upload.sound)
 
 
 def _missing(upload: Upload) -> str:

@@ -18,7 +18,7 @@ from meetings.export.formats import FORMATS
 from meetings.export.summary import newest_summary
 from meetings.languages import named_languages
 from meetings.models import Meeting, State
-from meetings.store import recordings
+from meetings.store import recordings, uploads
 from meetings.store.corrections import MAX_TEXT
 from meetings.store.speakers import present_speakers
 from meetings.web.byte_ranges import file_response
@@ -60,6 +60,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
     return {
         "meeting": meeting,
         "lines": lines,
+        "why_empty": "" if lines else uploads.why_empty(meeting, uploads.find(meeting.pk)),
         "segments": frozenset(line.cue.segment for line in lines),
         "choice": choice,
         "spoken": SPOKEN,

@@ -167,6 +167,7 @@ def open_stream(meeting_id: str) -> TakenMeeting:
     meeting = transcript.take_lease(meeting_id)
     summaries.reset_after_takeover(meeting_id)
     stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))
+    stream.has_channel_speakers = uploads.has_speaker_per_channel(meeting_id)
     return TakenMeeting(stream, was_leased=meeting.is_leased)
 
 

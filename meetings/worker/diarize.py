@@ -17,7 +17,8 @@ from inference.models.residency.pool import ModelPool
 from meetings.device import watchdog
 from meetings.device.diarization import SPEAKERS
 from meetings.models import Stage
-from meetings.store import speakers, transcript
+from meetings.queries import in_database
+from meetings.store import speakers, transcript, uploads
 from meetings.supervise import contained_call
 from meetings.worker.isolation import Isolation, ModelFailed
 from meetings.worker.model_thread import ModelThread
@@ -91,8 +92,12 @@ class DiarizeStep:
     async def finish(self, stream: MeetingStream) -> None:
         """Process the remaining audio of an ended meeting, cluster all of it once more, and wipe the voice prints.
 
-        Load the models first if this worker has just started.
+        Load the models first if this worker has just started. Channels that are speakers need none.
         """
+        if stream.has_channel_speakers:
+            async with self._storing:
+                await self._store(stream, await in_database(uploads.channel_turns, stream.meeting_id))
+            return
         await self._model.wait_until_loaded()
         if not self._model.is_ready:
             return

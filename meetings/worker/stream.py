@@ -97,6 +97,8 @@ class MeetingStream:
         self.keep_recording = meeting.keep_recording
         self.vocabulary = meeting.vocabulary_terms
         self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
+        self.has_channel_speakers = False
+        """Whether the channels of the recording are the speakers, so that voices need not be told apart."""
         self.languages_read: frozenset[str] = frozenset()
         """Languages read by viewers now."""
         self.awaits_labels = True
@@ -241,7 +243,8 @@ class MeetingStream:
         missing = max(0, entry.sample - self.session.received)
         if missing:
             self.session.feed(np.zeros(missing, np.float32))
-        self.voices.hear(samples, entry.sample)
+        if not self.has_channel_speakers:
+            self.voices.hear(samples, entry.sample)
         if entry.end > self.session.received:
             self.session.feed(samples[self.session.received - entry.sample :])
         return missing

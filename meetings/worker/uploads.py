@@ -203,6 +203,8 @@ class UploadStep:
         blocks = skipping(file, state.next_sample)
         feeder = Feeder(stream, file, blocks, state.next_frame, state.next_sample, state.next_sample)
         self._feeders[upload.pk] = feeder
+        if upload.is_speaker_per_channel:
+            stream.has_channel_speakers = await self._ask(feeder, lambda: has_channels(file))
         if upload.seconds is None:
             await in_database(uploads.set_length, upload.pk, await self._ask(feeder, lambda: stated_length(file)))
 
@@ -311,7 +313,17 @@ def needed_from(meeting: Meeting) -> int:
 
 def reading_of(file: RecordedFile | None) -> uploads.Reading | None:
     """Return what was found in a file; None: nothing was read."""
-    return None if file is None else uploads.Reading(file.tracks, frozenset(file.mixed), file.sound.value)
+    if file is None:
+        return None
+    return uploads.Reading(file.tracks, frozenset(file.mixed), file.sound.value, file.channel_spans)
+
+
+def has_channels(file: RecordedFile) -> bool:
+    """Return whether the file has several channels; False if it cannot be read."""
+    try:
+        return file.channels > 1
+    except UnreadableAudioError:
+        return False
 
 
 def stated_length(file: RecordedFile) -> float | None:

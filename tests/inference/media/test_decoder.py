@@ -253,6 +253,19 @@ class TestWhatIsSaid:
         first = next(message for message in messages(path) if isinstance(message, Samples))
         assert first.time_s == pytest.approx(10, abs=0.1)
 
+    @pytest.mark.parametrize(("name", "codec"), [("late.mkv", "libopus"), ("late.mp4", "aac"), ("late.mov", "aac")])
+    def test_sound_that_begins_after_the_picture_has_the_time_of_the_picture(
+        self, tmp_path: Path, name: str, codec: str
+    ) -> None:
+        samples = sound(decode_file(recordings.film(tmp_path / name, recordings.tone(2), begin_s=3, codec=codec)))
+        assert np.flatnonzero(np.abs(samples) > 0.1)[0] / SAMPLE_RATE == pytest.approx(3, abs=0.1)
+        assert len(samples) / SAMPLE_RATE == pytest.approx(5, abs=0.1)
+
+    def test_a_time_of_ten_thousand_hours_is_wrong(self, tmp_path: Path) -> None:
+        path = recordings.film(tmp_path / "x.mkv", recordings.tone(2), begin_s=0, codec="libopus")
+        late = recordings.with_gap(tmp_path / "gap.mka", before_s=1, gap_s=36_000_000, after_s=1)
+        assert [heard(one)[0] for one in (path, late)] == [pytest.approx(2, abs=0.1)] * 2
+
     def test_a_file_without_sound(self, tmp_path: Path) -> None:
         with pytest.raises(NoSound, match=r"x\.wav holds no sound"):
             heard(write_wave(tmp_path / "x.wav", seconds=0))
