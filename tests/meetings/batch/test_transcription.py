@@ -10,7 +10,14 @@ from inference.diarization.turns import SpeakerTurn
 from inference.speech.engine import Engine
 from inference.speech.session import SessionConfig
 from inference.types import FinalCaption, Word
-from meetings.batch.transcription import Models, TranscriptionOptions, spoken_cues, transcribe_recording
+from meetings.batch.transcription import (
+    Models,
+    TranscriptionOptions,
+    channel_cues,
+    spoken_cues,
+    transcribe_recording,
+    without_crosstalk,
+)
 from meetings.export.cues import CueSpeaker
 from tests.inference.doubles import ScriptedTranscriber
 
@@ -54,6 +61,36 @@ def test_no_word_is_lost_whoever_speaks(turns: list[SpeakerTurn]) -> None:
     assert [word for cue in cues for word in cue.words] == [word for final in FINALS for word in final.words]
     assert " ".join(cue.text for cue in cues) == " ".join(final.text for final in FINALS)
     assert [cue.seq for cue in cues] == list(range(1, len(cues) + 1))
+
+
+def loudness(channel: int, start: float, end: float) -> float:
+    """The first channel hears the second at a fifth, after 5 s the other way round."""
+    return 1.0 if (channel == 0) == (start < 5) else 0.2
+
+
+def test_channels_are_speakers_in_the_order_of_time() -> None:
+    finals = [(0, said(1.0, "Are you there?")), (0, said(6.0, "Good.")), (1, said(2.0, "Yes, I am."))]
+    assert [(cue.seq, cue.start, cue.text, cue.speaker) for cue in channel_cues(finals)] == [
+        (1, 1.0, "Are you there?", CueSpeaker("S1")),
+        (2, 2.0, "Yes, I am.", CueSpeaker("S2")),
+        (3, 6.0, "Good.", CueSpeaker("S1")),
+    ]
+
+
+def test_what_another_channel_holds_louder_is_said_once() -> None:
+    finals = [
+        (0, said(1.0, "Are you there, my friend?")),
+        (1, said(1.2, "are you there")),
+        (1, said(1.5, "Hold on, I am coming.")),
+        (0, said(6.0, "Good evening.")),
+        (1, said(6.1, "Good evening!")),
+    ]
+    assert without_crosstalk(finals, loudness) == [finals[0], finals[2], finals[4]]
+
+
+def test_two_who_say_the_same_at_once_are_both_heard() -> None:
+    finals = [(0, said(1.0, "Good morning.")), (1, said(1.1, "Good morning."))]
+    assert without_crosstalk(finals, lambda channel, start, end: 1.0) == finals
 
 
 @pytest.fixture(scope="module")

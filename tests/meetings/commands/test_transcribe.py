@@ -22,7 +22,7 @@ from inference.diarization.turns import SpeakerTurn
 from inference.media import process
 from inference.models.catalog import find_model
 from inference.models.fetching import ensure_model
-from inference.models.loading import ModelMissing
+from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.speech.session import SessionConfig
 from inference.translation.translator import TranslationRequest
 from meetings.batch.transcription import TranscriptionOptions
@@ -185,6 +185,21 @@ def test_the_format_follows_the_name_of_the_output(whisper_base: Path, quiet: Pa
     assert (tmp_path / "out.vtt").read_text() == "WEBVTT\n"
     assert transcribe(quiet, "--no-speakers") == "quiet.wav\n\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.vtt", "quiet.wav"]
+
+
+def test_a_broken_model_for_speakers_costs_only_the_names(
+    quiet: Path, monkeypatch: pytest.MonkeyPatch, whisper_base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def load(environment: Environment) -> NoReturn:
+        raise ModelCorrupt("segmentation.bin has 1,000 bytes instead of 5,905,440.")
+
+    monkeypatch.setattr("meetings.management.commands.transcribe.load_listener", load)
+    errors = StringIO()
+    call_command("transcribe", str(quiet), "--format", "vtt", stdout=StringIO(), stderr=errors)
+    assert errors.getvalue() == (
+        "Speakers are not told apart: segmentation.bin has 1,000 bytes instead of 5,905,440. "
+        f"{quiet}: Nothing is captioned: there is only digital silence in this recording.\n"
+    )
 
 
 @pytest.mark.parametrize(("options", "backend"), [((), "auto"), (("--backend", "transformers"), "transformers")])

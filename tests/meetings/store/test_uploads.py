@@ -50,10 +50,12 @@ def no_files_left() -> Iterator[None]:
         file.unlink()
 
 
-def uploaded(content: bytes, title: str = "clip.flac", **fields: object) -> Meeting:
+def uploaded(
+    content: bytes, title: str = "clip.flac", announced: uploads.Announced | None = None, **fields: object
+) -> Meeting:
     """A meeting whose recording has arrived whole."""
     meeting = Meeting(title=title, **fields)
-    uploads.begin(meeting, uploads.Announced(title, len(content), 0))
+    uploads.begin(meeting, announced or uploads.Announced(title, len(content), 0))
     for offset in range(0, len(content), upload_files.MAX_CHUNK):
         upload_files.append(
             meeting.pk, content[offset : offset + upload_files.MAX_CHUNK], offset=offset, size=len(content)
@@ -207,6 +209,31 @@ async def test_an_upload_has_the_captions_of_the_same_sound_spoken_live(broker: 
     assert (upload.state, upload.seconds) == (UploadState.READY, len(samples) / SAMPLE_RATE)
     assert not upload_files.path(meeting.pk).exists(), "it is not needed any more"
     assert [key for key in await broker.keys("*") if meeting.pk.encode() in key] == []
+
+
+async def test_a_recording_in_which_nobody_speaks_says_so(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "x.wav", np.zeros(2 * SAMPLE_RATE), SAMPLE_RATE)
+    meeting = await asyncio.to_thread(uploaded, (tmp_path / "x.wav").read_bytes(), "x.wav")
+    async with working(broker):
+        await until(lambda: is_done(meeting), seconds=60)
+    upload = await asyncio.to_thread(lambda: Upload.objects.select_related("meeting").get(pk=meeting.pk))
+    assert (upload.state, upload.sound) == (UploadState.READY, "silence")
+    assert uploads.note(upload) == "Nothing is captioned: there is only digital silence in this recording."
+
+
+async def test_channels_are_speakers_where_the_uploader_says_so(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
+    speech = next(decode_file(CLIP, block=20 * SAMPLE_RATE))
+    left, right = speech.copy(), speech.copy()
+    left[10 * SAMPLE_RATE :], right[: 10 * SAMPLE_RATE] = 0, 0
+    soundfile.write(tmp_path / "x.wav", np.stack((left, right), axis=1), SAMPLE_RATE)
+    content = (tmp_path / "x.wav").read_bytes()
+    announced = uploads.Announced("x.wav", len(content), 0, is_speaker_per_channel=True)
+    meeting = await asyncio.to_thread(uploaded, content, announced=announced)
+    async with working(broker):
+        await until(lambda: is_done(meeting), seconds=60)
+    rows = await asyncio.to_thread(lambda: list(Caption.objects.filter(meeting=meeting).exclude(text="")))
+    assert {caption.speaker for caption in rows if caption.end < 9.5} == {"S1"}
+    assert {caption.speaker for caption in rows if caption.start > 10.5} == {"S2"}
 
 
 HALT_S = 120

@@ -128,6 +128,40 @@ async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Re
     }
 
 
+async def test_how_the_file_is_read_may_be_chosen(token: str, broker_sync: redis.Redis) -> None:
+    chosen: list[tuple[str, str, bool]] = []
+
+    def note(upload: Upload) -> None:
+        chosen.append((upload.track, upload.input_format, upload.is_speaker_per_channel))
+        caption(upload)
+
+    fields = {"track": "2", "input_format": "s16le@16000", "speaker_per_channel": "true"}
+    await asyncio.gather(ask(token, **fields), worker(note))
+    assert chosen == [("2", "s16le@16000", True)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [("track", "first", "'first' is no audio track"), ("input_format", "mp3", "'mp3' is no format of recordings")],
+)
+async def test_a_choice_that_is_none_is_refused(token: str, field: str, value: str, sentence: str) -> None:
+    answer = await ask(token, **{field: value})
+    error = json.loads(answer.content)["error"]
+    assert (answer.status_code, error["param"]) == (400, field)
+    assert error["message"].startswith(f"{field}: {sentence}")
+
+
+async def test_an_answer_without_text_says_why(token: str, broker_sync: redis.Redis) -> None:
+    def hear_nothing(upload: Upload) -> None:
+        uploads.finish(upload.pk, seconds=2.0, missing_s=0.0, reading=uploads.Reading(sound="silence"))
+        Meeting.objects.filter(pk=upload.pk).update(state=State.ENDED)
+        uploads.settle()
+
+    answer, _ = await asyncio.gather(ask(token), worker(hear_nothing))
+    assert json.loads(answer.content) == {"text": "", "missing_s": 0.0, "nothing_heard": "silence"}
+    assert answer["X-Parlance-Nothing-Heard"] == "silence"
+
+
 @pytest.mark.parametrize(
     ("language", "code"), [("en-US", "en"), ("pt-BR", "pt"), ("english", "en"), ("auto", "auto"), ("", "auto")]
 )
