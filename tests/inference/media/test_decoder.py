@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from inference.audio import SAMPLE_RATE, DecodedFile, decode_file
 from inference.media.errors import (
@@ -260,6 +261,13 @@ class TestWhatIsSaid:
         samples = sound(decode_file(recordings.film(tmp_path / name, recordings.tone(2), begin_s=3, codec=codec)))
         assert np.flatnonzero(np.abs(samples) > 0.1)[0] / SAMPLE_RATE == pytest.approx(3, abs=0.1)
         assert len(samples) / SAMPLE_RATE == pytest.approx(5, abs=0.1)
+
+    @pytest.mark.parametrize(("factor", "delay"), [(-1, 0), (-0.6, 0), (1, 400)])
+    def test_channels_do_not_cancel_in_the_child(self, tmp_path: Path, factor: float, delay: int) -> None:
+        one = np.random.default_rng(3).normal(0, 0.1, 3 * SAMPLE_RATE)
+        soundfile.write(tmp_path / "x.wav", np.stack((one, factor * np.roll(one, delay)), axis=1), SAMPLE_RATE)
+        samples = sound(decode_file(tmp_path / "x.wav"))
+        assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.1 * (1 + abs(factor)) / 2, rel=0.02)
 
     def test_a_time_of_ten_thousand_hours_is_wrong(self, tmp_path: Path) -> None:
         path = recordings.film(tmp_path / "x.mkv", recordings.tone(2), begin_s=0, codec="libopus")

@@ -45,3 +45,9 @@ def test_numbers_that_are_none_do_no_harm() -> None:
     broken = SPEECH.copy()
     broken[100] = np.nan
     assert len(mixed(SPEECH, broken)) == len(SPEECH)
+
+
+@pytest.mark.parametrize(("factor", "samples"), [(1.0, 400), (-0.8, 80), (0.5, -200)])
+def test_a_delayed_copy_is_no_echo(factor: float, samples: int) -> None:
+    other = np.float32(factor) * np.roll(SPEECH, samples)
+    np.testing.assert_allclose(mixed(SPEECH, other), SPEECH, atol=1e-6)
