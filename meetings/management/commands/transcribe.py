@@ -272,19 +272,16 @@ def _producer(
     wishes: TranscriptionOptions, decoding: DecodeOptions, format_name: str, options: dict[str, Any]
 ) -> Producer:
     """Return a function that makes a file's transcript. Models load once, unless those for summaries replace them."""
-    load: Callable[[], Models] = partial(
-        _load,
-        replace(settings.ENVIRONMENT, asr_backend=options["backend"]),
-        translates=bool(wishes.targets),
-        tells_speakers=not options["no_speakers"],
-    )
+    environment = replace(settings.ENVIRONMENT, asr_backend=options["backend"])
+    load: Callable[[], Models] = partial(_load, environment, translates=bool(wishes.targets))
+    add_listener: Callable[[Models], Models] = partial(_with_listener, environment)
     if not options["summary"]:
-        load = cache(load)
+        load, add_listener = cache(load), cache(add_listener)
 
     def produce(file: Path) -> Product:
         # Read the first second before loading models, so that an unsuitable file is rejected at once.
         hearing = Hearing(file, decoding)
-        models = load()
+        models = load() if options["no_speakers"] or hearing.channels > 1 else add_listener(load())
         transcription = _transcribe(hearing, file.name, wishes, models)
         if options["summary"]:
             transcription = _summed_up(transcription, wishes)
@@ -308,10 +305,12 @@ def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, model
     return replace(transcription, missing_s=hearing.missing_s, sound=hearing.sound)
 
 
-def _load(environment: Environment, *, translates: bool, tells_speakers: bool) -> Models:
-    models = Models(load_engine(environment), translator=load_translator(environment) if translates else None)
-    if not tells_speakers:
-        return models
+def _load(environment: Environment, *, translates: bool) -> Models:
+    return Models(load_engine(environment), translator=load_translator(environment) if translates else None)
+
+
+def _with_listener(environment: Environment, models: Models) -> Models:
+    """Return the models with those for speakers, or else with the sentence why they are missing."""
     try:
         return replace(models, listener=load_listener(environment))
     except (ModelMissing, ModelCorrupt) as error:
