@@ -17,7 +17,7 @@ def levelled(samples: np.ndarray) -> np.ndarray:
     return np.concatenate([block for block in blocks if block is not None])
 
 
-@pytest.mark.parametrize("level", [0.01, 0.2])
+@pytest.mark.parametrize("level", [0.003, 0.01, 0.2])
 def test_ordinary_levels_pass_unchanged(level: float) -> None:
     samples = np.clip(NOISE * level, -1, 1).astype(np.float32)
     np.testing.assert_array_equal(levelled(samples), samples)
