@@ -20,7 +20,7 @@ WINDOW = 60
 """Blocks over which the level is measured."""
 
 QUIET_DB = -54.0
-"""Level below which audio is brought up to it. Measured: Silero begins to lose speech at −62 dB, and hears none below −72."""
+"""Level below which audio is brought up to it. Silero begins to lose speech at −62 dB and hears none below −72."""
 
 MOST_DB = 60.0
 """Largest gain. What is quieter is the noise of 16 bits."""

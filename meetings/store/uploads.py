@@ -287,8 +287,7 @@ def note(upload: Upload) -> str:
     """Return what is missing from a recording that is ready, and what was chosen, for people; empty: nothing."""
     if upload.state != UploadState.READY:
         return ""
-    nothing = why_empty(upload.meeting, upload)
-    return " ".join(filter(None, (_missing(upload), _tracks(upload), nothing)))
+    return " ".join(filter(None, (_missing(upload), _tracks(upload))))
 
 
 def why_empty(meeting: Meeting, upload: Upload | None) -> str:

@@ -104,7 +104,7 @@ def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
         "seconds": upload.seconds,
         "captioned": meeting.cursor / SAMPLE_RATE,
         "failure": uploads.sentence(upload),
-        "note": uploads.note(upload),
+        "note": " ".join(filter(None, (uploads.note(upload), uploads.why_empty(meeting, upload)))),
         "address": reverse("upload-chunks", args=[upload.pk]),
         "page": reverse("host" if is_over and "speak" in may else "viewer", args=[upload.pk]),
         "delete": reverse("delete", args=[upload.pk]) if "delete" in may else None,

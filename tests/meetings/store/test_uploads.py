@@ -218,7 +218,10 @@ async def test_a_recording_in_which_nobody_speaks_says_so(broker: redis.asyncio.
         await until(lambda: is_done(meeting), seconds=60)
     upload = await asyncio.to_thread(lambda: Upload.objects.select_related("meeting").get(pk=meeting.pk))
     assert (upload.state, upload.sound) == (UploadState.READY, "silence")
-    assert uploads.note(upload) == "Nothing is captioned: there is only digital silence in this recording."
+    assert uploads.note(upload) == ""
+    assert uploads.why_empty(upload.meeting, upload) == (
+        "Nothing is captioned: there is only digital silence in this recording."
+    )
 
 
 async def test_channels_are_speakers_where_the_uploader_says_so(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
