@@ -44,6 +44,7 @@ STARTER_TRANSLATION = "starter"
 LEAST_BROKER_MB = 16
 LOCAL_RESULTS = "local"
 S3_PATTERN = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]*)?")
+CORS_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[1-9]\d{0,4})?", re.ASCII)
 DATABASE_ENGINES = ("django.db.backends.sqlite3", "django.db.backends.postgresql")
 BROKER_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
@@ -112,6 +113,8 @@ class Environment:
     """What serves pages and sockets."""
     trusted_origins: list[str]
     """Full origins (`https://captions.example.org`) of pages that may open sockets, beside the server's own."""
+    cors_origins: list[str]
+    """Origins (`app://obsidian.md`) of pages elsewhere that may call the API."""
     https: bool
     """Everybody comes by https: cookies and pages insist on it."""
     hsts: Hsts
@@ -174,6 +177,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         web_server=cast(WebServer, _one_of(env, "PARLANCE_WEB_SERVER", get_args(WebServer))),
         log_format=cast(LogFormat, _one_of(env, "PARLANCE_LOG", get_args(LogFormat))),
         trusted_origins=_origins(env.get("PARLANCE_ORIGINS", "")),
+        cors_origins=_cors_origins(env.get("PARLANCE_CORS_ORIGINS", "")),
         keep_audio_days=_days("PARLANCE_KEEP_AUDIO_DAYS", env.get("PARLANCE_KEEP_AUDIO_DAYS", "")),
         keep_text_days=_days("PARLANCE_KEEP_TEXT_DAYS", env.get("PARLANCE_KEEP_TEXT_DAYS", "")),
         meetings_a_day=_count("PARLANCE_MEETINGS_A_DAY", env.get("PARLANCE_MEETINGS_A_DAY") or "1000"),
@@ -295,6 +299,18 @@ def _origins(value: str) -> list[str]:
         if not re.fullmatch(r"https?://[^/\s]+", origin):
             raise ImproperlyConfigured(
                 f"PARLANCE_ORIGINS holds {origin!r}; write it as https://host or https://host:port."
+            )
+    return origins
+
+
+def _cors_origins(value: str) -> list[str]:
+    """Origins as browsers send them: in lower case, without a path. `*` and `null` are nobody in particular."""
+    origins = _items(value)
+    for origin in origins:
+        if not CORS_ORIGIN.fullmatch(origin):
+            raise ImproperlyConfigured(
+                f"PARLANCE_CORS_ORIGINS holds {origin!r}; name each origin as browsers send it, such as "
+                "https://notes.example.org, http://localhost:3000 or app://obsidian.md."
             )
     return origins
 

@@ -17,6 +17,17 @@ Family = Literal["starter", "m2m100"]
 """The kinds of translation models that there are."""
 
 
+def speech_model_name(environment: Environment) -> str:
+    """The name of the chosen Whisper: that of the catalogue, or of its folder."""
+    return Path(environment.asr_model or default_model(environment.profile, "asr").name).name
+
+
+def speech_model_folder(environment: Environment) -> Path:
+    """Where the chosen Whisper would be; on a machine that only serves pages it need not be there."""
+    chosen = Path(environment.asr_model or speech_model_name(environment)).expanduser()
+    return chosen if len(chosen.parts) > 1 else environment.models / chosen
+
+
 def translation_model(environment: Environment) -> str:
     """The chosen model: STARTER_TRANSLATION, a catalogue name, or the folder of an M2M100."""
     if environment.translation_model:

@@ -36,5 +36,5 @@ async def write_rows(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
 
 async def in_database(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call the verb for a worker, in the event loop's own threads."""
+    """Call the verb in the event loop's own threads: for a worker, or a request that takes its time."""
     return await database_sync_to_async(verb, thread_sensitive=False)(*args, **kwargs)

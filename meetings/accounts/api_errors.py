@@ -9,10 +9,18 @@ class Refused(Exception):
     """The request is answered with an error."""
 
     def __init__(
-        self, status: int, code: str, sentence: str, *, field: str | None = None, again_in_s: int | None = None
+        self,
+        status: int,
+        code: str,
+        sentence: str,
+        *,
+        field: str | None = None,
+        again_in_s: int | None = None,
+        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(sentence)
         self.status, self.code, self.field, self.again_in_s = status, code, field, again_in_s
+        self._headers = headers or {}
 
     @property
     def content(self) -> dict[str, Any]:
@@ -25,4 +33,4 @@ class Refused(Exception):
         """The additional headers of the response."""
         if self.status == 401:
             return {"WWW-Authenticate": "Bearer"}
-        return {} if self.again_in_s is None else {"Retry-After": str(self.again_in_s)}
+        return self._headers if self.again_in_s is None else {"Retry-After": str(self.again_in_s)}

@@ -24,6 +24,12 @@ def create_token(user: User, name: str) -> str:
 
 def user_of_token(token: str) -> User | None:
     """Return the token's user; None: the token is forged or revoked, or the user is inactive."""
+    row = find_token(token)
+    return None if row is None else row.user
+
+
+def find_token(token: str) -> ApiToken | None:
+    """Return the token's row with its user; None: the token is forged or revoked, or the user is inactive."""
     if not is_well_made(token):
         return None
     row = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
@@ -32,7 +38,7 @@ def user_of_token(token: str) -> User | None:
     now = timezone.now()
     if row.last_used_at is None or now - row.last_used_at > USED_EVERY:
         ApiToken.objects.filter(pk=row.pk).update(last_used_at=now)
-    return row.user
+    return row
 
 
 def _digest(token: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meetings.models.accounts import ApiToken, Delivery, EndedSignIn, Webhook, new_webhook_secret
+from meetings.models.accounts import ApiJob, ApiToken, Delivery, EndedSignIn, Webhook, new_webhook_secret
 from meetings.models.meetings import (
     MAX_FILE_NAME,
     MAX_SPEAKER_NAME,
@@ -35,6 +35,7 @@ __all__ = [
     "MAX_VOCABULARY",
     "SPEAKER_COLORS",
     "UNSURE",
+    "ApiJob",
     "ApiToken",
     "Caption",
     "Correction",

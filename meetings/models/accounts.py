@@ -1,12 +1,15 @@
-"""Models of accounts: API tokens, webhooks with their deliveries, and ended sign-ins."""
+"""Models of accounts: API tokens with their jobs, webhooks with their deliveries, and ended sign-ins."""
 
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+from meetings.models.meetings import Meeting
 
 
 class EndedSignIn(models.Model):
@@ -33,6 +36,37 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+def new_job_id() -> str:
+    """Return an unguessable id of 128 bits."""
+    return secrets.token_hex(16)
+
+
+class ApiJob(models.Model):
+    """A recording that a program sent, and how it wants the result. Functions are in `meetings.store.api_jobs`.
+
+    The recording itself is the upload of an ephemeral meeting, which lives as long as its job.
+    """
+
+    id = models.CharField(primary_key=True, max_length=32, default=new_job_id, editable=False)
+    meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, related_name="api_job")
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="jobs")
+    fingerprint = models.CharField(
+        max_length=64, help_text="SHA-256 of the file's SHA-256 and the options; empty: nobody joins it any more."
+    )
+    options: models.JSONField[Any, Any] = models.JSONField(default=dict, help_text="The form of the result.")
+    is_kept = models.BooleanField(default=False, help_text="Its result is fetched later (Prefer: respond-async).")
+    readers = models.PositiveIntegerField(default=0, help_text="Requests that wait for it.")
+    asked_at = models.DateTimeField(default=timezone.now, db_index=True, help_text="When a program last asked for it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+        indexes = (models.Index(fields=("token", "fingerprint"), name="jobs_to_join"),)
+
+    def __str__(self) -> str:
+        return self.pk
 
 
 def new_webhook_secret() -> str:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from io import BytesIO
@@ -25,13 +25,14 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 
 from meetings import supervise
+from meetings.accounts import cors
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.bearer import is_well_made, token_in
 from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
 
 log = structlog.get_logger(__name__)
 
-RECORDINGS = b"/v1/audio/transcriptions"
+RECORDINGS = (b"/v1/audio/transcriptions", b"/v1/audio/translations")
 
 IN_MEMORY = 100_000
 """Bytes below which a body needs no file."""
@@ -43,7 +44,7 @@ refusal would be lost."""
 
 def limit(path: bytes, authorization: str) -> int:
     """Return the maximum body length in bytes of a request for `path`."""
-    may_be_large = plain(path) == RECORDINGS and is_well_made(token_in(authorization))
+    may_be_large = plain(path) in RECORDINGS and is_well_made(token_in(authorization))
     return MAX_RECORDING_BODY if may_be_large else MAX_BODY
 
 
@@ -76,6 +77,11 @@ class BodyRefusal:
     status: HTTPStatus
     content: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+
+    def to_page(self, path: bytes, origin: bytes) -> BodyRefusal:
+        """Return the refusal as a page of `origin` may read it."""
+        headers = cors.response_headers(plain(path).decode("latin-1"), origin.decode("latin-1"))
+        return replace(self, headers=(*self.headers, *headers.items()))
 
     @property
     def all_headers(self) -> list[tuple[bytes, bytes]]:
@@ -201,8 +207,9 @@ class BoundedRequest(WebRequest):
         """Send the refusal, end our half, and discard further data for a moment."""
         self.is_refused = True
         self.requestHeaders.removeHeader(b"Expect")
+        [origin, *_] = self.requestHeaders.getRawHeaders(b"Origin") or [b""]
         transport = self.channel.transport
-        transport.write(refusal.http)
+        transport.write(refusal.to_page(getattr(self.channel, "_path", b""), origin).http)
         transport.loseWriteConnection()
         transport.resumeProducing()
         asyncio.get_running_loop().call_later(LINGER_S, transport.abortConnection)
@@ -302,6 +309,7 @@ class BoundedExchange:
     def __init__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
         self.authorization = headers.get(b"authorization", b"").decode("latin-1")
+        self._path, self._origin = scope["raw_path"], headers.get(b"origin", b"")
         self.left = limit(scope["raw_path"], self.authorization)
         self.announced = int(headers.get(b"content-length", b"0"))
         self.brings_body = self.announced > 0 or b"transfer-encoding" in headers
@@ -326,6 +334,7 @@ class BoundedExchange:
         if self._is_refused:
             return
         self._is_refused = True
+        refusal = refusal.to_page(self._path, self._origin)
         await self._send(
             {"type": "http.response.start", "status": refusal.status.value, "headers": refusal.all_headers}
         )

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from meetings.broker.audio_log import ACTIVE, audio_key, host_key, pages_key, state_key
 from meetings.broker.client import connect_sync
 from meetings.broker.reader_languages import languages_key
-from meetings.models import Meeting, Speaker, Upload
+from meetings.models import ApiToken, Meeting, Speaker, Upload
 from meetings.store import erasure, recordings, tombstones, upload_files
 
 log = structlog.get_logger(__name__)
@@ -63,6 +63,13 @@ def forget_names(instance: Meeting, **_: Any) -> None:
     for model in (Meeting, Upload):
         told |= Q(content_type=ContentType.objects.get_for_model(model), object_id=instance.pk)
     LogEntry.objects.filter(told).update(object_repr=F("object_id"), change_message="")
+
+
+@receiver(pre_delete, sender=ApiToken)
+def end_jobs(instance: ApiToken, **_: Any) -> None:
+    """Delete the recordings that were sent with a token that is revoked, and what was made of them."""
+    for meeting in Meeting.objects.filter(api_job__token=instance):
+        meeting.delete()
 
 
 @receiver(post_delete, sender=Meeting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time
@@ -26,6 +27,8 @@ class Incoming(UploadedFile):
         descriptor, path = tempfile.mkstemp(prefix=PREFIX, dir=upload_files.folder())
         self.path = Path(path)
         weakref.finalize(self, self.path.unlink, missing_ok=True)
+        self.digest = hashlib.sha256()
+        """Of what has arrived."""
         super().__init__(os.fdopen(descriptor, "w+b"), name, content_type, 0, charset)
 
     def move(self, meeting_id: str) -> None:
@@ -54,6 +57,7 @@ class IncomingHandler(FileUploadHandler):
         try:
             upload_files.require_room(len(raw_data))
             self.incoming.write(raw_data)
+            self.incoming.digest.update(raw_data)
         except OSError as error:
             self.incoming.close()
             raise upload_files.DiskFull from error

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from meetings import supervise
 from meetings.models import Caption, EndedSignIn, LagSample, Meeting, State, UploadState
-from meetings.store import incoming_files, recordings, upload_files, uploads, webhooks
+from meetings.store import api_jobs, incoming_files, recordings, upload_files, uploads, webhooks
 from meetings.store.deletion import one_erasure
 
 LAST_SAMPLES_KEPT = timedelta(minutes=1)
@@ -121,9 +121,14 @@ def _is_deleted(meeting: Meeting) -> bool:
 
 
 def _overdue(now: datetime) -> QuerySet[Meeting]:
-    """Return ephemeral meetings soon after their end, recordings that never arrived, and meetings with expired text."""
+    """Return meetings past their period.
+
+    These are ephemeral meetings soon after their end, jobs that no program asks for, recordings that never arrived, and
+    meetings with expired text.
+    """
     is_over = Q(state=State.ENDED, ended_at__lt=now - LAST_SAMPLES_KEPT) | _silent_since(now - ABANDONED)
-    overdue = Q(is_over, is_ephemeral=True) | Q(pk__in=uploads.unfinished_since(now - UNFINISHED))
+    overdue = Q(is_over, is_ephemeral=True, api_job=None) | Q(pk__in=uploads.unfinished_since(now - UNFINISHED))
+    overdue |= Q(pk__in=api_jobs.unasked_since(now))
     if (days := settings.ENVIRONMENT.keep_text_days) is not None:
         before = now - timedelta(days=days)
         spoken = Exists(Caption.objects.filter(meeting=OuterRef("pk")))

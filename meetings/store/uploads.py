@@ -68,12 +68,17 @@ class Reading:
 def begin(meeting: Meeting, file: Announced) -> Upload:
     """Store the meeting with an empty file and reserve space. Raises upload_files.DiskFull, TooManyUnfinished."""
     with upload_files.announcing():
-        _require_few(meeting.owner_id)
-        upload_files.require_room(file.size + outstanding())
-        with transaction.atomic():
-            meeting.save()
-            upload = Upload.objects.create(meeting=meeting, **asdict(file))
-            upload_files.create(meeting.pk)
+        return begin_announced(meeting, file)
+
+
+def begin_announced(meeting: Meeting, file: Announced) -> Upload:
+    """Do the same, for a caller within `upload_files.announcing`."""
+    _require_few(meeting.owner_id)
+    upload_files.require_room(file.size + outstanding())
+    with transaction.atomic():
+        meeting.save()
+        upload = Upload.objects.create(meeting=meeting, **asdict(file))
+        upload_files.create(meeting.pk)
     return upload
 
 

@@ -16,4 +16,8 @@ urlpatterns = [
     path("openid/sign-in/", openid_views.sign_in, name="openid"),
     path("openid/callback/", openid_views.callback, name="openid-callback"),
     path("v1/audio/transcriptions", api_views.transcriptions, name="transcriptions"),
+    path("v1/audio/translations", api_views.translations, name="translations"),
+    path("v1/audio/jobs/<str:job_id>", api_views.job, name="api-job"),
+    path("v1/models", api_views.models, name="api-models"),
+    path("v1/models/<path:name>", api_views.model, name="api-model"),
 ]

@@ -1,8 +1,9 @@
-"""Fields of the transcriptions endpoint, as in OpenAI's API (https://platform.openai.com/docs/api-reference/audio)."""
+"""Fields of the audio endpoints, as in OpenAI's API (https://platform.openai.com/docs/api-reference/audio)."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -10,23 +11,52 @@ from django.conf import settings
 
 from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.models import MAX_FILE_NAME, MAX_VOCABULARY, Meeting
+from meetings.offers import offered_targets, why_unreadable
 from meetings.request_limits import MAX_RECORDING_BODY
 from meetings.store.uploads import Announced
 from meetings.web.reading_fields import ReadingForm
 
 RESPONSE_FORMATS = ("json", "text", "srt", "verbose_json", "vtt")
+GRANULARITIES = ("segment", "word")
+
+ENGLISH = "en"
+"""What `/v1/audio/translations` translates into."""
+
+UNKNOWN = "unknown_parameter"
+UNKNOWN_SHOWN = 64
+"""Characters of an unknown field's name that a sentence repeats."""
 
 
-class TranscriptionForm(ReadingForm):
-    """`model` and `temperature` are accepted and ignored, because the server chooses the model."""
+class ListField(forms.MultipleChoiceField):
+    """A field that is sent as `name[]`, once for each value; `name` is taken too."""
 
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__(required=False, choices=[(name, name) for name in choices])
+
+
+class AudioForm(ReadingForm):
+    """What both endpoints take. `model`, `temperature` and `chunking_strategy` are ignored: the server chooses."""
+
+    task: str
     file = forms.FileField(max_length=None)
     model = forms.CharField(required=False)
     language = forms.CharField(required=False)
     prompt = forms.CharField(required=False)
-    response_format = forms.ChoiceField(required=False, choices=[(name, name) for name in RESPONSE_FORMATS])
+    response_format = forms.CharField(required=False)
     temperature = forms.FloatField(required=False)
     stream = forms.CharField(required=False)
+    chunking_strategy = forms.CharField(required=False)
+    formats: tuple[str, ...] = RESPONSE_FORMATS
+
+    def __init__(self, data: Any, files: Any) -> None:
+        super().__init__(data, files)
+        self.unknown = next((name for name in (*data, *files) if _plain(name) not in self.fields), "")
+
+    def add_prefix(self, field_name: str) -> str:
+        """Return the name under which the field was sent: lists have brackets."""
+        return f"{field_name}[]" if f"{field_name}[]" in self.data else field_name
 
     def clean_language(self) -> str:
         code = language_code(self.cleaned_data["language"] or AUTO)
@@ -43,13 +73,14 @@ class TranscriptionForm(ReadingForm):
         return re.sub(r"^[^\s,]*[\s,]+", "", kept) or kept
 
     def clean_response_format(self) -> str:
-        return self.cleaned_data["response_format"] or "json"
+        name = self.cleaned_data["response_format"] or "json"
+        if name not in self.formats:
+            raise forms.ValidationError(f"There is no format {name[:20]!r}; use one of {', '.join(self.formats)}.")
+        return name
 
-    def clean_stream(self) -> str:
+    def clean_stream(self) -> bool:
         value: str = self.cleaned_data["stream"]
-        if value.lower() in ("true", "1"):
-            raise forms.ValidationError("Streaming is not offered here.")
-        return value
+        return value.lower() in ("true", "1")
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -71,7 +102,7 @@ class TranscriptionForm(ReadingForm):
         )
 
     def meeting(self, owner_id: int) -> Meeting:
-        """Return a meeting that is not stored beyond its response."""
+        """Return a meeting that is kept no longer than its job."""
         chosen = self.cleaned_data
         return Meeting(
             title=self.announced.name[:200],
@@ -82,6 +113,61 @@ class TranscriptionForm(ReadingForm):
         )
 
     @property
-    def first_error(self) -> tuple[str, str]:
-        """The field and its message."""
-        return next(((name, str(errors[0])) for name, errors in self.errors.items()), ("", ""))
+    def result_options(self) -> dict[str, Any]:
+        """How the result is wanted (`meetings.web.api_results`)."""
+        return {"task": self.task, "response_format": self.cleaned_data["response_format"]}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything that changes the result, beside the recording."""
+        names = ("language", "prompt", "input_format", "track", "speaker_per_channel")
+        ending = Path(self.announced.name).suffix.lower()  # says what a file without a header holds
+        return {**self.result_options, **{name: self.cleaned_data[name] for name in names}, "ending": ending}
+
+    @property
+    def first_error(self) -> tuple[str, str, str]:
+        """The code, the field and its sentence."""
+        if self.unknown:
+            name = self.unknown[:UNKNOWN_SHOWN]
+            return UNKNOWN, name, f"Unknown parameter: {name!r}."
+        field, errors = next(iter(self.errors.items()))
+        return "invalid_request", field, f"{field}: {errors[0]}"
+
+    def is_valid(self) -> bool:
+        return not self.unknown and super().is_valid()
+
+
+class TranscriptionForm(AudioForm):
+    task = "transcribe"
+    formats = (*RESPONSE_FORMATS, "diarized_json")
+    timestamp_granularities = ListField(GRANULARITIES)
+
+    @property
+    def result_options(self) -> dict[str, Any]:
+        return {**super().result_options, "words": "word" in self.cleaned_data["timestamp_granularities"]}
+
+
+class TranslationForm(AudioForm):
+    task = "translate"
+
+    def clean_language(self) -> str:
+        """Refuse a language that the models do not translate: what was said would pass for its translation."""
+        language = super().clean_language()
+        if language not in (AUTO, ENGLISH) and ENGLISH not in offered_targets(settings.ENVIRONMENT, language):
+            raise forms.ValidationError(why_unreadable(settings.ENVIRONMENT, language, ENGLISH))
+        return language
+
+    def clean_stream(self) -> bool:
+        if super().clean_stream():
+            raise forms.ValidationError("Translations are not streamed.")
+        return False
+
+    def meeting(self, owner_id: int) -> Meeting:
+        meeting = super().meeting(owner_id)
+        meeting.languages = [ENGLISH]
+        return meeting
+
+
+def _plain(name: str) -> str:
+    """Return a field's name without the brackets of lists and objects."""
+    return name.partition("[")[0]

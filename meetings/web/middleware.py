@@ -1,4 +1,4 @@
-"""Middleware for trusted proxies, the Permissions-Policy header and overloaded password hashing.
+"""Middleware for trusted proxies, the Permissions-Policy header, cross-origin requests and overloaded password hashing.
 
 All of it supports both sync and async. Otherwise Django would run every page in its single thread, slow ones included.
 """
@@ -10,11 +10,14 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext as _
 
+from meetings.accounts import cors
+from meetings.accounts.api_errors import Refused
 from meetings.accounts.client_address import client_address, is_proxy
 from meetings.accounts.password_hashing import TooManyHashes
 
@@ -26,19 +29,25 @@ Handler = Callable[[HttpRequest], Any]
 @sync_and_async_middleware
 def trusted_proxies(get_response: Handler) -> Handler:
     """Take the client's address and scheme from the proxies named in the settings; ignore the headers of others."""
-    return _around(get_response, before=_believe_proxies, after=lambda response: response)
+    return _around(get_response, before=_believe_proxies, after=_as_it_is)
 
 
 @sync_and_async_middleware
 def permissions_policy(get_response: Handler) -> Handler:
     """Allow microphone, tab audio and wake lock for our own pages only."""
-    return _around(get_response, before=lambda request: None, after=_add_policy)
+    return _around(get_response, before=_nothing, after=_add_policy)
+
+
+@sync_and_async_middleware
+def cross_origin(get_response: Handler) -> Handler:
+    """Let the pages that PARLANCE_CORS_ORIGINS names call the API (`meetings.accounts.cors`)."""
+    return _around(get_response, before=_preflight_answer, after=_add_cors)
 
 
 @sync_and_async_middleware
 def busy_hashing(get_response: Handler) -> Handler:
     """Return 503 with Retry-After on any page if too many password hashes are waiting."""
-    handler: Any = _around(get_response, before=lambda request: None, after=lambda response: response)
+    handler: Any = _around(get_response, before=_nothing, after=_as_it_is)
     handler.process_exception = _say_when
     answering: Handler = handler
     return answering
@@ -47,21 +56,24 @@ def busy_hashing(get_response: Handler) -> Handler:
 def _around(
     get_response: Handler,
     *,
-    before: Callable[[HttpRequest], None],
-    after: Callable[[HttpResponse], HttpResponse],
+    before: Callable[[HttpRequest], HttpResponse | None],
+    after: Callable[[HttpRequest, HttpResponse], HttpResponse],
 ) -> Handler:
+    """Make a middleware. A response of `before` is sent instead of the page's."""
     if iscoroutinefunction(get_response):
 
         async def in_coroutine(request: HttpRequest) -> HttpResponse:
-            before(request)
+            early = before(request)
+            if early is not None:
+                return early
             answer: Awaitable[HttpResponse] = get_response(request)
-            return after(await answer)
+            return after(request, await answer)
 
         return in_coroutine
 
     def in_thread(request: HttpRequest) -> HttpResponse:
-        before(request)
-        return after(get_response(request))
+        early = before(request)
+        return after(request, get_response(request)) if early is None else early
 
     return in_thread
 
@@ -85,6 +97,35 @@ def _say_when(request: HttpRequest, exception: Exception) -> HttpResponse | None
     return answer
 
 
-def _add_policy(response: HttpResponse) -> HttpResponse:
+def _nothing(request: HttpRequest) -> None:
+    """Leave the request as it is."""
+
+
+def _as_it_is(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    return response
+
+
+def _preflight_answer(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a browser that asks whether a page may send a request to the API; None: no such question."""
+    is_preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    if not is_preflight or not request.path_info.startswith(cors.API):
+        return None
+    origin = request.headers.get("Origin", "")
+    if not cors.is_allowed(origin):
+        refused = Refused(403, "origin_not_allowed", "PARLANCE_CORS_ORIGINS does not name this origin.")
+        return JsonResponse(refused.content, status=refused.status, headers={"Vary": cors.PREFLIGHT_VARY})
+    asked = request.headers.get("Access-Control-Request-Headers", "")
+    return HttpResponse(status=204, headers={**cors.preflight_headers(origin, asked), "Vary": cors.PREFLIGHT_VARY})
+
+
+def _add_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if request.path_info.startswith(cors.API):
+        patch_vary_headers(response, (cors.VARY,))
+        for name, value in cors.response_headers(request.path_info, request.headers.get("Origin", "")).items():
+            response.headers[name] = value
+    return response
+
+
+def _add_policy(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
     return response

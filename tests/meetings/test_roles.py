@@ -40,6 +40,7 @@ is; staff without any permission, and with those to look; a superuser."""
 Codes = tuple[int, int, int, int, int, int, int, int, int]
 SIGNED_IN: Codes = (302, 302, 302, 302, 200, 200, 200, 200, 200)
 READERS: Codes = (403, 200, 200, 403, 403, 200, 403, 200, 200)
+TOKENS_ALONE: Codes = (401, 401, 401, 401, 401, 401, 401, 401, 401)
 CORRECTORS: Codes = (403, 403, 404, 403, 403, 404, 403, 403, 404)
 """404: the line is not there; who asks may correct it."""
 
@@ -62,7 +63,12 @@ PAGES: dict[str, tuple[str, str, Codes]] = {
     "revoke-token": ("post", "/account/tokens/1/revoke/", signed_in(404)),
     "add-webhook": ("post", "/account/webhooks/", signed_in(422)),
     "remove-webhook": ("post", "/account/webhooks/1/remove/", signed_in(404)),
-    "transcriptions": ("post", "/v1/audio/transcriptions", (401, 401, 401, 401, 401, 401, 401, 401, 401)),
+    "transcriptions": ("post", "/v1/audio/transcriptions", TOKENS_ALONE),
+    "translations": ("post", "/v1/audio/translations", TOKENS_ALONE),
+    "api-job": ("get", "/v1/audio/jobs/1", TOKENS_ALONE),
+    "api-job, deleted": ("delete", "/v1/audio/jobs/1", TOKENS_ALONE),
+    "api-models": ("get", "/v1/models", TOKENS_ALONE),
+    "api-model": ("get", "/v1/models/whisper-1", TOKENS_ALONE),
     "viewer": ("get", "/m/{id}/", READERS),
     "transcript": ("get", "/m/{id}/transcript.txt", READERS),
     "read": ("get", "/m/{id}/read/", READERS),

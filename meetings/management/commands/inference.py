@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from inference.models.device import choose_device
 from meetings import descriptors
 from meetings.broker.client import check_broker, connect, connect_blocking
 from meetings.broker.incidents import IncidentFile
@@ -30,6 +31,7 @@ class Command(ParlanceCommand):
 
     def handle(self, *_: Any, name: str, **__: Any) -> None:
         speech_model(settings.ENVIRONMENT)
+        choose_device(settings.ENVIRONMENT.device)
         descriptors.raise_limit()
         require_schema()
         check_broker()

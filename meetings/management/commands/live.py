@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 from redis.exceptions import RedisError
 
+from inference.models.device import choose_device
 from meetings import descriptors
 from meetings.accounts.signin import can_anybody_sign_in, one_time_link
 from meetings.broker.client import connect_sync
@@ -43,6 +44,8 @@ class Command(ParlanceCommand):
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)
+            if environment.device.startswith("cuda"):  # otherwise the supervisor needs no library of models
+                choose_device(environment.device)
             self._migrate()
             supervisor = Supervisor(environment, host=host, port=port)
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,12 +22,14 @@ from django.core.exceptions import RequestAborted
 from meetings.accounts.api_gate import MAX_AT_ONCE
 from meetings.accounts.bearer import new_token
 from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
-from meetings.serving.bodies import RECORDINGS, BodyQueue, PagesHandler, body_file, limit
+from meetings.serving.bodies import BodyQueue, PagesHandler, body_file, limit
 from tests.api_server import ApiServer, api_server
 from tests.meetings.serving.test_server import SERVERS, GatedServer, gated_server, open_gate
 from tests.memory import Peak
 
 pytestmark = pytest.mark.xdist_group("servers")
+
+RECORDINGS = b"/v1/audio/transcriptions"
 
 
 def test_only_who_holds_a_token_may_send_a_recording() -> None:
@@ -36,6 +38,7 @@ def test_only_who_holds_a_token_may_send_a_recording() -> None:
     assert limit(RECORDINGS + b"?x=1", bearer) == MAX_RECORDING_BODY
     assert limit(RECORDINGS, "") == MAX_BODY
     assert limit(RECORDINGS, bearer[:-1]) == MAX_BODY
+    assert limit(b"/v1/audio/translations", bearer) == MAX_RECORDING_BODY
     assert limit(b"/login/", bearer) == MAX_BODY
     assert limit(b"/m/x/v1/audio/transcriptions", bearer) == MAX_BODY
     assert limit(b"/v%31/audio/transcriptions", bearer) == MAX_RECORDING_BODY, "as the page is found by it"
@@ -176,6 +179,20 @@ def test_nobody_is_told_to_go_on_who_may_not(server: GatedServer) -> None:
             status, _ = program.answer()
             assert status == (401 if length == 5 else 413), "and not 100"
             assert program.is_at_end()
+
+
+def test_a_page_elsewhere_can_read_why_it_was_refused(server: GatedServer) -> None:
+    """Without the header its browser calls a wrong token, or a long recording, a failure of the network."""
+    for origin, length in (
+        (b"app://obsidian.md", 5),
+        (b"app://obsidian.md", MAX_BODY + 1),
+        (b"https://evil.example", 5),
+    ):
+        head = b"POST %s HTTP/1.1\r\nHost: x\r\nOrigin: %s\r\nContent-Length: %d\r\n\r\n" % (RECORDINGS, origin, length)
+        refusal = answer(server, head).lower()
+        assert refusal.startswith(b"http/1.1 401" if length == 5 else b"http/1.1 413")
+        is_allowed = b"access-control-allow-origin: app://obsidian.md" in refusal
+        assert is_allowed is (origin == b"app://obsidian.md")
 
 
 def test_who_goes_on_sending_hears_the_refusal(server: GatedServer) -> None:

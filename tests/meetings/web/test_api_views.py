@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
@@ -16,11 +17,14 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import AsyncClient
+from django.utils import timezone
 
 from meetings.accounts.api_tokens import create_token, user_of_token
 from meetings.accounts.bearer import is_well_made, new_token
-from meetings.models import ApiToken, Meeting, State, Upload, UploadFailure, UploadState
-from meetings.store import upload_files, uploads
+from meetings.languages import LANGUAGES
+from meetings.models import ApiJob, ApiToken, Meeting, State, Upload, UploadFailure, UploadState
+from meetings.store import api_jobs, retention, upload_files, uploads
+from meetings.web import api_results
 
 T = TypeVar("T")
 
@@ -29,6 +33,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PATH = "/v1/audio/transcriptions"
 SOUND = b"RIFF of no matter" * 100_000
 """Longer than a chunk."""
+
+JSON = '{"text": "Good morning. Bom <dia>.", "usage": {"type": "duration", "seconds": 2}, "missing_s": 0.0}'
 
 
 @pytest.fixture
@@ -89,8 +95,8 @@ async def answered(token: str, **fields: Any) -> tuple[HttpResponse, Meeting]:
 @pytest.mark.parametrize(
     ("kind", "content_type", "body"),
     [
-        (None, "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
-        ("json", "application/json", '{"text": "Good morning. Bom <dia>.", "missing_s": 0.0}'),
+        (None, "application/json", JSON),
+        ("json", "application/json", JSON),
         ("text", "text/plain; charset=utf-8", "Good morning. Bom <dia>.\n"),
         (
             "srt",
@@ -114,18 +120,26 @@ async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Re
     fields = {"response_format": "verbose_json", "language": "en", "prompt": "Quintela"}
     answer, meeting = await answered(token, **fields, **{"timestamp_granularities[]": ["word", "segment"]})
     assert (meeting.language, meeting.vocabulary) == ("en", "Quintela")
+    segment = {"temperature": 0.0, "no_speech_prob": 0.0, "speaker": None, "language": "en"}
     assert json.loads(answer.content) == {
         "task": "transcribe",
         "language": "english",
         "duration": 2.0,
         "text": "Good morning. Bom <dia>.",
         "segments": [
-            {"id": 0, "start": 0.0, "end": 1.0, "text": "Good morning.", "speaker": None},
-            {"id": 1, "start": 1.0, "end": 2.0, "text": "Bom <dia>.", "speaker": None},
+            {
+                **segment, "id": 0, "seek": 0, "start": 0.0, "end": 1.0, "text": "Good morning.",
+                "avg_logprob": -0.1054, "compression_ratio": 0.619, "tokens": [2205, 2446, 13],
+            },
+            {
+                **segment, "id": 1, "seek": 100, "start": 1.0, "end": 2.0, "text": "Bom <dia>.",
+                "avg_logprob": 0.0, "compression_ratio": 0.5556, "tokens": [19812, 2627, 67, 654, 29, 13],
+            },
         ],
         "words": [{"word": "Good", "start": 0.0, "end": 0.5}],
+        "usage": {"type": "duration", "seconds": 2},
         "missing_s": 0.0,
-    }
+    }  # fmt: skip
 
 
 async def test_how_the_file_is_read_may_be_chosen(token: str, broker_sync: redis.Redis) -> None:
@@ -158,7 +172,8 @@ async def test_an_answer_without_text_says_why(token: str, broker_sync: redis.Re
         uploads.settle()
 
     answer, _ = await asyncio.gather(ask(token), worker(hear_nothing))
-    assert json.loads(answer.content) == {"text": "", "missing_s": 0.0, "nothing_heard": "silence"}
+    content = json.loads(answer.content)
+    assert (content["text"], content["missing_s"], content["nothing_heard"]) == ("", 0.0, "silence")
     assert answer["X-Parlance-Nothing-Heard"] == "silence"
 
 
@@ -200,7 +215,8 @@ async def test_what_was_heard_before_a_recording_broke_off_is_answered(
 
     answer, _ = await asyncio.gather(ask(token), worker(broken_off))
     assert (answer.status_code, answer["X-Parlance-Missing-Seconds"]) == (200, header)
-    assert json.loads(answer.content) == {"text": "Good morning. Bom <dia>.", "missing_s": told}
+    content = json.loads(answer.content)
+    assert (content["text"], content["missing_s"]) == ("Good morning. Bom <dia>.", told)
 
 
 async def test_what_our_side_cannot_caption_is_no_fault_of_the_file(token: str, broker_sync: redis.Redis) -> None:
@@ -226,19 +242,66 @@ async def test_what_is_no_recording_is_told_and_deleted(token: str, broker_sync:
     assert not await Meeting.objects.aexists()
 
 
-async def test_the_wait_is_bounded(token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, api_wait_s=0.1))
-    answer = await ask(token)
-    assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (504, "timeout")
-    assert not await Meeting.objects.aexists()
+async def purge(after: timedelta) -> None:
+    await asyncio.to_thread(retention.purge, timezone.now() + after)
 
 
-async def test_who_goes_away_leaves_nothing(token: str, broker_sync: redis.Redis) -> None:
+async def test_the_wait_is_bounded_and_a_retry_gets_the_finished_result(
+    token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was done again by each of the two retries of OpenAI's client."""
+    with monkeypatch.context() as patched:
+        patched.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, api_wait_s=0.1))
+        for _ in range(2):
+            answer = await ask(token)
+            assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (504, "timeout")
+    meeting = await worker()
+    await purge(timedelta(minutes=9))
+    assert (await ask(token)).content.decode() == JSON
+    assert not await Meeting.objects.aexists(), "nothing is kept after the answer"
+    assert not upload_files.path(meeting.pk).exists()
+
+
+async def test_who_goes_away_cancels_nothing_for_ten_minutes(token: str, broker_sync: redis.Redis) -> None:
     request = asyncio.create_task(ask(token))
     await until(Upload.objects.filter(state=UploadState.WAITING).exists)
     request.cancel()
     await asyncio.wait([request])
-    await until(lambda: not Meeting.objects.exists())
+    await until(ApiJob.objects.filter(readers=0).exists)
+    await purge(timedelta(minutes=9))
+    answer, _ = await answered(token)
+    assert answer.content.decode() == JSON
+    assert not await Meeting.objects.aexists()
+
+
+async def test_who_never_comes_back_leaves_nothing_after_ten_minutes(token: str, broker_sync: redis.Redis) -> None:
+    request = asyncio.create_task(ask(token))
+    await until(Upload.objects.filter(state=UploadState.WAITING).exists)
+    request.cancel()
+    await asyncio.wait([request])
+    await until(ApiJob.objects.filter(readers=0).exists)
+    await purge(timedelta(minutes=11))
+    assert not await Meeting.objects.aexists()
+
+
+async def test_requests_that_differ_or_are_anothers_are_not_joined(
+    token: str, user: User, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ENVIRONMENT", replace(settings.ENVIRONMENT, api_wait_s=0.1))
+    another = await asyncio.to_thread(create_token, user, "another")
+    alike = {"model": "whisper-2", "temperature": "0.2"}
+    for each, fields in ((token, {}), (token, alike), (token, {"prompt": "Ana"}), (token, {"language": "pt"})):
+        assert (await ask(each, **fields)).status_code == 504
+    assert (await ask(another)).status_code == 504
+    assert await Meeting.objects.acount() == 4
+
+
+async def test_requests_at_the_same_time_share_the_work(token: str, broker_sync: redis.Redis) -> None:
+    both = asyncio.gather(ask(token), ask(token))
+    await until(ApiJob.objects.filter(readers=2).exists)
+    await worker()
+    assert [answer.content.decode() for answer in await both] == [JSON, JSON]
+    assert not await Meeting.objects.aexists()
 
 
 async def test_other_pages_are_served_while_it_waits(token: str, broker_sync: redis.Redis) -> None:
@@ -280,7 +343,7 @@ async def test_a_form_that_cannot_be_read_is_refused_as_programs_expect(
     [
         ({"language": "klingon"}, "language"),
         ({"response_format": "docx"}, "response_format"),
-        ({"stream": "true"}, "stream"),
+        ({"timestamp_granularities[]": "syllable"}, "timestamp_granularities"),
         ({"file": ""}, "file"),
     ],
 )
@@ -291,6 +354,17 @@ async def test_odd_fields_are_refused_by_name(
     error = json.loads(answer.content)["error"]
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert not await Meeting.objects.aexists()
+
+
+async def test_unknown_fields_are_refused_as_openai_does(token: str, broker_sync: redis.Redis) -> None:
+    answer = await ask(token, langauge="pt")
+    assert (answer.status_code, json.loads(answer.content)["error"]) == (
+        400,
+        {
+            "message": "Unknown parameter: 'langauge'.", "type": "invalid_request_error", "param": "langauge",
+            "code": "unknown_parameter",
+        },
+    )  # fmt: skip
 
 
 class TestTokens:
@@ -335,7 +409,7 @@ class TestFile:
         assert answer.status_code == 200
         assert [path.name for path in folder.iterdir() if path.name.startswith(".incoming")] == []
 
-    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"stream": "true"}])
+    @pytest.mark.parametrize("fields", [{"language": "klingon"}, {"speed": "2"}])
     async def test_what_is_refused_leaves_nothing(
         self, token: str, broker_sync: redis.Redis, fields: dict[str, str]
     ) -> None:
@@ -352,3 +426,175 @@ class TestFile:
         assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (507, "no_room")
         assert set(upload_files.folder().iterdir()) == before
         assert not await Meeting.objects.aexists()
+
+
+class TestJobs:
+    """Recordings whose result is fetched later."""
+
+    async def begun(self, token: str, **fields: Any) -> str:
+        data = {"file": SimpleUploadedFile("talk.wav", SOUND), "model": "whisper-1", **fields}
+        headers = {"Authorization": f"Bearer {token}", "Prefer": "respond-async"}
+        answer = await AsyncClient().post(PATH, data, headers=headers)
+        assert (answer.status_code, answer["Preference-Applied"]) == (202, "respond-async")
+        assert (answer["Retry-After"], json.loads(answer.content)["status"]) == ("5", "queued")
+        return str(answer["Location"])
+
+    async def fetched(self, token: str, address: str, method: str = "get") -> HttpResponse:
+        send: Any = getattr(AsyncClient(), method)
+        answer: HttpResponse = await send(address, headers={"Authorization": f"Bearer {token}"})
+        return answer
+
+    async def test_progress_then_the_result_as_often_as_it_is_wanted(
+        self, token: str, broker_sync: redis.Redis
+    ) -> None:
+        address = await self.begun(token, response_format="text")
+        job = await ApiJob.objects.aget()
+        assert address == f"/v1/audio/jobs/{job.pk}"
+        await Upload.objects.aupdate(state=UploadState.CAPTIONING, seconds=8.0)
+        await Meeting.objects.aupdate(cursor=2 * 16_000)
+        answer = await self.fetched(token, address)
+        assert (answer.status_code, answer["Retry-After"]) == (202, "5")
+        state = json.loads(answer.content)
+        assert (state["status"], state["progress"], state["id"]) == ("in_progress", 0.25, job.pk)
+        await Upload.objects.aupdate(state=UploadState.WAITING)
+        await worker()
+        for _ in range(2):
+            answer = await self.fetched(token, address)
+            assert (answer.status_code, answer.content.decode()) == (200, "Good morning. Bom <dia>.\n")
+        await purge(timedelta(hours=23))
+        assert (await self.fetched(token, address)).status_code == 200
+        await purge(timedelta(hours=25))
+        assert (await self.fetched(token, address)).status_code == 404
+
+    async def test_a_client_that_would_rather_wait_a_little_may(self, token: str, broker_sync: redis.Redis) -> None:
+        data = {"file": SimpleUploadedFile("talk.wav", SOUND), "model": "whisper-1"}
+        headers = {"Authorization": f"Bearer {token}", "Prefer": "respond-async, wait=20"}
+        answer, _ = await asyncio.gather(AsyncClient().post(PATH, data, headers=headers), worker())
+        assert (answer.status_code, answer.content.decode()) == (200, JSON)
+
+    async def test_a_failure_is_told_with_its_sentence(self, token: str, broker_sync: redis.Redis) -> None:
+        address = await self.begun(token)
+        await worker(lambda upload: uploads.fail(upload.pk, UploadFailure.UNREADABLE))
+        answer = await self.fetched(token, address)
+        error = json.loads(answer.content)["error"]
+        assert (answer.status_code, error["code"], error["param"]) == (400, "unreadable_file", "file")
+        assert error["message"].startswith("There is no sound in this file")
+
+    async def test_deleting_cancels_it(self, token: str, broker_sync: redis.Redis) -> None:
+        address = await self.begun(token)
+        upload = await Upload.objects.aget()
+        assert (await self.fetched(token, address, "delete")).status_code == 204
+        assert not await Meeting.objects.aexists()
+        assert not upload_files.path(upload.pk).exists()
+        assert (await self.fetched(token, address, "delete")).status_code == 404
+
+    async def test_another_token_finds_nothing(self, token: str, user: User, broker_sync: redis.Redis) -> None:
+        address = await self.begun(token)
+        another = await asyncio.to_thread(create_token, user, "another")
+        for method in ("get", "delete"):
+            answer = await self.fetched(another, address, method)
+            assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (404, "job_not_found")
+            assert (await self.fetched("", address, method)).status_code == 401
+        assert (await self.fetched(token, address)).status_code == 202
+
+    async def test_a_revoked_token_takes_its_jobs_along(self, token: str, broker_sync: redis.Redis) -> None:
+        await self.begun(token)
+        await asyncio.to_thread(ApiToken.objects.all().delete)
+        assert not await Meeting.objects.aexists()
+
+    @pytest.mark.parametrize("bound", ["MAX_UNFINISHED_OF_TOKEN", "MAX_JOBS_OF_TOKEN", "MAX_UNFINISHED"])
+    async def test_so_many_and_no_more(
+        self, token: str, broker_sync: redis.Redis, monkeypatch: pytest.MonkeyPatch, bound: str
+    ) -> None:
+        monkeypatch.setattr(api_jobs, bound, 1)
+        await self.begun(token)
+        answer = await ask(token, prompt="another")
+        assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (429, "rate_limit_exceeded")
+        assert await Meeting.objects.acount() == 1
+
+
+class TestStream:
+    async def events(self, token: str, **fields: Any) -> list[dict[str, Any]]:
+        answer: Any = await ask(token, stream="true", **fields)
+        assert (answer.status_code, answer["Content-Type"]) == (200, "text/event-stream")
+        parts = "".join([part.decode() async for part in answer.streaming_content]).split("\n\n")
+        return [json.loads(part.partition("data: ")[2]) for part in parts if "data: " in part]
+
+    async def test_the_text_comes_as_it_grows(self, token: str, broker_sync: redis.Redis) -> None:
+        events, _ = await asyncio.gather(self.events(token), worker())
+        *deltas, done = events
+        assert "".join(delta["delta"] for delta in deltas) == "Good morning. Bom <dia>."
+        assert {delta["type"] for delta in deltas} == {"transcript.text.delta"}
+        assert done == {"type": "transcript.text.done", "text": "Good morning. Bom <dia>."}
+        assert not await Meeting.objects.aexists()
+
+    async def test_a_failure_is_an_event(self, token: str, broker_sync: redis.Redis) -> None:
+        fail = worker(lambda upload: uploads.fail(upload.pk, UploadFailure.UNREADABLE))
+        [event], _ = await asyncio.gather(self.events(token), fail)
+        assert event["error"]["code"] == "unreadable_file"
+
+
+class TestTranslations:
+    async def ask(self, token: str, **fields: Any) -> HttpResponse:
+        data = {"file": SimpleUploadedFile("talk.wav", SOUND), "model": "whisper-1", **fields}
+        headers = {"Authorization": f"Bearer {token}"}
+        answer: Any = await AsyncClient().post("/v1/audio/translations", data, headers=headers)
+        return answer
+
+    @staticmethod
+    def translated(upload: Upload) -> None:
+        for number, (text, language, english) in enumerate(
+            [("Good morning.", "en", ""), ("Bom dia.", "pt", "Good day."), ("Guten Tag.", "de", "")]
+        ):
+            caption = upload.meeting.captions.create(
+                segment=str(number), utterance=str(number), seq=number + 1, start=number, end=number + 1,
+                language=language, text=text, words=[],
+            )  # fmt: skip
+            if english:
+                caption.translations.create(language="en", text=english)
+        uploads.set_length(upload.pk, 3.0)
+        Meeting.objects.filter(pk=upload.pk).update(state=State.ENDED)
+        uploads.settle()
+
+    async def test_everything_is_in_english_as_far_as_the_models_go(self, token: str, broker_sync: redis.Redis) -> None:
+        answer, meeting = await asyncio.gather(self.ask(token, response_format="verbose_json"), worker(self.translated))
+        assert meeting.languages == ["en"]
+        content = json.loads(answer.content)
+        assert (content["task"], content["language"]) == ("translate", "english")
+        assert content["text"] == "Good morning. Good day. Guten Tag."
+        assert [segment["language"] for segment in content["segments"]] == ["en", "en", "de"]
+        assert answer["X-Parlance-Untranslated-Seconds"] == "1.000"
+
+    async def test_what_cannot_be_translated_is_refused_and_never_passes_for_a_translation(
+        self, token: str, broker_sync: redis.Redis
+    ) -> None:
+        answer = await self.ask(token, language="de")
+        error = json.loads(answer.content)["error"]
+        assert (answer.status_code, error["param"]) == (400, "language")
+        assert error["message"] == "language: German is not available with the starter models."
+
+        def german(upload: Upload) -> None:
+            self.translated(upload)
+            upload.meeting.captions.exclude(language="de").delete()
+
+        answer, _ = await asyncio.gather(self.ask(token), worker(german))
+        assert (answer.status_code, json.loads(answer.content)["error"]["code"]) == (400, "language_not_supported")
+
+
+class TestModels:
+    async def test_the_models_are_listed_and_found_by_name(self, token: str, broker_sync: redis.Redis) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        listed = json.loads((await AsyncClient().get("/v1/models", headers=headers)).content)
+        assert [model["id"] for model in listed["data"]] == ["whisper-base", "whisper-1"]
+        for model in listed["data"]:
+            found = await AsyncClient().get(f"/v1/models/{model['id']}", headers=headers)
+            assert json.loads(found.content) == model
+        unknown = await AsyncClient().get("/v1/models/gpt-4o", headers=headers)
+        assert (unknown.status_code, json.loads(unknown.content)["error"]["code"]) == (404, "model_not_found")
+        assert (await AsyncClient().get("/v1/models")).status_code == 401
+
+
+def test_languages_have_the_names_that_openai_gives() -> None:
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES as NAMES
+
+    assert {code: api_results.openai_language(code) for code in LANGUAGES} == {code: NAMES[code] for code in LANGUAGES}
