@@ -10,7 +10,7 @@ from inference.media.protocol import MAX_TRACKS
 from inference.media.raw_formats import ENDINGS, UNTOLD, UnknownInputFormat, raw_format
 
 TRACK_CHOICES = [
-    ("", _("The main one, and others on which people speak")),
+    ("", _("Those on which people speak")),
     (ALL_TRACKS, _("All, mixed")),
     *((str(number), str(number)) for number in range(1, MAX_TRACKS + 1)),
 ]

@@ -291,7 +291,9 @@ class TestDamage:
         document = json.loads(output)
         assert document["missing_s"] == pytest.approx(0.5, rel=0.3)
         assert document["audio_s"] == pytest.approx(10, abs=0.2)
-        assert complaints == f"{damaged} is damaged; {document['missing_s']:.1f} s of it could not be read.\n"
+        said = f"{damaged} is damaged; {document['missing_s']:.1f} s of it could not be read. "
+        assert complaints.startswith(f"{said}{damaged}: Nothing is captioned: no speech was found")
+        assert document["nothing_heard"] == "no_speech"
 
     def test_a_decoder_that_ends_is_one_and_the_rest_is_written(
         self, quiet: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -321,10 +323,11 @@ class TestDamage:
             )  # fmt: skip
         assert failure.value.returncode == 1
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quiet.txt", "x.txt"]
-        first, second, third = complaints.getvalue().splitlines()
+        first, second, third, fourth = complaints.getvalue().splitlines()
         assert first == f"{bomb} has 1 samples a second; 4,000 to 384,000 can be read."
         assert second.startswith(f"{note} cannot be read as audio")
         assert third.startswith(f"{damaged} is damaged;")
+        assert fourth.startswith(f"{quiet}: Nothing is captioned: there is only digital silence")
 
 
 def test_the_longest_recording_is_a_setting(quiet: Path, settings: object) -> None:
