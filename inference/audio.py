@@ -6,7 +6,7 @@ meeting's first sample.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,7 +155,10 @@ class DecodedSources(Iterator[np.ndarray]):
 
     def __init__(self, path: Path, *, block: int, limits: Limits, options: DecodeOptions) -> None:
         self.missing_s: float | None = 0.0
-        """Seconds that could not be read so far; None if decoding stopped at a point with an unknown remainder."""
+        """Seconds that could not be read so far, of the track that misses most; None if decoding stopped at a point
+        with an unknown remainder."""
+        self._missed: defaultdict[int, float] = defaultdict(float)
+        """The same by track."""
         self._path = path
         self._block = block
         self._limits = limits
@@ -250,7 +253,8 @@ class DecodedSources(Iterator[np.ndarray]):
                 self._begin(message)
             case Damage() | Gap():
                 if isinstance(message, Damage):
-                    self.missing_s = (self.missing_s or 0.0) + message.seconds
+                    self._missed[message.track] += message.seconds
+                    self.missing_s = max(self._missed.values())
                 for key, silent in self._sources.items():
                     if key[0] == message.track:
                         silent.put_silence(round(message.seconds * SAMPLE_RATE))

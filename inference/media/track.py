@@ -416,11 +416,11 @@ def pieces(frame: AudioFrame) -> Iterator[AudioFrame]:
 
 
 def _stated_end(container: InputContainer, stream: AudioStream) -> float | None:
-    """Return the track's end as stated by the track, or else by the file; None if neither does."""
+    """Return the track's end as stated by the track, or else by a file of one track; None if neither does."""
     length_s = in_seconds(stream.duration, stream)
     if length_s is not None:
         return length_s + (in_seconds(stream.start_time, stream) or 0.0)
-    if container.duration is None:
+    if container.duration is None or len(container.streams.audio) > 1:
         return None
     return (container.duration + (container.start_time or 0)) / av.time_base
 

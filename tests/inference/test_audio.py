@@ -13,6 +13,7 @@ from inference.audio import (
     AudioBuffer,
     MisplacedAudioError,
     UnreadableAudioError,
+    _Source,
     decode_file,
     pcm16_to_float,
 )
@@ -105,3 +106,26 @@ def test_a_recording_without_samples_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableAudioError, match=r"gone\.wav"):
         list(decode_file(tmp_path / "gone.wav"))
+
+
+steps = st.lists(st.tuples(st.sampled_from(["put", "silence", "hurry"]), st.integers(0, 40)), max_size=30)
+
+
+@given(steps, st.integers(1, 13))
+def test_a_source_keeps_every_sample_in_its_place(steps: list[tuple[str, int]], size: int) -> None:
+    """Whatever silence was put in its stead, a sample is where the file has it, or was dropped for being late."""
+    source, true = _Source(10_000), []
+    for kind, count in steps:
+        if kind == "put":
+            source.put(np.arange(len(true) + 1, len(true) + count + 1, dtype=np.float32))
+            true += [*range(len(true) + 1, len(true) + count + 1)]
+        elif kind == "silence":
+            source.put_silence(count)
+            true += [0] * count
+        elif count:
+            source.hurry_to(source.end + count)
+    taken: list[float] = []
+    while source.end - len(taken) > 0:
+        taken += source.take(min(size, source.end - len(taken))).tolist()
+    for place, value in enumerate(taken):
+        assert value in (0, true[place] if place < len(true) else 0)
