@@ -15,7 +15,7 @@ CONTEXT = 3 * FRAME
 FARTHEST = SAMPLE_RATE // 20
 """Samples by which crosstalk may come later, or earlier: 50 ms."""
 
-WEAKER_DB = 6.0
+WEAKER_DB = 3.0
 """How much weaker crosstalk is than what it comes from."""
 
 HOPELESS_DB = 25.0
@@ -23,6 +23,9 @@ HOPELESS_DB = 25.0
 
 ALIKE = 0.4
 """Correlation with the louder channel from which a weaker one is its crosstalk."""
+
+SAME = 0.9
+"""Correlation from which two channels hold the same, however loud they are."""
 
 FADE = SAMPLE_RATE // 100
 """Samples in which a channel is silenced."""
@@ -41,7 +44,8 @@ class CrosstalkGate:
         gated = block.copy()
         for start in range(0, block.shape[1], FRAME):
             frame = gated[:, start : start + FRAME]
-            is_open = np.array(own_voices(audio[:, start : start + CONTEXT + frame.shape[1]]), np.float32)
+            heard = audio[:, start : start + CONTEXT + frame.shape[1]]
+            is_open = np.array(own_voices(heard, self._open), np.float32)
             ramp = np.ones((len(block), frame.shape[1]), np.float32) * is_open[:, None]
             head = min(FADE, frame.shape[1])
             ramp[:, :head] = np.linspace(self._open, is_open, head, axis=1)
@@ -51,10 +55,13 @@ class CrosstalkGate:
         return gated
 
 
-def own_voices(audio: np.ndarray) -> list[bool]:
-    """Return for each channel of `audio`, shape (channels, n), whether it holds something of its own at the end."""
+def own_voices(audio: np.ndarray, is_open: np.ndarray) -> list[bool]:
+    """Return for each channel of `audio`, shape (channels, n), whether it holds something of its own at the end.
+
+    Of channels that are nearly as loud, one that `is_open` before counts as the loudest.
+    """
     energy = np.square(audio[:, -FRAME:], dtype=np.float64).sum(axis=1)
-    loudest = int(energy.argmax())
+    loudest = int((energy * (1 + is_open)).argmax())
     if energy[loudest] <= 0:
         return [True] * len(audio)
     return [
@@ -66,7 +73,7 @@ def own_voices(audio: np.ndarray) -> list[bool]:
 def _is_crosstalk(weak: np.ndarray, loud: np.ndarray, ratio: float) -> bool:
     if ratio < 10 ** (-HOPELESS_DB / 10):
         return True
-    return ratio < 10 ** (-WEAKER_DB / 10) and likeness(weak, loud) > ALIKE
+    return likeness(weak, loud) > (ALIKE if ratio < 10 ** (-WEAKER_DB / 10) else SAME)
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:

@@ -165,7 +165,7 @@ def without_crosstalk(
     return [one for index, one in enumerate(ordered) if index not in dropped]
 
 
-CROSSTALK = 2.0
+CROSSTALK = 1.4
 """How many times as loud a voice is on its own channel as on another that hears it."""
 
 SAME = 0.6

@@ -142,6 +142,12 @@ class TestChannels:
         kept = np.square(gated[1]).sum() / np.square(both[1]).sum()
         assert kept > 0.8
 
+    def test_one_voice_on_both_channels_is_heard_once(self, speech: np.ndarray) -> None:
+        noise = np.random.default_rng(4).normal(0, 1e-4, (2, len(speech))).astype(np.float32)
+        gated = CrosstalkGate(2).push(np.stack((speech, 0.95 * speech)) + noise)
+        loud = np.abs(speech) > 0.05
+        assert np.mean((np.abs(gated[:, loud]) > 0.01).sum(axis=0) == 1) > 0.95
+
     def test_what_breaks_off_is_heard_until_there(self, tmp_path: Path, speech: np.ndarray) -> None:
         soundfile.write(tmp_path / "x.wav", np.stack((speech, speech), axis=1), SAMPLE_RATE)
         file = RecordedFile(tmp_path / "x.wav", DecodeOptions(separate_channels=True))

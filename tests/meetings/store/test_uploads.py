@@ -224,6 +224,20 @@ async def test_a_recording_in_which_nobody_speaks_says_so(broker: redis.asyncio.
     )
 
 
+async def test_a_telephone_recording_is_what_its_name_says(broker: redis.asyncio.Redis) -> None:
+    speech = next(decode_file(CLIP, block=5 * SAMPLE_RATE))
+    content = float_to_pcm16(speech)
+    named, untold = [await asyncio.to_thread(uploaded, content, name) for name in ("call.sln16", "call.raw")]
+    async with working(broker):
+        await until(lambda: is_done(named) and is_done(untold), seconds=60)
+    good, bad = [await asyncio.to_thread(upload_of, meeting) for meeting in (named, untold)]
+    assert (good.state, good.seconds) == (UploadState.READY, 5.0)
+    assert (bad.state, bad.failure) == (UploadState.FAILED, UploadFailure.NO_HEADER)
+    assert uploads.sentence(bad) == (
+        "This file does not say how its sound is stored. Upload it again, and choose its format."
+    )
+
+
 async def test_channels_are_speakers_where_the_uploader_says_so(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
     speech = next(decode_file(CLIP, block=20 * SAMPLE_RATE))
     left, right = speech.copy(), speech.copy()
