@@ -27,8 +27,8 @@ from meetings.live.outages import stored_meeting
 from meetings.live.presence import LINK, PRESENCE_PING_S, Link
 from meetings.models import MAX_SPEAKERS, State
 from meetings.queries import read_rows, write_rows
-from meetings.store import speakers, summaries, transcript, uploads
-from meetings.store.summaries import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
+from meetings.store import speakers, summary_attempts, transcript, uploads
+from meetings.store.summary_attempts import LONGEST_INTERVAL_S, SHORTEST_INTERVAL_S
 
 LEDGER_S = 1.0
 KEEP_S = 1.0
@@ -130,12 +130,12 @@ class HostConsumer(MeetingConsumer):
 
     async def on_summarize(self, message: dict[str, Any]) -> None:
         """Request a summary now. A worker writes it at the next pause in speech."""
-        if not await write_rows(summaries.ask, self.meeting.pk):
+        if not await write_rows(summary_attempts.ask, self.meeting.pk):
             raise SocketFault("nothing_new")
 
     async def on_not_now(self, message: dict[str, Any]) -> None:
         """Put off summaries for a while."""
-        await write_rows(summaries.not_now, self.meeting.pk)
+        await write_rows(summary_attempts.not_now, self.meeting.pk)
 
     async def on_summary_every(self, message: dict[str, Any]) -> None:
         """Set the summary interval; null means summaries only on request."""
@@ -146,7 +146,7 @@ class HostConsumer(MeetingConsumer):
                 raise SocketFault(
                     "malformed", f"seconds is from {SHORTEST_INTERVAL_S} to {LONGEST_INTERVAL_S}, or null."
                 )
-        await write_rows(summaries.set_interval, self.meeting.pk, seconds)
+        await write_rows(summary_attempts.set_interval, self.meeting.pk, seconds)
 
     async def on_rename_speaker(self, message: dict[str, Any]) -> None:
         label, name = text_in(message, "speaker"), text_in(message, "name")

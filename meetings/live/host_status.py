@@ -9,8 +9,8 @@ from django.utils import timezone
 from inference.audio import SAMPLE_RATE
 from meetings.broker.audio_log import LogState
 from meetings.live.wire import Ledger
-from meetings.models import Meeting, State
-from meetings.store import summaries, summary_status, swaps
+from meetings.models import Meeting, State, SummaryAttempt
+from meetings.store import summary_attempts, summary_status, swaps
 
 ROUND_S = 2
 """Decimals of seconds: audio arrives in tenths."""
@@ -19,6 +19,7 @@ ROUND_S = 2
 def host_status(meeting: Meeting, state: LogState) -> Ledger:
     """Return the figures of a meeting, from its row and its audio log."""
     captioned = max(state.captioned, meeting.cursor)
+    attempt = summary_attempts.attempt_of(meeting)
     exchange = swaps.last_exchange()
     return Ledger(
         type="ledger",
@@ -30,8 +31,8 @@ def host_status(meeting: Meeting, state: LogState) -> Ledger:
         language=meeting.language,
         detected_language=state.detected or None,
         next_summary_s=_next_summary_s(meeting),
-        summary_trouble=summary_status.sentence(meeting.summary_trouble),
-        retry_summary_s=_retry_summary_s(meeting),
+        summary_trouble=summary_status.sentence(attempt.error),
+        retry_summary_s=_retry_summary_s(attempt),
         last_summary_s=round(exchange.seconds, ROUND_S) if exchange else None,
         last_swap_s=round(exchange.swap_s, ROUND_S) if exchange else None,
     )
@@ -41,15 +42,14 @@ def _next_summary_s(meeting: Meeting) -> float | None:
     """Return the seconds until the next summary by interval; 0.0 if it is due as soon as there is something new."""
     if meeting.state == State.ENDED or meeting.summary_every_s is None:
         return None
-    at = summaries.next_due(meeting)
+    at = summary_attempts.next_due(meeting)
     return None if at is None else _until(at)
 
 
-def _retry_summary_s(meeting: Meeting) -> float | None:
-    at = meeting.summary_not_before
-    if at is None or not meeting.summary_trouble or summary_status.is_permanent(meeting.summary_trouble):
+def _retry_summary_s(attempt: SummaryAttempt) -> float | None:
+    if attempt.not_before is None or not attempt.error or summary_status.is_permanent(attempt.error):
         return None
-    return _until(at)
+    return _until(attempt.not_before)
 
 
 def _until(moment: datetime) -> float:

@@ -35,7 +35,8 @@ BROKER_PING_S = 1.0
 
 
 def stored_meeting(meeting_id: str) -> Meeting | None:
-    return Meeting.objects.filter(pk=meeting_id).first()
+    """Return the meeting with the attempts at its summary, which its host is told of each second."""
+    return Meeting.objects.select_related("summary_attempt").filter(pk=meeting_id).first()
 
 
 class Contact:

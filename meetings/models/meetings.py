@@ -68,15 +68,9 @@ class Meeting(models.Model):
         null=True, blank=True, help_text="Seconds between summaries; empty: off."
     )
     summary_asked_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="One is wanted now.")
-    summary_not_before = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="The host said: not now; or an attempt failed."
-    )
-    summary_trouble = models.CharField(
-        max_length=16,
-        blank=True,
-        editable=False,
-        help_text="Why it is put off: a `meetings.store.summary_status.SummaryFailure`.",
-    )
+    # Only processes of the previous version use these two: `SummaryAttempt` replaces them. The next version drops them.
+    summary_not_before = models.DateTimeField(null=True, blank=True, editable=False)
+    summary_trouble = models.CharField(max_length=16, blank=True, editable=False)
     allow_downloads = models.BooleanField(default=True, help_text="Viewers may download the transcript.")
     allow_transcript = models.BooleanField(
         default=True, help_text="Viewers may read the transcript on a page, and hear the recording where it is kept."
@@ -150,7 +144,6 @@ class Stage(models.TextChoices):
     CAPTIONS = "captions", gettext_lazy("Captions")
     SPEAKERS = "speakers", gettext_lazy("Speakers")
     TRANSLATION = "translation", gettext_lazy("Translation")
-    SUMMARY = "summary", gettext_lazy("Summary")
 
 
 class StageFailure(models.Model):
@@ -174,6 +167,50 @@ class StageFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.attempts}"
+
+
+class SummaryFailure(models.TextChoices):
+    """Why a summary is put off; `meetings.store.summary_status.sentence` turns it into a sentence."""
+
+    BROKEN_OFF = "broken_off"
+    """Its worker died, or lost the meeting."""
+    STOPPED = "stopped"
+    BUSY = "busy"
+    MISSING = "missing"
+    NO_ROOM = "no_room"
+    FAILED = "failed"
+    NONE_HERE = "none_here"
+    TOO_LARGE = "too_large"
+    UNPACKING = "unpacking"
+
+
+class AttemptState(models.TextChoices):
+    """The state of the attempts at a summary."""
+
+    WAITING = "waiting"
+    """None is under way, and nothing is wrong."""
+    UNDER_WAY = "under_way"
+    """A worker that takes over a meeting in this state knows that the attempt was aborted."""
+    PUT_OFF = "put_off"
+    """`error` says why."""
+
+
+class SummaryAttempt(models.Model):
+    """The attempts at a meeting's next summary. Without a row none was made since the last summary.
+
+    Whether a summary is wanted is derived from the meeting. Functions are in `meetings.store.summary_attempts`.
+    """
+
+    meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, primary_key=True, related_name="summary_attempt")
+    state = models.CharField(max_length=16, choices=AttemptState.choices, default=AttemptState.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="That failed, since the host asked last.")
+    not_before = models.DateTimeField(
+        null=True, blank=True, help_text="When the next may begin; empty: as soon as one is wanted."
+    )
+    error = models.CharField(max_length=16, blank=True, choices=SummaryFailure.choices)
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.attempts}"
 
 
 class UploadState(models.TextChoices):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from meetings.broker.client import connect_sync
 from meetings.models import Meeting, State, Summary, Translation
-from meetings.store import summaries
+from meetings.store import summaries, summary_attempts
 from meetings.store.requeue import languages_of, rouse
 from meetings.store.transcript import changing
 
 
 def summarise_now(meeting: Meeting) -> bool:
     """Ask for a summary; False: nothing was said since the last one. Raises the errors of an unreachable broker."""
-    if not summaries.ask(meeting.pk):
+    if not summary_attempts.ask(meeting.pk):
         return False
     if meeting.state == State.ENDED:
         rouse(meeting)

@@ -15,11 +15,10 @@ MAX_STAGE_ATTEMPTS = 3
 """Failures at one position after which a stage of a meeting is set aside."""
 
 
-def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str, may_set_aside: bool = True) -> bool:
+def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str) -> bool:
     """Count one more failed attempt at `position` (samples captioned); return whether the stage is now set aside.
 
-    A failure at another position starts from one. `may_set_aside` is false for work that is retried with backoff. For a
-    deleted meeting nothing is counted.
+    A failure at another position starts from one. For a deleted meeting nothing is counted.
     """
     with transaction.atomic():
         if not Meeting.objects.select_for_update().filter(pk=meeting_id).exists():
@@ -28,26 +27,21 @@ def record_failure(meeting_id: str, stage: Stage, *, position: int, error: str, 
         failure.attempts = failure.attempts + 1 if failure.position == position else 1
         failure.position = position
         failure.error = error[:120]
-        if may_set_aside and failure.attempts >= MAX_STAGE_ATTEMPTS and failure.set_aside_at is None:
+        if failure.attempts >= MAX_STAGE_ATTEMPTS and failure.set_aside_at is None:
             failure.set_aside_at, failure.version = timezone.now(), code_version()
         failure.save()
     return failure.set_aside_at is not None
 
 
 def failures_of(meeting_id: str) -> dict[Stage, StageFailure]:
-    """Return the meeting's failures by stage; empty for nearly every meeting."""
-    return {Stage(row.stage): row for row in StageFailure.objects.filter(meeting_id=meeting_id)}
+    """Return the meeting's failures by stage; empty for nearly every meeting. Stages of other versions are left out."""
+    rows = StageFailure.objects.filter(meeting_id=meeting_id, stage__in=Stage.values)
+    return {Stage(row.stage): row for row in rows}
 
 
 def clear_failure(meeting_id: str, stage: Stage) -> None:
     """Delete the failure: the stage got past the position where it had failed."""
     StageFailure.objects.filter(meeting_id=meeting_id, stage=stage).delete()
-
-
-def attempts_at(meeting_ids: Collection[str], stage: Stage) -> dict[str, int]:
-    """Return the failed attempts by meeting; meetings without any are left out."""
-    rows = StageFailure.objects.filter(meeting_id__in=meeting_ids, stage=stage)
-    return dict(rows.values_list("meeting_id", "attempts"))
 
 
 def set_aside() -> list[StageFailure]:

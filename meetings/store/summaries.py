@@ -1,124 +1,14 @@
-"""Summaries of a meeting: when one is due, what it is based on, and storing it.
-
-Whether a summary is due is derived from the rows, so it stays due if a worker dies while writing it.
-"""
+"""Summaries of a meeting: what the next one is based on, storing it, and storing its translations."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import Max
-from django.utils import timezone
-
-from meetings.models import Caption, Meeting, State, Summary
-from meetings.store.summary_status import PERMANENT, SummaryFailure
+from inference.summarization.summary import Item, ItemKind
+from inference.summarization.summary import Summary as WrittenSummary
+from meetings.models import Caption, Summary, SummaryAttempt
 from meetings.store.transcript import Lease, changing
 from meetings.store.webhooks import announce
-
-SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 30, 24 * 3600
-NOT_NOW_S = 300
-"""How long the host's "not now" holds."""
-
-LONGEST_PUT_OFF_S = 600
-"""Between two failed attempts at a summary."""
-
-SUMMARY_GIVE_UP_S = 900
-"""How long an ended meeting waits for a summary that cannot be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A meeting that is due for a summary."""
-
-    meeting_id: str
-    asked: bool
-    """By the host; else by its interval."""
-    from_s: float
-    """Where the last summary ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A summary as it is stored."""
-
-    from_s: float
-    to_s: float
-    language: str
-    text: str
-    items: Sequence[dict[str, Any]]
-    """As on the wire: kind, text, owner, segments."""
-
-
-def ask(meeting_id: str) -> bool:
-    """Ask for a summary now; False: nothing was said since the last one."""
-    summed_up_s = Summary.objects.filter(meeting_id=meeting_id).aggregate(to_s=Max("to_s"))["to_s"] or 0.0
-    if not new_captions(meeting_id, summed_up_s):
-        return False
-    Meeting.objects.filter(pk=meeting_id).update(
-        summary_asked_at=timezone.now(), summary_not_before=None, summary_trouble=""
-    )
-    return True
-
-
-def not_now(meeting_id: str) -> None:
-    """Suppress summaries for a while, whatever the interval."""
-    later = timezone.now() + timedelta(seconds=NOT_NOW_S)
-    Meeting.objects.filter(pk=meeting_id).update(summary_asked_at=None, summary_not_before=later, summary_trouble="")
-
-
-def set_interval(meeting_id: str, seconds: int | None) -> None:
-    """Set the seconds between summaries; None: only on request."""
-    Meeting.objects.filter(pk=meeting_id).update(summary_every_s=seconds)
-
-
-def due(meeting_ids: Collection[str]) -> list[Due]:
-    """Return the meetings that want a summary now, have new captions, and are not backing off."""
-    now = timezone.now()
-    return _found([one for one in _wanting(meeting_ids, now) if not _is_put_off(one, now)])
-
-
-def wanted_after_end(meeting_id: str) -> bool:
-    """Return whether an ended meeting still waits for a summary, during backoff too; limited by GIVE_UP_S."""
-    now = timezone.now()
-    patient = [one for one in _wanting([meeting_id], now) if _waited_s(one, now) < SUMMARY_GIVE_UP_S]
-    return bool(_found(patient))
-
-
-def defer(meeting_ids: Collection[str], trouble: SummaryFailure, *, least_s: float) -> None:
-    """Back off. Also called before every attempt, so that an attempt that kills the worker is not retried at once.
-
-    The pause is as long as the summary has been wanted so far, so attempts become rarer; a request by the host ends it.
-    """
-    now = timezone.now()
-    for meeting in _wanting(meeting_ids, now):
-        pause_s = max(least_s, min(_waited_s(meeting, now), LONGEST_PUT_OFF_S))
-        Meeting.objects.filter(pk=meeting.pk).update(
-            summary_not_before=now + timedelta(seconds=pause_s), summary_trouble=trouble
-        )
-
-
-def clear_deferral(meeting_ids: Collection[str]) -> None:
-    """End the backoff after a successful attempt, or one that was cancelled for an unrelated reason."""
-    Meeting.objects.filter(pk__in=meeting_ids).update(summary_not_before=None, summary_trouble="")
-
-
-def reset_after_takeover(meeting_id: str) -> None:
-    """Reset the summary state left by the previous worker.
-
-    An attempt in progress has failed, and 'model missing' may not apply to this worker.
-    """
-    meeting = Meeting.objects.filter(pk=meeting_id)
-    meeting.filter(summary_trouble=SummaryFailure.UNDER_WAY).update(summary_trouble=SummaryFailure.BROKEN_OFF)
-    meeting.filter(summary_trouble__in=PERMANENT).update(summary_trouble="", summary_not_before=None)
-
-
-def next_due(meeting: Meeting) -> datetime | None:
-    """Return when the next interval ends; None: summaries are only written on request."""
-    last = meeting.summaries.aggregate(at=Max("created_at"))["at"]
-    return _next_due(meeting, last)
 
 
 def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
@@ -127,13 +17,17 @@ def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
     return list(rows.order_by("start", "segment"))
 
 
-def earlier(meeting_id: str) -> list[Summary]:
-    """Return the summaries so far, oldest first."""
-    return list(Summary.objects.filter(meeting_id=meeting_id).order_by("from_s", "pk"))
+def latest(meeting_id: str) -> WrittenSummary | None:
+    """Return the summary so far, which the next one continues."""
+    row = Summary.objects.filter(meeting_id=meeting_id).order_by("from_s", "pk").last()
+    if row is None:
+        return None
+    items = (Item(ItemKind(item["kind"]), item["text"], tuple(item["segments"]), item["owner"]) for item in row.items)
+    return WrittenSummary(row.from_s, row.to_s, row.language, row.text, tuple(items))
 
 
-def store(lease: Lease, written: Written) -> int:
-    """Store a summary and clear the request for it; return the meeting's newest `seq`.
+def store(lease: Lease, written: WrittenSummary) -> int:
+    """Store a summary, and end the request and the attempts; return the meeting's newest `seq`.
 
     Raises:
         LeaseLost: a newer worker owns the meeting and will write one itself; nothing was stored.
@@ -147,10 +41,14 @@ def store(lease: Lease, written: Written) -> int:
             to_s=written.to_s,
             language=written.language,
             text=written.text,
-            items=list(written.items),
+            items=[
+                {"kind": item.kind.value, "text": item.text, "owner": item.owner, "segments": list(item.segments)}
+                for item in written.items
+            ],
         )
-        meeting.summary_asked_at, meeting.summary_trouble = None, ""
-        meeting.save(update_fields=("summary_asked_at", "summary_trouble"))
+        meeting.summary_asked_at = None
+        meeting.save(update_fields=("summary_asked_at",))
+        SummaryAttempt.objects.filter(meeting=meeting).delete()
         announce(meeting, "summary.ready")
     return meeting.last_seq
 
@@ -190,48 +88,3 @@ def store_translation(
 def is_corrected(summary: Summary, language: str) -> bool:
     """Return whether a person has corrected the translation into `language`."""
     return bool(summary.translations.get(language, {}).get("is_fixed"))
-
-
-def _wanting(meeting_ids: Collection[str], now: datetime) -> list[Meeting]:
-    """Annotate with end (`summed_up_s`) and creation time (`summed_up_at`) of the last summary."""
-    meetings = Meeting.objects.filter(pk__in=meeting_ids).annotate(
-        summed_up_s=Max("summaries__to_s"), summed_up_at=Max("summaries__created_at")
-    )
-    return [one for one in meetings if one.summary_asked_at is not None or _interval_is_over(one, now)]
-
-
-def _found(meetings: Collection[Any]) -> list[Due]:
-    """Return those with new captions to sum up."""
-    found = [Due(one.pk, one.summary_asked_at is not None, one.summed_up_s or 0.0) for one in meetings]
-    return [one for one in found if new_captions(one.meeting_id, one.from_s)]
-
-
-def _is_put_off(meeting: Meeting, now: datetime) -> bool:
-    return meeting.summary_not_before is not None and meeting.summary_not_before > now
-
-
-def _waited_s(meeting: Any, now: datetime) -> float:
-    """Return the seconds since the latest of: request, end of the interval, end of the meeting."""
-    over = _interval_end(meeting, meeting.summed_up_at)
-    moments = [meeting.summary_asked_at, meeting.ended_at, over]
-    return max(
-        0.0, min(((now - moment).total_seconds() for moment in moments if moment and moment <= now), default=0.0)
-    )
-
-
-def _interval_is_over(meeting: Any, now: datetime) -> bool:
-    """The end of a meeting also ends its interval."""
-    at = _interval_end(meeting, meeting.summed_up_at)
-    return at is not None and (meeting.state == State.ENDED or (at <= now and meeting.state == State.LIVE))
-
-
-def _next_due(meeting: Meeting, last: datetime | None) -> datetime | None:
-    at = _interval_end(meeting, last)
-    return max(at, meeting.summary_not_before) if at and meeting.summary_not_before else at
-
-
-def _interval_end(meeting: Meeting, last: datetime | None) -> datetime | None:
-    began = last or meeting.started_at
-    if meeting.summary_every_s is None or began is None:
-        return None
-    return began + timedelta(seconds=meeting.summary_every_s)

@@ -1,8 +1,6 @@
-"""Why a summary is postponed: maps errors to stored values, and those to sentences for the host."""
+"""Why a summary is put off: map errors to stored values, and those to sentences for the host."""
 
 from __future__ import annotations
-
-from enum import StrEnum
 
 from django.utils.translation import gettext, gettext_noop
 
@@ -10,23 +8,7 @@ from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.models.residency.drain_lock import ModelInUse
 from inference.models.residency.plan import DoesNotFit
 from inference.models.residency.pool import SwapUnderWay
-
-
-class SummaryFailure(StrEnum):
-    """Values of `Meeting.summary_trouble`; empty there: no failure."""
-
-    UNDER_WAY = "under_way"
-    """No failure yet. A worker that takes over a meeting in this state knows that the attempt was aborted."""
-    BROKEN_OFF = "broken_off"
-    STOPPED = "stopped"
-    BUSY = "busy"
-    MISSING = "missing"
-    NO_ROOM = "no_room"
-    FAILED = "failed"
-    NONE_HERE = "none_here"
-    TOO_LARGE = "too_large"
-    UNPACKING = "unpacking"
-
+from meetings.models import SummaryFailure
 
 FAILURE_SENTENCES: dict[SummaryFailure, str] = {
     SummaryFailure.BROKEN_OFF: gettext_noop("The summary was broken off; captions went on."),
@@ -67,7 +49,7 @@ CAUSES: tuple[tuple[tuple[type[Exception], ...], SummaryFailure], ...] = (
 def failure_of(error: BaseException) -> SummaryFailure:
     """Return the failure of an attempt, by the cause of the error if it has one."""
     cause = error.__cause__ or error
-    return next((trouble for kinds, trouble in CAUSES if isinstance(cause, kinds)), SummaryFailure.FAILED)
+    return next((failure for kinds, failure in CAUSES if isinstance(cause, kinds)), SummaryFailure.FAILED)
 
 
 def failure_of_absence(error: Exception | None) -> SummaryFailure:
@@ -75,11 +57,11 @@ def failure_of_absence(error: Exception | None) -> SummaryFailure:
     return SummaryFailure.TOO_LARGE if isinstance(error, DoesNotFit) else SummaryFailure.NONE_HERE
 
 
-def sentence(trouble: str) -> str | None:
+def sentence(failure: str) -> str | None:
     """Return the sentence for people in the interface language; None: nothing to report."""
-    told = FAILURE_SENTENCES.get(SummaryFailure(trouble)) if trouble in set(SummaryFailure) else None
+    told = FAILURE_SENTENCES.get(SummaryFailure(failure)) if failure in SummaryFailure.values else None
     return gettext(told) if told else None
 
 
-def is_permanent(trouble: str) -> bool:
-    return trouble in PERMANENT
+def is_permanent(failure: str) -> bool:
+    return failure in PERMANENT

@@ -23,7 +23,7 @@ from meetings.batch.replay import FRAME_S, ReplayFrame, file_frames
 from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.models import Meeting
 from meetings.offers import offered_targets
-from meetings.store.summaries import LONGEST_INTERVAL_S
+from meetings.store.summary_attempts import LONGEST_INTERVAL_S
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inference.media.raw_formats import ENDINGS
 from meetings.models import MAX_FILE_NAME, Meeting
-from meetings.store.summaries import LONGEST_INTERVAL_S
+from meetings.store.summary_attempts import LONGEST_INTERVAL_S
 from meetings.store.uploads import Announced
 from meetings.web.meeting_forms import MeetingForm
 from meetings.web.reading_fields import FORMAT_CHOICES, TRACK_CHOICES

@@ -18,7 +18,7 @@ from meetings.broker.audio_log import AudioLog
 from meetings.broker.leases import Leases
 from meetings.models import Meeting, Stage
 from meetings.queries import in_database
-from meetings.store import speakers, stage_failures, summaries, tombstones, transcript, uploads
+from meetings.store import speakers, stage_failures, summary_attempts, tombstones, transcript, uploads
 from meetings.worker.speaker_track import ResumeState
 from meetings.worker.stream import REHEAR_S, MeetingStream
 
@@ -165,7 +165,7 @@ class Assignments:
 def open_stream(meeting_id: str) -> TakenMeeting:
     """Take over the meeting. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
-    summaries.reset_after_takeover(meeting_id)
+    summary_attempts.reset_after_takeover(meeting_id)
     stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))
     stream.has_channel_speakers = uploads.has_speaker_per_channel(meeting_id)
     return TakenMeeting(stream, was_leased=meeting.is_leased)

@@ -28,18 +28,16 @@ from inference.summarization.summary import (
 from meetings import supervise
 from meetings.device import watchdog
 from meetings.device.summarization import SUMMARY
-from meetings.models import Stage
-from meetings.models import State as MeetingState
+from meetings.models import State, SummaryFailure
 from meetings.queries import in_database
-from meetings.store import stage_failures, summaries, summary_status, swaps, transcript
-from meetings.store.summaries import LONGEST_PUT_OFF_S, Due
-from meetings.store.summary_status import SummaryFailure
+from meetings.store import summaries, summary_attempts, summary_status, swaps, transcript
+from meetings.store.summary_attempts import Due
 from meetings.worker import model_sleep
 from meetings.worker.bridge import SwapBridge
 from meetings.worker.isolation import FATAL
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
-from meetings.worker.summary_request import as_written, summary_request
+from meetings.worker.summary_request import summary_request
 
 T = TypeVar("T")
 
@@ -54,12 +52,6 @@ SUMMARY_DEADLINE_S = 90.0
 
 DWELL_S = 20.0
 """Minimum time between two swaps, to prevent thrashing."""
-
-FIRST_RETRY_S = 30.0
-"""Backoff after the first failure; doubles up to LONGEST_PUT_OFF_S. A host's request need not wait."""
-
-MAX_FINAL_ATTEMPTS = 3
-"""Failed attempts after which an ended meeting is closed without its summary."""
 
 UNPACKING_S = 5.0
 """Until a summary looks again whether its model is unpacked."""
@@ -109,20 +101,14 @@ class SummarizeStep:
         self._at_rest.set()
         self._has_summarizer = any(model.name == SUMMARY for model in pool.placements())
         self._warms_up = is_warm and self._has_summarizer
-        self._failures = 0
-        self._rests_until = self._not_before = 0.0
-        """The earliest times of the next swap, and of the next swap that no host asked for."""
+        self._rests_until = 0.0
+        """The earliest time of the next swap."""
 
     async def is_wanted(self, stream: MeetingStream) -> bool:
         """Return whether an ended meeting waits for its last summary."""
-        if (
-            not self._has_summarizer
-            or self._stopping.is_set()
-            or not await in_database(summaries.wanted_after_end, stream.meeting_id)
-        ):
+        if not self._has_summarizer or self._stopping.is_set():
             return False
-        attempts = await in_database(stage_failures.attempts_at, [stream.meeting_id], Stage.SUMMARY)
-        return attempts.get(stream.meeting_id, 0) < MAX_FINAL_ATTEMPTS
+        return await in_database(summary_attempts.wanted_after_end, stream.meeting_id)
 
     def stop(self) -> None:
         """Cancel the summary being written. It stays due."""
@@ -146,21 +132,22 @@ class SummarizeStep:
         if self._warms_up and not is_unpacking:
             self._warms_up = False
             await self._prepare()
-        wanted = await in_database(summaries.due, list(streams))
+        wanted = await in_database(summary_attempts.due, list(streams))
         if is_unpacking:
-            await in_database(
-                summaries.defer, [one.meeting_id for one in wanted], SummaryFailure.UNPACKING, least_s=UNPACKING_S
-            )
+            await self._defer(wanted, SummaryFailure.UNPACKING, least_s=UNPACKING_S)
             return
         if not self._has_summarizer:
             await self._refuse(wanted)
-        elif any(one.asked for one in wanted) or (wanted and time.monotonic() > self._not_before):
+        elif wanted:
             await self._sum_up(wanted, streams)
 
     async def _refuse(self, wanted: Sequence[Due]) -> None:
         """Report to the hosts that there is no summariser."""
-        trouble = summary_status.failure_of_absence(self._pool.left_out.get(SUMMARY))
-        await in_database(summaries.defer, [one.meeting_id for one in wanted], trouble, least_s=REFUSED_S)
+        absence = summary_status.failure_of_absence(self._pool.left_out.get(SUMMARY))
+        await self._defer(wanted, absence, least_s=REFUSED_S)
+
+    async def _defer(self, wanted: Sequence[Due], error: SummaryFailure, *, least_s: float) -> None:
+        await in_database(summary_attempts.defer, [one.meeting_id for one in wanted], error, least_s=least_s)
 
     async def _sum_up(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
         log.info("summary_due", meetings=len(wanted))
@@ -172,9 +159,7 @@ class SummarizeStep:
             self._at_rest.set()
 
     async def _go(self, wanted: Sequence[Due], streams: Mapping[str, MeetingStream]) -> None:
-        await in_database(
-            summaries.defer, [one.meeting_id for one in wanted], SummaryFailure.UNDER_WAY, least_s=FIRST_RETRY_S
-        )
+        await in_database(summary_attempts.begin, [one.meeting_id for one in wanted])
         await self._prepare()
         # A load that starves the event loop costs leases: a meeting that was retaken has another stream.
         held = dict(streams)
@@ -203,7 +188,6 @@ class SummarizeStep:
     async def _come_back(self, streams: Mapping[str, MeetingStream]) -> None:
         """Publish that captions catch up. From here on the monitor publishes the lag, and when they are live again."""
         self._rests_until = time.monotonic() + DWELL_S
-        self._not_before = time.monotonic() + _pause_s(self._failures)
         for stream in _live(streams):
             await self._publisher.set_phase(stream, "catching_up")
 
@@ -227,51 +211,35 @@ class SummarizeStep:
             if self._is_cancelled():
                 raise SummaryCancelled
             await self._swap(self._pool.swap_to_summarization)
-            self._failures = 0
             for one in wanted:
-                await self._write_or_put_off(one, streams[one.meeting_id])
+                await self._write_or_fail(one, streams[one.meeting_id])
                 left.discard(one.meeting_id)
         except (SummaryCancelled, SwapCancelled):
             await self._leave(sorted(left))
         except PUT_OFF as error:
-            self._failures += 1
-            log.warning("summary_put_off", error=str(error), failures=self._failures)
             for meeting_id in sorted(left):
-                await self._put_off(streams[meeting_id], error)
+                await self._fail(meeting_id, error)
         finally:
             if self._pool.state is PoolState.SUMMARIZATION:
                 await self._swap(self._pool.swap_to_transcription)
 
-    async def _write_or_put_off(self, one: Due, stream: MeetingStream) -> None:
+    async def _write_or_fail(self, one: Due, stream: MeetingStream) -> None:
         """Write one meeting's summary. An error puts off that meeting only."""
         passing = (SummaryCancelled, SwapCancelled, *FATAL)
         written = await supervise.contained(lambda: self._write(one, stream), fatal=passing)
         if written.error is not None:
-            log.warning("summary_put_off", meeting=one.meeting_id, error=str(written.error))
-            await self._put_off(stream, written.error)
-        else:
-            await in_database(summaries.clear_deferral, [one.meeting_id])
-            await in_database(stage_failures.clear_failure, one.meeting_id, Stage.SUMMARY)
+            await self._fail(one.meeting_id, written.error)
 
-    async def _put_off(self, stream: MeetingStream, error: Exception) -> None:
-        """Count a failed attempt in the meeting's row, and put it off with backoff."""
-        kind = supervise.class_of(error)
-        await in_database(
-            stage_failures.record_failure, stream.meeting_id, Stage.SUMMARY, position=0, error=kind, may_set_aside=False
-        )
-        attempts = (await in_database(stage_failures.attempts_at, [stream.meeting_id], Stage.SUMMARY)).get(
-            stream.meeting_id, 1
-        )
-        await in_database(
-            summaries.defer, [stream.meeting_id], summary_status.failure_of(error), least_s=_pause_s(attempts)
-        )
+    async def _fail(self, meeting_id: str, error: Exception) -> None:
+        log.warning("summary_put_off", meeting=meeting_id, error=str(error))
+        await in_database(summary_attempts.fail, meeting_id, summary_status.failure_of(error))
 
     async def _leave(self, meeting_ids: Sequence[str]) -> None:
         """Make cancelled summaries due again at once, or with a delay if an operator cancelled them."""
         if self._broken_off.is_set():
-            await in_database(summaries.defer, meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
+            await in_database(summary_attempts.defer, meeting_ids, SummaryFailure.STOPPED, least_s=BROKEN_OFF_S)
         else:
-            await in_database(summaries.clear_deferral, meeting_ids)
+            await in_database(summary_attempts.clear, meeting_ids)
         log.info("summary_cancelled", by_operator=self._broken_off.is_set())
 
     def _is_cancelled(self) -> bool:
@@ -289,9 +257,10 @@ class SummarizeStep:
     async def _write(self, one: Due, stream: MeetingStream) -> None:
         request = await in_database(summary_request, one)
         if request is None:
+            await in_database(summary_attempts.clear, [one.meeting_id])
             return
         started = time.perf_counter()
-        written = as_written(await self._in_thread(lambda: self._summarize(request)))
+        written = await self._in_thread(lambda: self._summarize(request))
         try:
             await self._publisher.store_and_publish(stream, summaries.store, stream.lease, written)
         except transcript.LeaseLost:
@@ -313,10 +282,6 @@ class SummarizeStep:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
 
-def _pause_s(failures: int) -> float:
-    return min(FIRST_RETRY_S * 2**failures, LONGEST_PUT_OFF_S) if failures else 0.0
-
-
 def _live(streams: Mapping[str, MeetingStream]) -> list[MeetingStream]:
     """Return the streams of meetings that have not ended."""
-    return [stream for stream in streams.values() if stream.state is not MeetingState.ENDED]
+    return [stream for stream in streams.values() if stream.state is not State.ENDED]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from meetings.broker.commands import Command
-from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
+from meetings.models import SummaryFailure
+from meetings.store.summary_status import FAILURE_SENTENCES
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance

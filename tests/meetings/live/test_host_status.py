@@ -8,8 +8,8 @@ from django.utils import timezone
 from inference.audio import SAMPLE_RATE
 from meetings.broker.audio_log import LogState
 from meetings.live.host_status import host_status
-from meetings.models import Meeting, State, Summary
-from meetings.store.summary_status import FAILURE_SENTENCES, SummaryFailure
+from meetings.models import AttemptState, Meeting, State, Summary, SummaryAttempt, SummaryFailure
+from meetings.store.summary_status import FAILURE_SENTENCES
 from tests.meetings.store.test_swaps import swapped
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,8 @@ def test_the_next_is_due_an_interval_after_the_last() -> None:
 
 
 def test_not_now_counts() -> None:
-    meeting = make_meeting(summary_every_s=120, summary_not_before=timezone.now() + timedelta(seconds=250))
+    meeting = make_meeting(summary_every_s=120)
+    SummaryAttempt.objects.create(meeting=meeting, not_before=timezone.now() + timedelta(seconds=250))
     assert host_status(meeting, STATE)["next_summary_s"] == pytest.approx(250, abs=5)
 
 
@@ -66,20 +67,22 @@ def test_the_last_summary_is_told_with_its_swaps() -> None:
     assert (told["last_summary_s"], told["last_swap_s"]) == (30.0, 6.12)
 
 
-def test_why_a_summary_is_put_off_is_said_with_the_time_of_the_next_attempt() -> None:
+@pytest.mark.parametrize(
+    ("state", "error", "sentence", "retry_s"),
+    [
+        (AttemptState.WAITING, "", None, None),
+        (AttemptState.UNDER_WAY, "", None, None),
+        (AttemptState.PUT_OFF, SummaryFailure.FAILED, FAILURE_SENTENCES[SummaryFailure.FAILED], 60),
+        (AttemptState.PUT_OFF, SummaryFailure.NONE_HERE, FAILURE_SENTENCES[SummaryFailure.NONE_HERE], None),
+        (AttemptState.PUT_OFF, "of a newer version", None, 60),
+    ],
+)
+def test_why_a_summary_is_put_off_is_said_with_the_time_of_the_next_attempt(
+    state: str, error: str, sentence: str | None, retry_s: int | None
+) -> None:
+    meeting = make_meeting()
     later = timezone.now() + timedelta(seconds=60)
-    told = host_status(make_meeting(summary_not_before=later, summary_trouble=SummaryFailure.FAILED), STATE)
-    assert told["summary_trouble"] == "The summary was put off: the model that writes it failed."
-    assert told["retry_summary_s"] == pytest.approx(60, abs=5)
-
-
-@pytest.mark.parametrize("trouble", ["", SummaryFailure.UNDER_WAY])
-def test_of_a_summary_that_nothing_is_wrong_with_nothing_is_said(trouble: str) -> None:
-    assert host_status(make_meeting(summary_trouble=trouble), STATE)["summary_trouble"] is None
-
-
-def test_where_no_summary_can_be_written_none_is_promised() -> None:
-    later = timezone.now() + timedelta(seconds=60)
-    told = host_status(make_meeting(summary_not_before=later, summary_trouble=SummaryFailure.NONE_HERE), STATE)
-    assert told["summary_trouble"] == FAILURE_SENTENCES[SummaryFailure.NONE_HERE]
-    assert told["retry_summary_s"] is None
+    SummaryAttempt.objects.create(meeting=meeting, state=state, error=error[:16], not_before=later)
+    told = host_status(meeting, STATE)
+    assert told["summary_trouble"] == sentence
+    assert told["retry_summary_s"] == (retry_s and pytest.approx(retry_s, abs=5))

@@ -19,9 +19,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from inference.summarization.summary import Summary
 from meetings.models import Delivery, Meeting, State, Webhook
 from meetings.store import webhooks
-from meetings.store.summaries import Written, store
+from meetings.store.summaries import store
 from meetings.store.transcript import Lease, set_state, take_lease
 from meetings.worker import webhook_client
 
@@ -116,7 +117,7 @@ def test_the_end_of_a_meeting_is_told_once_and_signed(meeting: Meeting, hook: We
 
 def test_a_summary_is_told_without_a_word_of_it(meeting: Meeting, hook: Webhook, receiver: Receiver) -> None:
     row = take_lease(meeting.pk)
-    store(Lease(row.pk, row.lease_epoch), Written(0.0, 1.0, "en", "We buy a boat.", ()))
+    store(Lease(row.pk, row.lease_epoch), Summary(0.0, 1.0, "en", "We buy a boat.", ()))
     deliver()
     [(_, body)] = receiver.received
     assert json.loads(body)["type"] == "summary.ready"

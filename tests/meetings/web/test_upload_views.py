@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from meetings.models import Meeting, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files, uploads
-from meetings.store.summaries import LONGEST_INTERVAL_S
+from meetings.store.summary_attempts import LONGEST_INTERVAL_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from meetings.broker.audio_log import AudioLog
 from meetings.device.engines import is_bridged, load_bridge
 from meetings.environment import read_environment
 from meetings.models import Caption, Meeting, State
-from meetings.store import summaries
+from meetings.store import summary_attempts
 from meetings.worker import summarize
 from meetings.worker.bridge import SwapBridge
 from tests.inference.doubles import ScriptedTranscriber
@@ -49,7 +49,7 @@ async def test_what_is_said_meanwhile_is_shown_under_the_ids_of_its_captions(
     async with working(broker, summarizer=lambda: summarizer, bridge=ScriptedTranscriber):
         await until(lambda: len(texts(meeting)) >= 1)
         listening = asyncio.create_task(collect(broker, meeting, shown))
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(summarizer.begun.wait, 20)
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(shown) >= 3)

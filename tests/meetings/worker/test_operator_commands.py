@@ -19,9 +19,9 @@ from meetings.broker.audio_log import AudioLog
 from meetings.broker.commands import Command, CommandResult
 from meetings.broker.reader_languages import ReaderLanguages
 from meetings.broker.worker_reports import read_reports
-from meetings.models import Meeting, State, Translation
+from meetings.models import Meeting, State, SummaryAttempt, SummaryFailure, Translation
 from meetings.models import Summary as StoredSummary
-from meetings.store import summaries
+from meetings.store import summary_attempts
 from meetings.worker import operator_commands
 from meetings.worker import summarize as worker_summarize
 from meetings.worker.diarize import DiarizeStep
@@ -90,7 +90,7 @@ async def test_captions_are_restored_from_a_summary_that_is_being_written(
     following = await speak(broker, meeting, pcm[:half])
     async with room(broker, meeting) as told, working(broker, lambda: endless):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(endless.begun.wait, 20)
         before = len(await asyncio.to_thread(texts, meeting))
         assert await tell(broker_sync, Command.RESTORE) is CommandResult.RESTORED
@@ -99,10 +99,11 @@ async def test_captions_are_restored_from_a_summary_that_is_being_written(
         await until(lambda: len(texts(meeting)) > before)
         await until(lambda: told.states[-2:] == ["catching_up", "live"])
     assert told.states.count("summarizing") == 1
-    put_off = await Meeting.objects.aget(pk=meeting.pk)
-    assert put_off.summary_asked_at is not None, "still wanted"
-    assert put_off.summary_not_before is not None
-    assert put_off.summary_not_before > timezone.now() + timedelta(seconds=worker_summarize.BROKEN_OFF_S - 60)
+    put_off = await SummaryAttempt.objects.select_related("meeting").aget()
+    assert put_off.meeting.summary_asked_at is not None, "still wanted"
+    assert put_off.error == SummaryFailure.STOPPED
+    assert put_off.not_before is not None
+    assert put_off.not_before > timezone.now() + timedelta(seconds=worker_summarize.BROKEN_OFF_S - 60)
     assert await StoredSummary.objects.acount() == 0
 
 
@@ -123,12 +124,12 @@ async def test_a_summary_that_still_waits_for_a_pause_is_broken_off_too(
     await speak(broker, meeting, pcm)
     async with working(broker, slow):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(loading.wait, 20)
         restoring = asyncio.create_task(tell(broker_sync, Command.RESTORE))
         loaded.set()
         assert await restoring is CommandResult.RESTORED
-        assert await asyncio.to_thread(summaries.due, [meeting.pk]) == []
+        assert await asyncio.to_thread(summary_attempts.due, [meeting.pk]) == []
     assert await StoredSummary.objects.acount() == 0
 
 
@@ -207,7 +208,7 @@ async def test_models_do_not_sleep_while_one_of_them_writes_a_summary(
     await speak(broker, meeting, pcm)
     async with working(broker, lambda: slow):
         await until(lambda: len(texts(meeting)) >= 3)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(slow.begun.wait, 20)
         assert await tell(broker_sync, Command.SLEEP) is CommandResult.BUSY
         slow.may_end.set()
@@ -220,7 +221,7 @@ async def test_a_summary_wakes_them(
     async with working(broker, ScriptedSummarizer):
         await until(lambda: len(texts(meeting)) >= 3)
         await asleep(broker_sync)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await until(lambda: StoredSummary.objects.filter(meeting=meeting).exists())
 
 

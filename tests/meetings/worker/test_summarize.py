@@ -25,10 +25,9 @@ from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device import watchdog
 from meetings.device.engines import Loaders
 from meetings.device.summarization import SUMMARY
-from meetings.models import Caption, Meeting, Stage, StageFailure, State, Summary, Swap
+from meetings.models import AttemptState, Caption, Meeting, State, Summary, SummaryAttempt, SummaryFailure, Swap
 from meetings.queries import in_database
-from meetings.store import summaries
-from meetings.store.summary_status import SummaryFailure
+from meetings.store import summary_attempts
 from meetings.store.transcript import Batch, commit, take_lease
 from meetings.worker import summarize as worker_summarize
 from meetings.worker.assignment import Assignments, open_stream
@@ -60,7 +59,7 @@ def meeting() -> Meeting:
 @pytest.fixture(autouse=True)
 def _no_dwell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_summarize, "DWELL_S", 0.0)
-    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 0.0)
+    monkeypatch.setattr(summary_attempts, "FIRST_RETRY_S", 0.0)
     monkeypatch.setattr(worker_summarize, "PAUSE_WAIT_S", 0.5)
 
 
@@ -121,7 +120,7 @@ async def test_a_summary_on_demand_is_announced_written_translated_and_over(
     await speak(broker, meeting, pcm)
     async with room(broker, meeting) as told, working(broker, lambda: summarizer):
         await until(lambda: len(texts(meeting)) >= 3)
-        assert await asyncio.to_thread(summaries.ask, meeting.pk)
+        assert await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await until(lambda: Summary.objects.filter(meeting=meeting, translations__has_key="pt").exists())
         await until(lambda: told.states[-1:] == ["live"])
     assert told.states[-3:] == ["summarizing", "catching_up", "live"]
@@ -148,7 +147,7 @@ async def test_what_is_said_meanwhile_is_captioned_afterwards_as_it_would_have_b
     following = await speak(broker, meeting, pcm[:half])
     async with working(broker, lambda: summarizer):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(summarizer.begun.wait, 20)
         before = await asyncio.to_thread(texts, meeting)
         await speak(broker, meeting, pcm[half:], first=following)
@@ -188,7 +187,7 @@ async def test_a_meeting_that_is_taken_anew_while_the_summariser_loads_gets_its_
     await speak(broker, meeting, pcm)
     async with working(broker, slow) as worker:
         await until(lambda: len(texts(meeting)) >= 3)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(loading.wait, 20)
         before = worker._streams[meeting.pk]
         worker._assignments.drop(meeting.pk, "lease_expired")
@@ -206,7 +205,7 @@ async def test_a_worker_that_dies_while_it_writes_leaves_the_summary_to_the_next
     await speak(broker, meeting, pcm)
     async with working(broker, lambda: stuck, "first"):
         await until(lambda: len(texts(meeting)) >= 3)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await asyncio.to_thread(stuck.begun.wait, 20)
         await asyncio.to_thread(_take_away, meeting)
         stuck.may_end.set()
@@ -224,8 +223,8 @@ async def test_a_summariser_that_cannot_be_had_costs_no_caption(
     await speak(broker, meeting, pcm)
     async with room(broker, meeting) as told, working(broker, missing):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == SummaryFailure.NO_ROOM)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
+        await until(lambda: failure_of(meeting) == SummaryFailure.NO_ROOM)
         assert (await Swap.objects.afirst()).outcome == "failed"
         await AudioLog(broker).mark(meeting.pk, "end")
         await until(lambda: state_of(meeting) == State.ENDED)
@@ -240,12 +239,12 @@ async def test_the_next_summary_knows_the_one_before(broker: redis.asyncio.Redis
     following = await speak(broker, meeting, pcm[:half])
     async with working(broker, lambda: summarizer):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await until(lambda: Summary.objects.count() == 1)
         await speak(broker, meeting, pcm[half:], first=following)
         await AudioLog(broker).mark(meeting.pk, "pause")
         await until(lambda: state_of(meeting) == State.PAUSED)
-        assert await asyncio.to_thread(summaries.ask, meeting.pk)
+        assert await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await until(lambda: Summary.objects.count() == 2)
     first, second = summarizer.requests
     assert first.notes is None
@@ -283,8 +282,8 @@ async def test_a_summariser_that_fails_in_the_middle_costs_no_caption(
     following = await speak(broker, meeting, pcm[:half])
     async with working(broker, BrokenSummarizer):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == SummaryFailure.FAILED)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
+        await until(lambda: failure_of(meeting) == SummaryFailure.FAILED)
         before = len(await asyncio.to_thread(texts, meeting))
         await speak(broker, meeting, pcm[half:], first=following)
         await until(lambda: len(texts(meeting)) > before)
@@ -309,17 +308,15 @@ async def test_a_summary_that_fails_puts_off_that_one_alone(
     async with working(broker, ChoosySummarizer):
         await until(lambda: len(texts(meeting)) >= 1 and len(texts(odd)) >= 1)
         for one in (odd, meeting):
-            await asyncio.to_thread(summaries.ask, one.pk)
+            await asyncio.to_thread(summary_attempts.ask, one.pk)
         await until(lambda: Summary.objects.filter(meeting=meeting).exists())
-        await until(lambda: trouble_of(odd) == SummaryFailure.FAILED)
+        await until(lambda: failure_of(odd) == SummaryFailure.FAILED)
         for one in (odd, meeting):
             await AudioLog(broker).mark(one.pk, "end")
         await until_async(lambda: broker.exists(audio_key(meeting.pk), audio_key(odd.pk)), 0)
-    assert await asyncio.to_thread(trouble_of, meeting) == ""
-    failure = await StageFailure.objects.aget()
-    assert (failure.meeting_id, failure.stage) == (odd.pk, Stage.SUMMARY)
-    assert failure.attempts >= worker_summarize.MAX_FINAL_ATTEMPTS, "and then it was closed without its summary"
-    assert failure.set_aside_at is None
+    attempt = await SummaryAttempt.objects.aget()
+    assert (attempt.pk, attempt.state) == (odd.pk, AttemptState.PUT_OFF), "the other was written"
+    assert attempt.attempts >= summary_attempts.MAX_FINAL_ATTEMPTS, "and then it was closed without its summary"
     assert not await Summary.objects.filter(meeting=odd).aexists()
 
 
@@ -332,7 +329,7 @@ async def test_swaps_are_filed_however_many_there_were(
     await speak(broker, meeting, pcm)
     async with at_work(broker, pool):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         await until(lambda: Swap.objects.count() == 2)
 
 
@@ -350,15 +347,15 @@ async def test_a_summariser_that_hangs_ends_the_worker_and_is_put_off(
 ) -> None:
     hanging = HangingSummarizer()
     hanging.may_end.clear()
-    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 60.0)
+    monkeypatch.setattr(summary_attempts, "FIRST_RETRY_S", 60.0)
     monkeypatch.setattr(watchdog, "WRITING_S", 0.1)
     ended = ends(monkeypatch)
     await speak(broker, meeting, pcm)
     async with working(broker, lambda: hanging):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         assert await asyncio.to_thread(ended.get, timeout=20) == "writing"
-        assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
+        assert await asyncio.to_thread(summary_attempts.due, [meeting.pk]) == [], "not for the next worker at once"
         hanging.may_end.set()
 
 
@@ -371,17 +368,17 @@ async def test_models_that_hang_on_their_way_end_the_worker_and_are_put_off(
         may_end.wait()
         raise RuntimeError("ended by the test")
 
-    monkeypatch.setattr(worker_summarize, "FIRST_RETRY_S", 60.0)
+    monkeypatch.setattr(summary_attempts, "FIRST_RETRY_S", 60.0)
     monkeypatch.setattr(watchdog, "MOVING_S", 0.1)
     ended = ends(monkeypatch)
     await speak(broker, meeting, pcm)
     async with working(broker, load):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
         assert await asyncio.to_thread(ended.get, timeout=20) == "moving"
-        assert await asyncio.to_thread(summaries.due, [meeting.pk]) == [], "not for the next worker at once"
+        assert await asyncio.to_thread(summary_attempts.due, [meeting.pk]) == [], "not for the next worker at once"
         await in_database(open_stream, meeting.pk)
-        assert await asyncio.to_thread(trouble_of, meeting) == SummaryFailure.BROKEN_OFF, "for the next worker"
+        assert await asyncio.to_thread(failure_of, meeting) == SummaryFailure.BROKEN_OFF, "for the next worker"
         may_end.set()
 
 
@@ -403,15 +400,15 @@ async def test_a_host_is_told_that_there_is_no_summariser(
     await speak(broker, meeting, pcm)
     async with room(broker, meeting) as told, at_work(broker, pool):
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == trouble)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
+        await until(lambda: failure_of(meeting) == trouble)
         await AudioLog(broker).mark(meeting.pk, "end")
         await until(lambda: state_of(meeting) == State.ENDED)
     assert "summarizing" not in told.states, "viewers read of a pause that there is"
 
 
-def trouble_of(meeting: Meeting) -> str:
-    return Meeting.objects.values_list("summary_trouble", flat=True).get(pk=meeting.pk)
+def failure_of(meeting: Meeting) -> str:
+    return SummaryAttempt.objects.filter(pk=meeting.pk).values_list("error", flat=True).first() or ""
 
 
 async def test_a_summary_waits_while_its_model_is_unpacked_and_captions_do_not(
@@ -426,12 +423,12 @@ async def test_a_summary_waits_while_its_model_is_unpacked_and_captions_do_not(
     await speak(broker, meeting, pcm)
     async with room(broker, meeting) as told:
         await until(lambda: len(texts(meeting)) >= 1)
-        await asyncio.to_thread(summaries.ask, meeting.pk)
-        await until(lambda: trouble_of(meeting) == SummaryFailure.UNPACKING)
+        await asyncio.to_thread(summary_attempts.ask, meeting.pk)
+        await until(lambda: failure_of(meeting) == SummaryFailure.UNPACKING)
         assert "summarizing" not in told.states
         unpacking.clear()
         await until(lambda: Summary.objects.filter(meeting=meeting).exists())
-        await until(lambda: trouble_of(meeting) == "")
+        await until(lambda: failure_of(meeting) == "")
     worker.stop()
     await asyncio.wait_for(task, 30)
 
