@@ -31,7 +31,7 @@ def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, bat
     rung: dict[int, float] = {}
     for numbers in _paced(range(first, first + count), rate=rate, batch=batch):
         finals = [FinalCaption(f"{number:09d}", number, number + 1.0, text, "en", ()) for number in numbers]
-        seq = transcript.commit(transcript.Batch(lease, finals, None))
+        seq = transcript.commit(lease, finals, None)
         at = time.monotonic()
         bells.publish(hints.events_channel(meeting_id), hints.pack([hints.StoredChange(seq)]))
         rung.update(dict.fromkeys(range(seq - len(finals) + 1, seq + 1), at))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from django.db.models import Q
@@ -46,15 +45,6 @@ class NoSuchCaption(LookupError):
 
 class UnfitName(ValueError):
     """The name cannot be displayed."""
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledCaption:
-    """An already labelled caption, from which a new worker recognises voices."""
-
-    start: float
-    end: float
-    speaker: str
 
 
 def utterances_of(meeting_id: str, known: SpeakerTurns) -> list[str]:
@@ -163,10 +153,10 @@ def highest_number(meeting: Meeting) -> int:
     return max((speaker.number for speaker in Speaker.objects.filter(meeting=meeting)), default=0)
 
 
-def labelled_since(meeting: Meeting, start: float) -> list[LabelledCaption]:
-    """Return the labelled captions that end after `start`."""
+def labelled_since(meeting: Meeting, start: float) -> list[SpeakerTurn]:
+    """Return the labelled captions that end after `start`, as turns by which a new worker knows the voices again."""
     rows = Caption.objects.filter(meeting=meeting, end__gt=start).exclude(speaker__in=("", UNSURE)).exclude(text="")
-    return [LabelledCaption(caption.start, caption.end, caption.speaker) for caption in rows.order_by("start")]
+    return [SpeakerTurn(caption.start, caption.end, caption.speaker) for caption in rows.order_by("start")]
 
 
 class _Labels:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from inference.summarization.summary import Item, ItemKind
+from inference.summarization.summary import Item, ItemKind, SpokenUtterance, SummaryRequest
 from inference.summarization.summary import Summary as WrittenSummary
-from meetings.models import Caption, Summary, SummaryAttempt
+from meetings.models import Caption, Speaker, Summary, SummaryAttempt
 from meetings.store.transcript import Lease, changing
 from meetings.store.webhooks import announce
 
@@ -15,6 +15,19 @@ def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
     """Return the captions that start at or after `from_s`, the end of the last summary."""
     rows = Caption.objects.filter(meeting_id=meeting_id, start__gte=from_s).exclude(text="")
     return list(rows.order_by("start", "segment"))
+
+
+def next_request(meeting_id: str, from_s: float) -> SummaryRequest | None:
+    """Return the meeting's captions since `from_s` and its latest notes, or None if there are no new captions."""
+    captions = new_captions(meeting_id, from_s)
+    if not captions:
+        return None
+    names = dict(Speaker.objects.filter(meeting_id=meeting_id).values_list("label", "name"))
+    return SummaryRequest(
+        lines=tuple(_line(caption, names) for caption in captions),
+        language=_most_spoken(captions),
+        notes=latest(meeting_id),
+    )
 
 
 def latest(meeting_id: str) -> WrittenSummary | None:
@@ -88,3 +101,16 @@ def store_translation(
 def is_corrected(summary: Summary, language: str) -> bool:
     """Return whether a person has corrected the translation into `language`."""
     return bool(summary.translations.get(language, {}).get("is_fixed"))
+
+
+def _line(caption: Caption, names: Mapping[str, str]) -> SpokenUtterance:
+    speaker = caption.speaker if caption.speaker in names else None
+    name = names.get(caption.speaker) or None
+    return SpokenUtterance(caption.segment, caption.start, caption.end, caption.text, caption.language, speaker, name)
+
+
+def _most_spoken(captions: Sequence[Caption]) -> str:
+    seconds: dict[str, float] = {}
+    for caption in captions:
+        seconds[caption.language] = seconds.get(caption.language, 0.0) + caption.end - caption.start
+    return max(seconds, key=seconds.__getitem__)

@@ -47,19 +47,6 @@ class Lease:
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The result of one decoding step for one meeting."""
-
-    lease: Lease
-    finals: Sequence[FinalCaption]
-    progress: Progress | None
-    missing_s: float = 0.0
-    """Seconds that the audio log should hold and does not."""
-    recorded_until: int | None = None
-    """Samples in the kept recording; None: no recording is kept."""
-
-
 Change = Caption | Speaker | Summary
 """Rows with a `seq`."""
 
@@ -104,26 +91,35 @@ def changing(meeting_id: str, *, lease: Lease | None = None) -> Iterator[Meeting
             meeting.save(update_fields=("last_seq",))
 
 
-def commit(batch: Batch) -> int:
+def commit(
+    lease: Lease,
+    finals: Sequence[FinalCaption],
+    progress: Progress | None,
+    *,
+    missing_s: float = 0.0,
+    recorded_until: int | None = None,
+) -> int:
     """Store finals and cursor in one transaction; return the meeting's newest `seq`.
 
-    A final that is already stored with the same content changes nothing, so repeating a step after a crash is harmless.
+    `missing_s`: seconds that the audio log should hold and does not. `recorded_until`: samples in the kept recording;
+    None: no recording is kept. A final that is already stored with the same content changes nothing, so repeating a
+    step after a crash is harmless.
 
     Raises:
         LeaseLost: a newer worker owns the meeting; nothing was stored.
     """
-    with changing(batch.lease.meeting_id, lease=batch.lease) as meeting:
-        for final in batch.finals:
+    with changing(lease.meeting_id, lease=lease) as meeting:
+        for final in finals:
             _store(meeting, final)
         changed = []
-        if batch.progress is not None:
-            meeting.cursor, meeting.checkpoint = batch.progress.position, batch.progress.checkpoint
+        if progress is not None:
+            meeting.cursor, meeting.checkpoint = progress.position, progress.checkpoint
             changed += ["cursor", "checkpoint"]
-        if batch.missing_s:
-            meeting.missing_s += batch.missing_s
+        if missing_s:
+            meeting.missing_s += missing_s
             changed.append("missing_s")
-        if batch.recorded_until is not None and batch.recorded_until != meeting.recorded_until:
-            meeting.recorded_until = batch.recorded_until
+        if recorded_until is not None and recorded_until != meeting.recorded_until:
+            meeting.recorded_until = recorded_until
             changed.append("recorded_until")
         if changed:
             meeting.save(update_fields=changed)

@@ -57,14 +57,15 @@ class CommitStep:
         """Commit, publish, then trim: in this order, so that a crash repeats work and never loses any."""
         hints: list[StoredChange | Broadcast] = []
         if result.finals or result.progress or result.missing:
-            batch = transcript.Batch(
+            seq = await self._publisher.store(
+                stream,
+                transcript.commit,
                 stream.lease,
                 result.finals,
                 result.progress,
                 missing_s=result.missing / SAMPLE_RATE,
                 recorded_until=stream.recorded_until if stream.keep_recording else None,
             )
-            seq = await self._publisher.store(stream, transcript.commit, batch)
             hints.append(StoredChange(seq))
         hints += [Broadcast(partial(event)) for event in result.partials]
         await self._publisher.publish(stream, hints)

@@ -17,7 +17,6 @@ from inference.diarization.clustering import SpeakerHint
 from inference.diarization.local_speakers import CELL, Listener
 from inference.diarization.tracker import BEHIND, SpeakerTracker, WindowRequest
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from meetings.store.speakers import LabelledCaption
 
 KNOWN_AGAIN_S = 1.0
 """Seconds that a voice must overlap with a known speaker's captions to be matched to that speaker."""
@@ -29,7 +28,7 @@ class ResumeState:
 
     speakers: int = 0
     """The highest speaker number in use."""
-    lines: tuple[LabelledCaption, ...] = ()
+    turns: tuple[SpeakerTurn, ...] = ()
     """Labelled captions of the audio that is still in the log."""
 
 
@@ -54,8 +53,8 @@ class SpeakerTrack:
         self._place = 0
         self._rests = False
         self._turns: tuple[SpeakerTurn, ...] = ()
-        self._known_until = max((line.end for line in memory.lines), default=0.0)
-        self._ids: dict[str, str] | None = None if memory.lines else {}
+        self._known_until = max((turn.end for turn in memory.turns), default=0.0)
+        self._ids: dict[str, str] | None = None if memory.turns else {}
         """The tracker's ids to the meeting's; None until they are matched."""
         self._news_from: float | None = None
 
@@ -164,7 +163,7 @@ class SpeakerTrack:
 
     def _settle_ids(self) -> None:
         if self._ids is None:
-            self._ids = match_known_speakers(self._turns, self._memory.lines)
+            self._ids = match_known_speakers(self._turns, self._memory.turns)
             self._news_from = self._known_until
 
     def _named(self, turns: Sequence[SpeakerTurn]) -> tuple[SpeakerTurn, ...]:
@@ -175,19 +174,19 @@ class SpeakerTrack:
         )
 
 
-def match_known_speakers(turns: Sequence[SpeakerTurn], lines: Sequence[LabelledCaption]) -> dict[str, str]:
-    """Map each speaker of `turns` to the speaker of `lines` with the most overlap; each known speaker is used once."""
+def match_known_speakers(turns: Sequence[SpeakerTurn], known: Sequence[SpeakerTurn]) -> dict[str, str]:
+    """Map each speaker of `turns` to the one of `known` with the most overlap; each of those is used once."""
     shared: dict[tuple[str, str], float] = {}
     for turn in turns:
-        for line in lines:
-            seconds = min(turn.end, line.end) - max(turn.start, line.start)
-            if turn.speaker and seconds > 0:
-                key = (turn.speaker, line.speaker)
+        for said in known:
+            seconds = min(turn.end, said.end) - max(turn.start, said.start)
+            if turn.speaker and said.speaker and seconds > 0:
+                key = (turn.speaker, said.speaker)
                 shared[key] = shared.get(key, 0.0) + seconds
     ids: dict[str, str] = {}
-    for (found, known), seconds in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
-        if seconds >= KNOWN_AGAIN_S and found not in ids and known not in ids.values():
-            ids[found] = known
+    for (found, label), seconds in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        if seconds >= KNOWN_AGAIN_S and found not in ids and label not in ids.values():
+            ids[found] = label
     return ids
 
 

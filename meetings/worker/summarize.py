@@ -37,7 +37,6 @@ from meetings.worker.bridge import SwapBridge
 from meetings.worker.isolation import FATAL
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
-from meetings.worker.summary_request import summary_request
 
 T = TypeVar("T")
 
@@ -255,7 +254,7 @@ class SummarizeStep:
                 await in_database(swaps.file_swap, self._worker, record)
 
     async def _write(self, one: Due, stream: MeetingStream) -> None:
-        request = await in_database(summary_request, one)
+        request = await in_database(summaries.next_request, one.meeting_id, one.from_s)
         if request is None:
             await in_database(summary_attempts.clear, [one.meeting_id])
             return

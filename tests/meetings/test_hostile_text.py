@@ -22,7 +22,7 @@ from meetings.export.formats import FORMATS
 from meetings.live import wire
 from meetings.models import Meeting, Speaker, Summary, Translation
 from meetings.store import serializers
-from meetings.store.transcript import Batch, Lease, changes_after, commit, take_lease
+from meetings.store.transcript import Lease, changes_after, commit, take_lease
 from tests.conftest import REPOSITORY
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +71,7 @@ def make(words: str) -> Meeting:
     """Everything in it that people or models write is `words`; the caption went the way of every final."""
     meeting = Meeting.objects.create(title=words, vocabulary=words)
     row = take_lease(meeting.pk)
-    commit(Batch(Lease(row.pk, row.lease_epoch), [FinalCaption("1", 0.0, 1.0, words, "en", ())], None))
+    commit(Lease(row.pk, row.lease_epoch), [FinalCaption("1", 0.0, 1.0, words, "en", ())], None)
     meeting.captions.update(speaker="S1")
     Speaker.objects.create(meeting=meeting, label="S1", name=words[:80], seq=2)
     Translation.objects.create(caption=meeting.captions.get(), language="pt", text=words)

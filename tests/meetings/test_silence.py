@@ -24,7 +24,7 @@ from meetings.broker import hints
 from meetings.live import consumers
 from meetings.live.fanout import Broadcaster
 from meetings.models import Meeting
-from meetings.store.transcript import Batch, Lease, commit, take_lease
+from meetings.store.transcript import Lease, commit, take_lease
 from tests.conftest import REPOSITORY
 from tests.meetings.live.test_consumers import closed, frame, heard, socket
 from tests.silence import secrets_of, told
@@ -38,7 +38,7 @@ PASSWORD = "basalt-cormorant"
 def say(meeting: Meeting) -> int:
     row = take_lease(meeting.pk)
     final = FinalCaption("1", 0.0, 1.0, f"The {CANARY} is late.", "en", (Word(0.0, 1.0, CANARY, 0.9),))
-    return commit(Batch(Lease(row.pk, row.lease_epoch), [final], None))
+    return commit(Lease(row.pk, row.lease_epoch), [final], None)
 
 
 def browse(meeting: Meeting, client: Client) -> list[str]:

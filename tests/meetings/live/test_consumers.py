@@ -37,7 +37,7 @@ from meetings.models import Meeting, State
 from meetings.queries import WRITERS
 from meetings.store import speakers
 from meetings.store.speakers import label_captions
-from meetings.store.transcript import Batch, Lease, commit, set_state, take_lease
+from meetings.store.transcript import Lease, commit, set_state, take_lease
 from tests.meetings.outage import database_away
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -315,7 +315,7 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
     def store(number: int) -> int:
         lease = take_lease(meeting.pk)
         final = FinalCaption(str(number), number, number + 1, f"line {number}", "en", ())
-        return commit(Batch(Lease(lease.pk, lease.lease_epoch), [final], None))
+        return commit(Lease(lease.pk, lease.lease_epoch), [final], None)
 
     await asyncio.to_thread(store, 1)
     await asyncio.to_thread(store, 2)
@@ -344,7 +344,7 @@ def label_line(meeting: Meeting) -> None:
     """One line, said by S1."""
     lease = take_lease(meeting.pk)
     held = Lease(lease.pk, lease.lease_epoch)
-    commit(Batch(held, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
+    commit(held, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None)
     label_captions(held, SpeakerTurns(0, 3, (SpeakerTurn(1, 2, "S1"),)))
 
 

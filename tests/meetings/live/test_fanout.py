@@ -25,7 +25,7 @@ from meetings.live.viewers import Viewer
 from meetings.models import Meeting, Speaker
 from meetings.store import serializers, transcript
 from meetings.store.speakers import label_captions, rename
-from meetings.store.transcript import Batch, Lease, commit, take_lease
+from meetings.store.transcript import Lease, commit, take_lease
 from meetings.store.translations import store_translations, untranslated
 from tests.meetings.outage import database_away
 
@@ -96,7 +96,7 @@ def new_lease() -> Lease:
 
 def store(lease: Lease, segment: int, text: str) -> int:
     words = tuple(Word(segment, segment + 1, word, 0.9) for word in text.split())
-    return commit(Batch(lease, [FinalCaption(str(segment), segment, segment + 1, text, "en", words)], None))
+    return commit(lease, [FinalCaption(str(segment), segment, segment + 1, text, "en", words)], None)
 
 
 def label(lease: Lease, segment: int) -> int:

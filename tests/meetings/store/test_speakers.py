@@ -30,7 +30,7 @@ from meetings.store.speakers import (
     rename,
     utterances_of,
 )
-from meetings.store.transcript import Batch, Lease, LeaseLost, changes_after, commit, take_lease
+from meetings.store.transcript import Lease, LeaseLost, changes_after, commit, take_lease
 from meetings.store.translations import Untranslated, store_translations, untranslated
 from tests.inference.doubles import ScriptedTranslator
 
@@ -56,7 +56,7 @@ def final(segment: str, start: float, text: str = LINE) -> FinalCaption:
 
 
 def say(lease: Lease, *finals: FinalCaption) -> None:
-    commit(Batch(lease, finals, None))
+    commit(lease, finals, None)
 
 
 def turns(*spoken: tuple[float, float, str | None], start: float = 0.0, end: float = 100.0) -> SpeakerTurns:
@@ -90,7 +90,7 @@ def test_the_same_answer_twice_changes_nothing(lease: Lease) -> None:
     known = turns((0, 3, "S1"), (3, 6, "S2"), (10, 16, None))
     seq = label_captions(lease, known)
     assert label_captions(lease, known) == seq
-    assert commit(Batch(lease, [final("000", 0), final("111", 10)], None)) == seq, "nor does a step repeated"
+    assert commit(lease, [final("000", 0), final("111", 10)], None) == seq, "nor does a step repeated"
 
 
 def test_what_is_not_told_to_its_end_waits(lease: Lease) -> None:

@@ -14,7 +14,6 @@ from meetings.store.corrections import MAX_TEXT, ChangedMeanwhile, UnfitText
 from meetings.store.reprocess import corrected_translations, translate_again
 from meetings.store.summary_corrections import NoSuchSummary, Rewording, correct_summary, corrected_languages
 from meetings.store.transcript import Lease, changes_after, take_lease
-from meetings.worker.summary_request import summary_request
 from tests.meetings.admin.test_admin import make_meeting
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +128,7 @@ def test_no_model_takes_a_correction_back(summary: Summary, broker_sync: object)
 
 def test_the_next_summary_goes_on_from_the_corrected_one(summary: Summary) -> None:
     correct(summary, Rewording(2, "Rui signs."))
-    request = summary_request(summaries.Due(summary.meeting_id, asked=True, from_s=0.0))
+    request = summaries.next_request(summary.meeting_id, 0.0)
     assert request is not None
     assert request.notes is not None
     assert [item.text for item in request.notes.items] == [FIXED, "Rui signs."]

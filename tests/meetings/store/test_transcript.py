@@ -7,7 +7,6 @@ import pytest
 from inference.types import FinalCaption, Progress, Word
 from meetings.models import Caption, Meeting, State
 from meetings.store.transcript import (
-    Batch,
     Lease,
     LeaseLost,
     NoSuchMeeting,
@@ -42,7 +41,7 @@ def stored(lease: Lease) -> list[tuple[int, int, str]]:
 
 
 def test_finals_and_cursor_are_stored_together(lease: Lease) -> None:
-    assert commit(Batch(lease, [final(0, "good morning"), final(3, "everyone")], Progress(80_000, "there"))) == 2
+    assert commit(lease, [final(0, "good morning"), final(3, "everyone")], Progress(80_000, "there")) == 2
     meeting = Meeting.objects.get()
     assert (meeting.cursor, meeting.checkpoint, meeting.last_seq) == (80_000, "there", 2)
     assert stored(lease) == [(1, 0, "good morning"), (2, 0, "everyone")]
@@ -50,21 +49,21 @@ def test_finals_and_cursor_are_stored_together(lease: Lease) -> None:
 
 
 def test_storing_the_same_again_changes_nothing(lease: Lease) -> None:
-    batch = Batch(lease, [final(0, "good morning")], None)
-    assert (commit(batch), commit(batch)) == (1, 1)
+    finals = [final(0, "good morning")]
+    assert (commit(lease, finals, None), commit(lease, finals, None)) == (1, 1)
     assert stored(lease) == [(1, 0, "good morning")]
 
 
 def test_a_changed_final_is_a_revision_at_the_end_of_the_series(lease: Lease) -> None:
-    commit(Batch(lease, [final(0, "good mourning"), final(3, "everyone")], None))
-    assert commit(Batch(lease, [final(0, "good morning")], None)) == 3
+    commit(lease, [final(0, "good mourning"), final(3, "everyone")], None)
+    assert commit(lease, [final(0, "good morning")], None) == 3
     assert stored(lease) == [(2, 0, "everyone"), (3, 1, "good morning")]
 
 
 def test_a_fenced_off_worker_stores_nothing(lease: Lease) -> None:
     take_lease(lease.meeting_id)
     with pytest.raises(LeaseLost):
-        commit(Batch(lease, [final(0, "too late")], Progress(80_000, "there")))
+        commit(lease, [final(0, "too late")], Progress(80_000, "there"))
     meeting = Meeting.objects.get()
     assert (stored(lease), meeting.cursor, meeting.last_seq) == ([], 0, 0)
 
@@ -72,14 +71,14 @@ def test_a_fenced_off_worker_stores_nothing(lease: Lease) -> None:
 def test_a_deleted_meeting_is_nobodys(lease: Lease) -> None:
     Meeting.objects.all().delete()
     with pytest.raises(LeaseLost):
-        commit(Batch(lease, [final(0, "too late")], None))
+        commit(lease, [final(0, "too late")], None)
     with pytest.raises(NoSuchMeeting):
         take_lease(lease.meeting_id)
     assert last_seq(lease.meeting_id) == 0
 
 
 def test_reading_pages_through_the_series(lease: Lease) -> None:
-    commit(Batch(lease, [final(n, f"line {n}") for n in range(5)], None))
+    commit(lease, [final(n, f"line {n}") for n in range(5)], None)
     assert [row.seq for row in changes_after(lease.meeting_id, 1, limit=2)] == [2, 3]
 
 
@@ -104,7 +103,7 @@ def test_states_change_once_and_leave_their_times(lease: Lease) -> None:
         lambda lease: set_state(lease, State.LIVE),
         lambda lease: set_language(lease, "pt"),
         lambda lease: store_recorded_until(lease, 16_000),
-        lambda lease: commit(Batch(lease, [], None, missing_s=1.0)),
+        lambda lease: commit(lease, [], None, missing_s=1.0),
     ],
 )
 def test_a_worker_that_was_fenced_off_changes_nothing_of_the_meeting(lease: Lease, write: Any) -> None:
@@ -140,9 +139,9 @@ def test_missing_seconds_add_up(lease: Lease) -> None:
 def test_what_no_database_takes_does_not_stop_a_caption(lease: Lease, odd: float) -> None:
     """Refused, it would be tried again and again, and everything behind it would wait."""
     words = (Word(0.0, 0.5, "Good\0", odd), Word(0.5, 1.0, "morning.", 0.9))
-    batch = Batch(lease, [FinalCaption("000000000000", 0.0, 1.0, "Good\0 morning.", "en", words)], None)
-    seq = commit(batch)
+    finals = [FinalCaption("000000000000", 0.0, 1.0, "Good\0 morning.", "en", words)]
+    seq = commit(lease, finals, None)
     caption = Caption.objects.get()
     assert caption.text == "Good morning."
     assert [(word["text"], word["probability"]) for word in caption.words] == [("Good", 0.0), ("morning.", 0.9)]
-    assert commit(batch) == seq, "storing it twice changes nothing"
+    assert commit(lease, finals, None) == seq, "storing it twice changes nothing"

@@ -8,7 +8,7 @@ from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, Word
 from meetings.models import Caption, Meeting, Translation
 from meetings.store import serializers
-from meetings.store.transcript import Batch, Lease, LeaseLost, changes_after, commit, take_lease
+from meetings.store.transcript import Lease, LeaseLost, changes_after, commit, take_lease
 from meetings.store.translations import Untranslated, store_translations, untranslated
 
 pytestmark = pytest.mark.django_db
@@ -22,7 +22,7 @@ def lease() -> Lease:
 
 def say(lease: Lease, start: float, text: str, language: str = "en") -> None:
     word = Word(start, start + 1, text, 0.9)
-    commit(Batch(lease, [FinalCaption(f"{start:03.0f}", start, start + 1, text, language, (word,))], None))
+    commit(lease, [FinalCaption(f"{start:03.0f}", start, start + 1, text, language, (word,))], None)
 
 
 def missing(lease: Lease, target: str, *sources: str, limit: int = 9) -> list[Untranslated]:

@@ -24,7 +24,7 @@ from meetings.broker.audio_log import AudioLog, audio_key
 from meetings.device.engines import Loaders
 from meetings.models import Caption, Meeting, Stage, StageFailure, State, Translation
 from meetings.store import recordings, speakers, stage_failures, transcript
-from meetings.store.transcript import Batch, Lease, commit, take_lease
+from meetings.store.transcript import Lease, commit, take_lease
 from meetings.worker import commit as worker_commit
 from meetings.worker import publisher
 from meetings.worker.isolation import WORKER_DIED, DeviceFailed, trial_key
@@ -216,10 +216,10 @@ async def test_what_cannot_be_stored_is_not_tried_for_ever(
 ) -> None:
     expected = await undisturbed(broker, pcm)
 
-    def refusing(batch: Batch) -> int:
-        if batch.lease.meeting_id == culprit.pk:
+    def refusing(lease: Lease, *found: Any, **options: Any) -> int:
+        if lease.meeting_id == culprit.pk:
             raise error
-        return commit(batch)
+        return commit(lease, *found, **options)
 
     monkeypatch.setattr(transcript, "commit", refusing)
     await say_all(broker, culprit, pcm)
@@ -481,7 +481,7 @@ async def test_a_worker_that_dies_between_captions_and_sound_leaves_no_hole(
 
 def test_sound_that_is_not_in_the_recording_keeps_the_log(meeting: Meeting) -> None:
     lease = Lease(meeting.pk, take_lease(meeting.pk).lease_epoch)
-    commit(Batch(lease, [], None, recorded_until=16_000))
+    commit(lease, [], None, recorded_until=16_000)
     assert Meeting.objects.get().recorded_until == 16_000
 
 
@@ -491,9 +491,9 @@ async def test_a_write_that_waits_for_a_lock_is_told_before_it_is_refused(
     monkeypatch.setattr(publisher, "SLOW_STORE_S", 0.2)
     may_go_on = threading.Event()
 
-    def slow(batch: Batch) -> int:
+    def slow(*found: Any, **options: Any) -> int:
         may_go_on.wait(30)
-        return commit(batch)
+        return commit(*found, **options)
 
     monkeypatch.setattr(transcript, "commit", slow)
     quiet = await Meeting.objects.acreate(title="Nothing is said here now")

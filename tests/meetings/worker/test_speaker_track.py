@@ -8,7 +8,6 @@ import pytest
 from inference.audio import SAMPLE_RATE
 from inference.diarization.local_speakers import CELL
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
-from meetings.store.speakers import LabelledCaption
 from meetings.worker.speaker_track import ResumeState, SpeakerTrack, match_known_speakers
 from tests.inference.diarization.doubles import ScriptedListener, clock
 
@@ -79,8 +78,8 @@ def test_captions_that_come_after_their_labels_are_told_of_them() -> None:
 
 
 def test_a_worker_that_takes_over_knows_the_voices_again() -> None:
-    lines = (LabelledCaption(21.0, 29.0, "S4"), LabelledCaption(41.0, 44.0, "S2"))
-    track, listener = SpeakerTrack(ResumeState(speakers=5, lines=lines), None), ScriptedListener(SCRIPT)
+    lines = (SpeakerTurn(21.0, 29.0, "S4"), SpeakerTurn(41.0, 44.0, "S2"))
+    track, listener = SpeakerTrack(ResumeState(speakers=5, turns=lines), None), ScriptedListener(SCRIPT)
     hear(track, 20.005, 42)
     assert listen(track, listener) == [], "nobody is named before the labelled lines are heard again"
     hear(track, 42, 58)
@@ -90,7 +89,7 @@ def test_a_worker_that_takes_over_knows_the_voices_again() -> None:
 
 
 def test_a_stranger_after_a_crash_gets_a_number_of_their_own() -> None:
-    memory = ResumeState(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
+    memory = ResumeState(speakers=5, turns=(SpeakerTurn(21.0, 29.0, "S4"),))
     track = SpeakerTrack(memory, None)
     hear(track, 20, 58)
     track.rest()
@@ -99,7 +98,7 @@ def test_a_stranger_after_a_crash_gets_a_number_of_their_own() -> None:
 
 
 def test_a_meeting_that_ends_right_after_a_crash() -> None:
-    memory = ResumeState(speakers=5, lines=(LabelledCaption(21.0, 29.0, "S4"),))
+    memory = ResumeState(speakers=5, turns=(SpeakerTurn(21.0, 29.0, "S4"),))
     track = SpeakerTrack(memory, None)
     hear(track, 20, 28)
     track.rest()
@@ -144,7 +143,7 @@ def test_each_known_speaker_is_one_voice_again() -> None:
         SpeakerTurn(14, 14.5, "S9"),
         SpeakerTurn(20, 30, None),
     ]
-    lines = [LabelledCaption(0, 12, "S1"), LabelledCaption(12, 14, "S2"), LabelledCaption(14, 30, "S3")]
+    lines = [SpeakerTurn(0, 12, "S1"), SpeakerTurn(12, 14, "S2"), SpeakerTurn(14, 30, "S3")]
     assert match_known_speakers(turns, lines) == {"S7": "S1", "S8": "S2"}
 
 

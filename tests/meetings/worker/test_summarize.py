@@ -28,7 +28,7 @@ from meetings.device.summarization import SUMMARY
 from meetings.models import AttemptState, Caption, Meeting, State, Summary, SummaryAttempt, SummaryFailure, Swap
 from meetings.queries import in_database
 from meetings.store import summary_attempts
-from meetings.store.transcript import Batch, commit, take_lease
+from meetings.store.transcript import commit, take_lease
 from meetings.worker import summarize as worker_summarize
 from meetings.worker.assignment import Assignments, open_stream
 from meetings.worker.diarize import DiarizeStep
@@ -455,7 +455,7 @@ async def test_the_end_of_a_meeting_waits_for_the_turn_of_the_captions(
 def _said(meeting: Meeting) -> MeetingStream:
     """A meeting with one line that nobody is named for yet."""
     stream = MeetingStream(take_lease(meeting.pk), ResumeState())
-    commit(Batch(stream.lease, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None))
+    commit(stream.lease, [FinalCaption("1", 1, 2, "Hello.", "en", (Word(1, 2, "Hello.", 0.9),))], None)
     return stream
 
 

@@ -310,9 +310,9 @@ async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
 ) -> None:
     real_commit, refused = transcript.commit, asyncio.Event()
 
-    def full_disk_once(batch: Any) -> int:
+    def full_disk_once(*found: Any, **options: Any) -> int:
         if refused.is_set():
-            return real_commit(batch)
+            return real_commit(*found, **options)
         refused.set()
         raise OperationalError("database or disk is full")
 
