@@ -19,13 +19,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from inference.media.sandbox import Limits
-from inference.models.catalog import MODELS
+from inference.models.catalog import MODELS, Profile
 from inference.models.optimization.flags import AUTO, FLAGS, FlagChoices, UnknownChoice
 from inference.models.residency.plan import PlanChoice
 from meetings.file_modes import private_folder
 from meetings.openid_config import OpenIdClient, read_openid
 
-Profile = Literal["starter", "gpu"]
 AsrBackend = Literal["auto", "ctranslate2", "transformers"]
 Bridge = Literal["auto", "on", "off"]
 WarmStart = Literal["auto", "on", "off"]

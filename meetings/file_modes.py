@@ -19,7 +19,7 @@ UMASK = 0o077
 OWNER_ALONE = 0o700
 OTHERS = 0o077
 
-FOLDERS = ("broker", "recordings", "results", "uploads")
+DATA_FOLDERS = ("broker", "recordings", "results", "uploads")
 """In the data folder; each may be a link to another disk, which the data folder's own mode does not guard."""
 
 
@@ -34,7 +34,7 @@ def tighten(data: Path) -> None:
     Raises:
         ImproperlyConfigured: the folder is everybody's, such as /tmp.
     """
-    for folder in (data, *(data / name for name in FOLDERS)):
+    for folder in (data, *(data / name for name in DATA_FOLDERS)):
         try:
             status = folder.stat()
         except OSError:

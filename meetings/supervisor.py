@@ -19,7 +19,7 @@ from pathlib import Path
 import structlog
 
 from meetings.broker.client import connect_sync
-from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
+from meetings.broker.embedded import WAIT_LOG_S, BrokerStartError, EmbeddedBroker, Health
 from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, PROCESS_DIED, file_incident
 from meetings.environment import BASE_DIR, Environment
 
@@ -40,9 +40,6 @@ BROKER_SLOW_S = 1.0
 
 BROKER_HUNG_S = 30.0
 """A broker that has not answered for so long is ended, where that can help; the next one has what it acknowledged."""
-
-WAIT_LOG_S = 10.0
-"""Between two lines of the log about one wait."""
 
 LOW_PRIORITY = 15
 """Niceness of work that captions must not feel."""

@@ -22,7 +22,7 @@ class HeardWindow:
     """Its first cell; negative if it begins before the meeting."""
     voices: tuple[LocalVoice, ...]
     numbers: tuple[int, ...]
-    """The speaker of each voice, or UNSURE."""
+    """The speaker of each voice, or NO_SPEAKER."""
 
 
 def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarray, list[int]]:
@@ -32,7 +32,7 @@ def vote(windows: Iterable[HeardWindow], start: int, end: int) -> tuple[np.ndarr
     building blocks for speaker diarization"). The ones with most votes are chosen.
     """
     near = [window for window in windows if window.start < end and window.start + WINDOW_CELLS > start]
-    numbers = sorted({number for window in near for number in window.numbers}, reverse=True)  # UNSURE loses ties
+    numbers = sorted({number for window in near for number in window.numbers}, reverse=True)  # NO_SPEAKER loses ties
     votes = np.zeros((end - start, len(numbers)), np.int8)
     heard = np.zeros(end - start, np.int8)
     spoken = np.zeros(end - start, np.int8)

@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import squareform
 
 from inference.diarization.local_speakers import LocalVoice
-from inference.diarization.turns import UNSURE
+from inference.diarization.turns import NO_SPEAKER
 
 SAME = 0.45
 """Minimum similarity for an embedding to match a known speaker."""
@@ -80,15 +80,15 @@ class SpeakerRegistry:
         return self._first + len(self._sums)
 
     def recognise(self, voices: Sequence[LocalVoice]) -> list[int]:
-        """Return the speaker number of each voice of one window, or UNSURE."""
+        """Return the speaker number of each voice of one window, or NO_SPEAKER."""
         numbers = match_voices(voices, self._directions(), least=GUESS if self._is_full else SAME)
         for index, voice in enumerate(voices):
-            if numbers[index] == UNSURE and is_founding(voice) and not self._is_full:
+            if numbers[index] == NO_SPEAKER and is_founding(voice) and not self._is_full:
                 self._sums.append(np.zeros_like(voice.print))
                 numbers[index] = len(self._sums) - 1
-            if numbers[index] != UNSURE:
+            if numbers[index] != NO_SPEAKER:
                 self._learn(numbers[index], voice)
-        return [number if number == UNSURE else number + self._first for number in numbers]
+        return [number if number == NO_SPEAKER else number + self._first for number in numbers]
 
     def _directions(self) -> np.ndarray:
         return directions(self._sums) if self._sums else NOBODY
@@ -108,12 +108,12 @@ def is_founding(voice: LocalVoice) -> bool:
 
 
 def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: float) -> list[int]:
-    """Match each voice of one window to a row of `known`, centroids of shape (speakers, width), or to UNSURE.
+    """Match each voice of one window to a row of `known`, centroids of shape (speakers, width), or to NO_SPEAKER.
 
     The assignment maximizes the total similarity (Kuhn-Munkres). Embeddings with enough clean speech must reach
     `least`, others GUESS.
     """
-    numbers = [UNSURE] * len(voices)
+    numbers = [NO_SPEAKER] * len(voices)
     heard = [index for index, voice in enumerate(voices) if voice.print is not None]
     if not heard or not len(known):
         return numbers
@@ -125,7 +125,7 @@ def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: floa
     for row, index in enumerate(heard):
         best = int(similar[row].argmax())
         is_sure = similar[row, best] >= SURE_SPEAKER
-        numbers[index] = best if is_sure else int(chosen.get(row, UNSURE))
+        numbers[index] = best if is_sure else int(chosen.get(row, NO_SPEAKER))
     return numbers
 
 
@@ -136,7 +136,7 @@ def directions(sums: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
 
 
 def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) -> list[list[int]]:
-    """Return the speaker number of each voice in each window, or UNSURE, using the whole recording.
+    """Return the speaker number of each voice in each window, or NO_SPEAKER, using the whole recording.
 
     Embeddings with enough clean speech are clustered (agglomerative, average linkage), about LARGEST at a time so that
     hours take little more memory than minutes, and similar centroids are merged. Then every embedding is assigned to
@@ -144,10 +144,10 @@ def cluster_windows(windows: Sequence[Sequence[LocalVoice]], hint: SpeakerHint) 
     """
     means = _means(windows, hint)
     if not len(means):
-        return [[UNSURE] * len(voices) for voices in windows]
+        return [[NO_SPEAKER] * len(voices) for voices in windows]
     numbers = [match_voices(voices, means, least=-1.0) for voices in windows]
-    order = list(dict.fromkeys(number for window in numbers for number in window if number != UNSURE))
-    return [[UNSURE if number == UNSURE else order.index(number) for number in window] for window in numbers]
+    order = list(dict.fromkeys(number for window in numbers for number in window if number != NO_SPEAKER))
+    return [[NO_SPEAKER if number == NO_SPEAKER else order.index(number) for number in window] for window in numbers]
 
 
 def _means(windows: Iterable[Sequence[LocalVoice]], hint: SpeakerHint) -> np.ndarray:

@@ -12,7 +12,7 @@ from inference.diarization.clustering import SpeakerHint, cluster_windows
 from inference.diarization.history import VoiceHistory
 from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener
 from inference.diarization.segmentation import SEGMENTATION_WINDOW
-from inference.diarization.turns import UNSURE, SpeakerTurn, turns_of
+from inference.diarization.turns import NO_SPEAKER, SpeakerTurn, turns_of
 
 RECORDING_STEP = 3 * SAMPLE_RATE
 """Samples between windows. Three windows cover each moment, so a wrong one is outvoted."""
@@ -69,4 +69,4 @@ def _listen(buffer: AudioBuffer, end: int, listener: Listener) -> HeardWindow:
     audio = np.zeros(SEGMENTATION_WINDOW, np.float32)
     audio[first - start : last - start] = buffer.slice(first, last)
     voices = listener.listen(audio)
-    return HeardWindow(end // CELL - WINDOW_CELLS, voices, (UNSURE,) * len(voices))
+    return HeardWindow(end // CELL - WINDOW_CELLS, voices, (NO_SPEAKER,) * len(voices))

@@ -16,7 +16,7 @@ SHORTEST_TURN = 10
 SHORTEST_PAUSE = 75
 """Minimum cells in a pause: 1.5 s. A shorter gap does not end a turn, as in manual annotation."""
 
-UNSURE = -1
+NO_SPEAKER = -1
 """Number for speech whose speaker is unknown."""
 
 
@@ -41,8 +41,8 @@ class SpeakerTurns:
 
 
 def speaker_name(number: int) -> str | None:
-    """Return the id of the speaker with this number, counted from 0; None for UNSURE."""
-    return None if number == UNSURE else f"S{number + 1}"
+    """Return the id of the speaker with this number, counted from 0; None for NO_SPEAKER."""
+    return None if number == NO_SPEAKER else f"S{number + 1}"
 
 
 def turns_of(active: np.ndarray, numbers: Sequence[int], *, start: int) -> tuple[SpeakerTurn, ...]:

@@ -12,7 +12,7 @@ from inference.models.loading.component import Form
 from inference.models.optimization.execution import Execution, torch_device
 from inference.models.optimization.flags import Component, FlagChoices
 from inference.models.torchaudio_compat import import_transformers
-from inference.summarization.chat_weights import Bits, ChatSource, load_chat, load_quantized
+from inference.summarization.chat_weights import ChatSource, QuantizedBits, load_chat, load_quantized
 from inference.summarization.prompts import Chat
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ChatModel:
         device: Device = CPU,
         runs_on: Device | None = None,
         dtype: str = "",
-        bits: Bits | None = None,
+        bits: QuantizedBits | None = None,
         wishes: FlagChoices | None = None,
         label: str = "this chat model",
     ) -> None:

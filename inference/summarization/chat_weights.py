@@ -24,7 +24,7 @@ NAME = "chat"
 ARCHITECTURE = "AutoModelForCausalLM"
 PROBE_TOKENS = 16
 
-Bits = Literal[4, 8]
+QuantizedBits = Literal[4, 8]
 ChatSource = str | Path
 """A folder, a GGUF file, or a hub repository."""
 
@@ -119,7 +119,7 @@ def can_quantize() -> bool:
     return find_spec("bitsandbytes") is not None
 
 
-def require_quantization(bits: Bits) -> None:
+def require_quantization(bits: QuantizedBits) -> None:
     """Raise QuantizationMissing if bitsandbytes is not installed."""
     if not can_quantize():
         raise QuantizationMissing(
@@ -141,7 +141,7 @@ def require_whole_blocks(config: Any, *, label: object) -> None:
         )
 
 
-def load_quantized(source: ChatSource, form: Form, *, bits: Bits, device: torch.device) -> tuple[Any, Any]:
+def load_quantized(source: ChatSource, form: Form, *, bits: QuantizedBits, device: torch.device) -> tuple[Any, Any]:
     """Return tokenizer and network on `device`, with linear layers in that many bits and the rest in the form's dtype.
 
     bitsandbytes (Dettmers et al. 2022, arXiv 2208.07339; 2023, arXiv 2305.14314) quantizes while reading, so only the

@@ -8,7 +8,7 @@ from inference.models.catalog import MODELS, find_model
 from inference.models.device import CPU, Device
 from inference.models.loading import ModelMissing, check_sizes
 from inference.summarization.chat import ChatModel
-from inference.summarization.chat_weights import Bits
+from inference.summarization.chat_weights import QuantizedBits
 from inference.summarization.summarizer import ChatSummarizer
 
 
@@ -31,7 +31,7 @@ def chat_model_source(name_or_path: str, models: Path) -> Path | str:
 
 
 def load_summarizer(
-    name_or_path: str, models: Path, *, device: Device = CPU, bits: Bits | None = None
+    name_or_path: str, models: Path, *, device: Device = CPU, bits: QuantizedBits | None = None
 ) -> ChatSummarizer:
     """Return a summarizer for that model. Raises as `chat_model_source` and `ChatModel` do."""
     source = chat_model_source(name_or_path, models)

@@ -19,7 +19,7 @@ TOPIC_BATCH = 4
 """Topics per model batch."""
 SELECTION_S = 0.5
 """Approximate seconds to select from ten minutes of speech."""
-UNMEASURED = Speed(prompt_token_s=0.01, step_s=0.25)
+UNMEASURED_SPEED = Speed(prompt_token_s=0.01, step_s=0.25)
 """Assumed speed before the first answer: SmolLM2 135M on two busy cores."""
 
 WARM_UP: Chat = ({"role": "user", "content": "Say in one sentence that the harbour hall is the cheapest one."},)
@@ -71,7 +71,7 @@ class ChatSummarizer:
         topics = _choose(request).topics
         tokens = self.model.count_tokens([ask(topic.sentences, request.language) for topic in topics])
         batches = -(-len(topics) // TOPIC_BATCH)
-        return SELECTION_S + (self.model.speed or UNMEASURED).expected_s(tokens, batches * ANSWER_TOKENS)
+        return SELECTION_S + (self.model.speed or UNMEASURED_SPEED).expected_s(tokens, batches * ANSWER_TOKENS)
 
     def summarize(
         self, request: SummaryRequest, *, within_s: float, is_cancelled: IsCancelled = lambda: False

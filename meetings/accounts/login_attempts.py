@@ -17,12 +17,12 @@ from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 from django.utils import timezone
 
-TRIES = 5
+LOGIN_TRIES = 5
 """Wrong passwords for a name from an address, before the pair is locked."""
 
-TRIES_WHEN_ATTACKED = 1
+LOGIN_TRIES_WHEN_ATTACKED = 1
 
-ATTACKED = 50
+LOGIN_ATTACKED = 50
 """Wrong passwords for a name from all addresses, after which it counts as attacked."""
 
 TRIES_OF_ADDRESS = 30
@@ -48,7 +48,7 @@ class AttemptHandler(AxesDatabaseHandler):
 def tries(request: HttpRequest, credentials: dict[str, Any] | None) -> int:
     """Return the wrong passwords allowed for this name from this address (`AXES_FAILURE_LIMIT`)."""
     of_name = AccessAttempt.objects.filter(username=get_client_username(request, credentials))
-    return TRIES_WHEN_ATTACKED if failures(of_name) >= ATTACKED else TRIES
+    return LOGIN_TRIES_WHEN_ATTACKED if failures(of_name) >= LOGIN_ATTACKED else LOGIN_TRIES
 
 
 def failures(attempts: QuerySet[AccessAttempt]) -> int:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 MOST_WAITING = 32
 """Hashes of a process that are running or waiting: about eight seconds of one core."""
 
-RETRY_AFTER_S = 10
+HASHING_RETRY_AFTER_S = 10
 """Reported to refused clients."""
 
 HASHING_NICENESS = 5
@@ -30,7 +30,7 @@ HASHING_NICENESS = 5
 class TooManyHashes(Exception):
     """Too many hashes are waiting; `seconds` says when to try again."""
 
-    seconds = RETRY_AFTER_S
+    seconds = HASHING_RETRY_AFTER_S
 
 
 def _be_nice() -> None:

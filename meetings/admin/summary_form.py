@@ -20,7 +20,7 @@ from meetings.languages import is_right_to_left, language_name
 from meetings.models import Summary
 from meetings.store.summary_corrections import AS_WRITTEN, Rewording, wordings
 
-KINDS = {
+ITEM_KINDS = {
     "topic": gettext_noop("Topic"),
     "decision": gettext_noop("Decision"),
     "action": gettext_noop("Action"),
@@ -121,7 +121,7 @@ def _label(item: dict[str, Any] | None, place: int) -> str:
     """Return the kind of item, and its owner."""
     if item is None:
         return _("Text")
-    kind = _(KINDS[item["kind"]])
+    kind = _(ITEM_KINDS[item["kind"]])
     return f"{place}. {kind} ({item['owner']})" if item["owner"] else f"{place}. {kind}"
 
 

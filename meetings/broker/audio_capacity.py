@@ -23,7 +23,7 @@ MEMORY_SHARE = 0.9
 MAX_MEMORY = 8 << 30
 """Bytes that a broker without `maxmemory` may use before more audio is refused."""
 
-DISK_RESERVE = 256 << 20
+LOG_DISK_RESERVE = 256 << 20
 """Bytes kept free on the embedded broker's disk; on a small disk a twentieth of it."""
 
 
@@ -58,4 +58,4 @@ class AudioCapacity:
             disk = shutil.disk_usage(self._folder)
         except FileNotFoundError:  # a broker that was not started here yet
             return True
-        return disk.free > min(DISK_RESERVE, disk.total // 20)
+        return disk.free > min(LOG_DISK_RESERVE, disk.total // 20)

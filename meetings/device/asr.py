@@ -16,7 +16,7 @@ from meetings.environment import Environment
 ASR = "asr"
 """Name in the pool."""
 
-WORKING_BYTES = 400_000_000
+ASR_WORKING_BYTES = 400_000_000
 """Bytes in addition to the weights: a generous estimate of activations and key-value caches."""
 
 
@@ -55,7 +55,7 @@ def speech_member(environment: Environment, device: Device) -> Member:
         # Always load on the host, where the pool can move it.
         return load_recognizer(folder, backend, runs_on=device, wishes=environment.optimizations)
 
-    size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), WORKING_BYTES)
+    size = ModelSize(speech_bytes(folder, backend, device, environment.optimizations), ASR_WORKING_BYTES)
     need = ModelNeed(folder.name, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_ASR_MODEL")
     resident: CTranslate2Resident[Recognizer] | TorchResident[Recognizer]
     if backend == "transformers":

@@ -21,7 +21,7 @@ from meetings.environment import Environment
 SPEAKERS = "speakers"
 """Name in the pool."""
 
-WORKING_BYTES = 200_000_000
+SPEAKERS_WORKING_BYTES = 200_000_000
 """Bytes in addition to the weights: a generous estimate of the activations and embeddings of one window."""
 
 WARM_UP_HZ = 150.0
@@ -53,7 +53,7 @@ def speakers_member(environment: Environment, device: Device) -> Member:
     resident: TorchResident[VoiceListener] | HostOnlyResident[VoiceListener]
     if device.kind == "cpu" or has_community(folder):
         resident = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
-        size = ModelSize(sum(path.stat().st_size for path in voice_files(folder)), WORKING_BYTES)
+        size = ModelSize(sum(path.stat().st_size for path in voice_files(folder)), SPEAKERS_WORKING_BYTES)
     else:  # the starter networks run on the CPU even if there is a GPU
         resident = HostOnlyResident(load, warm_up=_warm_up)
         size = ModelSize(0)

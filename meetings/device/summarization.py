@@ -17,9 +17,9 @@ from inference.models.residency.sizes import Bits, file_bytes, planned_bytes
 from inference.models.residency.torch_module import TorchResident
 from inference.models.residency.transfers import Member
 from inference.models.torchaudio_compat import import_transformers
-from inference.summarization.chat_weights import Bits as FewBits
 from inference.summarization.chat_weights import (
     ChatSource,
+    QuantizedBits,
     can_quantize,
     gguf_of,
     require_quantization,
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 SUMMARY = "summary"
 """Name in the pool."""
 
-WORKING_BYTES = 600_000_000
+SUMMARY_WORKING_BYTES = 600_000_000
 """Bytes in addition to the weights: a generous estimate of activations and key-value caches."""
 
-FEW: dict[str, FewBits] = {"8": 8, "4": 4}
+FEW: dict[str, QuantizedBits] = {"8": 8, "4": 4}
 """Bits that bitsandbytes stores linear layers in, by setting; the most precise first."""
 
 
@@ -116,7 +116,7 @@ def summary_member(environment: Environment, device: Device, *, budget: int) -> 
     return Member(SUMMARY, need, resident)
 
 
-def _few_bits(environment: Environment, source: ChatSource, device: Device, budget: int) -> FewBits | None:
+def _few_bits(environment: Environment, source: ChatSource, device: Device, budget: int) -> QuantizedBits | None:
     """Return the bits to quantize to, or None for full precision.
 
     By default a GPU with too little memory uses as many bits as fit.
@@ -132,15 +132,15 @@ def _few_bits(environment: Environment, source: ChatSource, device: Device, budg
     return next((bits for bits in FEW.values() if _size(environment, source, device, bits).total <= budget), None)
 
 
-def _remedy(bits: FewBits | None) -> str:
+def _remedy(bits: QuantizedBits | None) -> str:
     fewer = "" if bits == 4 else ", or install bitsandbytes and let PARLANCE_SUMMARY_BITS be 4"
     return f"choose a smaller PARLANCE_SUMMARY_MODEL{fewer}"
 
 
-def _size(environment: Environment, source: ChatSource, device: Device, bits: FewBits | None) -> ModelSize:
+def _size(environment: Environment, source: ChatSource, device: Device, bits: QuantizedBits | None) -> ModelSize:
     """Return the expected size before anything is loaded."""
     precision = tune(Component.SUMMARY, device.kind, environment.optimizations).precision
-    return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), WORKING_BYTES)
+    return ModelSize(_weight_bytes(source, bits or (32 if precision == "float32" else 16)), SUMMARY_WORKING_BYTES)
 
 
 def _weight_bytes(source: ChatSource, bits: Bits) -> int:
@@ -162,7 +162,7 @@ def _label(environment: Environment) -> str:
 
 
 def _load(
-    environment: Environment, source: ChatSource, *, device: Device, runs_on: Device, bits: FewBits | None
+    environment: Environment, source: ChatSource, *, device: Device, runs_on: Device, bits: QuantizedBits | None
 ) -> ChatSummarizer:
     from inference.summarization.chat import ChatModel
     from inference.summarization.summarizer import ChatSummarizer

@@ -21,11 +21,11 @@ from meetings.offers import translation_family, translation_model, translator_la
 TRANSLATION = "translation"
 """Name in the pool."""
 
-WORKING_BYTES = 500_000_000
+TRANSLATION_WORKING_BYTES = 500_000_000
 """Bytes in addition to the weights: a generous estimate of the key-value caches of a full batch."""
 
 ARCHITECTURE = "AutoModelForSeq2SeqLM"
-WARM_UP = TranslationRequest("Good morning.", "en", "pt")
+WARM_UP_REQUEST = TranslationRequest("Good morning.", "en", "pt")
 
 
 def load_translator(environment: Environment) -> Translator:
@@ -59,7 +59,7 @@ def translation_member(environment: Environment, device: Device) -> Member:
         return _load_m2m100(environment, folder, device=CPU, runs_on=device)
 
     precision = tune(Component.TRANSLATION, device.kind, environment.optimizations).precision
-    size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), WORKING_BYTES)
+    size = ModelSize(_weight_bytes(folder, 32 if precision == "float32" else 16), TRANSLATION_WORKING_BYTES)
     need = ModelNeed(label, Group.TRANSCRIPTION, size, "choose a smaller PARLANCE_TRANSLATION_MODEL")
     resident: TorchResident[Translator] = TorchResident(load, device=device, folder=environment.data, warm_up=_warm_up)
     return Member(TRANSLATION, need, resident, is_deferred=True)
@@ -105,4 +105,4 @@ def _weight_bytes(folder: Path, bits: Bits) -> int:
 
 
 def _warm_up(translator: Translator) -> None:
-    translator.translate([WARM_UP])
+    translator.translate([WARM_UP_REQUEST])

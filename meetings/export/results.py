@@ -19,7 +19,7 @@ from meetings.models import Meeting, State, Upload
 from meetings.store import tombstones
 
 FOLDER_NAME = "transcript"
-CLAIM_TTL = timedelta(minutes=10)
+RESULTS_CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(hours=1)
@@ -54,14 +54,14 @@ def due(*, limit: int) -> list[str]:
 def claim(meeting_id: str) -> int | None:
     """Claim a meeting's files; return the number of the attempt, or None if another worker has it.
 
-    The attempt is counted before it is made. If it kills the worker, it is due again after CLAIM_TTL.
+    The attempt is counted before it is made. If it kills the worker, it is due again after RESULTS_CLAIM_TTL.
     """
     found = Meeting.objects.filter(pk=meeting_id).values_list("results_attempts", "results_not_before").first()
     if found is None:
         return None
     attempts, not_before = found
     mine = Meeting.objects.filter(pk=meeting_id, results_not_before=not_before, results_attempts=attempts)
-    is_mine = mine.update(results_attempts=attempts + 1, results_not_before=timezone.now() + CLAIM_TTL)
+    is_mine = mine.update(results_attempts=attempts + 1, results_not_before=timezone.now() + RESULTS_CLAIM_TTL)
     return attempts + 1 if is_mine else None
 
 

@@ -12,7 +12,7 @@ from meetings.live.wire import Ledger
 from meetings.models import Meeting, State, SummaryAttempt
 from meetings.store import summary_attempts, summary_status, swaps
 
-ROUND_S = 2
+STATUS_DECIMALS = 2
 """Decimals of seconds: audio arrives in tenths."""
 
 
@@ -27,14 +27,14 @@ def host_status(meeting: Meeting, state: LogState) -> Ledger:
         durable_s=_seconds(state.next_sample),
         captioned_s=_seconds(captioned),
         behind_s=_seconds(max(0, state.next_sample - captioned)),
-        missing_s=round(meeting.missing_s, ROUND_S),
+        missing_s=round(meeting.missing_s, STATUS_DECIMALS),
         language=meeting.language,
         detected_language=state.detected or None,
         next_summary_s=_next_summary_s(meeting),
         summary_trouble=summary_status.sentence(attempt.error),
         retry_summary_s=_retry_summary_s(attempt),
-        last_summary_s=round(exchange.seconds, ROUND_S) if exchange else None,
-        last_swap_s=round(exchange.swap_s, ROUND_S) if exchange else None,
+        last_summary_s=round(exchange.seconds, STATUS_DECIMALS) if exchange else None,
+        last_swap_s=round(exchange.swap_s, STATUS_DECIMALS) if exchange else None,
     )
 
 
@@ -53,8 +53,8 @@ def _retry_summary_s(attempt: SummaryAttempt) -> float | None:
 
 
 def _until(moment: datetime) -> float:
-    return round(max(0.0, (moment - timezone.now()).total_seconds()), ROUND_S)
+    return round(max(0.0, (moment - timezone.now()).total_seconds()), STATUS_DECIMALS)
 
 
 def _seconds(samples: int) -> float:
-    return round(samples / SAMPLE_RATE, ROUND_S)
+    return round(samples / SAMPLE_RATE, STATUS_DECIMALS)

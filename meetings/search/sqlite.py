@@ -15,7 +15,7 @@ from django.db.models.expressions import RawSQL
 from meetings.search.index import TABLES, Match, TextKind
 
 TABLE = "meetings_search"
-KINDS = 4
+TEXT_KINDS = 4
 CREATE = """
     CREATE VIRTUAL TABLE meetings_search USING fts5(said, tokenize = 'unicode61 remove_diacritics 2', prefix = '2 3')
 """
@@ -52,7 +52,7 @@ class SqliteIndex:
     def ranked(self, terms: Sequence[str], *, limit: int) -> list[Match]:
         with self._connection.cursor() as cursor:
             cursor.execute(RANKED, (_expression(terms), limit))
-            return [Match(TextKind(rowid % KINDS), rowid // KINDS, said) for rowid, said in cursor.fetchall()]
+            return [Match(TextKind(rowid % TEXT_KINDS), rowid // TEXT_KINDS, said) for rowid, said in cursor.fetchall()]
 
     def ensure(self) -> None:
         names = dict(_triggers())
@@ -84,7 +84,7 @@ def _triggers() -> Iterator[tuple[str, str]]:
     """Yield names and statements."""
     for kind in TextKind:
         table = _table(kind)
-        remove = f"DELETE FROM {TABLE} WHERE rowid = old.id * {KINDS} + {kind.value}; "  # noqa: S608  # nosec B608
+        remove = f"DELETE FROM {TABLE} WHERE rowid = old.id * {TEXT_KINDS} + {kind.value}; "  # noqa: S608  # nosec B608
         for event, when, body in (
             ("insert", "INSERT", _put(kind, "new") + "; "),
             ("update", f"UPDATE OF {COLUMNS[kind]}", remove + _put(kind, "new") + "; "),
@@ -96,7 +96,7 @@ def _triggers() -> Iterator[tuple[str, str]]:
 
 def _put(kind: TextKind, row: str, *, source: str = "") -> str:
     said = SAID[kind].format(row=row)
-    number = f"{row}.id * {KINDS} + {kind.value}"
+    number = f"{row}.id * {TEXT_KINDS} + {kind.value}"
     return (
         f"INSERT INTO {TABLE}(rowid, said) SELECT {number}, {said}{source} WHERE {row}.text <> '' OR {kind.value} = 2"
     )

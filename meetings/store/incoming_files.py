@@ -15,7 +15,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 from meetings.store import upload_files
 
-PREFIX = ".incoming-"
+INCOMING_PREFIX = ".incoming-"
 FORGOTTEN_S = 86_400.0
 """An older file was left by a process that died."""
 
@@ -24,7 +24,7 @@ class Incoming(UploadedFile):
     """The uploaded file of a form; deleted at the end of the request unless it was moved."""
 
     def __init__(self, name: str, content_type: str, charset: str | None) -> None:
-        descriptor, path = tempfile.mkstemp(prefix=PREFIX, dir=upload_files.folder())
+        descriptor, path = tempfile.mkstemp(prefix=INCOMING_PREFIX, dir=upload_files.folder())
         self.path = Path(path)
         weakref.finalize(self, self.path.unlink, missing_ok=True)
         self.digest = hashlib.sha256()
@@ -79,6 +79,6 @@ class IncomingHandler(FileUploadHandler):
 def forget_old() -> None:
     """Delete files left by requests whose process died."""
     before = time.time() - FORGOTTEN_S
-    for path in upload_files.folder().glob(f"{PREFIX}*"):
+    for path in upload_files.folder().glob(f"{INCOMING_PREFIX}*"):
         if path.stat().st_mtime < before:
             path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ LATE = timedelta(hours=1)
 FRESH = timedelta(seconds=10)
 """The process that deletes a meeting does most of the work at once; after this, a worker does the rest."""
 
-CLAIM_TTL = timedelta(minutes=10)
+ERASURE_CLAIM_TTL = timedelta(minutes=10)
 """Longer than a storage may take."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=4), timedelta(minutes=5)
@@ -57,7 +57,7 @@ def due(*, limit: int) -> list[Tombstone]:
 def claim(tombstone: Tombstone) -> bool:
     """Claim the tombstone; one of several workers gets it. The attempt is counted before it is made."""
     mine = Tombstone.objects.filter(pk=tombstone.pk, not_before=tombstone.not_before)
-    return bool(mine.update(not_before=timezone.now() + CLAIM_TTL, attempts=F("attempts") + 1))
+    return bool(mine.update(not_before=timezone.now() + ERASURE_CLAIM_TTL, attempts=F("attempts") + 1))
 
 
 def record_outcome(tombstone: Tombstone) -> None:

@@ -26,7 +26,7 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 60, 300, 1_800, 7_2
 """After the first, second, … failed attempt."""
 
 MAX_DELIVERY_ATTEMPTS = len(PAUSES) + 1
-CLAIM_TTL = timedelta(minutes=1)
+DELIVERY_CLAIM_TTL = timedelta(minutes=1)
 """Longer than an attempt can take (`meetings.safe_http.DEADLINE_S`)."""
 
 DELIVERY_KEPT = timedelta(days=14)
@@ -97,7 +97,7 @@ def claim(delivery: Delivery) -> bool:
     attempts left.
     """
     mine = Delivery.objects.filter(pk=delivery.pk, next_at=delivery.next_at)
-    return bool(mine.update(next_at=timezone.now() + CLAIM_TTL, attempts=F("attempts") + 1))
+    return bool(mine.update(next_at=timezone.now() + DELIVERY_CLAIM_TTL, attempts=F("attempts") + 1))
 
 
 def record_outcome(delivery: Delivery, failure: str) -> None:

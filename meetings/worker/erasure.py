@@ -16,7 +16,7 @@ from meetings.store import deletion, erasure, tombstones
 from meetings.threads import DaemonThreads
 from meetings.worker.results import log_failure
 
-MEETINGS_PER_TURN = 20
+TOMBSTONES_PER_TURN = 20
 """Deleted meetings per turn."""
 
 
@@ -29,7 +29,7 @@ class ErasureJob:
     async def turn(self) -> None:
         """Handle the tombstones that are due."""
         leaving: list[str] = []
-        for tombstone in await self._threads.query(partial(tombstones.due, limit=MEETINGS_PER_TURN)):
+        for tombstone in await self._threads.query(partial(tombstones.due, limit=TOMBSTONES_PER_TURN)):
             if await self._threads.query(partial(tombstones.claim, tombstone)) and await self._clear(tombstone):
                 leaving.append(tombstone.pk)
         if not leaving:

@@ -24,7 +24,7 @@ RESULTS_POLL_S = 2.0
 LOOK_SHARE = 0.02
 """Share of the time that may be spent on queries. With 50,000 meetings one query takes 0.4 s."""
 
-MEETINGS_PER_TURN = 10
+RESULTS_PER_TURN = 10
 """Meetings per turn."""
 
 FAILURES_PER_TURN = 3
@@ -52,7 +52,7 @@ class ResultsJob:
     async def _look(self) -> list[str]:
         """Return the meetings that are due. The slower the query, the less often it runs."""
         began = time.monotonic()
-        found = await self._threads.query(partial(results.due, limit=MEETINGS_PER_TURN))
+        found = await self._threads.query(partial(results.due, limit=RESULTS_PER_TURN))
         if not found:
             now = time.monotonic()
             self._not_before = now + (now - began) / LOOK_SHARE

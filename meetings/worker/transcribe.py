@@ -23,7 +23,7 @@ from meetings.worker.stream import TurnResult
 
 log = structlog.get_logger(__name__)
 
-MODELS_AWAY_S = 0.25
+ASR_AWAY_S = 0.25
 """How long a turn waits for the models while a summary is written. Audio is taken in between turns."""
 
 BRIDGED_S = 0.05
@@ -86,7 +86,7 @@ class TranscribeStep:
     def _decode(self, streams: Streams, turn: Turn) -> None:
         """Run one step of the engine, or of the bridge while the summariser uses the device."""
         try:
-            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridge.is_ready else MODELS_AWAY_S) as transcriber:
+            with self._pool.use(ASR, wait_s=BRIDGED_S if self._bridge.is_ready else ASR_AWAY_S) as transcriber:
                 self._engine.transcriber = transcriber
                 self._bridge.end()
                 self._step(streams, turn)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.diarization.aggregation import HeardWindow, vote
-from inference.diarization.turns import UNSURE
+from inference.diarization.turns import NO_SPEAKER
 from tests.inference.diarization.doubles import voice
 
 
@@ -22,7 +22,7 @@ def test_two_speak_where_the_windows_found_two() -> None:
 
 
 def test_a_speaker_wins_a_tie_against_nobody_in_particular() -> None:
-    said = [HeardWindow(0, (voice(1),), (UNSURE,)), HeardWindow(0, (voice(1),), (0,))]
+    said = [HeardWindow(0, (voice(1),), (NO_SPEAKER,)), HeardWindow(0, (voice(1),), (0,))]
     active, numbers = vote(said, 0, 10)
     assert [number for number, column in zip(numbers, active.T, strict=True) if column.any()] == [0]
 

@@ -14,7 +14,7 @@ from inference.diarization.clustering import (
     match_voices,
 )
 from inference.diarization.local_speakers import LocalVoice
-from inference.diarization.turns import UNSURE
+from inference.diarization.turns import NO_SPEAKER
 from tests.inference.diarization.doubles import print_of, voice
 
 WINDOWS = st.lists(st.lists(st.integers(0, 5), max_size=3, unique=True), max_size=30)
@@ -35,10 +35,10 @@ def test_a_voice_that_wavers_is_still_the_same() -> None:
 
 def test_a_brief_sound_founds_nobody_but_is_known_again() -> None:
     gallery = SpeakerRegistry()
-    assert gallery.recognise([voice(1, clean_s=BRIEF)]) == [UNSURE]
+    assert gallery.recognise([voice(1, clean_s=BRIEF)]) == [NO_SPEAKER]
     gallery.recognise([voice(1)])
     assert gallery.recognise([voice(1, clean_s=BRIEF, tilt=1.3)]) == [0]
-    assert gallery.recognise([voice(2, clean_s=BRIEF)]) == [UNSURE]
+    assert gallery.recognise([voice(2, clean_s=BRIEF)]) == [NO_SPEAKER]
 
 
 def test_voices_of_one_window_are_different_people() -> None:
@@ -60,7 +60,7 @@ def test_no_more_speakers_than_the_hint_allows() -> None:
     for person in (1, 2, 3):
         gallery.recognise([voice(person)])
     assert len(gallery) == 2
-    assert gallery.recognise([voice(3)]) == [UNSURE]
+    assert gallery.recognise([voice(3)]) == [NO_SPEAKER]
 
 
 def test_numbers_begin_where_those_already_given_end() -> None:
@@ -68,7 +68,7 @@ def test_numbers_begin_where_those_already_given_end() -> None:
 
 
 def test_a_voice_without_a_print_is_unsure() -> None:
-    assert match_voices([LocalVoice(voice(1).active, None, 0.1)], print_of(1)[None], least=-1.0) == [UNSURE]
+    assert match_voices([LocalVoice(voice(1).active, None, 0.1)], print_of(1)[None], least=-1.0) == [NO_SPEAKER]
 
 
 def test_the_most_similar_choice_together_counts() -> None:
@@ -92,7 +92,7 @@ def test_an_impossible_hint_is_refused(minimum: int, maximum: int) -> None:
 
 
 def test_a_recording_without_voices_has_no_speakers() -> None:
-    assert cluster_windows([[], [voice(1, clean_s=BRIEF)]], SpeakerHint()) == [[], [UNSURE]]
+    assert cluster_windows([[], [voice(1, clean_s=BRIEF)]], SpeakerHint()) == [[], [NO_SPEAKER]]
 
 
 @given(WINDOWS)

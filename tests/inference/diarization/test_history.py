@@ -7,7 +7,7 @@ import numpy as np
 from inference.diarization.aggregation import HeardWindow
 from inference.diarization.history import VoiceHistory
 from inference.diarization.local_speakers import WINDOW_CELLS, LocalVoice
-from inference.diarization.turns import UNSURE
+from inference.diarization.turns import NO_SPEAKER
 from tests.inference.diarization.doubles import voice
 
 RNG = np.random.default_rng(7)
@@ -26,9 +26,9 @@ def test_what_comes_back_is_what_was_heard() -> None:
     history, heard = VoiceHistory(10), window(-375)
     brief = LocalVoice(voice(1).active, None, 0.1)
     history.append(heard)
-    history.append(HeardWindow(-250, (brief,), (UNSURE,)))
+    history.append(HeardWindow(-250, (brief,), (NO_SPEAKER,)))
     first, second = history
-    assert (first.start, first.numbers, second.start, second.numbers) == (-375, (0, 1), -250, (UNSURE,))
+    assert (first.start, first.numbers, second.start, second.numbers) == (-375, (0, 1), -250, (NO_SPEAKER,))
     for one, other in zip((*first.voices, *second.voices), (*heard.voices, brief), strict=True):
         assert np.array_equal(one.active, other.active)
         assert one.clean_s == other.clean_s

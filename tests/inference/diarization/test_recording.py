@@ -11,7 +11,7 @@ from inference.diarization.aggregation import HeardWindow
 from inference.diarization.clustering import SpeakerHint
 from inference.diarization.local_speakers import CELL, WINDOW_CELLS, Listener, LocalVoice
 from inference.diarization.recording import RECORDING_STEP, diarize_recording, place_turns
-from inference.diarization.turns import UNSURE, SpeakerTurn
+from inference.diarization.turns import NO_SPEAKER, SpeakerTurn
 from tests.inference.diarization.doubles import ScriptedListener, clock
 from tests.inference.diarization.meetings import Meeting, confusion
 
@@ -43,7 +43,7 @@ def four_heard(four_voices: Meeting, listener: Listener) -> Sequence[HeardWindow
     class Recorder:
         def listen(self, audio: np.ndarray) -> tuple[LocalVoice, ...]:
             voices = listener.listen(audio)
-            heard.append(HeardWindow(next(starts), voices, (UNSURE,) * len(voices)))
+            heard.append(HeardWindow(next(starts), voices, (NO_SPEAKER,) * len(voices)))
             return voices
 
     diarize_recording([four_voices.samples], Recorder())

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.diarization.turns import (
+    NO_SPEAKER,
     SHORTEST_PAUSE,
     SHORTEST_TURN,
-    UNSURE,
     SpeakerTurn,
     smoothed_spans,
     spans,
@@ -30,7 +30,7 @@ def test_columns_become_turns_in_the_order_of_their_starts() -> None:
 
 
 def test_an_unsure_column_has_no_name() -> None:
-    assert turns_of(np.ones((50, 1), bool), [UNSURE], start=0) == (SpeakerTurn(0.0, 1.0, None),)
+    assert turns_of(np.ones((50, 1), bool), [NO_SPEAKER], start=0) == (SpeakerTurn(0.0, 1.0, None),)
 
 
 def test_a_short_pause_is_bridged_and_a_long_one_is_not() -> None:

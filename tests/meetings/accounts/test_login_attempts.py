@@ -56,7 +56,7 @@ def test_a_network_of_ipv6_is_one_address() -> None:
 
 
 def test_a_name_that_is_attacked_from_everywhere_is_slowed_and_not_locked() -> None:
-    codes = [try_password("wrong", address=f"10.1.0.{number}") for number in range(login_attempts.ATTACKED - 1)]
+    codes = [try_password("wrong", address=f"10.1.0.{number}") for number in range(login_attempts.LOGIN_ATTACKED - 1)]
     assert set(codes) == {200}
     assert try_password("wrong", address="10.2.0.1") == 429, "from now on one try an address is enough"
     assert try_password("wrong", name="bea", address="10.2.0.2") == 200, "of that name alone"

@@ -11,7 +11,7 @@ from inference.models.residency.plan import Group
 from inference.models.torchaudio_compat import import_transformers
 from inference.summarization.chat_weights import QuantizationMissing, RowsDoNotFit
 from meetings.device import summarization
-from meetings.device.summarization import WORKING_BYTES, summary_member
+from meetings.device.summarization import SUMMARY_WORKING_BYTES, summary_member
 from meetings.environment import Environment
 
 GPU = Device("cuda", 0)
@@ -40,7 +40,7 @@ def environment(tmp_path: Path) -> Environment:
 def chosen(environment: Environment, device: Device, budget: float) -> tuple[str, int]:
     """Name and bytes of the weights."""
     member = summary_member(environment, device, budget=round(budget))
-    assert (member.need.group, member.need.size.working) == (Group.SUMMARIZATION, WORKING_BYTES)
+    assert (member.need.group, member.need.size.working) == (Group.SUMMARIZATION, SUMMARY_WORKING_BYTES)
     return member.need.label, member.need.size.weights
 
 

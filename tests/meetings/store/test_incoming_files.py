@@ -16,12 +16,12 @@ from meetings.store.incoming_files import Incoming, IncomingHandler
 
 
 def left() -> list[str]:
-    return [path.name for path in upload_files.folder().glob(f"{incoming_files.PREFIX}*")]
+    return [path.name for path in upload_files.folder().glob(f"{incoming_files.INCOMING_PREFIX}*")]
 
 
 @pytest.fixture(autouse=True)
 def _nothing_from_before() -> None:
-    for path in upload_files.folder().glob(f"{incoming_files.PREFIX}*"):
+    for path in upload_files.folder().glob(f"{incoming_files.INCOMING_PREFIX}*"):
         path.unlink()
 
 
@@ -91,8 +91,8 @@ def failing(error: OSError) -> Callable[[bytes], int]:
 
 def test_what_a_process_left_that_died_is_deleted_after_a_day() -> None:
     for name, age_s in (("old", incoming_files.FORGOTTEN_S + 60), ("young", 60.0)):
-        path = upload_files.folder() / f"{incoming_files.PREFIX}{name}"
+        path = upload_files.folder() / f"{incoming_files.INCOMING_PREFIX}{name}"
         path.touch()
         os.utime(path, (time.time() - age_s, time.time() - age_s))
     incoming_files.forget_old()
-    assert left() == [f"{incoming_files.PREFIX}young"]
+    assert left() == [f"{incoming_files.INCOMING_PREFIX}young"]
