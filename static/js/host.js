@@ -12,6 +12,7 @@ import { HostSession } from "./host-session.js";
 import { gettext } from "./i18n.js";
 import { Ledger } from "./ledger.js";
 import { LineDialog } from "./line-dialog.js";
+import { takeInput } from "./ready.js";
 import { bindSharing } from "./share.js";
 import { ReconnectingSocket, socketUrl } from "./socket.js";
 import { SpeakerCard } from "./speaker-card.js";
@@ -36,6 +37,7 @@ const find = (name) => page.querySelector(`[data-${name}]`);
 bindSharing(page);
 if (ended === "true") review();
 else await host();
+takeInput();
 
 /** A meeting that is over is read like anybody reads it. What this browser kept of it can no longer be sent. */
 function review() {

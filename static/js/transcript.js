@@ -3,6 +3,7 @@ import { Appearance } from "./appearance.js";
 import { LineEditor } from "./line-editor.js";
 import { LinePlayer } from "./line-player.js";
 import { gettext } from "./i18n.js";
+import { takeInput } from "./ready.js";
 import { SummaryEditor } from "./summary-editor.js";
 import { TextSearch } from "./text-search.js";
 
@@ -26,6 +27,7 @@ if (list !== null) {
 
 if (find("digest-correction") !== null) new SummaryEditor(find("digest"));
 for (const form of document.querySelectorAll("[data-speaker-form]")) form.addEventListener("submit", confirmMerge);
+takeInput();
 
 /** Two people that become one stay one. */
 function confirmMerge(event) {

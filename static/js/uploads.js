@@ -1,5 +1,6 @@
 /** The page for uploads: takes files, announces them with the choices of the form, and sends two at a time. */
 import { gettext } from "./i18n.js";
+import { takeInput } from "./ready.js";
 import { UploadList } from "./upload-list.js";
 import { Transfer, UploadRefused } from "./upload-transfer.js";
 
@@ -106,4 +107,5 @@ const showDetected = () => (page.querySelector("[data-detected]").hidden = langu
 language.addEventListener("change", showDetected);
 showDetected();
 page.querySelector("[data-form]").addEventListener("submit", (event) => event.preventDefault());
+takeInput();
 uploads.list.refresh();

@@ -4,6 +4,7 @@ import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
+import { takeInput } from "./ready.js";
 import { ReconnectingSocket, socketUrl } from "./socket.js";
 import { SummaryPanel } from "./summary-panel.js";
 
@@ -59,6 +60,7 @@ document.addEventListener("fullscreenchange", () => {
 });
 closeMenusOutside(document.querySelectorAll("details.menu"));
 
+takeInput();
 socket.connect();
 
 /** What is downloaded is what is read. */

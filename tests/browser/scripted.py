@@ -11,11 +11,12 @@ from django.conf import settings
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils import translation
-from playwright.sync_api import Page, WebSocketRoute
+from playwright.sync_api import Page, Route, WebSocketRoute
 
 from meetings.accounts.link_tokens import storage_key
 from meetings.models import SPEAKER_COLORS, Meeting
 from meetings.web.meeting_forms import MeetingForm
+from meetings.web.upload_forms import UploadForm
 
 MEETING = Meeting(pk="scripted", title="Weekly planning")
 POLL_MS = 20
@@ -34,6 +35,8 @@ class ScriptedServer:
     received: list[Message | bytes] = field(default_factory=list)
     interface: str = "en"
     """The language of the pages."""
+    held: list[Route] | None = None
+    """Requests for modules that wait; None: none does."""
 
     def open_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
         links = [("vtt", "/m/scripted/transcript.vtt?token=t")] if downloads else []
@@ -56,6 +59,27 @@ class ScriptedServer:
         entries = [(meeting, {"speak", "read", "export", "delete"}) for meeting in meetings]
         self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries})
 
+    def open_uploads(self, base: str) -> None:
+        """The page for recordings; it has no socket."""
+        with translation.override(self.interface):
+            form = UploadForm()
+        self._serve(f"{base}uploads/", "meetings/uploads.html", {"form": form, "limit": "4 GB", "chunk_bytes": 1 << 20})
+
+    def hold_scripts(self) -> None:
+        """Keep every module back until `release_scripts`; a page counts as open before."""
+        self.held = []
+        self.page.route("**/*.js", self._hold)
+
+    def _hold(self, route: Route) -> None:
+        assert self.held is not None
+        self.held.append(route)
+
+    def release_scripts(self) -> None:
+        held, self.held = self.held or [], None
+        self.page.unroute("**/*.js")
+        for route in held:
+            route.fallback()
+
     def say(self, *messages: Message) -> None:
         for message in messages:
             self.sockets[-1].send(json.dumps(message))
@@ -74,14 +98,15 @@ class ScriptedServer:
     def _open(self, url: str, template: str, context: dict[str, object]) -> None:
         self.page.route_web_socket("**/ws/**", self._connected)
         self._serve(url, template, context)
-        self.wait_for_socket(1)
+        if self.held is None:
+            self.wait_for_socket(1)
 
     def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):
             html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
         headers = {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
         self.page.route(url, lambda route: route.fulfill(body=html, headers=headers))
-        self.page.goto(url)
+        self.page.goto(url, wait_until="load" if self.held is None else "commit")
 
     def _connected(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
