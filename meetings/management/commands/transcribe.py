@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -13,15 +14,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 from django.core.management import CommandError
 from tqdm import tqdm
 
-from inference.audio import UnreadableAudioError
 from inference.diarization.clustering import SpeakerHint
 from inference.media.options import DecodeOptions, UnknownTrack, track_options
 from inference.media.raw_formats import OFFERED, UnknownInputFormat, raw_format
+from inference.models.device import NoSuchDevice
 from inference.models.loading import ModelCorrupt, ModelMissing
 from inference.speech.session import SessionConfig
 from inference.summarization.loader import chat_model_source
@@ -45,10 +47,11 @@ from meetings.environment import AsrBackend, Environment
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_code, language_name
-from meetings.management.cli import ParlanceCommand
+from meetings.management.cli import ERROR_ANSWERS, ParlanceCommand, command_error
 from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, why_unreadable
+from meetings.supervise import contained_call
 
 DEFAULT_FORMAT = "txt"
 
@@ -66,6 +69,9 @@ class Product:
 
 
 Producer = Callable[[Path], Product]
+
+OF_ALL_FILES = (ModelMissing, ModelCorrupt, NoSuchDevice, ImproperlyConfigured)
+"""Errors that every other file would have too."""
 
 
 class Command(ParlanceCommand):
@@ -151,35 +157,44 @@ class Command(ParlanceCommand):
             self.stderr.write(product.warning)
 
     def _batch(self, files: list[Path], output: str, format_name: str, produce: Producer, *, again: bool) -> None:
-        """Process one file after the other; an unreadable file does not stop the rest."""
-        storage, failed = open_storage(output), 0
+        """Process one file after the other; one that fails does not stop the rest, and is named at the end."""
+        storage, failed = open_storage(output), dict[Path, int]()
         try:
             for job in plan(files, format_name):
-                failed += not self._do(job, storage, produce, again=again)
+                if code := self._do(job, storage, produce, again=again):
+                    failed[job.file] = code
         except SameName as error:
             raise CommandError(str(error), returncode=BAD_INPUT) from error
         except storage_errors() as error:
             raise CommandError(f"{output} cannot be used: {error}", returncode=FAILURE) from error
         if failed:
-            raise CommandError(f"{failed} of {len(files)} files could not be transcribed.", returncode=FAILURE)
+            sentence = f"{len(failed)} of {len(files)} files could not be transcribed: {', '.join(map(str, failed))}."
+            raise CommandError(sentence, returncode=min(failed.values()))
 
-    def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> bool:
-        """Return False if the file cannot be read to its end, after printing why; what was read is written anyway."""
-        if not job.file.is_file():
+    def _do(self, job: Job, storage: Storage, produce: Producer, *, again: bool) -> int:
+        """Return the exit code of one file, after printing why it failed; what was read of it is written anyway."""
+        if not os.path.isfile(job.file):  # `Path.is_file` raises where a folder cannot be entered
             self.stderr.write(f"{job.file}: There is no such file.")
-            return False
+            return BAD_INPUT
         if not again and is_done(job, storage):
             self.stdout.write(f"{job.file}: {job.name} is there already.")
-            return True
-        try:
-            product = produce(job.file)
-        except UnreadableAudioError as error:
-            self.stderr.write(f"{error}.")
-            return False
-        storage.save(job.name, ContentFile(product.content))
-        self._warn(product)
+            return 0
+        done = contained_call(lambda: produce(job.file), fatal=OF_ALL_FILES)
+        if done.value is None:
+            failure = file_error(job.file, done.error or AssertionError())
+            self.stderr.write(str(failure))
+            return failure.returncode
+        storage.save(job.name, ContentFile(done.value.content))
+        self._warn(done.value)
         self.stdout.write(f"{job.file}: {job.name}")
-        return product.is_whole
+        return 0 if done.value.is_whole else FAILURE
+
+
+def file_error(file: Path, error: Exception) -> CommandError:
+    """Return sentence and exit code for what stopped one file. An unexpected error may quote what people said."""
+    if isinstance(error, tuple(ERROR_ANSWERS)):
+        return command_error(error)
+    return CommandError(f"{file} could not be transcribed: {type(error).__name__}.", returncode=FAILURE)
 
 
 def read_wishes(options: dict[str, Any], format_name: str) -> TranscriptionOptions:

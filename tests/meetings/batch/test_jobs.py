@@ -13,8 +13,9 @@ import soundfile
 from django.core.files.storage import Storage
 from django.core.management import CommandError, call_command
 
-from inference.audio import SAMPLE_RATE
+from inference.audio import SAMPLE_RATE, UnreadableAudioError
 from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
+from meetings.batch.recording import Hearing
 from meetings.export.storages import open_storage
 from tests.inference.diarization.doubles import SilentListener
 from tests.inference.doubles import ScriptedTranscriber
@@ -64,12 +65,42 @@ def test_one_bad_file_holds_up_no_other(recordings: list[Path], tmp_path: Path, 
     said, complained, end = transcribe(*recordings, "-o", f"{tmp_path}/out/", "--format", "vtt")
     assert [line.rpartition(": ")[2] for line in said.splitlines()] == ["one.vtt", "two.vtt"]
     assert "note.wav cannot be read as audio" in complained
-    assert end == "1 of 3 files could not be transcribed."
+    assert end == f"1 of 3 files could not be transcribed: {recordings[1]}."
     assert {path.name: path.read_text() for path in (tmp_path / "out").iterdir()} == {
         "one.vtt": "WEBVTT\n",
         "two.vtt": "WEBVTT\n",
     }
     assert scripted_models == ["engine"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "complaint"),
+    [
+        (UnreadableAudioError("two.flac is no recording"), 2, "two.flac is no recording."),
+        (OSError(5, "Input/output error", "two.flac"), 1, "two.flac: Input/output error."),
+        (RuntimeError("what people said"), 1, "{two} could not be transcribed: RuntimeError."),
+    ],
+)
+def test_whatever_befalls_one_file_the_others_are_done_and_it_is_named_at_the_end(
+    recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, code: int, complaint: str
+) -> None:
+    """The exit code is 2 only where nothing but bad input is the reason."""
+    first, note, bad = recordings
+
+    def hearing(path: Path) -> Hearing:
+        if path == bad:
+            raise error
+        return Hearing(path)
+
+    monkeypatch.setattr(f"{COMMAND}.Hearing", hearing)
+    output, errors = StringIO(), StringIO()
+    arguments = [*map(str, (bad, note, first)), "-o", f"{tmp_path}/out/"]
+    with pytest.raises(CommandError) as failure:
+        call_command("transcribe", *arguments, stdout=output, stderr=errors)
+    assert errors.getvalue().splitlines()[0] == complaint.format(two=bad)
+    assert str(failure.value) == f"2 of 3 files could not be transcribed: {bad}, {note}."
+    assert failure.value.returncode == code
+    assert output.getvalue() == f"{first}: one.txt\n"
 
 
 def test_what_is_done_and_unchanged_is_not_done_again(
@@ -127,7 +158,7 @@ def test_a_bucket_is_filled_and_gone_on_with(recordings: list[Path], monkeypatch
         (("a.wav", "b.wav"), "Several files need -o with a folder or s3://bucket/prefix."),
         (("a.wav", "b.wav", "-o", "out.txt"), "Several files need -o with a folder or s3://bucket/prefix."),
         (("x/a.wav", "y/a.mp3", "-o", "/tmp/"), "x/a.wav and y/a.mp3 would both become a.txt; rename one"),
-        (("nowhere.wav", "-o", "/tmp/"), "1 of 1 files could not be transcribed."),
+        (("nowhere.wav", "-o", "/tmp/"), "1 of 1 files could not be transcribed: nowhere.wav."),
     ],
 )
 def test_what_makes_no_sense_is_told(arguments: tuple[str, ...], sentence: str) -> None:

@@ -316,12 +316,13 @@ class TestDamage:
         note.write_text("no sound in here")
         (tmp_path / "out").mkdir()
         output, complaints = StringIO(), StringIO()
-        with pytest.raises(CommandError, match=r"^2 of 4 files could not be transcribed\.$") as failure:
+        with pytest.raises(CommandError, match=r"^2 of 4 files could not be transcribed: ") as failure:
             call_command(
                 "transcribe", "--no-speakers", *map(str, (bomb, note, damaged, quiet)), "-o", str(tmp_path / "out"),
                 stdout=output, stderr=complaints,
             )  # fmt: skip
-        assert failure.value.returncode == 1
+        assert failure.value.returncode == 2
+        assert str(failure.value).endswith(f": {bomb}, {note}.")
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["quiet.txt", "x.txt"]
         first, second, third, fourth = complaints.getvalue().splitlines()
         assert first == f"{bomb} has 1 samples a second; 4,000 to 384,000 can be read."
