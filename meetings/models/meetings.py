@@ -284,6 +284,9 @@ class Upload(models.Model):
     sound = models.CharField(
         max_length=16, blank=True, default="", db_default="", help_text="What the recording holds, once it is read."
     )
+    is_awaited = models.BooleanField(
+        default=False, db_default=False, help_text="A program waits for the text, so it comes before other recordings."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
     failure = models.CharField(
         max_length=16, choices=UploadFailure.choices, blank=True, help_text="While it is captioned: of the last try."

@@ -60,7 +60,7 @@ def begin_or_join(job: ApiJob, meeting: Meeting, file: Announced, place: Callabl
         if joined is not None:
             return joined
         _require_few(job.token_id)
-        uploads.begin_announced(meeting, file)
+        uploads.begin_announced(meeting, file, is_awaited=not job.is_kept)
         job.meeting, job.readers = meeting, 1
         job.save(force_insert=True)
     try:

@@ -69,8 +69,13 @@ def announcing() -> Iterator[None]:
 
 def require_room(size: int) -> None:
     """Raise DiskFull unless `size` more bytes leave DISK_RESERVE free."""
-    if shutil.disk_usage(folder()).free - size < DISK_RESERVE:
+    if size > room():
         raise DiskFull
+
+
+def room() -> int:
+    """Return the bytes that uploads may still take."""
+    return shutil.disk_usage(folder()).free - DISK_RESERVE
 
 
 def create(meeting_id: str) -> None:

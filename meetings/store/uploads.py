@@ -29,9 +29,16 @@ MAX_UPLOAD_ATTEMPTS = 3
 MOST_UNFINISHED = 50
 """Incomplete uploads of one host."""
 
+WAITING_LOOKED_AT = 50
+"""Waiting uploads of each kind that a worker chooses from."""
+
+
+MOST_OF_ROOM = 0.75
+"""Share of the room for uploads that those of one host may take beyond the first. The rest is for other people."""
+
 
 class TooManyUnfinished(Exception):
-    """The host has announced too many recordings that have not arrived; the message is a sentence for people."""
+    """The host has too many recordings that are not done; the message is a sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +72,23 @@ class Reading:
     """Start and end in seconds, and channel, of speech, if channels are speakers."""
 
 
-def begin(meeting: Meeting, file: Announced) -> Upload:
-    """Store the meeting with an empty file and reserve space. Raises upload_files.DiskFull, TooManyUnfinished."""
+def begin(meeting: Meeting, file: Announced, *, is_awaited: bool = False) -> Upload:
+    """Store the meeting with an empty file and reserve space. Raises upload_files.DiskFull, TooManyUnfinished.
+
+    `is_awaited`: a program waits for the text, so it comes before other recordings.
+    """
     with upload_files.announcing():
-        return begin_announced(meeting, file)
+        return begin_announced(meeting, file, is_awaited=is_awaited)
 
 
-def begin_announced(meeting: Meeting, file: Announced) -> Upload:
+def begin_announced(meeting: Meeting, file: Announced, *, is_awaited: bool) -> Upload:
     """Do the same, for a caller within `upload_files.announcing`."""
     _require_few(meeting.owner_id)
     upload_files.require_room(file.size + outstanding())
+    _require_share(meeting.owner_id, file.size)
     with transaction.atomic():
         meeting.save()
-        upload = Upload.objects.create(meeting=meeting, **asdict(file))
+        upload = Upload.objects.create(meeting=meeting, is_awaited=is_awaited, **asdict(file))
         upload_files.create(meeting.pk)
     return upload
 
@@ -111,6 +122,22 @@ def _require_few(owner_id: int | None) -> None:
         raise TooManyUnfinished(sentence % {"count": MOST_UNFINISHED})
 
 
+def _require_share(owner_id: int | None, size: int) -> None:
+    """Raise TooManyUnfinished if `size` more bytes make this host's files take more than MOST_OF_ROOM."""
+    theirs = Upload.objects.filter(meeting__owner_id=owner_id).exclude(state=UploadState.READY)
+    taken = sum(_bytes_of(upload) for upload in theirs)
+    room = upload_files.room() - outstanding() + taken
+    if owner_id is not None and taken and taken + size > MOST_OF_ROOM * room:
+        raise TooManyUnfinished(
+            _("Your recordings take most of the room on the server. Wait until some are captioned, or delete some.")
+        )
+
+
+def _bytes_of(upload: Upload) -> int:
+    """Return what its file takes, or will take when it has arrived."""
+    return upload.size if upload.state == UploadState.RECEIVING else upload_files.received(upload.pk)
+
+
 def is_upload(meeting_id: str) -> bool:
     """Return whether the meeting is made from a recording."""
     return Upload.objects.filter(pk=meeting_id).exists()
@@ -121,9 +148,15 @@ def finish_receiving(meeting_id: str) -> None:
     Upload.objects.filter(pk=meeting_id, state=UploadState.RECEIVING).update(state=UploadState.WAITING)
 
 
-def next_waiting() -> Upload | None:
-    """Return the oldest upload that no worker has taken."""
-    return Upload.objects.filter(state=UploadState.WAITING).select_related("meeting").order_by("created_at").first()
+def waiting(*, but_of: Collection[int] = (), limit: int = WAITING_LOOKED_AT) -> list[Upload]:
+    """Return uploads that no worker has taken: the `limit` oldest, then as many of those that are short or awaited.
+
+    `but_of`: accounts whose uploads are left out.
+    """
+    rows = Upload.objects.filter(state=UploadState.WAITING).select_related("meeting")
+    rows = rows.exclude(meeting__owner_id__in=but_of)
+    oldest, urgent = rows.order_by("created_at")[:limit], rows.order_by("-is_awaited", "size")[:limit]
+    return list({upload.pk: upload for upload in (*oldest, *urgent)}.values())
 
 
 def take(upload: Upload) -> bool:

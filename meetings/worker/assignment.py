@@ -166,7 +166,7 @@ def open_stream(meeting_id: str) -> TakenMeeting:
     """Take over the meeting. Raises NoSuchMeeting."""
     meeting = transcript.take_lease(meeting_id)
     summary_attempts.reset_after_takeover(meeting_id)
-    stream = MeetingStream(meeting, _resume_state(meeting), is_upload=uploads.is_upload(meeting_id))
+    stream = MeetingStream(meeting, _resume_state(meeting), upload=uploads.find(meeting_id))
     stream.has_channel_speakers = uploads.has_speaker_per_channel(meeting_id)
     return TakenMeeting(stream, was_leased=meeting.is_leased)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 import numpy as np
@@ -22,6 +23,7 @@ from meetings.store import speakers, transcript, uploads
 from meetings.supervise import contained_call
 from meetings.worker.isolation import Isolation, ModelFailed
 from meetings.worker.model_thread import ModelThread
+from meetings.worker.priority import RoundRobin, spoken
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
@@ -62,6 +64,9 @@ class DiarizeStep:
         self._publisher = publisher
         self._isolation = isolation
         self._model = ModelThread(pool, SPEAKERS)
+        self._round_robin = RoundRobin()
+        self._one_recording = asyncio.Lock()
+        """People wait for one window of a recording at most, however many recordings are finished at once."""
         self._storing = asyncio.Lock()
         """Serialize label writes, so that the final pass overwrites live labels and never the reverse."""
 
@@ -75,9 +80,14 @@ class DiarizeStep:
         return stream.voices.waiting_s() if self._model.is_ready or not self._model.has_tried else 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Process one window of every meeting that has one. Load the models first."""
+        """Process one window of every live meeting, then one of the next recording. Load the models first."""
         await self._model.load()
-        listened = [await self._listen_contained(stream) for stream in list(streams.values())]
+        listened = [await self._listen_contained(stream) for stream in spoken(streams).values()]
+        for stream in self._round_robin.ordered(streams):
+            if await self._listen_contained(stream):
+                self._round_robin.took(stream)
+                listened.append(True)
+                break
         if not any(listened):
             await asyncio.sleep(NO_WINDOW_S)
 
@@ -104,7 +114,7 @@ class DiarizeStep:
         stream.voices.rest()
         while await self._listen_or_wait(stream):
             pass
-        async with self._storing, self._isolation.trial(stream, Stage.SPEAKERS):
+        async with self._turn_of(stream), self._storing, self._isolation.trial(stream, Stage.SPEAKERS):
             await self._store(stream, await self._model.run(lambda: self._conclude(stream)))
 
     async def _listen_or_wait(self, stream: MeetingStream) -> bool:
@@ -117,7 +127,7 @@ class DiarizeStep:
         """Process one window and store its labels. Raises ModelAsleep while a summary is written."""
         if not self._model.is_ready:
             return False
-        async with self._storing:
+        async with self._turn_of(stream), self._storing:
             async with self._isolation.trial(stream, Stage.SPEAKERS):
                 heard = await self._model.run(lambda: self._timed(stream))
             if stream.awaits_labels:
@@ -125,6 +135,10 @@ class DiarizeStep:
                 stream.voices.ask_again()
             await self._store(stream, stream.voices.take_news())
         return heard
+
+    def _turn_of(self, stream: MeetingStream) -> AbstractAsyncContextManager[object]:
+        """Return the lock that recordings pass on from one to the next; people need none."""
+        return self._one_recording if stream.is_upload else contextlib.nullcontext()
 
     async def _store(self, stream: MeetingStream, news: SpeakerTurns | None) -> None:
         """Store the labels in small batches, so that other writers wait only briefly for the database."""

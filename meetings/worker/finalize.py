@@ -26,7 +26,7 @@ AGAIN_S = 0.5
 
 
 class FinalizeStep:
-    """Finalize a worker's meetings that are captioned to their end, one after the other."""
+    """Finalize a worker's meetings that are captioned to their end. Several loops may call `turn`."""
 
     def __init__(
         self,

@@ -44,3 +44,19 @@ class Priority:
     def admitted(self, streams: Streams) -> dict[str, MeetingStream]:
         """Return the meetings that may run now."""
         return dict(streams) if self.admits_recordings(streams) else spoken(streams)
+
+
+class RoundRobin:
+    """Recordings in turn, for stages in which each of them does one piece of work at a time."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def ordered(self, streams: Streams) -> list[MeetingStream]:
+        """Return the meetings made from uploads, beginning after the one that had its turn last."""
+        found = sorted(recorded(streams).values(), key=lambda stream: stream.meeting_id)
+        return sorted(found, key=lambda stream: stream.meeting_id <= self._last)
+
+    def took(self, stream: MeetingStream) -> None:
+        """Note that it was this one's turn."""
+        self._last = stream.meeting_id

@@ -19,8 +19,9 @@ from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
 from meetings.broker.audio_log import AudioEntry, Mark
 from meetings.languages import AUTO
-from meetings.models import Meeting, Stage, State
+from meetings.models import Meeting, Stage, State, Upload
 from meetings.store.transcript import Lease
+from meetings.worker.recording_scheduler import Recording, left_s
 from meetings.worker.speaker_track import ResumeState, SpeakerTrack
 
 log = structlog.get_logger(__name__)
@@ -88,15 +89,19 @@ class TurnResult:
 class MeetingStream:
     """One meeting held by a worker. `take_in` runs in the device's thread, everything else in the event loop."""
 
-    def __init__(self, meeting: Meeting, memory: ResumeState, *, is_upload: bool = False) -> None:
+    def __init__(self, meeting: Meeting, memory: ResumeState, *, upload: Upload | None = None) -> None:
+        """`upload`: the recording that the meeting is made from; None: it has a host."""
         self.meeting_id: str = meeting.pk
-        self.is_upload = is_upload
-        """Whether the meeting is made from a recording and therefore has no host."""
+        self.is_upload = upload is not None
+        self.length_s = upload.seconds if upload is not None else None
+        """Seconds of the recording; None: not known, or there is none."""
+        self._owner_id = meeting.owner_id
+        self._is_awaited = upload is not None and upload.is_awaited
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
         self.vocabulary = meeting.vocabulary_terms
-        self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if is_upload else BEHIND)
+        self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if self.is_upload else BEHIND)
         self.has_channel_speakers = False
         """Whether the channels of the recording are the speakers, so that voices need not be told apart."""
         self.languages_read: frozenset[str] = frozenset()
@@ -145,6 +150,12 @@ class MeetingStream:
     def languages_wanted(self) -> frozenset[str]:
         """The languages read by viewers, those listed in the meeting, and those that need corrections translated."""
         return self.languages_read | self._languages_asked | frozenset(self._meeting.languages)
+
+    @property
+    def recording(self) -> Recording:
+        """What the scheduler of recordings needs to know."""
+        left = left_s(self.length_s, self.committed / SAMPLE_RATE)
+        return Recording(self.meeting_id, owner=self._owner_id, is_awaited=self._is_awaited, left_s=left)
 
     @property
     def wants_more(self) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
+from inference.models.device import Device
 from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.pool import ModelPool
 from inference.speech.engine import Decoded, Engine
@@ -19,6 +21,7 @@ from meetings.worker import model_sleep
 from meetings.worker.bridge import SwapBridge
 from meetings.worker.isolation import DeviceFailed
 from meetings.worker.priority import Priority, Streams, recorded, spoken
+from meetings.worker.recording_scheduler import Turns
 from meetings.worker.stream import TurnResult
 
 log = structlog.get_logger(__name__)
@@ -47,9 +50,12 @@ class TranscribeStep:
         self._pool = pool
         self._bridge = bridge
         self._priority = Priority()
+        self._turns = Turns()
         pool.start()
         with pool.use(ASR) as transcriber:
             self._engine = Engine(transcriber)
+        self.places = places_of(pool.device, self._engine)
+        """Utterances of recordings that are decoded at once."""
 
     @property
     def engine(self) -> Engine:
@@ -98,13 +104,15 @@ class TranscribeStep:
                 turn.found[meeting_id].add(events)
 
     def _step(self, streams: Streams, turn: Turn) -> None:
-        """Decode live meetings first. Recordings follow when no live audio waits, one utterance at a time."""
+        """Decode live meetings first. Recordings follow when no live audio waits, beside people one utterance."""
         people = {key: stream.session for key, stream in spoken(streams).items()}
         heard = self._decode_and_accept(people, turn)
-        waiting = {key: stream.session for key, stream in recorded(streams).items() if stream.session.backlog}
+        waiting = [stream for stream in recorded(streams).values() if stream.session.backlog]
         if heard or not waiting or not self._priority.admits_recordings(streams):
             return
-        self._decode_and_accept(waiting, turn, live=False, limit=1 if people else None)
+        places = 1 if people else self.places
+        chosen = self._turns.next([stream.recording for stream in waiting], places=places)
+        self._decode_and_accept({key: streams[key].session for key in chosen}, turn, live=False, limit=places)
 
     def _decode_and_accept(
         self, sessions: Mapping[str, CaptionSession], turn: Turn, *, live: bool = True, limit: int | None = None
@@ -143,3 +151,11 @@ class TranscribeStep:
         probed = contained_call(self._engine.probe)
         if probed.error is not None:
             raise DeviceFailed(f"Nothing can be decoded any more: {type(error).__name__}.") from error
+
+
+def places_of(device: Device, engine: Engine) -> int:
+    """Return the places of a batch that recordings share: a CPU decodes as many utterances at once as it has cores."""
+    if device.kind != "cpu":
+        return engine.max_batch
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(2, min(engine.max_batch, cores))

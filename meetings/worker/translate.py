@@ -6,6 +6,7 @@ selected late is filled in backwards by the same query.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,6 +28,7 @@ from meetings.store.translations import Untranslated
 from meetings.supervise import contained_call
 from meetings.worker.isolation import Isolation, ModelFailed
 from meetings.worker.model_thread import ModelThread
+from meetings.worker.priority import RoundRobin, spoken
 from meetings.worker.publisher import Publisher
 from meetings.worker.stream import MeetingStream
 
@@ -56,6 +58,9 @@ class TranslateStep:
         self._isolation = isolation
         self._reader_languages = ReaderLanguages(broker)
         self._model = ModelThread(pool, TRANSLATION)
+        self._round_robin = RoundRobin()
+        self._one_recording = asyncio.Lock()
+        """People wait for one batch of a recording at most, however many recordings are finished at once."""
         self._sources: dict[str, frozenset[str]] = {}
         """Source languages by target; empty while there are no models."""
 
@@ -80,11 +85,17 @@ class TranslateStep:
             stream.languages_read = read
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> bool:
-        """Translate one batch of every meeting; return whether there was any. Load the models first."""
+        """Translate one batch of every live meeting, and of the next recording; return whether there was any.
+
+        Load the models first.
+        """
         await self._model.load(self._read_sources)
-        done = [
-            await self._interpret_contained(stream) for stream in list(streams.values()) if stream.awaits_translation
-        ]
+        live = [stream for stream in spoken(streams).values() if stream.awaits_translation]
+        done = [await self._interpret_contained(stream) for stream in live]
+        for stream in self._round_robin.ordered(streams):
+            if stream.awaits_translation and await self._interpret_contained(stream):
+                self._round_robin.took(stream)
+                return True
         return any(done)
 
     async def _interpret_contained(self, stream: MeetingStream) -> bool:
@@ -118,8 +129,10 @@ class TranslateStep:
             return False
         stream.awaits_translation = False
         done = True  # after an error the batch is still to be done
+        turn = self._one_recording if stream.is_upload else contextlib.nullcontext()
         try:
-            done = await self._translate(stream) or await self._sum_up(stream)
+            async with turn:
+                done = await self._translate(stream) or await self._sum_up(stream)
         except transcript.LeaseLost:
             log.info("translations_come_too_late", meeting=stream.meeting_id)
             return False

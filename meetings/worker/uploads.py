@@ -2,36 +2,34 @@
 
 From there on everything works as in a live meeting. If the worker dies, the next one decodes the file again and resumes
 at the log's next sample. So does this worker after an error with a file. Errors are counted in the upload's row and do
-not affect other uploads.
+not affect other uploads. `recording_scheduler` says which recordings are taken, and which of their files are read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
-from typing import TypeVar
 
 import numpy as np
 import redis.asyncio
 import structlog
 from django.conf import settings
 
-from inference.audio import SAMPLE_RATE, UnreadableAudioError, float_to_pcm16
+from inference.audio import SAMPLE_RATE, float_to_pcm16
 from inference.media.errors import DecoderFailed
 from inference.speech.recorded_file import RecordedFile
 from meetings import supervise
 from meetings.broker.audio_log import AppendOutcome, AudioLog
+from meetings.broker.leases import Leases
 from meetings.models import Meeting, State, Upload, UploadFailure
 from meetings.queries import in_database
 from meetings.store import upload_files, uploads
+from meetings.worker.file_reader import STEP, FileReader
+from meetings.worker.recording_scheduler import Places, Recording, crowding_owners, left_s, to_take
 from meetings.worker.stream import REHEAR_S, MeetingStream, resumed_session, session_config
-
-T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -43,24 +41,23 @@ AHEAD_S = 60.0
 UNHEARD_S = 45.0
 """Seconds of audio not diarized yet. Above a minute the tracker would skip some (`tracker.BACKLOG`)."""
 
-STEP = 5
-"""Blocks of one second that are appended at once."""
-
 GOES_ON_S = 60.0
 """Seconds of audio after which opening the file counts as a success."""
 
 AGAIN_AFTER_S = (2.0, 15.0)
 """Delays before a failed file is opened again: the machine may be at fault."""
 
+BYTES_A_SECOND = 16_000
+"""Of a file that was not opened yet; only to compare files."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Feeder:
     """One recording being fed into the log of a meeting that this worker holds."""
 
     stream: MeetingStream
-    file: RecordedFile | None
+    reader: FileReader | None
     """None if there is nothing to read."""
-    blocks: Iterator[np.ndarray]
     next_frame: int
     next_sample: int
     opened_at: int
@@ -68,50 +65,83 @@ class Feeder:
     is_over: bool = False
     has_gone_on: bool = False
 
-    def kill(self) -> None:
-        """End the decoder, also while the thread reads from it."""
-        if self.file is not None:
-            self.file.kill()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.file is not None:
-            self.file.close()
+    def close(self, *, wait: bool = False) -> None:
+        """Close the file, also while it is read."""
+        if self.reader is not None:
+            self.reader.close(wait=wait)
+            self.reader = None
 
 
 class UploadStep:
     """Feed the uploads among the meetings that one worker holds."""
 
     def __init__(
-        self, worker: str, broker: redis.asyncio.Redis, *, unheard_s: Callable[[MeetingStream], float] = lambda _: 0.0
+        self,
+        worker: str,
+        broker: redis.asyncio.Redis,
+        *,
+        places: int,
+        unheard_s: Callable[[MeetingStream], float] = lambda _: 0.0,
+        on_taken: Callable[[], object] = lambda: None,
     ) -> None:
-        """`unheard_s`: seconds of a meeting that are not diarized yet."""
+        """Prepare to read `places` files of brief recordings at once, and as many of longer ones.
+
+        Args:
+            unheard_s: Seconds of a meeting that are not diarized yet.
+            on_taken: Called when there is another meeting to acquire.
+        """
         self._connection = f"upload:{worker}"
         self._audio = AudioLog(broker)
+        self._leases = Leases(broker, worker)
+        self._at_once = places
+        self._places = Places(places)
         self._unheard_s = unheard_s
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="uploads")
+        self._on_taken = on_taken
         self._feeders: dict[str, Feeder] = {}
-        self._interrupted: set[str] = set()
-        """Uploads put off by an outage of the database or the broker, which does not count as an attempt."""
+        self._steps: dict[str, asyncio.Task[object]] = {}
+        """What is being done for each file, one thing at a time."""
+        self._excused: set[str] = set()
+        """Uploads that made room for others, or were put off by an outage; the next opening is not an attempt."""
         self._not_before: dict[str, float] = {}
         self._look_at = 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Check for uploads once a second, and feed those that have room. Raises outages."""
+        """Check for uploads once a second, and feed those that have a place and room. Raises outages."""
         self._drop_lost(streams)
+        held = [stream for stream in streams.values() if stream.is_upload and stream.state is not State.ENDED]
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + UPLOAD_POLL_S
-            await self._look(streams)
-        fed = [await self._contained(key, partial(self._feed, feeder)) for key, feeder in list(self._feeders.items())]
-        if not any(fed):
-            await asyncio.sleep(NO_ROOM_S)
+            await in_database(uploads.settle)
+            await self._take_due([stream.recording for stream in held])
+        self._give_places(held)
+        for key, feeder in self._feeders.items():
+            if not feeder.is_over and self._has_room(feeder):
+                self._start(key, partial(self._feed, feeder))
+        await self._collect()
 
-    def close(self) -> None:
-        """End the decoders of all files when the worker stops. A read in progress ends with its decoder."""
+    async def close(self) -> None:
+        """End the decoders of all files when the worker stops."""
+        for step in self._steps.values():
+            step.cancel()
+        await asyncio.gather(*self._steps.values(), return_exceptions=True)
         for feeder in self._feeders.values():
-            feeder.kill()
-            self._thread.submit(feeder.close)
-        self._thread.shutdown()
+            feeder.close(wait=True)
+
+    def _start(self, key: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Begin the file's next step unless one is in progress."""
+        if key not in self._steps:
+            self._steps[key] = asyncio.create_task(self._contained(key, work))
+
+    async def _collect(self) -> None:
+        """Wait for the next step that ends, NO_ROOM_S at most. Raises outages."""
+        if not self._steps:
+            await asyncio.sleep(NO_ROOM_S)
+            return
+        done, _ = await asyncio.wait(self._steps.values(), timeout=NO_ROOM_S, return_when=asyncio.FIRST_COMPLETED)
+        self._steps = {key: step for key, step in self._steps.items() if step not in done}
+        errors = [error for step in done if (error := step.exception()) is not None]
+        if errors:
+            raise errors[0]
 
     def _drop_lost(self, streams: Mapping[str, MeetingStream]) -> None:
         for meeting_id, feeder in list(self._feeders.items()):
@@ -123,30 +153,42 @@ class UploadStep:
         if feeder is not None:
             feeder.close()
 
+    def _is_current(self, feeder: Feeder) -> bool:
+        """Return whether the file was not closed while it was read."""
+        return self._feeders.get(feeder.stream.meeting_id) is feeder
+
     # -- selection -----------------------------------------------------------------------------------------------------
 
-    async def _look(self, streams: Mapping[str, MeetingStream]) -> None:
-        await in_database(uploads.settle)
-        held = [stream for stream in streams.values() if stream.is_upload and stream.state is not State.ENDED]
-        for stream in held:
-            key = stream.meeting_id
-            if key not in self._feeders and time.monotonic() >= self._not_before.get(key, 0.0):
-                await self._contained(key, partial(self._open, stream))
-        if not held:
-            await self._take_next()
-
-    async def _take_next(self) -> None:
-        """Make an upload active. The first worker that sees it acquires it like any meeting, and feeds it."""
-        for left_behind in await in_database(uploads.abandoned, await self._audio.active()):
-            await self._claim_alone(left_behind)
-        upload = await in_database(uploads.next_waiting)
-        if upload is not None and await in_database(uploads.take, upload):
-            log.info("upload_taken", meeting=upload.pk, bytes=upload.size)
+    async def _take_due(self, held: list[Recording]) -> None:
+        """Take what is due to this worker, at first what a worker left that died right after taking it."""
+        for upload in await in_database(uploads.abandoned, await self._audio.active()):
             await self._claim_alone(upload)
+        rows = {upload.pk: upload for upload in await in_database(uploads.waiting, but_of=crowding_owners(held))}
+        while key := to_take([recording_of(upload) for upload in rows.values()], held, places=self._at_once):
+            upload = rows.pop(key)
+            if await in_database(uploads.take, upload):
+                log.info("upload_taken", meeting=upload.pk, bytes=upload.size)
+                held = [*held, recording_of(upload)]
+                await self._claim_alone(upload)
+
+    def _give_places(self, held: Sequence[MeetingStream]) -> None:
+        """Open the files that have a place, and close those that have none any more."""
+        over = {key for key, feeder in self._feeders.items() if feeder.is_over}
+        reading = [stream for stream in held if stream.meeting_id not in over]
+        chosen = self._places.choose([stream.recording for stream in reading], time.monotonic())
+        for key in self._feeders.keys() - chosen - over:
+            log.info("upload_makes_room", meeting=key)
+            self._excused.add(key)
+            self._forget(key)
+        for stream in reading:
+            key = stream.meeting_id
+            is_due = key in chosen and time.monotonic() >= self._not_before.get(key, 0.0)
+            if is_due and key not in self._feeders:
+                self._start(key, partial(self._open, stream))
 
     async def _claim_alone(self, upload: Upload) -> None:
-        """Claim the upload. After too many failures mark it as failed, so that the next one gets its turn."""
-        claimed = await supervise.contained(partial(self._claim, upload.meeting))
+        """Claim the upload. After too many failures mark it as failed, so that it is not tried for ever."""
+        claimed = await supervise.contained(partial(self._acquire, upload.meeting))
         if claimed.error is None:
             return
         self._put_off(upload.pk, claimed.error)
@@ -154,25 +196,30 @@ class UploadStep:
         if again is not None and again.attempts > uploads.MAX_UPLOAD_ATTEMPTS:
             await in_database(uploads.fail, upload.pk, UploadFailure.CRASHED)
 
+    async def _acquire(self, meeting: Meeting) -> None:
+        """Make the meeting active, under this worker's lease unless another one has it."""
+        if await self._leases.acquire(meeting.pk):
+            await self._claim(meeting)
+            self._on_taken()
+
     async def _claim(self, meeting: Meeting) -> None:
         """Become the host. If the broker has lost its file, start the log where the captions need it."""
-        begin = await self._in_thread(lambda: needed_from(meeting))
+        begin = await asyncio.to_thread(needed_from, meeting)
         await self._audio.claim(meeting.pk, self._connection, takeover=True, cursor=begin)
 
     # -- failures ------------------------------------------------------------------------------------------------------
 
-    async def _contained(self, meeting_id: str, work: Callable[[], Awaitable[bool]]) -> bool:
+    async def _contained(self, meeting_id: str, work: Callable[[], Awaitable[object]]) -> None:
         """Run one upload's work; an error puts off this upload only."""
         done = await supervise.contained(work)
         if done.error is not None:
             self._put_off(meeting_id, done.error)
-        return bool(done.value)
 
     def _put_off(self, meeting_id: str, error: Exception) -> None:
         """Close the file, to be reopened where the log continues. Raises outages, which affect all uploads."""
         self._forget(meeting_id)
         if supervise.outage_of(error) is not None:
-            self._interrupted.add(meeting_id)
+            self._excused.add(meeting_id)
             raise error
         self._not_before[meeting_id] = time.monotonic() + AGAIN_AFTER_S[0]
         kind = supervise.class_of(error)
@@ -180,13 +227,13 @@ class UploadStep:
 
     # -- one file ----------------------------------------------------------------------------------------------------
 
-    async def _open(self, stream: MeetingStream) -> bool:
+    async def _open(self, stream: MeetingStream) -> None:
         """Start to feed, or give up. The attempt is counted first, so that a crash of the process counts too."""
-        was_interrupted = stream.meeting_id in self._interrupted
-        upload = await in_database(uploads.find if was_interrupted else uploads.open_again, stream.meeting_id)
-        self._interrupted.discard(stream.meeting_id)
+        is_excused = stream.meeting_id in self._excused
+        upload = await in_database(uploads.find if is_excused else uploads.open_again, stream.meeting_id)
+        self._excused.discard(stream.meeting_id)
         if upload is None:
-            return False
+            return
         await self._claim(upload.meeting)
         if not upload_files.path(upload.pk).exists():
             await self._give_up(stream, upload, UploadFailure.MISSING)
@@ -194,29 +241,29 @@ class UploadStep:
             await self._give_up(stream, upload, UploadFailure(upload.failure or UploadFailure.CRASHED))
         else:
             await self._begin(stream, upload)
-        return True
 
     async def _begin(self, stream: MeetingStream, upload: Upload) -> None:
         state = await self._audio.state(upload.pk)
         options, limits = uploads.decode_options(upload), settings.ENVIRONMENT.media_limits
         file = RecordedFile(upload_files.path(upload.pk), options, limits=limits)
-        blocks = skipping(file, state.next_sample)
-        feeder = Feeder(stream, file, blocks, state.next_frame, state.next_sample, state.next_sample)
-        self._feeders[upload.pk] = feeder
+        reader = FileReader(file, state.next_sample)
+        self._feeders[upload.pk] = Feeder(stream, reader, state.next_frame, state.next_sample, state.next_sample)
         if upload.is_speaker_per_channel:
-            stream.has_channel_speakers = await self._ask(feeder, lambda: has_channels(file))
+            stream.has_channel_speakers = await reader.has_channels()
         if upload.seconds is None:
-            await in_database(uploads.set_length, upload.pk, await self._ask(feeder, lambda: stated_length(file)))
+            stream.length_s = await reader.stated_length()
+            await in_database(uploads.set_length, upload.pk, stream.length_s)
 
-    async def _feed(self, feeder: Feeder) -> bool:
-        """Append the next seconds if there is room; return whether any were read."""
-        if feeder.is_over or not self._has_room(feeder):
-            return False
-        blocks, error = await self._ask(feeder, lambda: read(feeder.blocks))
+    async def _feed(self, feeder: Feeder) -> None:
+        """Append the next seconds."""
+        if feeder.reader is None:
+            return
+        blocks, error = await feeder.reader.read()
         for block in blocks:
-            if not await self._append(feeder, block):
-                return False
-        await self._note_going_on(feeder)
+            if not self._is_current(feeder) or not await self._append(feeder, block):
+                return
+        if not self._is_current(feeder):
+            return
         if isinstance(error, DecoderFailed):
             await self._try_again_later(feeder, error)
         elif error is not None:
@@ -224,7 +271,8 @@ class UploadStep:
             await self._finish(feeder, UploadFailure(error.reason))
         elif len(blocks) < STEP:
             await self._finish(feeder)
-        return True
+        else:
+            await self._note_going_on(feeder)
 
     def _has_room(self, feeder: Feeder) -> bool:
         ahead_s = (feeder.next_sample - feeder.stream.committed) / SAMPLE_RATE
@@ -265,18 +313,20 @@ class UploadStep:
     async def _finish(self, feeder: Feeder, failure: UploadFailure | None = None) -> None:
         """End an upload whose file was read as far as possible. Its audio is captioned."""
         feeder.is_over = True
-        missing_s = feeder.file.missing_s if feeder.file is not None else None
-        await self._end(feeder, missing_s, failure, reading_of(feeder.file))
+        feeder.stream.length_s = feeder.next_sample / SAMPLE_RATE
+        file = feeder.reader.file if feeder.reader is not None else None
+        await self._end(feeder, file.missing_s if file is not None else None, failure, reading_of(file))
+        feeder.close()
 
     async def _give_up(self, stream: MeetingStream, upload: Upload, failure: UploadFailure) -> None:
         """End an upload whose file is not opened any more. The audio read before is captioned."""
         log.warning("upload_given_up", meeting=stream.meeting_id, failure=failure)
         state = await self._audio.state(stream.meeting_id)
-        feeder = Feeder(stream, None, iter(()), state.next_frame, state.next_sample, state.next_sample, is_over=True)
+        feeder = Feeder(stream, None, state.next_frame, state.next_sample, state.next_sample, is_over=True)
         self._feeders[stream.meeting_id] = feeder
         stated_s = upload.seconds
-        left_s = None if stated_s is None else max(0.0, stated_s - feeder.next_sample / SAMPLE_RATE)
-        await self._end(feeder, left_s, failure)
+        missing_s = None if stated_s is None else max(0.0, stated_s - feeder.next_sample / SAMPLE_RATE)
+        await self._end(feeder, missing_s, failure)
 
     async def _end(
         self,
@@ -293,16 +343,13 @@ class UploadStep:
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
 
-    async def _ask(self, feeder: Feeder, work: Callable[[], T]) -> T:
-        """Run `work` in the reading thread. When cancelled, kill the decoder instead of waiting for it."""
-        try:
-            return await self._in_thread(work)
-        except asyncio.CancelledError:
-            feeder.kill()
-            raise
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+def recording_of(upload: Upload) -> Recording:
+    """Return what is known of an upload before it is opened."""
+    meeting = upload.meeting
+    length_s = upload.size / BYTES_A_SECOND if upload.seconds is None else upload.seconds
+    left = left_s(length_s, meeting.cursor / SAMPLE_RATE)
+    return Recording(upload.pk, owner=meeting.owner_id, is_awaited=upload.is_awaited, left_s=left)
 
 
 def needed_from(meeting: Meeting) -> int:
@@ -316,37 +363,3 @@ def reading_of(file: RecordedFile | None) -> uploads.Reading | None:
     if file is None:
         return None
     return uploads.Reading(file.tracks, frozenset(file.mixed), file.sound.value, file.channel_spans)
-
-
-def has_channels(file: RecordedFile) -> bool:
-    """Return whether the file has several channels; False if it cannot be read."""
-    try:
-        return file.channels > 1
-    except UnreadableAudioError:
-        return False
-
-
-def stated_length(file: RecordedFile) -> float | None:
-    """Return the duration in seconds stated by the file, or None if it states none or cannot be read."""
-    try:
-        return file.duration_s
-    except UnreadableAudioError:
-        return None
-
-
-def read(blocks: Iterator[np.ndarray]) -> tuple[list[np.ndarray], UnreadableAudioError | None]:
-    """Return up to STEP blocks, fewer at the end, and the error that interrupted the file, if any."""
-    found: list[np.ndarray] = []
-    try:
-        found.extend(islice(blocks, STEP))
-    except UnreadableAudioError as error:
-        return found, error
-    return found, None
-
-
-def skipping(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
-    """Yield float32 blocks without the first `samples`."""
-    for block in blocks:
-        if samples < len(block):
-            yield block[samples:]
-        samples = max(0, samples - len(block))

@@ -40,6 +40,7 @@ from meetings.worker.monitor import Monitor
 from meetings.worker.operator_commands import OperatorCommands
 from meetings.worker.priority import Priority, spoken
 from meetings.worker.publisher import Publisher
+from meetings.worker.recording_scheduler import MOST_HELD
 from meetings.worker.stream import MeetingStream
 from meetings.worker.summarize import SummarizeStep
 from meetings.worker.transcribe import TranscribeStep
@@ -92,6 +93,8 @@ class Worker:
         self._diarize_priority = Priority()
         self._fresh = asyncio.Event()
         """Set when there are finals to translate."""
+        self._taken = asyncio.Event()
+        """Set when there is an upload to acquire."""
         self._idle = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -110,13 +113,13 @@ class Worker:
             supervise.start(name, step, pause_s=pause, fatal=FATAL, on_error=self._note_error)
             for name, step, pause in (
                 ("renew", self._renew, RENEW_S),
-                ("assign", self._assign, ASSIGN_S),
+                ("assign", self._assign, 0.0),
                 ("read", self._read, 0.0),
                 ("caption", self._caption, 0.0),
                 ("label", self._label, 0.0),
                 ("translate", self._translate, 0.0),
                 ("summarise", self._summarise, WATCH_S),
-                ("close", self._finalize_step.turn, 0.0),
+                *[("close", self._finalize_step.turn, 0.0)] * MOST_HELD,
                 ("ingest", self._ingest, 0.0),
                 *self._jobs.loops(),
                 ("watch", self._watch, WATCH_S),
@@ -133,7 +136,7 @@ class Worker:
             for task in (stopped, *loops):
                 task.cancel()
             results = await asyncio.gather(*loops, return_exceptions=True)
-            self._upload_step.close()
+            await self._upload_step.close()
         failed = [result for result in results if isinstance(result, FATAL)]
         if failed:
             await self._assignments.abandon()
@@ -149,7 +152,13 @@ class Worker:
         isolation = self._isolation
         self._diarize_step = DiarizeStep(pool, publisher, isolation)
         self._translate_step = TranslateStep(pool, publisher, isolation, self._broker)
-        self._upload_step = UploadStep(self._name, self._broker, unheard_s=self._diarize_step.unheard_s)
+        self._upload_step = UploadStep(
+            self._name,
+            self._broker,
+            places=self._transcribe_step.places,
+            unheard_s=self._diarize_step.unheard_s,
+            on_taken=self._taken.set,
+        )
         self._jobs = Jobs(self._name, self._broker)
         self._summarize_step = SummarizeStep(
             self._name,
@@ -171,8 +180,12 @@ class Worker:
         await self._assignments.renew(is_making_progress=watchdog.watchdog.longest_s() < watchdog.NO_PROGRESS_S)
 
     async def _assign(self) -> None:
+        """Take meetings, and look again soon, or at once when an upload was taken."""
+        self._taken.clear()
         if not self._stopping.is_set():
             await self._assignments.assign(self._isolation.admit)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._taken.wait(), ASSIGN_S)
 
     # -- audio in, captions out --------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from django.core.files.storage import Storage
 from django.core.management import CommandError, call_command
 
 from inference.audio import SAMPLE_RATE, UnreadableAudioError
+from inference.media.options import DecodeOptions
 from meetings.batch.jobs import Job, SameName, is_done, is_place, plan
 from meetings.batch.recording import Hearing
 from meetings.export.storages import open_storage
@@ -87,10 +88,10 @@ def test_whatever_befalls_one_file_the_others_are_done_and_it_is_named_at_the_en
     """The exit code is 2 only where nothing but bad input is the reason."""
     first, note, bad = recordings
 
-    def hearing(path: Path) -> Hearing:
+    def hearing(path: Path, options: DecodeOptions) -> Hearing:
         if path == bad:
             raise error
-        return Hearing(path)
+        return Hearing(path, options)
 
     monkeypatch.setattr(f"{COMMAND}.Hearing", hearing)
     output, errors = StringIO(), StringIO()

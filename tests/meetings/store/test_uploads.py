@@ -9,6 +9,7 @@ import shutil
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,9 @@ import redis.asyncio
 import soundfile
 from django.contrib.auth.models import User
 from django.db import connection
+from structlog.testing import capture_logs
 
-from inference.audio import SAMPLE_RATE, decode_file, float_to_pcm16
+from inference.audio import SAMPLE_RATE, UnreadableAudioError, decode_file, float_to_pcm16
 from inference.media import process
 from inference.media.protocol import Reason
 from inference.media.sandbox import Limits
@@ -32,7 +34,9 @@ from meetings.broker.audio_log import Appended, AudioLog, audio_key
 from meetings.environment import Environment
 from meetings.models import Caption, Meeting, Stage, State, Upload, UploadFailure, UploadState
 from meetings.store import stage_failures, upload_files, uploads
+from meetings.worker import recording_scheduler
 from meetings.worker import uploads as worker_uploads
+from meetings.worker.file_reader import FileReader
 from tests import recordings
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
@@ -51,11 +55,16 @@ def no_files_left() -> Iterator[None]:
 
 
 def uploaded(
-    content: bytes, title: str = "clip.flac", announced: uploads.Announced | None = None, **fields: object
+    content: bytes,
+    title: str = "clip.flac",
+    announced: uploads.Announced | None = None,
+    *,
+    is_awaited: bool = False,
+    **fields: object,
 ) -> Meeting:
     """A meeting whose recording has arrived whole."""
     meeting = Meeting(title=title, **fields)
-    uploads.begin(meeting, announced or uploads.Announced(title, len(content), 0))
+    uploads.begin(meeting, announced or uploads.Announced(title, len(content), 0), is_awaited=is_awaited)
     for offset in range(0, len(content), upload_files.MAX_CHUNK):
         upload_files.append(
             meeting.pk, content[offset : offset + upload_files.MAX_CHUNK], offset=offset, size=len(content)
@@ -184,6 +193,16 @@ class TestRoom:
             thread.join()
         assert sorted(outcomes) == ["begun", "refused", "refused", "refused"]
 
+    def test_one_host_leaves_room_for_others(self, disk: Callable[[int], None]) -> None:
+        """The first file may take all of it. Of what is announced, 60 bytes are taken here."""
+        disk(upload_files.DISK_RESERVE + 100)
+        ana, bo = User.objects.create_user("ana"), User.objects.create_user("bo")
+        self.announce(60, ana)
+        with pytest.raises(uploads.TooManyUnfinished, match=r"^Your recordings take most of the room"):
+            self.announce(16, ana)
+        self.announce(15, ana)
+        self.announce(25, bo)
+
     def test_one_host_has_so_many_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(uploads, "MOST_UNFINISHED", 2)
         ana, bo = User.objects.create_user("ana"), User.objects.create_user("bo")
@@ -288,9 +307,7 @@ def decoders() -> list[psutil.Process]:
 
 async def test_a_second_worker_goes_on_where_the_first_one_stopped(broker: redis.asyncio.Redis, tmp_path: Path) -> None:
     """Eight times the clip: more than a worker reads ahead."""
-    samples = np.tile(np.concatenate(list(decode_file(CLIP))), 8)
-    soundfile.write(tmp_path / "long.flac", samples, SAMPLE_RATE)
-    content = (tmp_path / "long.flac").read_bytes()
+    content = repeated(tmp_path, 8)
     twin = await asyncio.to_thread(uploaded, content, "Undisturbed")
     async with working(broker):
         await until(lambda: is_done(twin), seconds=60)
@@ -301,21 +318,72 @@ async def test_a_second_worker_goes_on_where_the_first_one_stopped(broker: redis
     assert await asyncio.to_thread(said, meeting) == await asyncio.to_thread(said, twin)
 
 
+async def test_short_recordings_are_captioned_while_a_long_one_is(
+    broker: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The long one's file gives no more after twenty seconds, and is read on when the others are done."""
+    may_go_on = asyncio.Event()
+    really = FileReader.read
+    reads: Counter[FileReader] = Counter()
+
+    async def read(reader: FileReader) -> tuple[list[np.ndarray], UnreadableAudioError | None]:
+        reads[reader] += 1
+        if reader.file._file._path.name == long.pk and reads[reader] > 4:
+            await may_go_on.wait()
+        return await really(reader)
+
+    monkeypatch.setattr(FileReader, "read", read)
+    long = await asyncio.to_thread(uploaded, repeated(tmp_path, 8))
+    async with working(broker):
+        await until(lambda: len(texts(long)) >= 1)
+        short = await asyncio.to_thread(uploaded, CLIP.read_bytes())
+        call = await asyncio.to_thread(uploaded, CLIP.read_bytes(), is_awaited=True)
+        await until(lambda: is_done(short) and is_done(call))
+        assert (await asyncio.to_thread(upload_of, long)).state == UploadState.CAPTIONING
+        may_go_on.set()
+        await until(lambda: is_done(long))
+    assert len(await asyncio.to_thread(texts, long)) > 6 * len(await asyncio.to_thread(texts, short))
+
+
+async def test_long_recordings_give_their_places_to_each_other_and_go_on_where_they_were(
+    broker: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_scheduler, "BRIEF_S", 0.0)
+    monkeypatch.setattr(recording_scheduler, "TENURE_S", 0.5)
+    monkeypatch.setattr(worker_uploads, "to_take", lambda waiting, held, places: waiting[0].key if waiting else None)
+    content = repeated(tmp_path, 5)
+    meetings = [await asyncio.to_thread(uploaded, content, f"{number}.flac") for number in range(3)]
+    with capture_logs() as logs:
+        async with working(broker):
+            await until(lambda: all(map(is_done, meetings)), seconds=120)
+    assert [entry["event"] for entry in logs].count("upload_makes_room") >= 1
+    first, *others = [await asyncio.to_thread(said, meeting) for meeting in meetings]
+    assert [segments for segments in others if segments != first] == []
+    for meeting in meetings:
+        upload = await asyncio.to_thread(upload_of, meeting)
+        assert (upload.state, upload.missing_s, upload.attempts <= 1) == (UploadState.READY, 0.0, True)
+
+
+def repeated(folder: Path, times: int) -> bytes:
+    """The clip, `times` over, as a file."""
+    samples = np.tile(np.concatenate(list(decode_file(CLIP))), times)
+    soundfile.write(folder / "long.flac", samples, SAMPLE_RATE)
+    return (folder / "long.flac").read_bytes()
+
+
 async def test_a_broker_that_lost_everything_costs_an_upload_nothing(
     broker: redis.asyncio.Redis, tmp_path: Path
 ) -> None:
     twin = await asyncio.to_thread(uploaded, CLIP.read_bytes(), "Undisturbed")
     async with working(broker):
         await until(lambda: is_done(twin), seconds=60)
-    samples = np.tile(np.concatenate(list(decode_file(CLIP))), 8)
-    soundfile.write(tmp_path / "long.flac", samples, SAMPLE_RATE)
-    meeting = await asyncio.to_thread(uploaded, (tmp_path / "long.flac").read_bytes())
+    meeting = await asyncio.to_thread(uploaded, repeated(tmp_path, 8))
     await begin(broker, meeting)
     await broker.flushall()
     async with working(broker, "second"):
         await until(lambda: is_done(meeting), seconds=60)
     ended = await Meeting.objects.aget(pk=meeting.pk)
-    assert (ended.missing_s, ended.cursor) == (0.0, len(samples))
+    assert (ended.missing_s, ended.cursor) == (0.0, 8 * (await Meeting.objects.aget(pk=twin.pk)).cursor)
     assert (await asyncio.to_thread(texts, meeting))[:3] == (await asyncio.to_thread(texts, twin))[:3]
 
 

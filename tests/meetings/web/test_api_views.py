@@ -54,7 +54,7 @@ async def ask(token: str, **fields: Any) -> HttpResponse:
 
 
 def taken() -> Upload | None:
-    upload = uploads.next_waiting()
+    upload = next(iter(uploads.waiting()), None)
     return upload if upload is not None and uploads.take(upload) else None
 
 
