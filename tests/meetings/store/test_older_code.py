@@ -22,7 +22,7 @@ NEWER: dict[type[models.Model], dict[str, Any]] = {
 }
 """Columns that db43a70 has not, with what a row that was stored by it holds there."""
 
-MIGRATION = "0015_summary_attempts"
+MIGRATION = "0017_summary_attempts"
 
 
 def store_as_before(row: models.Model) -> None:

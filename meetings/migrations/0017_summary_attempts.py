@@ -32,7 +32,7 @@ def copy_attempts(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('meetings', '0014_reading_of_uploads'),
+        ('meetings', '0016_upload_is_awaited'),
     ]
 
     operations = [
