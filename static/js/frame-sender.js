@@ -25,6 +25,8 @@ export class FrameSender extends EventTarget {
     /** Where an earlier page of this meeting was when it went; looked at once. */
     this.earlier = capturedCount.read();
     this.capturedHere = 0;
+    /** Seconds that are missing and that the server does not know of. */
+    this.missing = 0;
     this.isReady = false;
     this.nextId = 0;
     this.isFetching = false;
@@ -52,6 +54,12 @@ export class FrameSender extends EventTarget {
     this.#changed();
   }
 
+  /** Counts sound that was not captured, or not kept. @param {number} seconds */
+  addMissing(seconds) {
+    this.missing += seconds;
+    this.#tellMissing();
+  }
+
   /** The meeting is over: nothing of it stays on this device. */
   async clear() {
     this.capturedCount.clear();
@@ -71,12 +79,15 @@ export class FrameSender extends EventTarget {
     this.isReady = true;
     this.movedAt = performance.now();
     this.nextId = this.frames.firstId;
-    if (lost > 0) {
-      this.socket.send({ type: "missing", seconds: lost });
-      this.dispatchEvent(new CustomEvent("lost", { detail: lost }));
-    }
+    this.addMissing(lost);
+    if (lost > 0) this.dispatchEvent(new CustomEvent("lost", { detail: lost }));
     this.#pump();
     this.#changed();
+  }
+
+  #tellMissing() {
+    if (this.missing === 0 || !this.isReady) return;
+    if (this.socket.send({ type: "missing", seconds: this.missing })) this.missing = 0;
   }
 
   /** Frames that an earlier page captured, and that neither the server nor the browser's storage has. */

@@ -3,7 +3,13 @@ import { gettext } from "./i18n.js";
 import { LevelMeter } from "./level.js";
 import { canShareTab, microphones, obstacle, rememberedMicrophone, rememberMicrophone, SoundError, TAB } from "./microphone.js";
 
-const LABELS = { idle: gettext("Start captions"), starting: gettext("Starting…"), paused: gettext("Resume") };
+const START = gettext("Start captions");
+const AGAIN = gettext("Start again");
+const LABELS = { starting: gettext("Starting…"), paused: gettext("Resume"), interrupted: AGAIN, capturing: AGAIN };
+/** States of a meeting that can neither be paused nor ended. */
+const NOT_LIVE = ["waiting", "ended"];
+/** What is chosen now is listened to at once. */
+const LISTENS_AT_ONCE = ["capturing", "interrupted"];
 
 export class HostControls {
   /**
@@ -19,33 +25,59 @@ export class HostControls {
     this.meter = new LevelMeter(...["level", "level-bar", "level-text"].map((name) => page.querySelector(`[data-${name}]`)));
     this.hasConsent = false;
     this.mayStart = true;
+    /** As the server tells it: a meeting is live without this page's microphone, too. */
+    this.meetingState = "waiting";
+    /** What is wrong with the microphone that is listened to. */
+    this.troubles = new Set();
+    /** What happened to the microphone by itself, in words. */
+    this.note = { found: "", missing: "" };
+    /** The host used these buttons: where one disappears, the keyboard's place goes to the next. */
+    this.isUsed = false;
     this.#listen(page);
     this.#listDevices();
-    this.#show(session.state);
+    this.#show();
     if (obstacle() !== null) this.#refuse(obstacle());
   }
 
   /** Without a server that takes the sound there is nothing to start. */
   allowStart(isAllowed) {
     this.mayStart = isAllowed;
-    this.#show(this.session.state);
+    this.#show();
+  }
+
+  /** @param {string} state of the meeting, as on the wire */
+  follow(state) {
+    this.meetingState = state;
+    this.#show();
   }
 
   #listen(page) {
-    this.start.addEventListener("click", () => this.#startOrResume());
-    this.pause.addEventListener("click", () => this.session.pause());
-    this.end.addEventListener("click", () => this.session.end());
-    this.device.addEventListener("change", () => this.#chose());
-    page.querySelector("[data-consent-yes]").addEventListener("click", () => this.#consented());
+    const { session } = this;
+    this.start.addEventListener("click", () => this.#use(() => this.#startOrResume()));
+    this.pause.addEventListener("click", () => this.#use(() => session.pause()));
+    this.end.addEventListener("click", () => this.#use(() => session.end()));
+    for (const choice of [this.device, this.presets]) choice.addEventListener("change", () => this.#chose());
+    page.querySelector("[data-consent-yes]").addEventListener("click", () => this.#use(() => this.#consented()));
     page.querySelector("[data-consent-no]").addEventListener("click", () => this.consent.close());
-    this.session.addEventListener("state", ({ detail }) => this.#show(detail));
-    this.session.addEventListener("level", ({ detail }) => this.meter.show(detail));
-    this.session.sender.addEventListener("change", () => this.#showProgress());
+    session.addEventListener("state", () => this.#show());
+    session.addEventListener("level", ({ detail }) => this.meter.show(detail));
+    session.addEventListener("trouble", ({ detail }) => this.#mark(() => this.troubles.add(detail)));
+    session.addEventListener("relief", ({ detail }) => this.#mark(() => this.troubles.delete(detail)));
+    session.addEventListener("found", ({ detail }) => this.#found(detail));
+    session.addEventListener("missing", ({ detail }) => this.#missed(detail));
+    session.sender.addEventListener("change", () => this.#showProgress());
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#listDevices());
   }
 
+  #use(act) {
+    this.isUsed = true;
+    this.note = { found: "", missing: "" };
+    act();
+  }
+
   #startOrResume() {
-    if (this.session.state === "paused") this.session.resume();
+    const { session } = this;
+    if (session.state === "paused" && session.keeper.isListening) session.resume();
     else if (this.hasConsent) this.#open();
     else this.consent.showModal();
   }
@@ -57,31 +89,50 @@ export class HostControls {
   }
 
   async #open() {
-    this.alarm.clearAll();
+    for (const reason of ["refused", "lost"]) this.alarm.clear(reason);
     const preset = this.presets.querySelector(":checked").value;
     try {
       await this.session.start(this.device.value, preset);
     } catch (error) {
       if (!(error instanceof SoundError)) throw error;
       this.#refuse(error.message);
-      return;
     }
     // Only now does the browser tell the names of the devices.
     await this.#listDevices();
   }
 
   #refuse(sentence) {
-    this.alarm.raise(sentence);
+    this.alarm.raise("refused", sentence);
   }
 
   #chose() {
     if (this.device.value !== TAB) rememberMicrophone(this.device.value);
     this.presets.disabled = this.device.value === TAB;
+    if (LISTENS_AT_ONCE.includes(this.session.state)) this.#open();
+  }
+
+  #found(label) {
+    this.alarm.clear("refused");
+    this.note.found = label ? gettext("Now listening to {name}.", { name: label }) : "";
+    this.#listDevices();
+    this.#showProgress();
+  }
+
+  #missed(seconds) {
+    this.note.missing = gettext("{seconds} s were not captured.", { seconds });
+    this.#showProgress();
+  }
+
+  #mark(change) {
+    const before = this.troubles.size;
+    change();
+    if (this.troubles.size !== before) this.#show();
   }
 
   async #listDevices() {
-    const chosen = this.device.value || rememberedMicrophone();
+    const { keeper } = this.session;
     const found = await microphones();
+    const chosen = keeper.isListening ? keeper.source : this.device.value || rememberedMicrophone();
     for (const option of [...this.device.options].slice(1, -1)) option.remove();
     this.tab.before(...found.map(({ deviceId, label }, i) => new Option(label || gettext("Microphone {number}", { number: i + 1 }), deviceId)));
     this.tab.hidden = !canShareTab();
@@ -89,19 +140,33 @@ export class HostControls {
     if (this.device.selectedIndex < 0) this.device.value = "";
   }
 
-  /** @param {import("./host-session.js").SessionState} state */
-  #show(state) {
-    const isRunning = state === "capturing" || state === "paused";
+  #show() {
+    const { state } = this.session;
+    const isOver = state === "ending" || state === "ended";
+    const isLive = this.mayStart && !isOver && (!NOT_LIVE.includes(this.meetingState) || state === "capturing");
+    const isPaused = state === "paused" || (state === "idle" && this.meetingState === "paused");
+    const hasTrouble = state === "capturing" && this.troubles.size > 0;
     this.controls.hidden = state === "ended";
     this.finished.hidden = state !== "ended";
-    this.setup.hidden = isRunning || state === "ending";
-    this.start.hidden = state === "capturing" || state === "ending";
+    this.setup.hidden = isOver;
+    this.start.hidden = isOver || (state === "capturing" && !hasTrouble);
     this.start.disabled = state === "starting" || !this.mayStart;
-    this.start.textContent = LABELS[state] ?? LABELS.idle;
-    this.pause.hidden = state !== "capturing";
-    this.end.hidden = !isRunning;
-    if (!isRunning) this.meter.reset(gettext("Not listening."));
+    this.start.textContent = isPaused ? LABELS.paused : (LABELS[state] ?? START);
+    this.pause.hidden = !isLive || isPaused;
+    this.end.hidden = !isLive;
+    if (isOver || !this.session.keeper.isListening) this.meter.reset(gettext("Not listening."));
     this.#showProgress();
+    this.#keepFocus(state);
+  }
+
+  /** A button that disappears under the keyboard would leave it nowhere. */
+  #keepFocus(state) {
+    if (!this.isUsed || state === "starting" || state === "ending") return;
+    this.isUsed = false;
+    const { activeElement } = document;
+    if (activeElement !== document.body && activeElement?.getClientRects().length > 0) return;
+    const next = [this.pause, this.start, this.finished.querySelector("h2")].find((one) => one.getClientRects().length > 0);
+    next?.focus({ preventScroll: true });
   }
 
   #showProgress() {
@@ -111,7 +176,13 @@ export class HostControls {
       left >= 1
         ? gettext("Ending: {seconds} s of sound still go to the server. Keep this page open.", { seconds: Math.ceil(left) })
         : gettext("Ending: the last words are being captioned. Keep this page open.");
-    const words = { ending, paused: gettext("Paused: nothing is captured.") };
+    const words = {
+      starting: gettext("The browser may ask whether this page may listen: answer it there."),
+      capturing: `${this.note.found} ${this.note.missing}`.trim(),
+      interrupted: gettext("Nothing is captured, and the meeting goes on: start again, pause it or end it."),
+      ending,
+      paused: gettext("Paused: nothing is captured."),
+    };
     this.#write(words[state] ?? "");
   }
 

@@ -1,58 +1,71 @@
 /** The host's meeting in this page: starts, pauses and ends the capture, and tells the server at the right place. */
-import { Capture } from "./capture.js";
+import { CaptureGap } from "./capture-gap.js";
 import { peakDb, SilenceWatch } from "./level.js";
-import { openSound } from "./microphone.js";
+import { SoundKeeper } from "./sound-keeper.js";
 import { WakeLock } from "./wake-lock.js";
 
-/** @typedef {"idle"|"starting"|"capturing"|"paused"|"ending"|"ended"} SessionState */
+/** @typedef {"idle"|"starting"|"capturing"|"interrupted"|"paused"|"ending"|"ended"} SessionState */
 
-/** Events: "state" (detail: the state); "level" (detail: dB); "trouble" and "relief" (detail: the reason). */
+/** What a microphone that was lost or stopped still posts belongs to the meeting. */
+const CAPTURING = ["capturing", "interrupted", "ending"];
+const TROUBLES = ["ended", "muted", "stalled", "suspended", "silent"];
+
+/**
+ * Events: "state" (detail: the state); "level" (detail: dB); "trouble" and "relief" (detail: the reason); "stopped"
+ * (detail: a sentence) while interrupted; "found" (detail: the microphone's name) when another one is listened to by
+ * itself; "missing" (detail: seconds that were not captured).
+ */
 export class HostSession extends EventTarget {
   /** @param {import("./socket.js").ReconnectingSocket} socket @param {import("./frame-sender.js").FrameSender} sender */
   constructor(socket, sender, workletUrl) {
     super();
     this.socket = socket;
     this.sender = sender;
-    this.workletUrl = workletUrl;
+    this.keeper = new SoundKeeper(workletUrl);
     /** @type {SessionState} */
     this.state = "idle";
-    this.capture = null;
+    this.gap = new CaptureGap();
+    this.silence = new SilenceWatch();
     this.wakeLock = new WakeLock();
     /** What the server is still to be told; it belongs behind every frame captured before it. */
     this.untold = null;
     sender.addEventListener("change", () => this.#tellServer());
+    this.#follow();
   }
 
-  /** Opens the sound and captures it. Rejects with SoundError. */
+  /** Opens the sound and captures it; while capturing, from another source. Rejects with SoundError. */
   async start(source, preset) {
-    this.#setState("starting");
+    const before = this.state;
+    if (before !== "capturing") this.#setState("starting");
     try {
-      this.capture = await Capture.open(await openSound(source, preset), this.workletUrl);
-    } catch (error) {
-      this.#setState("idle");
-      throw error;
+      if (!(await this.keeper.open(source, preset))) return;
+    } finally {
+      if (this.state === "starting" && !this.keeper.isListening) this.#setState(before);
     }
     this.silence = new SilenceWatch();
-    this.capture.addEventListener("frame", ({ detail }) => this.#captured(detail));
-    this.capture.addEventListener("trouble", ({ detail }) => this.#troubled(detail));
-    this.capture.addEventListener("relief", ({ detail }) => this.#tell("relief", detail));
     this.wakeLock.hold();
-    this.#setState("capturing");
-    this.#say("resume");
+    this.#goOn();
+    if (before === "idle" || before === "paused") this.#say("resume");
   }
 
-  pause() {
+  /** Also without a microphone. */
+  async pause() {
+    this.#stopExpecting();
+    const isInterrupted = this.state !== "capturing";
     this.#setState("paused");
     this.#say("pause");
+    if (isInterrupted) await this.#stopCapture();
   }
 
+  /** Only while the microphone still listens; else it has to be started. */
   resume() {
-    this.#setState("capturing");
+    this.#goOn();
     this.#say("resume");
   }
 
   /** Stops listening at once; the meeting ends when the server has every frame. */
   async end() {
+    this.#stopExpecting();
     this.#setState("ending");
     await this.#stopCapture();
     this.#say("end");
@@ -71,26 +84,60 @@ export class HostSession extends EventTarget {
     this.#setState("idle");
   }
 
-  #captured(pcm) {
+  #follow() {
+    const { keeper } = this;
+    keeper.addEventListener("frame", ({ detail }) => this.#captured(detail));
+    for (const type of ["trouble", "relief"]) keeper.addEventListener(type, ({ detail }) => this.#tell(type, detail));
+    keeper.addEventListener("gap", ({ detail }) => this.#addMissing(this.gap.add(detail)));
+    keeper.addEventListener("lost", () => this.#interrupted());
+    keeper.addEventListener("stopped", ({ detail }) => this.#tell("stopped", detail));
+    keeper.addEventListener("found", ({ detail }) => this.#found(detail));
+  }
+
+  #captured({ pcm, isFirst }) {
     const db = peakDb(pcm);
     this.#tell("level", db);
-    const isCapturing = this.state === "capturing" || this.state === "ending";
+    const isCapturing = CAPTURING.includes(this.state);
     this.#tell(this.silence.hears(db) && isCapturing ? "trouble" : "relief", "silent");
+    this.#addMissing(this.gap.take(isFirst));
     if (isCapturing) this.sender.append(pcm.buffer);
   }
 
-  async #troubled(reason) {
-    this.#tell("trouble", reason);
-    if (reason !== "ended" && reason !== "broken") return;
-    await this.#stopCapture();
-    this.#setState("idle");
+  #interrupted() {
+    if (this.state === "paused") {
+      this.#stopCapture();
+      return;
+    }
+    if (this.state !== "capturing") return;
+    this.#setState("interrupted");
+    this.#tell("trouble", "ended");
+  }
+
+  #found(label) {
+    if (this.state === "interrupted") this.#goOn();
+    this.#tell("found", label);
+  }
+
+  #goOn() {
+    this.gap.begin();
+    this.#tell("relief", "ended");
+    this.#setState("capturing");
+  }
+
+  #stopExpecting() {
+    this.#addMissing(this.gap.end(this.keeper.isListening));
+  }
+
+  #addMissing(seconds) {
+    if (seconds === 0) return;
+    this.sender.addMissing(seconds);
+    this.#tell("missing", seconds);
   }
 
   async #stopCapture() {
-    const capture = this.capture;
-    this.capture = null;
-    await capture?.stop();
+    await this.keeper.stop();
     await this.wakeLock.release();
+    for (const reason of TROUBLES) this.#tell("relief", reason);
   }
 
   #say(word) {

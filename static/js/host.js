@@ -69,7 +69,7 @@ async function host() {
   showSound(socket, sender);
   raiseAlarms(sender, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);
-  offerTakeover(socket, claim, controls);
+  offerTakeover(socket, claim, alarm, controls);
   window.addEventListener("beforeunload", (event) => {
     if (frames.seconds >= UNSAVED_SECONDS || session.state === "capturing") event.preventDefault();
   });
@@ -89,24 +89,28 @@ function followMeeting(socket, feed, session, alarm, controls) {
     session.finish();
   }
   // The server closes the socket itself, after the last captions.
-  feed.addEventListener("state", ({ detail }) => detail === "ended" && finish());
+  feed.addEventListener("state", ({ detail }) => {
+    controls.follow(detail);
+    if (detail === "ended") finish();
+  });
   socket.addEventListener("closed", ({ detail }) => {
     if (OVER.includes(detail.code)) {
       finish();
       return;
     }
     controls.allowStart(false);
-    if (session.state !== "idle") alarm.raise(detail.message);
+    if (session.state !== "idle") alarm.raise("closed", detail.message);
     session.abandon();
   });
 }
 
-function offerTakeover(socket, claim, controls) {
+function offerTakeover(socket, claim, alarm, controls) {
   const button = find("takeover");
   socket.addEventListener("closed", ({ detail }) => (button.hidden = detail.code !== TAKEN));
   button.addEventListener("click", () => {
     claim.takeover = true;
     button.hidden = true;
+    alarm.clear("closed");
     controls.allowStart(true);
     socket.connect();
   });
@@ -151,6 +155,14 @@ function raiseAlarms(sender, session, alarm) {
   sender.addEventListener("storage-failed", () => alarm.raise("storage"));
   session.addEventListener("trouble", ({ detail }) => alarm.raise(detail));
   session.addEventListener("relief", ({ detail }) => alarm.clear(detail));
+  session.addEventListener("stopped", ({ detail }) => {
+    alarm.clear("ended");
+    alarm.raise("refused", detail);
+  });
+  session.addEventListener("state", ({ detail }) => {
+    if (detail === "interrupted") return;
+    for (const reason of ["ended", "refused"]) alarm.clear(reason);
+  });
 }
 
 /** What does not open stays as it is until the meeting ends: this page writes nothing behind it. */

@@ -77,3 +77,22 @@ export class SilenceWatch {
     return this.#frames >= SILENCE_FRAMES;
   }
 }
+
+/** Tells a quiet microphone from a dead one, which gives digital zero. */
+export class ZeroWatch {
+  #frames = 0;
+  /** Whether it ever gave anything else. */
+  hasSounded = false;
+
+  get isZero() {
+    return this.#frames > 0;
+  }
+
+  /** @param {Int16Array} pcm the next frame @returns {boolean} whether all was zero for 10 s by now; told once */
+  take(pcm) {
+    const isZero = pcm.every((sample) => sample === 0);
+    this.#frames = isZero ? this.#frames + 1 : 0;
+    this.hasSounded ||= !isZero;
+    return this.#frames === SILENCE_FRAMES;
+  }
+}

@@ -22,8 +22,26 @@ const REASONS = {
 const INSECURE = gettext("Browsers give the microphone only to secure pages: open this page by https://, or on this machine by http://localhost.");
 const NO_SOUND_SHARED = gettext("No sound was shared. Choose a tab and tick “Also share tab audio”.");
 
+/** Troubles of one device, which another may not have. */
+const OF_DEVICE = ["NotFoundError", "NotReadableError", "OverconstrainedError", "AbortError"];
+
 /** Nothing to listen to; the message is for the host. */
-export class SoundError extends Error {}
+export class SoundError extends Error {
+  /** Whether another microphone may help. */
+  get isOfDevice() {
+    return OF_DEVICE.includes(this.cause?.name);
+  }
+}
+
+/** The browser does not run the sound: it wants a tap on the page, or has no output. */
+export class SuspendedError extends SoundError {}
+
+/** What a browser throws, as what a host can read; other errors are the page's own. */
+export function asSoundError(error) {
+  if (!(error instanceof DOMException)) return error;
+  const sentence = REASONS[error.name] ?? gettext("The browser gave no sound: {reason}", { reason: error.message });
+  return new SoundError(sentence, { cause: error });
+}
 
 export function canShareTab() {
   return Boolean(navigator.mediaDevices?.getDisplayMedia);
@@ -45,8 +63,7 @@ export async function openSound(source, preset) {
   try {
     return source === TAB ? await openTab() : await openMicrophone(source, preset);
   } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    throw new SoundError(REASONS[error.name] ?? gettext("The browser gave no sound: {reason}", { reason: error.message }), { cause: error });
+    throw asSoundError(error);
   }
 }
 
@@ -55,6 +72,17 @@ export async function microphones() {
   if (obstacle() !== null) return [];
   const devices = await navigator.mediaDevices.enumerateDevices();
   return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId && deviceId !== "default");
+}
+
+/** @returns {Promise<boolean>} whether a microphone can be had without a question to the host */
+export async function isAllowed() {
+  try {
+    return (await navigator.permissions.query({ name: "microphone" })).state === "granted";
+  } catch (error) {
+    // Not every browser knows this question.
+    if (!(error instanceof TypeError)) throw error;
+    return false;
+  }
 }
 
 export function rememberedMicrophone() {

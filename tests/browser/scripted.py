@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -114,6 +115,37 @@ class ScriptedServer:
 
     def _take(self, message: str | bytes) -> None:
         self.received.append(message if isinstance(message, bytes) else json.loads(message))
+
+
+class ScriptedIngest(ScriptedServer):
+    """Keeps frames as the contract says and acknowledges them, unless told to be silent."""
+
+    next_frame = 0
+    is_silent = False
+
+    def _take(self, message: str | bytes) -> None:
+        super()._take(message)
+        if isinstance(message, bytes) and not self.is_silent:
+            (number,) = struct.unpack(">I", message[:4])
+            assert number <= self.next_frame, f"frame {number} came where {self.next_frame} was due"
+            self.next_frame = max(self.next_frame, number + 1)
+            self.say({"type": "ack", "frame": self.next_frame - 1})
+
+    def wait_for_frames(self, count: int) -> None:
+        while self.next_frame < count:
+            self.page.wait_for_timeout(POLL_MS)
+
+    def wait_for_word(self, word: str) -> None:
+        while {"type": word} not in self.received:
+            self.page.wait_for_timeout(POLL_MS)
+
+
+def ready(next_frame: int = 0) -> Message:
+    return {"type": "ready", "next_frame": next_frame, "sample_rate": 16_000, "frame_ms": 100}
+
+
+def notice(state: str) -> Message:
+    return {"type": "notice", "state": state, "message": f"Now {state}.", "expected_s": None, "behind_s": 0.0}
 
 
 def hello(

@@ -8,7 +8,8 @@ import struct
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.scripted import POLL_MS, Message, ScriptedServer, caption, hello
+from tests.browser.scripted import POLL_MS, ScriptedIngest, caption, hello, notice, ready
+from tests.browser.steps import start_captions
 
 FRAME_BYTES = 4 + 3_200
 
@@ -24,37 +25,6 @@ STORED = """async (lengths) => {
 """How many frames the browser keeps, with one of another key where its lengths are given."""
 
 
-def ready(next_frame: int = 0) -> Message:
-    return {"type": "ready", "next_frame": next_frame, "sample_rate": 16_000, "frame_ms": 100}
-
-
-def notice(state: str) -> Message:
-    return {"type": "notice", "state": state, "message": f"Now {state}.", "expected_s": None, "behind_s": 0.0}
-
-
-class ScriptedIngest(ScriptedServer):
-    """Keeps frames as the contract says and acknowledges them, unless told to be silent."""
-
-    next_frame = 0
-    is_silent = False
-
-    def _take(self, message: str | bytes) -> None:
-        super()._take(message)
-        if isinstance(message, bytes) and not self.is_silent:
-            (number,) = struct.unpack(">I", message[:4])
-            assert number <= self.next_frame, f"frame {number} came where {self.next_frame} was due"
-            self.next_frame = max(self.next_frame, number + 1)
-            self.say({"type": "ack", "frame": self.next_frame - 1})
-
-    def wait_for_frames(self, count: int) -> None:
-        while self.next_frame < count:
-            self.page.wait_for_timeout(POLL_MS)
-
-    def wait_for_word(self, word: str) -> None:
-        while {"type": word} not in self.received:
-            self.page.wait_for_timeout(POLL_MS)
-
-
 @pytest.fixture
 def server(page: Page) -> ScriptedIngest:
     return ScriptedIngest(page)
@@ -67,12 +37,6 @@ def host(page: Page, module_server: str, server: ScriptedIngest) -> Page:
     return page
 
 
-def start(page: Page) -> None:
-    page.get_by_role("button", name="Start captions").click()
-    page.get_by_role("button", name="They know: start").click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-
-
 class TestCapture:
     def test_asks_whether_people_know_before_it_listens(self, host: Page, server: ScriptedIngest) -> None:
         host.get_by_role("button", name="Start captions").click()
@@ -81,7 +45,7 @@ class TestCapture:
         assert server.received == []
 
     def test_frames_are_numbered_whole_and_in_order(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(12)
         frames = [message for message in server.received if isinstance(message, bytes)]
         assert [struct.unpack(">I", frame[:4])[0] for frame in frames] == list(range(len(frames)))
@@ -93,12 +57,12 @@ class TestCapture:
         server.next_frame = 600
         server.open_host(module_server)
         server.say(ready(600), hello(state="live"))
-        start(page)
+        start_captions(page)
         server.wait_for_frames(605)
         expect(page.locator("[data-figure=captured]")).to_have_text("1:00")
 
     def test_pause_stops_the_frames_and_resume_goes_on(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(5)
         host.get_by_role("button", name="Pause").click()
         server.wait_for_word("pause")
@@ -110,7 +74,7 @@ class TestCapture:
         assert words == ["resume", "pause", "resume"]
 
     def test_end_comes_after_every_frame(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(5)
         server.is_silent = True
         host.get_by_role("button", name="End meeting").click()
@@ -129,7 +93,7 @@ class TestCapture:
 
 class TestCut:
     def test_unconfirmed_frames_are_sent_again(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(5)
         server.close(1012)
         server.wait_for_socket(2)
@@ -141,7 +105,7 @@ class TestCut:
         assert sorted(set(numbers)) == list(range(max(numbers) + 1))
 
     def test_sound_survives_a_reload(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(3)
         server.is_silent = True
         expect(host.locator("[data-unsaved]")).to_contain_text("4 s are kept in this page", timeout=15_000)
@@ -161,7 +125,7 @@ class TestCut:
         server.wait_for_socket(2)
         server.say(ready(), hello(state="live"))
         expect(host.get_by_role("alert")).to_contain_text("Unsaved sound of an earlier page does not open")
-        start(host)
+        start_captions(host)
         server.is_silent = True
         expect(host.locator("[data-unsaved]")).to_contain_text("3 s are kept in this page", timeout=15_000)
         assert host.evaluate(STORED, None) == 1
@@ -181,7 +145,7 @@ class TestCut:
         assert "takeover" not in server.wait_for_socket(3)
 
     def test_a_host_that_is_pushed_out_is_told_loudly(self, host: Page, server: ScriptedIngest) -> None:
-        start(host)
+        start_captions(host)
         server.wait_for_frames(2)
         server.close(4409)
         expect(host.get_by_role("alert")).to_contain_text("This meeting is being hosted from another page.")
@@ -210,20 +174,6 @@ class TestAlarm:
         host.get_by_role("button", name="They know: start").click()
         expect(host.get_by_role("alert")).to_contain_text("A part of this page could not be loaded.")
         expect(host.get_by_role("button", name="Start captions")).to_be_enabled()
-
-    def test_a_microphone_that_stops_is_told_at_once(self, host: Page, server: ScriptedIngest) -> None:
-        host.evaluate(
-            """() => {
-                const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-                navigator.mediaDevices.getUserMedia = async (wishes) => (window.stream = await open(wishes));
-            }"""
-        )
-        start(host)
-        host.evaluate("() => window.stream.getAudioTracks()[0].dispatchEvent(new Event('ended'))")
-        expect(host.get_by_role("alert")).to_contain_text("The microphone stopped.")
-        expect(host.get_by_role("button", name="Start captions")).to_be_visible()
-        host.get_by_role("button", name="Start captions").click()
-        expect(host.get_by_role("alert")).to_be_hidden()
 
     @pytest.mark.parametrize(
         ("name", "words"),
@@ -281,7 +231,7 @@ class TestPage:
         assert host.evaluate("document.documentElement.scrollWidth") <= width
 
     def test_names_the_microphones_it_may_use(self, host: Page) -> None:
-        start(host)
+        start_captions(host)
         options = json.loads(
             host.evaluate("JSON.stringify([...document.querySelector('[data-device]').options].map((o) => o.text))")
         )
@@ -302,7 +252,7 @@ def test_a_browser_that_cannot_run_at_16_khz_resamples_in_the_worklet(host: Page
             };
         }"""
     )
-    start(host)
+    start_captions(host)
     server.wait_for_frames(15)
     assert host.evaluate("window.rate") in (44_100, 48_000)
     frames = [message for message in server.received if isinstance(message, bytes)]
