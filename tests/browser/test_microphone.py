@@ -234,7 +234,7 @@ def test_a_microphone_that_gives_nothing_but_zeros_is_replaced(host: Page, serve
     start_captions(host)
     server.say(notice("live"))
     expect(host.get_by_role("alert")).to_contain_text("Nothing was heard for 10 seconds.", timeout=PATIENCE_MS)
-    host.wait_for_function("asked.length === 2")
+    host.wait_for_function("() => asked.length === 2")
     expect(host.get_by_role("alert")).to_be_hidden()
     expect(host.locator("[data-progress]")).to_contain_text("Now listening to")
     # It was heard: it may have been silenced by its own switch from now on, and no other is opened.
