@@ -98,9 +98,7 @@ def test_an_unplugged_microphone_is_replaced_by_itself_and_taken_again_when_it_i
     wait_for_more(server)
     assert (missing_s(server), words(server)) == (0, ["resume"]), "a switch by hand loses nothing"
 
-    host.evaluate(
-        "(id) => { refusals[id] = 'OverconstrainedError'; gone.add(id); delayMs = 500; unplug(); }", second
-    )
+    host.evaluate("(id) => { refusals[id] = 'OverconstrainedError'; gone.add(id); delayMs = 500; unplug(); }", second)
     expect(host.get_by_role("alert")).to_contain_text("The microphone stopped. Looking for another one…")
     expect(host.locator("[data-progress]")).to_contain_text("Now listening to")
     wait_for_more(server)
