@@ -384,6 +384,10 @@ class AudioLog:
         """Return whether the log still has the entry as it was read."""
         return _entries(await _awaited(self._broker.xrange(audio_key(meeting_id), entry.id, entry.id))) == [entry]
 
+    async def has_after(self, meeting_id: str, last: bytes) -> bool:
+        """Return whether the log has entries after the one with the id `last`."""
+        return bool(await _awaited(self._broker.xrange(audio_key(meeting_id), b"(" + last, count=1)))
+
     async def report(self, meeting_id: str, *, captioned: int, phase: str, until: float = 0.0) -> None:
         """Store how far the meeting is captioned, the worker's phase, and its expected end, for status messages."""
         await self._report(keys=[state_key(meeting_id)], args=["captioned", captioned, "phase", phase, "until", until])
@@ -401,7 +405,7 @@ class AudioLog:
         await _awaited(self._broker.sadd(ACTIVE, meeting_id))
 
     async def retire(self, meeting_id: str) -> None:
-        """Mark the meeting as inactive: nothing is left to caption. A returning host activates it again."""
+        """Mark the meeting as inactive: nothing is left to caption. A host that goes on activates it again."""
         await _awaited(self._broker.srem(ACTIVE, meeting_id))
 
     async def forget(self, meeting_id: str) -> None:

@@ -15,7 +15,7 @@ from inference.audio import SAMPLE_RATE
 from meetings import metrics, supervise
 from meetings.accounts.link_tokens import Role
 from meetings.broker import hints
-from meetings.broker.audio_log import AppendOutcome, AudioLog, Claimant, ClaimVerdict
+from meetings.broker.audio_log import AppendOutcome, AudioLog, Claimant, ClaimVerdict, Mark
 from meetings.broker.shared_buckets import HOST_ARRIVALS, HOST_MESSAGES, SharedBuckets
 from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.live.consumers import MeetingConsumer, number_in, text_in
@@ -32,6 +32,9 @@ from meetings.store.summary_attempts import LONGEST_INTERVAL_S, SHORTEST_INTERVA
 
 LEDGER_S = 1.0
 KEEP_S = 1.0
+WAKE_AFTER_S = 60.0
+"""A host that wrote nothing for longer may have no worker any more (`worker.monitor.RETIRE_AFTER_S`)."""
+
 RELEASE_S = 2.0
 """How long a closing socket may wait for the broker."""
 
@@ -57,6 +60,8 @@ class HostConsumer(MeetingConsumer):
     claimant: Claimant | None = None
     is_host = False
     paused = False
+    wrote_at = 0.0
+    """When the log last got something from here, in monotonic seconds."""
     tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def enter(self) -> None:
@@ -67,6 +72,7 @@ class HostConsumer(MeetingConsumer):
         await self._count_arrival()
         self.audio = AudioLog(self.broadcaster.broker)
         self.claimant = await self._claim()
+        self.wrote_at = time.monotonic()
         self.is_host = True
         metrics.hosts.inc()
         state = await self.log_state()
@@ -109,24 +115,25 @@ class HostConsumer(MeetingConsumer):
         if self.viewer is not None:
             await self.viewer.confirm(self.viewer.sent_seq)
         self.paused = False
+        await self._wake_worker()
         await self.tell({"type": "ack", "frame": appended.next_frame - 1})
 
     async def on_pause(self, message: dict[str, Any]) -> None:
         self.paused = True
-        await self.audio.mark(self.meeting.pk, "pause")
+        await self._mark("pause")
 
     async def on_resume(self, message: dict[str, Any]) -> None:
         self.paused = False
-        await self.audio.mark(self.meeting.pk, "resume")
+        await self._mark("resume")
 
     async def on_end(self, message: dict[str, Any]) -> None:
-        await self.audio.mark(self.meeting.pk, "end")
+        await self._mark("end")
 
     async def on_set_language(self, message: dict[str, Any]) -> None:
         language = language_code(str(message.get("language")))
         if language is None or (language != AUTO and language not in LANGUAGES):
             raise SocketFault("malformed", "language is an ISO 639-1 code or auto.")
-        await self.audio.mark(self.meeting.pk, "language", language)
+        await self._mark("language", language)
 
     async def on_summarize(self, message: dict[str, Any]) -> None:
         """Request a summary now. A worker writes it at the next pause in speech."""
@@ -167,11 +174,22 @@ class HostConsumer(MeetingConsumer):
             if not 1 <= count <= MAX_SPEAKERS:
                 raise SocketFault("malformed", f"count is a number from 1 to {MAX_SPEAKERS}, or null.")
         await write_rows(speakers.expect_speakers, self.meeting.pk, count)
-        await self.audio.mark(self.meeting.pk, "speakers", str(count or ""))
+        await self._mark("speakers", str(count or ""))
 
     async def on_missing(self, message: dict[str, Any]) -> None:
         """Add audio that the browser could not keep. It is shown as missing, never as silence."""
         await write_rows(transcript.add_missing, self.meeting.pk, float(number_in(message, "seconds")))
+
+    async def _mark(self, mark: Mark, value: str = "") -> None:
+        await self.audio.mark(self.meeting.pk, mark, value)
+        await self._wake_worker()
+
+    async def _wake_worker(self) -> None:
+        """Have the log read again after a long silence. Call it after writing, or a worker could still let go."""
+        now = time.monotonic()
+        is_late, self.wrote_at = now - self.wrote_at > WAKE_AFTER_S, now
+        if is_late:
+            await self.audio.activate(self.meeting.pk)
 
     async def _correct(self, verb: Callable[[], int]) -> None:
         """Store a speaker correction of the host, and publish a hint for it."""

@@ -85,6 +85,8 @@ class Monitor:
         if absent_s > RETIRE_AFTER_S and not stream.has_work:
             await self._audio.retire(stream.meeting_id)
             await self._assignments.let_go(stream.meeting_id, "idle")
+            if await self._audio.has_after(stream.meeting_id, stream.last_read):  # its host came back meanwhile
+                await self._audio.activate(stream.meeting_id)
         elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
             stream.flushed = stream.session.received
             await self._audio.mark(stream.meeting_id, "flush")

@@ -42,6 +42,15 @@ async def test_frames_are_numbered_and_placed(log: AudioLog) -> None:
     assert await log.state("m") == LogState(2, 1700, captioned=0, phase="", until=0.0, detected="")
 
 
+async def test_what_came_after_an_entry_is_found(log: AudioLog) -> None:
+    await log.claim("m", "c", takeover=False, cursor=0)
+    await log.append("m", "c", 0, b"\0\0")
+    [first] = await entries(log)
+    assert not await log.has_after("m", first.id)
+    await log.mark("m", "end")
+    assert await log.has_after("m", first.id)
+
+
 async def test_a_frame_sent_twice_is_stored_once(log: AudioLog) -> None:
     await log.claim("m", "page", takeover=False, cursor=0)
     await log.append("m", "page", 0, PCM)

@@ -29,6 +29,7 @@ from meetings.broker.client import connect
 from meetings.broker.embedded import EmbeddedBroker
 from meetings.broker.shared_buckets import HOST_MESSAGES
 from meetings.live import consumers
+from meetings.live import host as host_module
 from meetings.live.fanout import Broadcaster
 from meetings.live.frames import BURST_S
 from meetings.live.host import HostConsumer
@@ -309,6 +310,21 @@ async def test_control_messages_become_marks_in_the_audio(meeting: Meeting, brok
     assert [(entry.mark, entry.value) for entry in entries[1:]] == [
         ("language", "pt"), ("pause", ""), ("resume", ""), ("end", ""),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [{"bytes_data": frame(0)}, {"text_data": '{"type":"end"}'}])
+async def test_a_host_that_goes_on_after_a_long_silence_is_read_again(
+    meeting: Meeting, broker: redis.asyncio.Redis, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coffee break of ten minutes on an open page: the worker has let the meeting go."""
+    log = AudioLog(broker)
+    async with socket(host_path(meeting)) as host:
+        await heard(host, "hello")
+        await log.retire(meeting.pk)
+        monkeypatch.setattr(host_module, "WAKE_AFTER_S", 0.0)
+        await host.send_to(**said)
+        while await log.active() != [meeting.pk]:
+            await heard(host, "ledger")
 
 
 async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, broker: redis.asyncio.Redis) -> None:
