@@ -36,7 +36,8 @@ export class SoundKeeper extends EventTarget {
     /** Microphones that gave nothing but zeros since anything was heard. */
     this.silent = new Set();
     setInterval(() => this.#lookIfAllowed(), LOOK_AGAIN_MS);
-    document.addEventListener("visibilitychange", () => document.hidden || this.#lookIfAllowed());
+    // Who comes back to the page may be asked.
+    document.addEventListener("visibilitychange", () => document.hidden || (this.#isWanting && this.#lookAround()));
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#devicesChanged());
   }
 
