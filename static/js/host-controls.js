@@ -8,6 +8,8 @@ const AGAIN = gettext("Start again");
 const LABELS = { starting: gettext("Starting…"), paused: gettext("Resume"), interrupted: AGAIN, capturing: AGAIN };
 /** States of a meeting that can neither be paused nor ended. */
 const NOT_LIVE = ["waiting", "ended"];
+/** Troubles in which no frame moves the meter. */
+const STANDSTILLS = ["stalled", "suspended"];
 /** What is chosen now is listened to at once. */
 const LISTENS_AT_ONCE = ["capturing", "interrupted"];
 
@@ -154,7 +156,8 @@ export class HostControls {
     this.start.textContent = isPaused ? LABELS.paused : (LABELS[state] ?? START);
     this.pause.hidden = !isLive || isPaused;
     this.end.hidden = !isLive;
-    if (isOver || !this.session.keeper.isListening) this.meter.reset(gettext("Not listening."));
+    const isStill = !this.session.keeper.isListening || STANDSTILLS.some((reason) => this.troubles.has(reason));
+    if (isOver || isStill) this.meter.reset(gettext("Not listening."));
     this.#showProgress();
     this.#keepFocus(state);
   }
@@ -178,7 +181,7 @@ export class HostControls {
         : gettext("Ending: the last words are being captioned. Keep this page open.");
     const words = {
       starting: gettext("The browser may ask whether this page may listen: answer it there."),
-      capturing: `${this.note.found} ${this.note.missing}`.trim(),
+      capturing: this.troubles.size > 0 ? "" : `${this.note.found} ${this.note.missing}`.trim(),
       interrupted: gettext("Nothing is captured, and the meeting goes on: start again, pause it or end it."),
       ending,
       paused: gettext("Paused: nothing is captured."),

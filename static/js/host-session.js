@@ -96,7 +96,8 @@ export class HostSession extends EventTarget {
 
   #captured({ pcm, isFirst }) {
     const db = peakDb(pcm);
-    this.#tell("level", db);
+    // The last piece of a microphone that is gone has no level to show.
+    if (this.keeper.isListening) this.#tell("level", db);
     const isCapturing = CAPTURING.includes(this.state);
     this.#tell(this.silence.hears(db) && isCapturing ? "trouble" : "relief", "silent");
     this.#addMissing(this.gap.take(isFirst));
