@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "csp.middleware.CSPMiddleware",
+    "meetings.web.middleware.sockets_policy",
     "meetings.web.middleware.permissions_policy",
     "meetings.web.middleware.cross_origin",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -56,6 +57,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "meetings.urls"
+FORCE_SCRIPT_NAME = ENVIRONMENT.base_path or None
 ASGI_APPLICATION = "meetings.asgi.application"
 
 TEMPLATES = [
@@ -144,7 +146,7 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = f"{ENVIRONMENT.base_path}/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = DEBUG
@@ -158,6 +160,8 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
+        # Safari up to 15.3 does not count sockets; `middleware.sockets_policy` adds the page's own.
+        "connect-src": [SELF],
     },
 }
 # Tokens are in addresses, so no other site is told them. Not "no-referrer": browsers then send forms with
@@ -166,13 +170,15 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = LANGUAGE_COOKIE_PATH = f"{ENVIRONMENT.base_path}/"
 X_FRAME_OPTIONS = "DENY"
 if ENVIRONMENT.https:
-    # Browsers take a cookie of this prefix only from a safe page, and for this host alone.
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    # Browsers take a cookie of these prefixes only from a safe page; of __Host, for all paths of this host alone.
+    prefix = "__Secure" if ENVIRONMENT.base_path else "__Host"
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{prefix}-sessionid", f"{prefix}-csrftoken"
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
+    SECURE_REDIRECT_EXEMPT = [rf"^({ENVIRONMENT.base_path[1:]}/)?(healthz|readyz|metrics)$"]
     # Only `middleware.trusted_proxies` lets this header through.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31_536_000

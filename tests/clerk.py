@@ -1,8 +1,8 @@
 """Makes meetings and sign-in links for a server under test: `python -m tests.clerk`. Django is started once for all.
 
 Runs in the environment of the product. Each line that it reads is a JSON list: `meeting` and options of `manage.py
-meeting create`, or `link` and the address of the pages. Each line that it writes is the meeting's JSON object, or the
-link.
+meeting create`, or `link` and the address of the pages, or `state`, a meeting and its state. Each line that it writes
+is the meeting's JSON object, the link, or the number of meetings.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "meetings.settings")
     django.setup()
     from meetings.accounts.signin import one_time_link
+    from meetings.models import Meeting
 
     for line in sys.stdin:
         verb, *arguments = json.loads(line)
         close_old_connections()  # the database may have been started anew
         if verb == "meeting":
             call_command("meeting", "create", "--json", *arguments)
+        elif verb == "state":
+            meeting_id, state = arguments
+            print(Meeting.objects.filter(pk=meeting_id).update(state=state))
         else:
             print(one_time_link(*arguments))
         sys.stdout.flush()

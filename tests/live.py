@@ -135,9 +135,13 @@ class RunningParlance:
         made = json.loads(self._have("meeting", "--title", "Test", *arguments))
         return MeetingLinks(made["id"], made["host_token"], made["join_token"], self.port)
 
-    def new_sign_in_link(self) -> str:
-        """As `manage.py signin` prints one; each can be used once."""
-        return self._have("link", self.url).strip()
+    def set_state(self, meeting_id: str, state: str) -> None:
+        """Store a meeting's state, as a worker does."""
+        self._have("state", meeting_id, state)
+
+    def new_sign_in_link(self, address: str = "") -> str:
+        """As `manage.py signin` prints one for pages at `address`, or at this server; each can be used once."""
+        return self._have("link", address or self.url).strip()
 
     def _have(self, *wish: str) -> str:
         """From the clerk, who comes when there is something to do."""

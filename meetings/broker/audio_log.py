@@ -22,6 +22,9 @@ SAMPLE_BYTES = 2
 HOST_TTL_MS = 3_000
 """A host that has sent nothing for this long no longer blocks others."""
 
+BEAT_TTL_MS = 3_000
+"""A host that was not heard from for this long is away: no frame has come, nor an answer while it pauses."""
+
 PAGE_TTL_MS = 10_000
 """A page that its web process has not reported for this long counts as gone."""
 
@@ -145,6 +148,11 @@ def host_key(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:host"
 
 
+def beat_key(meeting_id: str) -> str:
+    """Return the key that is there while the host is heard from; it expires by itself, whichever process dies."""
+    return f"parlance:{{{meeting_id}}}:beat"
+
+
 STATE_FIELDS = ("next_frame", "next_sample", "captioned", "phase", "until", "detected")
 """Fields of the hash at `state_key`, in the order that `log_state` reads."""
 
@@ -154,6 +162,10 @@ def pages_key(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:pages"
 
 
+KEYS = (audio_key, state_key, host_key, beat_key, pages_key)
+"""Everything that the broker holds about a meeting's audio."""
+
+
 def log_state(values: Sequence[bytes | None]) -> LogState:
     """Build the state from the values of STATE_FIELDS; missing ones become zero or empty."""
     next_frame, next_sample, captioned = (int(number or 0) for number in values[:3])
@@ -161,9 +173,10 @@ def log_state(values: Sequence[bytes | None]) -> LogState:
     return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
 
 
-# KEYS: audio stream, log state, host. ARGV: connection, host TTL in ms, frame, samples, PCM, most samples of the log,
-# and if there is a pace: its samples a ms, samples at once, most samples of an absence (else the first is 0). Only the
-# connection that claimed the log last may write: the frame numbers it was sent are the valid ones.
+# KEYS: audio stream, log state, host, beat. ARGV: connection, host TTL in ms, frame, samples, PCM, most samples of the
+# log, and if there is a pace: its samples a ms, samples at once, most samples of an absence (else the first is 0); then
+# the beat's TTL in ms. Only the connection that claimed the log last may write: the frame numbers it was sent are the
+# valid ones.
 APPEND = """
 local host = redis.call('GET', KEYS[3])
 if host and host ~= ARGV[1] then return {-1, 0} end
@@ -172,6 +185,7 @@ local log = redis.call('HMGET', KEYS[2], unpack(fields))
 local expected = tonumber(log[2] or '0')
 if log[1] ~= ARGV[1] then return {-2, expected} end
 redis.call('SET', KEYS[3], ARGV[1], 'PX', ARGV[2])
+redis.call('SET', KEYS[4], 1, 'PX', ARGV[10])
 local sample, samples, pace = tonumber(log[3] or '0'), tonumber(ARGV[4]), tonumber(ARGV[7])
 if pace > 0 then
   local time = redis.call('TIME')
@@ -194,10 +208,11 @@ redis.call('HSET', KEYS[2], 'next_frame', frame + 1, 'next_sample', sample + sam
 return {1, frame + 1}
 """
 
-# KEYS: audio stream, log state. ARGV: mark, value.
+# KEYS: audio stream, log state, beat. ARGV: mark, value. A host that has ended the meeting is not waited for.
 MARK = f"""{EVEN_WHEN_FULL}
 local frame = redis.call('HGET', KEYS[2], 'next_frame') or '0'
 local sample = redis.call('HGET', KEYS[2], 'next_sample') or '0'
+if ARGV[1] == 'end' then redis.call('SET', KEYS[3], 'end') end
 return redis.call('XADD', KEYS[1], frame .. '-*', 's', sample, 'm', ARGV[1], 'v', ARGV[2])
 """
 
@@ -206,10 +221,10 @@ REPORT = f"""{EVEN_WHEN_FULL}
 return redis.call('HSET', KEYS[1], unpack(ARGV))
 """
 
-# KEYS: host, log state, pages, active meetings. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned samples,
-# session, page, page TTL in ms, a connection known to be gone, ms since the meeting began, meeting. A log that ends
-# before the captioned samples has lost frames. It then skips them, at 1,600 samples each, the size that hosts' pages
-# use.
+# KEYS: host, log state, pages, active meetings, beat. ARGV: connection, host TTL in ms, takeover (1 or 0), captioned
+# samples, session, page, page TTL in ms, a connection known to be gone, ms since the meeting began, meeting, the beat's
+# TTL in ms. A log that ends before the captioned samples has lost frames. It then skips them, at 1,600 samples each,
+# the size that hosts' pages use.
 CLAIM = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -240,11 +255,12 @@ end
 redis.call('HSETNX', KEYS[2], 'begun', now - ARGV[9])
 redis.call('HSET', KEYS[2], 'writer', ARGV[1])
 redis.call('SADD', KEYS[4], ARGV[10])
+if redis.call('PTTL', KEYS[5]) ~= -1 then redis.call('SET', KEYS[5], 1, 'PX', ARGV[11]) end
 return {1, ''}
 """
 
-# KEYS: host, log state, pages. ARGV: connection, host TTL in ms, session, page, page TTL in ms, keep the host's place
-# (1 or 0).
+# KEYS: host, log state, pages, beat. ARGV: connection, host TTL in ms, session, page, page TTL in ms, keep the host's
+# place (1 or 0), the beat's TTL in ms.
 KEEP = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -255,6 +271,7 @@ redis.call('PEXPIRE', KEYS[3], 2 * ARGV[5])
 local host = redis.call('GET', KEYS[1])
 if ARGV[6] == '1' and (not host or host == ARGV[1]) and redis.call('HGET', KEYS[2], 'writer') == ARGV[1] then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  if redis.call('PTTL', KEYS[4]) ~= -1 then redis.call('SET', KEYS[4], 1, 'PX', ARGV[7]) end
 end
 return 1
 """
@@ -266,6 +283,14 @@ local held = redis.call('HGET', KEYS[2], ARGV[2])
 if held and string.match(held, '%d+ %S* (.*)') == ARGV[1] then redis.call('HDEL', KEYS[2], ARGV[2]) end
 return 1
 """
+
+
+def hosts_heard(broker: redis.Redis, meeting_ids: Sequence[str]) -> list[bool]:
+    """As `AudioLog.heard`, for a plain thread."""
+    with broker.pipeline(transaction=False) as together:
+        for meeting_id in meeting_ids:
+            together.exists(*_presence_keys(meeting_id))
+        return [count > 0 for count in together.execute()]
 
 
 class AudioLog:
@@ -300,7 +325,7 @@ class AudioLog:
         `age_s` is how long the meeting has been running then. `gone` is a connection that was found to be closed.
         """
         verdict, other = await self._claim(
-            keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id), ACTIVE],
+            keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id), ACTIVE, beat_key(meeting_id)],
             args=[
                 claimant.connection,
                 HOST_TTL_MS,
@@ -312,6 +337,7 @@ class AudioLog:
                 gone,
                 round(age_s * 1000),
                 meeting_id,
+                BEAT_TTL_MS,
             ],
         )
         return Claim(ClaimVerdict(int(verdict)), other.decode())
@@ -319,10 +345,10 @@ class AudioLog:
     async def keep(self, meeting_id: str, claimant: Claimant, *, keeps_place: bool) -> bool:
         """Renew the claimant's session. Return False if the session has another connection by now.
 
-        `keeps_place`: renew the host's lease too, for a host that has paused. Otherwise frames renew it.
+        `keeps_place`: renew the host's lease and beat too, for a host that has paused. Otherwise frames renew them.
         """
         kept = await self._keep(
-            keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id)],
+            keys=[host_key(meeting_id), state_key(meeting_id), pages_key(meeting_id), beat_key(meeting_id)],
             args=[
                 claimant.connection,
                 HOST_TTL_MS,
@@ -330,6 +356,7 @@ class AudioLog:
                 claimant.page,
                 PAGE_TTL_MS,
                 int(keeps_place),
+                BEAT_TTL_MS,
             ],
         )
         return bool(kept)
@@ -347,23 +374,30 @@ class AudioLog:
         """
         bounds = (pace.samples_a_ms, pace.at_once, pace.absence) if pace else (0, 0, 0)
         code, next_frame = await self._append(
-            keys=[audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id)],
-            args=[connection, HOST_TTL_MS, frame, len(pcm) // SAMPLE_BYTES, pcm, MAX_LOG_SAMPLES, *bounds],
+            keys=[audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id), beat_key(meeting_id)],
+            args=[connection, HOST_TTL_MS, frame, len(pcm) // SAMPLE_BYTES, pcm, MAX_LOG_SAMPLES, *bounds, BEAT_TTL_MS],
         )
         return Appended(AppendOutcome(int(code)), int(next_frame))
 
     async def mark(self, meeting_id: str, mark: Mark, value: str = "") -> None:
         """Append a mark after the newest frame."""
-        await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=[mark, value])
+        await self._mark(keys=_mark_keys(meeting_id), args=[mark, value])
 
     async def rouse(self, meeting_id: str, marks: Sequence[tuple[Mark, str]], *, cursor: int) -> None:
         """Append marks after the newest frame, and activate the meeting. For `cursor` see `claim_as`."""
         async with self._broker.pipeline(transaction=True) as together:
             together.hsetnx(state_key(meeting_id), "next_sample", str(cursor))
             for mark in marks:
-                await self._mark(keys=[audio_key(meeting_id), state_key(meeting_id)], args=mark, client=together)
+                await self._mark(keys=_mark_keys(meeting_id), args=mark, client=together)
             together.sadd(ACTIVE, meeting_id)
             await together.execute()
+
+    async def heard(self, meeting_ids: Sequence[str]) -> list[bool]:
+        """Return of each meeting whether its host is heard from, or has ended it."""
+        async with self._broker.pipeline(transaction=False) as together:
+            for meeting_id in meeting_ids:
+                together.exists(*_presence_keys(meeting_id))
+            return [count > 0 for count in await together.execute()]
 
     async def state(self, meeting_id: str) -> LogState:
         return log_state(await _awaited(self._broker.hmget(state_key(meeting_id), STATE_FIELDS)))
@@ -411,8 +445,16 @@ class AudioLog:
     async def forget(self, meeting_id: str) -> None:
         """Delete everything the broker holds about an ended meeting's audio."""
         await self.retire(meeting_id)
-        keys = (audio_key(meeting_id), state_key(meeting_id), host_key(meeting_id), pages_key(meeting_id))
-        await _awaited(self._broker.delete(*keys))
+        await _awaited(self._broker.delete(*(key(meeting_id) for key in KEYS)))
+
+
+def _presence_keys(meeting_id: str) -> list[str]:
+    """Return the keys of which a present host has one: a web process of an earlier version renews the lease alone."""
+    return [beat_key(meeting_id), host_key(meeting_id)]
+
+
+def _mark_keys(meeting_id: str) -> list[str]:
+    return [audio_key(meeting_id), state_key(meeting_id), beat_key(meeting_id)]
 
 
 def _stream_rows(reply: Any) -> Sequence[tuple[bytes, Any]]:

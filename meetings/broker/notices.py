@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 from django.utils.translation import gettext_noop
 
-NoticeState = Literal["live", "paused", "catching_up", "summarizing", "ended", "degraded", "waiting"]
+NoticeState = Literal["live", "paused", "catching_up", "summarizing", "ended", "degraded", "waiting", "host_away"]
 
 
 class Notice(TypedDict):
@@ -25,6 +25,7 @@ NOTICES: dict[NoticeState, str] = {
     "ended": gettext_noop("The meeting has ended."),
     "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),
     "waiting": gettext_noop("Waiting for the host to start."),
+    "host_away": gettext_noop("The host is not connected. Captions continue when they are back."),
 }
 """Sentences shown to viewers, by state."""
 

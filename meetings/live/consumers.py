@@ -26,15 +26,17 @@ from meetings.accounts.link_tokens import Role
 from meetings.accounts.page_tokens import admits
 from meetings.broker import client
 from meetings.broker.audio_log import AudioLog, LogState
+from meetings.broker.notices import Notice, notice
 from meetings.languages import LANGUAGES, language_code
 from meetings.live import wire
 from meetings.live.admission import Admission
 from meetings.live.errors import Code, SocketFault
 from meetings.live.fanout import Broadcaster, FeedNotReady
+from meetings.live.host_watch import is_host_away
 from meetings.live.limits import CONFIRMATIONS_A_MINUTE, LANGUAGES_A_MINUTE, TokenBucket
 from meetings.live.outages import current_notice, stored_meeting
 from meetings.live.viewers import Viewer
-from meetings.models import Meeting, State
+from meetings.models import Meeting
 from meetings.offers import meeting_languages, why_unreadable
 from meetings.queries import read_rows
 from meetings.store import speakers
@@ -113,18 +115,18 @@ class MeetingConsumer(AsyncWebsocketConsumer):
         """Send `hello`, then stored changes after `after`, then live messages."""
         state = await self.log_state()
         self.meeting = meeting = await read_rows(stored_meeting, self.meeting.pk) or self.meeting
-        phase = state.phase if meeting.state == State.LIVE else ""
+        told = await self._notice(meeting, state)
         languages = meeting_languages(settings.ENVIRONMENT, meeting)
         await self.tell(
             wire.hello(
                 meeting,
-                phase or meeting.state,
+                told["state"],
                 languages=languages,
                 speakers=await read_rows(speakers.present_speakers, meeting),
             )
         )
-        if phase:
-            await self.tell(current_notice(meeting, state))
+        if told["state"] != meeting.state:
+            await self.tell(told)
         language = await self.readable(self.query("lang"))
         self.viewer = Viewer(
             meeting.pk,
@@ -132,9 +134,18 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             after=after,
             language=language or "",
             interface=self.interface,
+            state=told["state"],
             admission=Admission(self.role, self.query("token"), self.dismiss),
         )
         await self.broadcaster.join(self.viewer)
+
+    async def _notice(self, meeting: Meeting, state: LogState) -> Notice:
+        """Return the meeting's present state as a notice. An absent host is told to readers, unless captions fail."""
+        told = current_notice(meeting, state)
+        audio = AudioLog(self.broadcaster.broker)
+        if self.role == "join" and told["state"] != "degraded" and await is_host_away(audio, meeting.pk):
+            return wire.in_interface(notice("host_away"), self.interface)
+        return told
 
     async def readable(self, language: str) -> str | None:
         """Return the language if captions can be read in it here; otherwise send an error and return None."""

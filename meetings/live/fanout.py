@@ -18,9 +18,11 @@ from redis.exceptions import RedisError
 from meetings import metrics, supervise
 from meetings.broker.audio_capacity import AudioCapacity
 from meetings.broker.hints import Hint, PartialMessage, Recheck, StoredChange, events_channel, unpack
-from meetings.broker.notices import Notice
+from meetings.broker.notices import Notice, notice
 from meetings.broker.reader_languages import TELL_S, ReaderLanguages
 from meetings.live.admission import dismiss_uninvited
+from meetings.live.heartbeat import Heartbeat
+from meetings.live.host_watch import HostWatch
 from meetings.live.outages import Contact, OutageMonitor, stored_meeting
 from meetings.live.presence import Presence
 from meetings.live.subscription import BrokerSubscription
@@ -33,6 +35,9 @@ READY_S = 5.0
 
 ADMISSION_S = 60.0
 """How long a socket may stay open after its link expired, or after a lost hint of its revocation."""
+
+HIDDEN_BY_ABSENCE = ("live", "paused", "catching_up", "summarizing")
+"""States that say less than that nothing comes from the host."""
 
 
 class FeedNotReady(Exception):
@@ -48,6 +53,9 @@ class Feed:
         self.database = Contact()
         self.is_degraded = False
         """Whether its viewers were notified of an outage."""
+        self.is_host_away = False
+        self.host_looked_for_at = 0.0
+        """Monotonic seconds at which the absent host's meeting was read last; 0.0: the host is heard."""
         self._seq = 0
         self._reading = asyncio.Lock()
 
@@ -66,7 +74,15 @@ class Feed:
         """Send a partial or a notice, which is not stored, to all viewers."""
         passing = EncodedBroadcast(message)
         for viewer in tuple(self.viewers):
-            await viewer.offer_passing(passing)
+            if self.is_host_away and viewer.reads_only and passing.state in HIDDEN_BY_ABSENCE:
+                await self._repeat_absence(viewer)
+            else:
+                await viewer.offer_passing(passing)
+
+    async def _repeat_absence(self, viewer: Viewer) -> None:
+        """Tell the absence again to a viewer that was told something else since."""
+        if viewer.state != "host_away":
+            await viewer.offer_passing(EncodedBroadcast(notice("host_away")))
 
     async def recheck(self, *viewers: Viewer) -> None:
         """Close the sockets whose links, passwords or sign-ins are no longer valid: of `viewers`, or of all.
@@ -188,7 +204,7 @@ class Broadcaster:
         self._connect = connect
         self._broker: redis.asyncio.Redis | None = None
         self._subscriptions: dict[str, Subscription] = {}
-        self._watch: OutageMonitor | None = None
+        self._watches: list[OutageMonitor | HostWatch | Heartbeat] = []
         self._presence: Presence | None = None
         self._room: AudioCapacity | None = None
 
@@ -208,8 +224,12 @@ class Broadcaster:
         if subscription is None:
             subscription = Subscription(Feed(viewer.meeting_id), self.broker)
             self._subscriptions[viewer.meeting_id] = subscription
-        if self._watch is None:
-            self._watch = OutageMonitor(self.broker, self._feeds)
+        if not self._watches:
+            self._watches = [
+                OutageMonitor(self.broker, self._feeds),
+                HostWatch(self.broker, self._feeds),
+                Heartbeat(self._feeds),
+            ]
         subscription.feed.viewers.add(viewer)
         metrics.viewers.inc()
         await subscription.ready()
@@ -234,9 +254,10 @@ class Broadcaster:
         if not subscription.feed.viewers:
             subscription.close()
             del self._subscriptions[viewer.meeting_id]
-        if not self._subscriptions and self._watch is not None:
-            self._watch.close()
-            self._watch = None
+        if not self._subscriptions:
+            for watch in self._watches:
+                watch.close()
+            self._watches = []
 
     @property
     def presence(self) -> Presence:

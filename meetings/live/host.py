@@ -35,6 +35,9 @@ KEEP_S = 1.0
 WAKE_AFTER_S = 60.0
 """A host that wrote nothing for longer may have no worker any more (`worker.monitor.RETIRE_AFTER_S`)."""
 
+BEAT_PING_S = 1.5
+"""How long a paused page may take to answer; with KEEP_S less than the beat's TTL."""
+
 RELEASE_S = 2.0
 """How long a closing socket may wait for the broker."""
 
@@ -246,18 +249,25 @@ class HostConsumer(MeetingConsumer):
         )
         return claim.verdict, claim.other
 
-    async def _lives(self) -> bool:
+    async def _lives(self, within_s: float = PRESENCE_PING_S) -> bool:
         """Return whether the browser still answers. If the server cannot ping, an open socket counts as alive."""
         if self.is_closed:
             return False
         link: Link | None = (self.scope.get("extensions") or {}).get(LINK)
-        return link is None or await link.answers(PRESENCE_PING_S)
+        return link is None or await link.answers(within_s)
 
     async def _keep_place(self) -> None:
-        """Keep the claim alive. Frames renew the host's lease while it sends; this renews it while it pauses."""
+        """Keep the claim alive. Frames renew the host's lease and beat; while it pauses, its answers to pings do.
+
+        A timer of a hidden page may run once a minute, but the browser answers pings for it.
+        """
         await asyncio.sleep(KEEP_S)
         claimant = self.claimant
-        if claimant is not None and not await self.audio.keep(self.meeting.pk, claimant, keeps_place=self.paused):
+        if claimant is None:
+            return
+        has_paused = self.paused or self.meeting.state == State.PAUSED
+        keeps_place = has_paused and await self._lives(BEAT_PING_S)
+        if not await self.audio.keep(self.meeting.pk, claimant, keeps_place=keeps_place):
             await self.dismiss("another_host")
 
     async def _tell_ledger(self) -> None:
@@ -265,7 +275,8 @@ class HostConsumer(MeetingConsumer):
         if self.is_closed:
             return
         meeting = await read_rows(stored_meeting, self.meeting.pk)
-        await self.tell(await read_rows(host_status, meeting or self.meeting, await self.log_state()))
+        self.meeting = meeting or self.meeting
+        await self.tell(await read_rows(host_status, self.meeting, await self.log_state()))
         if meeting is None or meeting.state == State.ENDED:
             await self.close(NORMAL_CLOSURE)
 

@@ -58,11 +58,13 @@ class Probes:
         finally:
             del self._waiting[payload]
 
-    def answer(self, payload: bytes) -> None:
-        """Handle a pong, which may answer one of these pings or another one."""
+    def answer(self, payload: bytes) -> bool:
+        """Handle a pong; return whether it answers one of these pings."""
         waiting = self._waiting.get(payload)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(True)
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(True)
+        return True
 
     def close(self) -> None:
         """Fail all pings, since the connection is gone."""

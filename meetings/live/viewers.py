@@ -32,6 +32,9 @@ PAGE = 100
 
 Send = Callable[[str], Awaitable[None]]
 
+TICK = wire.encode({"type": "tick"})
+"""The same text for every socket: the servers frame it once."""
+
 
 class EncodedChange:
     """A stored change, encoded once per language read here."""
@@ -53,6 +56,8 @@ class EncodedBroadcast:
     def __init__(self, message: hints.PartialMessage | notices.Notice) -> None:
         self._message = message
         self._texts: dict[str, str] = {}
+        self.state: str | None = message["state"] if message["type"] == "notice" else None
+        """What a notice tells; None for a partial."""
 
     def text(self, interface: str) -> str:
         if interface not in self._texts:
@@ -102,12 +107,15 @@ class Viewer:
         after: int,
         language: str = "",
         interface: str = wire.INTERFACE,
+        state: str = "",
         admission: Admission | None = None,
     ) -> None:
         """`language`: of captions; empty for the original. `interface`: language of notices.
 
-        `admission`: how the socket was admitted; None if its opener checks that.
+        `state`: of the meeting, as the socket was told. `admission`: how it was admitted; None if its opener checks
+        that.
         """
+        self.state = state
         self.admission = admission
         self.meeting_id = meeting_id
         self.language = language
@@ -137,12 +145,22 @@ class Viewer:
         if self._live:
             self._hold_back()
 
+    @property
+    def reads_only(self) -> bool:
+        """Whether this is no host's socket. A host knows better whether it is there."""
+        return self.admission is None or self.admission.role != "host"
+
     async def offer_passing(self, passing: EncodedBroadcast) -> None:
         """Send a partial or a notice. Drop it for a viewer that lags, since it is worthless later."""
         if self._live and self._credit.allows(PARTIAL_SHARE):
             text = passing.text(self.interface)
             self._credit.spend(self.sent_seq, text)
+            self.state = passing.state or self.state
             await self._send(text)
+
+    async def tick(self) -> None:
+        """Show that the link works. A tick needs no credit: `serving.framing` bounds what nobody reads."""
+        await self._send(TICK)
 
     async def confirm(self, seq: int) -> bool:
         """Confirm everything up to `seq`, and catch up a viewer that was held back.

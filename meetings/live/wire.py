@@ -78,6 +78,10 @@ class Ledger(TypedDict):
     """The swaps' part of that."""
 
 
+class Tick(TypedDict):
+    type: Literal["tick"]
+
+
 class ErrorMessage(TypedDict):
     type: Literal["error"]
     code: str
@@ -96,6 +100,7 @@ Message = (
     | Ready
     | Ack
     | Ledger
+    | Tick
     | ErrorMessage
 )
 

@@ -86,8 +86,8 @@ class PacedProtocol(WebSocketProtocol):
             self._look_at_unread()
 
     def onPong(self, payload: bytes) -> None:
-        if self._may_control():
-            self.probes.answer(payload)
+        if not self.probes.answer(payload):  # what we asked for is not counted
+            self._may_control()
 
     async def answers(self, within_s: float) -> bool:
         """Implement `presence.Link`."""

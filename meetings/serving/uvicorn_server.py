@@ -97,8 +97,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
             self.conn.data_to_send()  # discard the pong, which the parser has already made
 
     def handle_pong(self, event: Frame) -> None:
-        if self._may_control():
-            self.probes.answer(bytes(event.data))
+        if self.probes.answer(bytes(event.data)) or self._may_control():  # what we asked for is not counted
             super().handle_pong(event)
 
     def handle_parser_exception(self) -> None:

@@ -21,7 +21,8 @@ from django.db.models.signals import post_delete, pre_delete
 from django.dispatch import receiver
 from redis.exceptions import RedisError
 
-from meetings.broker.audio_log import ACTIVE, audio_key, host_key, pages_key, state_key
+from meetings.broker import audio_log
+from meetings.broker.audio_log import ACTIVE
 from meetings.broker.client import connect_sync
 from meetings.broker.reader_languages import languages_key
 from meetings.models import ApiToken, Meeting, Speaker, Upload
@@ -98,7 +99,7 @@ def forget(meeting_id: str) -> bool:
     """
     recordings.delete(meeting_id)
     upload_files.delete(meeting_id)
-    keys = (audio_key, state_key, host_key, pages_key, languages_key)
+    keys = (*audio_log.KEYS, languages_key)
     return bool(connect_sync().delete(*(key(meeting_id) for key in keys)))
 
 

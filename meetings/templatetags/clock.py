@@ -1,8 +1,13 @@
-"""Seconds in readable form."""
+"""Times and seconds in readable form."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django import template
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
@@ -13,3 +18,10 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
+
+
+@register.filter
+def moment(at: datetime) -> SafeString:
+    """Return the time in UTC, which `static/js/local-times.js` turns into that of the reader's zone."""
+    words = date_format(at.astimezone(UTC), "j M Y, H:i")
+    return format_html('<time datetime="{}" data-moment>{} UTC</time>', at.isoformat(), words)

@@ -54,7 +54,8 @@ def password_page(request: HttpRequest, meeting: Meeting) -> HttpResponse:
     caller = f"{meeting.pk}:{block(request_address(request))}"
     try:
         _require_tries(meeting, caller)
-        if not check_password(request.POST.get("password", ""), meeting.link_password):
+        # Stripped as where the host sets it: who copies a password copies a space along.
+        if not check_password(request.POST.get("password", "").strip(), meeting.link_password):
             for name in (caller, meeting.pk):
                 record_attempt(name, within_s=TRIES_WITHIN_S)
             return _asked_again(request, meeting, _("That is not the password."), 403)

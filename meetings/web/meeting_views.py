@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from redis.exceptions import RedisError
 
 from meetings.accounts.access import (
     asks_for_password,
@@ -30,6 +32,8 @@ from meetings.accounts.access import (
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
 from meetings.accounts.rights import Deed, deeds, may, may_with_all
 from meetings.accounts.signin import user_of_link
+from meetings.broker.audio_log import hosts_heard
+from meetings.broker.client import connect_sync
 from meetings.export.cues import NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, render_transcript
 from meetings.languages import language_code
@@ -59,8 +63,18 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
         return redirect("host", form.save().pk)
     page = Paginator(_meetings_of(request), MEETINGS_A_PAGE).get_page(request.GET.get("page"))
     entries = [(meeting, deeds(request.user, meeting)) for meeting in page]
-    context = {"form": form, "meetings": entries, "page": page}
+    context = {"form": form, "meetings": entries, "away": _without_host(page), "page": page}
     return render(request, "meetings/list.html", context, status=422 if form.errors else 200)
+
+
+def _without_host(meetings: Iterable[Meeting]) -> set[str]:
+    """Return the running meetings from whose host nothing comes; none while the broker cannot be asked."""
+    running = [one.pk for one in meetings if one.state in (State.LIVE, State.PAUSED) and not hasattr(one, "upload")]
+    try:
+        heard = hosts_heard(connect_sync(), running)
+    except (RedisError, OSError):
+        return set()
+    return {meeting_id for meeting_id, is_heard in zip(running, heard, strict=True) if not is_heard}
 
 
 @login_required

@@ -1,4 +1,4 @@
-"""Middleware for trusted proxies, the Permissions-Policy header, cross-origin requests and overloaded password hashing.
+"""Middleware for trusted proxies, policies of pages, cross-origin requests and overloaded password hashing.
 
 All of it supports both sync and async. Otherwise Django would run every page in its single thread, slow ones included.
 """
@@ -6,10 +6,12 @@ All of it supports both sync and async. Otherwise Django would run every page in
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from inspect import iscoroutinefunction
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
@@ -30,6 +32,12 @@ Handler = Callable[[HttpRequest], Any]
 def trusted_proxies(get_response: Handler) -> Handler:
     """Take the client's address and scheme from the proxies named in the settings; ignore the headers of others."""
     return _around(get_response, before=_believe_proxies, after=_as_it_is)
+
+
+@sync_and_async_middleware
+def sockets_policy(get_response: Handler) -> Handler:
+    """Allow sockets to the page's own host by name."""
+    return _around(get_response, before=_nothing, after=_allow_sockets)
 
 
 @sync_and_async_middleware
@@ -124,6 +132,16 @@ def _add_cors(request: HttpRequest, response: HttpResponse) -> HttpResponse:
         for name, value in cors.response_headers(request.path_info, request.headers.get("Origin", "")).items():
             response.headers[name] = value
     return response
+
+
+def _allow_sockets(request: HttpRequest, response: Any) -> HttpResponse:
+    """`'self'` is the page's https address alone in Safari up to 15.3 (w3c/webappsec-csp#7)."""
+    origins = [*settings.ENVIRONMENT.trusted_origins]
+    with suppress(DisallowedHost):
+        origins.append(f"{request.scheme}://{request.get_host()}")
+    response._csp_update = {"connect-src": [origin.replace("http", "ws", 1) for origin in origins]}
+    answer: HttpResponse = response
+    return answer
 
 
 def _add_policy(request: HttpRequest, response: HttpResponse) -> HttpResponse:

@@ -1,6 +1,6 @@
 /** From the socket to the screen: captions, names and notices, for viewers and the host alike. */
 import { CaptionStore } from "./captions.js";
-import { ConnectionStatus, NoticeBanner } from "./notice.js";
+import { BLOCKED, ConnectionStatus, NoticeBanner } from "./notice.js";
 import { ScrollLock } from "./scroll-lock.js";
 import { SpeakerDirectory } from "./speakers.js";
 import { SummaryStore } from "./summaries.js";
@@ -36,6 +36,7 @@ export class CaptionFeed extends EventTarget {
     /** What was said before this page came is shown, not announced. */
     this.announceAfter = Infinity;
     socket.addEventListener("message", ({ detail }) => this.#received(detail));
+    socket.addEventListener("blocked", () => this.banner.show(BLOCKED));
     setInterval(() => this.#confirm(), SEEN_EVERY_MS);
   }
 

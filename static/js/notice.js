@@ -9,6 +9,15 @@ const STATE_WORDS = {
   catching_up: gettext("Catching up"),
   degraded: gettext("Captions are limited"),
   ended: gettext("Meeting ended"),
+  host_away: gettext("Host not connected"),
+  blocked: gettext("Blocked by the network"),
+};
+/** Said by the page itself. The next `hello` takes it back. */
+export const BLOCKED = {
+  state: "blocked",
+  message: gettext(
+    "Your network blocks live connections. Try another network, such as mobile data, or ask whoever runs it to allow WebSockets.",
+  ),
 };
 const COUNT_MS = 1_000;
 /** Seconds behind below which nobody notices. */
@@ -21,7 +30,10 @@ export class ConnectionStatus {
     this.element = element;
     this.state = "waiting";
     socket.addEventListener("open", () => this.#show(this.state, STATE_WORDS[this.state]));
-    socket.addEventListener("waiting", () => this.#show("cut", gettext("Connection lost, trying again…")));
+    socket.addEventListener("waiting", () => {
+      if (!socket.isBlocked) this.#show("cut", gettext("Connection lost, trying again…"));
+    });
+    socket.addEventListener("blocked", () => this.#show("blocked", STATE_WORDS.blocked));
     socket.addEventListener("closed", ({ detail }) => this.#show("closed", detail.message));
   }
 

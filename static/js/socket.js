@@ -5,6 +5,14 @@ const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 /** A server that accepts and says nothing for this long is taken for gone. */
 const OPENING_TIMEOUT_MS = 10_000;
+/** The server says something every ten seconds (`tick`): a link that is silent for longer is dead. */
+const SILENCE_MS = 20_000;
+const WATCH_MS = 1_000;
+/** So many links in a row that did not open are no accident; one may have met a restart of the server. */
+const UNOPENED = 2;
+const PROBE_TIMEOUT_MS = 5_000;
+/** Of the installation, without a slash at its end: this file is `static/js/socket.js` in it. */
+const BASE_PATH = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** What the server's last word was, in the reader's words. Every other code (1006, 1011, 1012, …) is tried again. */
 export const LAST_WORDS = {
@@ -28,12 +36,27 @@ export function backoff(attempt, random = Math.random) {
 /** The address of a socket beside this page; notices on it are in the page's language. */
 export function socketUrl(path, parameters, place = window.location) {
   const scheme = place.protocol === "https:" ? "wss:" : "ws:";
-  return `${scheme}//${place.host}${path}?${new URLSearchParams({ ...parameters, ui: interfaceLanguage })}`;
+  const query = new URLSearchParams({ ...parameters, ui: interfaceLanguage });
+  return `${scheme}//${place.host}${BASE_PATH}${path}?${query}`;
+}
+
+async function answersOverHttp() {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), PROBE_TIMEOUT_MS);
+  try {
+    return (await fetch(`${BASE_PATH}/healthz`, { cache: "no-store", signal: limit.signal })).ok;
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof DOMException)) throw error;
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
  * Events: "open"; "message" (detail: the parsed object); "waiting" (detail: milliseconds until the next try);
- * "closed" (detail: {code, message}) when it will not try again.
+ * "blocked" when the server answers over HTTP and no link to it opens; "closed" (detail: {code, message}) when it will
+ * not try again.
  */
 export class ReconnectingSocket extends EventTarget {
   /** @param {() => string} url asked for at every try, as it carries what was seen last */
@@ -43,11 +66,22 @@ export class ReconnectingSocket extends EventTarget {
     this.socket = null;
     this.attempt = 0;
     this.timer = 0;
-    this.stopped = false;
+    /** Until the first `connect`, and after the last word. */
+    this.stopped = true;
+    /** By the clock, which goes on while a machine sleeps. */
+    this.heardAt = 0;
+    /** Tries in a row that came to nothing. */
+    this.unopened = 0;
+    this.isBlocked = false;
     /** The server's own sentence, told before it closes. */
     this.lastError = null;
-    window.addEventListener("online", () => this.#hurry());
+    window.addEventListener("online", () => this.isOpen || this.#hurry());
     window.addEventListener("offline", () => this.retry());
+    // A page that comes out of the browser's cache has lost its link, and may not have been told.
+    window.addEventListener("pageshow", (event) => event.persisted && this.#hurry());
+    // Timers of a hidden page run late, and those of a sleeping machine not at all.
+    document.addEventListener("visibilitychange", () => document.hidden || this.#look());
+    setInterval(() => this.#watch(), WATCH_MS);
   }
 
   get isOpen() {
@@ -62,10 +96,15 @@ export class ReconnectingSocket extends EventTarget {
     const socket = new WebSocket(this.url());
     this.socket = socket;
     previous?.close();
-    const opening = setTimeout(() => socket.close(), OPENING_TIMEOUT_MS);
+    this.unopened += 1;
+    const opening = setTimeout(() => {
+      // Whatever hangs is no server that restarts: that one refuses.
+      this.unopened = UNOPENED;
+      socket.close();
+    }, OPENING_TIMEOUT_MS);
     socket.addEventListener("open", () => {
       clearTimeout(opening);
-      if (this.socket === socket) this.#tell("open");
+      if (this.socket === socket) this.#opened();
     });
     socket.addEventListener("message", (event) => this.#received(socket, event.data));
     socket.addEventListener("close", (event) => {
@@ -102,8 +141,16 @@ export class ReconnectingSocket extends EventTarget {
     this.socket?.close(1000);
   }
 
+  #opened() {
+    this.heardAt = Date.now();
+    this.unopened = 0;
+    this.isBlocked = false;
+    this.#tell("open");
+  }
+
   #received(socket, data) {
     if (this.socket !== socket) return;
+    this.heardAt = Date.now();
     const message = JSON.parse(data);
     // Only a server that speaks is well again: one that accepts, and dies or says what is wrong, must not be hammered.
     if (message.type !== "error") this.attempt = 0;
@@ -122,10 +169,29 @@ export class ReconnectingSocket extends EventTarget {
     this.attempt += 1;
     this.timer = setTimeout(() => this.connect(), delay);
     this.#tell("waiting", delay);
+    if (this.unopened >= UNOPENED) this.#askNetwork();
+  }
+
+  async #askNetwork() {
+    const answers = await answersOverHttp();
+    if (this.stopped || this.unopened === 0) return;
+    this.isBlocked = answers;
+    if (answers) this.#tell("blocked");
+  }
+
+  #watch() {
+    // A clock that was set says nothing either way: then once too often.
+    if (this.isOpen && Math.abs(Date.now() - this.heardAt) > SILENCE_MS) this.retry();
+  }
+
+  #look() {
+    this.#watch();
+    const isTrying = this.socket?.readyState === WebSocket.CONNECTING;
+    if (!this.isOpen && !isTrying) this.#hurry();
   }
 
   #hurry() {
-    if (this.stopped || this.isOpen) return;
+    if (this.stopped) return;
     this.attempt = 0;
     this.connect();
   }

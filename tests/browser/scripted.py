@@ -34,15 +34,24 @@ class ScriptedServer:
     page: Page
     sockets: list[WebSocketRoute] = field(default_factory=list)
     received: list[Message | bytes] = field(default_factory=list)
+    away: set[str] = field(default_factory=set)
+    """Meetings of the list from whose hosts nothing comes."""
     interface: str = "en"
     """The language of the pages."""
     held: list[Route] | None = None
     """Requests for modules that wait; None: none does."""
 
     def open_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
+        self.page.route_web_socket("**/ws/**", self._connected)
+        self.show_viewer(base, query=query, downloads=downloads)
+        if self.held is None:
+            self.wait_for_socket(1)
+
+    def show_viewer(self, base: str, *, query: str = "", downloads: bool = False) -> None:
+        """The page alone, where no socket may come of it."""
         links = [("vtt", "/m/scripted/transcript.vtt?token=t")] if downloads else []
         context = {"meeting": MEETING, "token": "t", "transcripts": links, "is_overlay": "overlay=1" in query}
-        self._open(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
+        self._serve(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
     def open_host(self, base: str) -> None:
         context = {
@@ -51,14 +60,19 @@ class ScriptedServer:
             "storage_key": storage_key(MEETING),
             "join_link": f"{base}m/scripted/",
         }
-        self._open(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
+        self.page.route_web_socket("**/ws/**", self._connected)
+        self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
+        if self.held is None:
+            self.wait_for_socket(1)
 
     def open_list(self, base: str, *, meetings: tuple[Meeting, ...] = ()) -> None:
         """The page of the host's meetings; it has no socket."""
         with translation.override(self.interface):
             form = MeetingForm()
+        for meeting in meetings:
+            meeting._state.fields_cache["upload"] = None  # nobody asks the database, where there is none
         entries = [(meeting, {"speak", "read", "export", "delete"}) for meeting in meetings]
-        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries})
+        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries, "away": self.away})
 
     def open_uploads(self, base: str) -> None:
         """The page for recordings; it has no socket."""
@@ -95,12 +109,6 @@ class ScriptedServer:
             self.page.wait_for_timeout(POLL_MS)
         query = parse_qs(urlsplit(self.sockets[count - 1].url).query)
         return {name: values[0] for name, values in query.items()}
-
-    def _open(self, url: str, template: str, context: dict[str, object]) -> None:
-        self.page.route_web_socket("**/ws/**", self._connected)
-        self._serve(url, template, context)
-        if self.held is None:
-            self.wait_for_socket(1)
 
     def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):

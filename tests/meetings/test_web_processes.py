@@ -5,103 +5,31 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import signal
 import struct
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import httpx
-import psutil
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from meetings.broker.embedded import EmbeddedBroker
-from meetings.environment import WebServer
-from tests.live import REPOSITORY, MeetingLinks, RunningParlance, free_port
-from tests.rawsocket import RawWebSocket
+from meetings.broker.audio_log import BEAT_TTL_MS
+from tests.rawsocket import TEXT, RawWebSocket
+from tests.webs import Webs, running_webs
 
 pytestmark = pytest.mark.xdist_group("servers")
 
 FRAME = bytes(3_200)
-START_S = 60.0
+TOLD_S = 5.0
+"""Within this readers know that nothing comes from their host (CONTRACT.md)."""
 SOON_S = 10.0
 """On a busy machine; a ping is given one second, a process that stands still another half."""
 
 
-class TwoWebs:
-    """A broker and two web processes over one database, without a worker."""
-
-    def __init__(self, data: Path, first: WebServer, second: WebServer) -> None:
-        self._parlance = RunningParlance(data)
-        self._parlance._lay_out_database()
-        self.first = self._started(first)
-        self.second = self._started(second)
-
-    def _started(self, kind: WebServer) -> Web:
-        return Web({**self._parlance.environment, "PARLANCE_WEB_SERVER": kind})
-
-    def new_meeting(self) -> tuple[MeetingLinks, MeetingLinks]:
-        """Links to the same meeting, one at each process."""
-        links = self._parlance.create_meeting()
-        return replace(links, port=self.first.port), replace(links, port=self.second.port)
-
-    def stop(self) -> None:
-        self.first.stop()
-        self.second.stop()
-        if self._parlance._clerk is not None:
-            self._parlance._clerk.kill()
-            self._parlance._clerk.communicate()
-
-
-class Web:
-    """One `manage.py web`."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.port = free_port()
-        command = [sys.executable, "manage.py", "web", "--port", str(self.port)]
-        self.process = psutil.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + START_S
-        while not self._answers():
-            assert time.monotonic() < until, "the web process does not answer"
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"http://127.0.0.1:{self.port}/healthz").status_code == 200
-        except httpx.TransportError:
-            time.sleep(0.1)
-            return False
-
-    def stop(self) -> None:
-        if self.process.is_running():
-            self.process.kill()
-            self.process.wait()
-
-
-@contextmanager
-def two_webs(first: WebServer, second: WebServer) -> Iterator[TwoWebs]:
-    data = Path(tempfile.mkdtemp(prefix="parlance-webs-"))
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, data, ignore_errors=True)
-        broker = EmbeddedBroker(data / "broker", data / "valkey.sock")
-        broker.start()
-        stack.callback(broker.stop)
-        webs = TwoWebs(data, first, second)
-        stack.callback(webs.stop)
-        yield webs
-
-
 @pytest.fixture(scope="module", params=[("daphne", "uvicorn"), ("uvicorn", "daphne")], ids=" ".join)
-def webs(request: pytest.FixtureRequest) -> Iterator[TwoWebs]:
+def webs(request: pytest.FixtureRequest) -> Iterator[Webs]:
     """For tests that leave both alive. The first socket is always the first one's."""
-    with two_webs(*request.param) as running:
+    with running_webs(*request.param) as running:
         yield running
 
 
@@ -124,7 +52,7 @@ async def speak(socket: ClientConnection, number: int) -> dict[str, Any]:
     return await heard(socket, "ack", "error")
 
 
-async def test_a_duplicated_tab_is_refused_while_the_first_one_lives(webs: TwoWebs) -> None:
+async def test_a_duplicated_tab_is_refused_while_the_first_one_lives(webs: Webs) -> None:
     """The library answers pings, as browsers do, while nothing else is read or sent."""
     here, there = webs.new_meeting()
     async with connect(here.host(session="tab", page="a")) as first:
@@ -138,7 +66,7 @@ async def test_a_duplicated_tab_is_refused_while_the_first_one_lives(webs: TwoWe
         assert (reloaded["type"], reloaded["next_frame"]) == ("ready", 1)
 
 
-async def test_a_socket_that_was_cut_without_a_word_holds_nobody_out(webs: TwoWebs) -> None:
+async def test_a_socket_that_was_cut_without_a_word_holds_nobody_out(webs: Webs) -> None:
     """The raw client stays connected and answers no ping, like one whose network is gone."""
     here, there = webs.new_meeting()
     with RawWebSocket(here.host(session="tab", page="a")) as cut:
@@ -152,7 +80,7 @@ async def test_a_socket_that_was_cut_without_a_word_holds_nobody_out(webs: TwoWe
             assert await asyncio.to_thread(cut.close_code) == 4409
 
 
-async def test_a_page_that_comes_back_is_the_host_at_once(webs: TwoWebs) -> None:
+async def test_a_page_that_comes_back_is_the_host_at_once(webs: Webs) -> None:
     here, there = webs.new_meeting()
     with RawWebSocket(here.host(session="tab", page="a")) as cut:
         assert cut.receive_json()["type"] == "ready"
@@ -162,13 +90,40 @@ async def test_a_page_that_comes_back_is_the_host_at_once(webs: TwoWebs) -> None
             assert await asyncio.to_thread(cut.close_code) == 4409
 
 
+async def state_of(reader: ClientConnection, *, within_s: float = TOLD_S) -> str:
+    """The next state that a reader is told."""
+    async with asyncio.timeout(within_s):
+        return str((await heard(reader, "hello", "notice"))["state"])
+
+
+async def test_readers_are_told_when_nothing_comes_from_the_host(webs: Webs) -> None:
+    here, there = webs.new_meeting()
+    webs.set_state(here.id, "live")
+    async with connect(there.viewer()) as reader:
+        assert [await state_of(reader), await state_of(reader)] == ["host_away", "host_away"]
+        async with connect(here.host(session="tab")) as host:
+            await heard(host, "ready")
+            await speak(host, 0)
+            assert await state_of(reader) == "live"
+            await host.send('{"type":"pause"}')
+            with pytest.raises(TimeoutError):  # the library answers pings, as a browser does for a hidden page
+                await state_of(reader, within_s=BEAT_TTL_MS / 1000 + 1)
+        assert await state_of(reader) == "host_away"
+        with RawWebSocket(here.host(session="tab")) as cut:
+            assert cut.receive_json()["type"] == "ready"
+            cut.send(struct.pack(">I", 1) + FRAME)
+            cut.send(b'{"type":"pause"}', TEXT)
+            assert await state_of(reader) == "live"
+            assert await state_of(reader) == "host_away", "it answers no ping, like one whose network is gone"
+
+
 def test_a_process_that_died_or_stands_still_holds_nobody_out() -> None:
     """What it acknowledges afterwards is nothing that another one has written over."""
-    with two_webs("daphne", "uvicorn") as webs:
+    with running_webs("daphne", "uvicorn") as webs:
         asyncio.run(_stand_still_then_die(webs))
 
 
-async def _stand_still_then_die(webs: TwoWebs) -> None:
+async def _stand_still_then_die(webs: Webs) -> None:
     here, there = webs.new_meeting()
     async with connect(here.host(session="tab", page="a"), ping_interval=None) as first:
         await heard(first, "ready")
@@ -179,7 +134,12 @@ async def _stand_still_then_die(webs: TwoWebs) -> None:
             webs.first.process.send_signal(signal.SIGCONT)
             assert (await speak(first, 0))["code"] == "another_host"
     here, there = webs.new_meeting()
-    async with connect(here.host(session="tab", page="a")) as first:
+    webs.set_state(here.id, "live")
+    async with connect(here.host(session="tab", page="a")) as first, connect(there.viewer()) as reader:
         await heard(first, "ready")
+        await first.send('{"type":"pause"}')
+        while await state_of(reader) != "live":
+            pass
         os.kill(webs.first.process.pid, signal.SIGKILL)
+        assert await state_of(reader) == "host_away"
         assert (await first_word(there.host(session="tab", page="b")))["type"] == "ready"

@@ -7,11 +7,13 @@ from html import unescape
 from urllib.parse import urlencode
 
 import pytest
+import redis
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
+from meetings.broker.audio_log import beat_key
 from meetings.models import Caption, Meeting, State, Translation
 from meetings.web import meeting_views
 
@@ -148,6 +150,16 @@ class TestWhoMayOpen:
         assert "There is no page at this address." in answer.content.decode()
 
 
+def test_the_list_says_whose_host_is_away(host: Client, owner: User, broker_sync: redis.Redis) -> None:
+    for title, state in (("Here", State.LIVE), ("Left", State.LIVE), ("Tomorrow", State.WAITING)):
+        meeting = Meeting.objects.create(title=title, owner=owner, state=state)
+        if title == "Here":
+            broker_sync.set(beat_key(meeting.pk), 1)
+    page = host.get("/").content.decode()
+    states = dict(re.findall(r'dir="auto">(\w+)</a>.*?data-state="(\w+)"', page, re.DOTALL))
+    assert states == {"Here": "live", "Left": "host_away", "Tomorrow": "waiting"}
+
+
 class TestHostPage:
     def test_carries_the_token_of_the_link_it_was_opened_by(self, client: Client, meeting: Meeting) -> None:
         page = client.get(address(meeting, "host")).content.decode()
@@ -255,6 +267,13 @@ class TestTranscript:
 
 
 class TestHeaders:
+    def test_the_policy_names_the_sockets_of_the_page(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Safari up to 15.3 does not take `'self'` for them."""
+        public = replace(settings.ENVIRONMENT, trusted_origins=["https://captions.example.org"])
+        monkeypatch.setattr(settings, "ENVIRONMENT", public)
+        policy = client.get("/login/")["Content-Security-Policy"]
+        assert "connect-src 'self' wss://captions.example.org ws://testserver" in policy
+
     def test_nothing_with_a_token_is_kept_or_passed_on(self, host: Client, meeting: Meeting) -> None:
         for page in ("/", *pages(meeting)):
             answer = host.get(page)
