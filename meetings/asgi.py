@@ -8,10 +8,12 @@ from typing import Any
 import django
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import WebsocketDenier
+from django.conf import settings
 from django.core.signals import request_finished
 from django.db import connections
 from django.urls import path
 
+from meetings.serving.base_path import BasePath
 from meetings.serving.bodies import PagesHandler
 
 
@@ -42,4 +44,7 @@ sockets = URLRouter(
     ]
 )
 
-application = ProtocolTypeRouter({"http": pages, "websocket": FullOriginValidator(SocketLimit(sockets))})
+application = BasePath(
+    ProtocolTypeRouter({"http": pages, "websocket": FullOriginValidator(SocketLimit(sockets))}),
+    settings.ENVIRONMENT.base_path,
+)

@@ -22,6 +22,7 @@ from inference.media.sandbox import Limits
 from inference.models.catalog import MODELS, Profile
 from inference.models.optimization.flags import AUTO, FLAGS, FlagChoices, UnknownChoice
 from inference.models.residency.plan import PlanChoice
+from meetings.base_path import read_base_path
 from meetings.file_modes import private_folder
 from meetings.openid_config import OpenIdClient, read_openid
 
@@ -120,6 +121,8 @@ class Environment:
     """For which names browsers remember that everybody comes by https; `preload`: lists of theirs may, too."""
     proxies: list[str]
     """Networks of the proxies whose word on addresses and schemes is believed."""
+    base_path: str
+    """Path under which the installation is shown, such as `/captions`; empty: the root of its host."""
     debug: bool
 
     @property
@@ -187,6 +190,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         https=_switch("PARLANCE_HTTPS", env.get("PARLANCE_HTTPS") or "0"),
         hsts=cast(Hsts, _one_of(env, "PARLANCE_HSTS", get_args(Hsts))),
         proxies=_networks("PARLANCE_PROXIES", env.get("PARLANCE_PROXIES", "")),
+        base_path=read_base_path(env.get("PARLANCE_BASE_PATH", "")),
         debug=_switch("PARLANCE_DEBUG", env.get("PARLANCE_DEBUG") or "0"),
     )
 

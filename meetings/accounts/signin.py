@@ -11,7 +11,6 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
@@ -33,13 +32,13 @@ sign_in_tokens = SignInTokenGenerator()
 
 
 def one_time_link(base_url: str, user: User | None = None) -> str:
-    """Return a link under `base_url` that signs the user in.
+    """Return a link under `base_url`, which holds the base path, that signs the user in.
 
     The default is the first administrator, created (without a password) if there is none.
     """
     user = user or _administrator()
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    return base_url.rstrip("/") + reverse("sign-in", args=[uid, sign_in_tokens.make_token(user)])
+    return f"{base_url.rstrip('/')}/sign-in/{uid}/{sign_in_tokens.make_token(user)}/"
 
 
 def can_anybody_sign_in() -> bool:

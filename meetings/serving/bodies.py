@@ -28,6 +28,7 @@ from meetings import supervise
 from meetings.accounts import cors
 from meetings.accounts.api_errors import Refused
 from meetings.accounts.bearer import is_well_made, token_in
+from meetings.base_path import without_base
 from meetings.request_limits import MAX_BODY, MAX_RECORDING_BODY
 
 log = structlog.get_logger(__name__)
@@ -49,8 +50,9 @@ def limit(path: bytes, authorization: str) -> int:
 
 
 def plain(path: bytes) -> bytes:
-    """Return the path without its query, decoded as for routing: `/v%31/` is `/v1/`."""
-    return unquote_to_bytes(path.partition(b"?")[0])
+    """Return the path without base path and query, decoded as for routing: `/v%31/` is `/v1/`."""
+    decoded = unquote_to_bytes(path.partition(b"?")[0]).decode("latin-1")
+    return without_base(decoded, settings.ENVIRONMENT.base_path).encode("latin-1")
 
 
 class AdmittedRequest(Protocol):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Literal
 
 import structlog
+from django.conf import settings
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
@@ -53,7 +54,7 @@ def announce(meeting: Meeting, event: Event) -> int:
         {
             "type": event,
             "timestamp": timezone.now().isoformat(),
-            "data": {"meeting": meeting.pk, "title": meeting.title, "path": f"/m/{meeting.pk}/transcript.json"},
+            "data": {"meeting": meeting.pk, "title": meeting.title, "path": _transcript_path(meeting.pk)},
         },
         ensure_ascii=False,
     )
@@ -65,6 +66,10 @@ def announce(meeting: Meeting, event: Event) -> int:
         log.warning("webhooks_left_out", user=meeting.owner_id, left_out=len(hooks) - room)
     made = Delivery.objects.bulk_create([Delivery(webhook=hook, event=event, body=body) for hook in hooks[:room]])
     return len(made)
+
+
+def _transcript_path(meeting_id: str) -> str:
+    return f"{settings.ENVIRONMENT.base_path}/m/{meeting_id}/transcript.json"
 
 
 def waiting(user_id: int) -> int:

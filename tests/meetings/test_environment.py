@@ -72,6 +72,12 @@ def test_how_long_a_recording_may_be_is_told_in_hours(tmp_path: Path) -> None:
         ("PARLANCE_DATA", "/proc/nowhere"),
         ("PARLANCE_DATA", "/etc/passwd"),
         ("PARLANCE_LOG", "xml"),
+        ("PARLANCE_BASE_PATH", "captions"),
+        ("PARLANCE_BASE_PATH", "/a/../b"),
+        ("PARLANCE_BASE_PATH", "/a//b"),
+        ("PARLANCE_BASE_PATH", "/a b"),
+        ("PARLANCE_BASE_PATH", "https://example.org/captions"),
+        ("PARLANCE_BASE_PATH", "/host"),
     ],
 )
 def test_an_odd_value_is_refused_by_name(name: str, value: str, tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ class Command(ParlanceCommand):
         is_unpacking = is_packed(settings.ENVIRONMENT)
         if is_unpacking:
             self.stdout.write("Unpacking the summariser's weights, once, about a minute. Captions do not wait for it.")
-        self.stdout.write(framed(welcome(settings.ENVIRONMENT, base_url), is_terminal=self.stdout.isatty()))
+        address = base_url + settings.ENVIRONMENT.base_path
+        self.stdout.write(framed(welcome(settings.ENVIRONMENT, address), is_terminal=self.stdout.isatty()))
         self.stdout.flush()
         if is_unpacking:
             self._unpack_summarizer()
@@ -111,9 +112,9 @@ def address(host: str, port: int) -> str:
 
 
 def entrance(environment: Environment, base_url: str) -> str:
-    """Return the public address behind TLS, else `base_url`."""
+    """Return the public address behind TLS with the base path, else `base_url`."""
     is_public = environment.https and environment.trusted_origins
-    return environment.trusted_origins[0] if is_public else base_url
+    return environment.trusted_origins[0] + environment.base_path if is_public else base_url
 
 
 def _is_ready(base_url: str) -> bool:

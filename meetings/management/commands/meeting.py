@@ -73,12 +73,13 @@ def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
 
 
 def base_url() -> str:
-    """Return the address at which `manage.py live` last listened."""
+    """Return the address at which `manage.py live` last listened, with the base path."""
+    environment = settings.ENVIRONMENT
     try:
-        address = (settings.ENVIRONMENT.data / "address").read_text(encoding="ascii").strip()
+        address = (environment.data / "address").read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        return DEFAULT_BASE_URL
-    return address or DEFAULT_BASE_URL
+        address = ""
+    return (address or DEFAULT_BASE_URL) + str(environment.base_path)
 
 
 def _spoken(value: str) -> str:
