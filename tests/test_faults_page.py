@@ -1,19 +1,20 @@
-"""Every row of docs/faults.md names tests that there are."""
+"""Every row of docs/faults.md and docs/field.md names tests that there are."""
 
 from __future__ import annotations
 
 import re
+
+import pytest
 
 from tests.conftest import REPOSITORY
 
 NAMED = re.compile(r"(tests/[\w/]+\.py)?(?:::([\w:]+))?")
 
 
-def test_every_fault_names_tests_that_there_are() -> None:
-    rows = [
-        row for row in (REPOSITORY / "docs" / "faults.md").read_text(encoding="utf-8").splitlines() if "tests/" in row
-    ]
-    assert len(rows) > 50
+@pytest.mark.parametrize(("page", "least"), [("faults.md", 50), ("field.md", 5)])
+def test_every_row_names_tests_that_there_are(page: str, least: int) -> None:
+    rows = [row for row in (REPOSITORY / "docs" / page).read_text(encoding="utf-8").splitlines() if "tests/" in row]
+    assert len(rows) > least
     missing = [f"{row[:60]}: {name}" for row in rows for name in _missing(row.rsplit("|", 2)[-2])]
     assert missing == []
 

@@ -8,8 +8,6 @@ const OPENING_TIMEOUT_MS = 10_000;
 /** The server says something every ten seconds (`tick`): a link that is silent for longer is dead. */
 const SILENCE_MS = 20_000;
 const WATCH_MS = 1_000;
-/** So many links in a row that did not open are no accident; one may have met a restart of the server. */
-const UNOPENED = 2;
 const PROBE_TIMEOUT_MS = 5_000;
 /** Of the installation, without a slash at its end: this file is `static/js/socket.js` in it. */
 const BASE_PATH = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
@@ -70,8 +68,10 @@ export class ReconnectingSocket extends EventTarget {
     this.stopped = true;
     /** By the clock, which goes on while a machine sleeps. */
     this.heardAt = 0;
-    /** Tries in a row that came to nothing. */
-    this.unopened = 0;
+    /** Of the last try: whether a link came of it, or it waited in vain. */
+    this.hasOpened = this.hasHung = false;
+    /** Whether the server answered over HTTP after the last try. */
+    this.isReachable = false;
     this.isBlocked = false;
     /** The server's own sentence, told before it closes. */
     this.lastError = null;
@@ -96,10 +96,9 @@ export class ReconnectingSocket extends EventTarget {
     const socket = new WebSocket(this.url());
     this.socket = socket;
     previous?.close();
-    this.unopened += 1;
+    this.hasOpened = this.hasHung = false;
     const opening = setTimeout(() => {
-      // Whatever hangs is no server that restarts: that one refuses.
-      this.unopened = UNOPENED;
+      this.hasHung ||= this.socket === socket;
       socket.close();
     }, OPENING_TIMEOUT_MS);
     socket.addEventListener("open", () => {
@@ -143,8 +142,8 @@ export class ReconnectingSocket extends EventTarget {
 
   #opened() {
     this.heardAt = Date.now();
-    this.unopened = 0;
-    this.isBlocked = false;
+    this.hasOpened = true;
+    this.isReachable = this.isBlocked = false;
     this.#tell("open");
   }
 
@@ -169,14 +168,16 @@ export class ReconnectingSocket extends EventTarget {
     this.attempt += 1;
     this.timer = setTimeout(() => this.connect(), delay);
     this.#tell("waiting", delay);
-    if (this.unopened >= UNOPENED) this.#askNetwork();
+    if (!this.hasOpened) this.#askNetwork();
   }
 
+  /** A server that restarts refuses one link, and answers a moment later. It does not refuse the next one, too. */
   async #askNetwork() {
-    const answers = await answersOverHttp();
-    if (this.stopped || this.unopened === 0) return;
-    this.isBlocked = answers;
-    if (answers) this.#tell("blocked");
+    const isCertain = this.isReachable || this.hasHung;
+    this.isReachable = await answersOverHttp();
+    if (this.stopped || this.hasOpened) return;
+    this.isBlocked = this.isReachable && isCertain;
+    if (this.isBlocked) this.#tell("blocked");
   }
 
   #watch() {
