@@ -24,6 +24,12 @@ POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_S
 
 Message = dict[str, Any]
 
+PAGES: dict[str, tuple[str, dict[str, str]]] = {}
+"""What the server of the modules answers besides files, with headers, by path and query.
+
+Playwright would pass on each of a page's fifty requests if it answered one of them itself.
+"""
+
 
 @dataclass
 class ScriptedServer:
@@ -79,8 +85,7 @@ class ScriptedServer:
     def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):
             html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
-        headers = {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
-        self.page.route(url, lambda route: route.fulfill(body=html, headers=headers))
+        PAGES[path_of(url)] = html, {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
         self.page.goto(url)
 
     def _connected(self, socket: WebSocketRoute) -> None:
@@ -89,6 +94,12 @@ class ScriptedServer:
 
     def _take(self, message: str | bytes) -> None:
         self.received.append(message if isinstance(message, bytes) else json.loads(message))
+
+
+def path_of(url: str) -> str:
+    """With the query, if there is one."""
+    parts = urlsplit(url)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def hello(
