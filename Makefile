@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: live test test-all test-postgresql check lock messages
 
-# More than two cores: most tests wait for a process, a lease or a page for most of their time.
-TEST_PROCESSES ?= 4
+# More than the cores of a small machine: most tests wait for a process, a lease or a page for most of their time.
+TEST_PROCESSES ?= 3
 
 # Passed on to `manage.py live`: make live OPTIONS="--host 0.0.0.0 --port 8001"
 OPTIONS ?=

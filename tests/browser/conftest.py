@@ -79,16 +79,25 @@ def browser(playwright: Playwright, chromium: str, request: pytest.FixtureReques
 
 
 class ModuleHandler(SimpleHTTPRequestHandler):
-    """Files of the repository, and an empty page to import them into."""
+    """Files of the repository, an empty page to import them into, and pages that tests have put there."""
+
+    protocol_version = "HTTP/1.1"  # a page has fifty modules, and needs no connection for each
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        if self.path != "/":
+        from tests.browser.scripted import PAGES, path_of  # needs settings, which are not there yet above
+
+        text, headers = PAGES.get(path_of(self.path), ("", {}))
+        if self.path != "/" and not text:
             super().do_GET()
             return
+        body = text.encode() or EMPTY_PAGE
         self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        for name, value in ({"Content-Type": "text/html"} | headers).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(EMPTY_PAGE)
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         """Quiet: pytest shows what failed."""

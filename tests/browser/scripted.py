@@ -26,6 +26,12 @@ POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_S
 
 Message = dict[str, Any]
 
+PAGES: dict[str, tuple[str, dict[str, str]]] = {}
+"""What the server of the modules answers besides files, with headers, by path and query.
+
+Playwright would pass on each of a page's fifty requests if it answered one of them itself.
+"""
+
 
 @dataclass
 class ScriptedServer:
@@ -113,8 +119,7 @@ class ScriptedServer:
     def _serve(self, url: str, template: str, context: dict[str, object]) -> None:
         with translation.override(self.interface):
             html = render_to_string(template, context, RequestFactory().get(urlsplit(url).path))
-        headers = {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
-        self.page.route(url, lambda route: route.fulfill(body=html, headers=headers))
+        PAGES[path_of(url)] = html, {"Content-Security-Policy": POLICY, "Content-Type": "text/html"}
         self.page.goto(url, wait_until="load" if self.held is None else "commit")
 
     def _connected(self, socket: WebSocketRoute) -> None:
@@ -154,6 +159,12 @@ def ready(next_frame: int = 0) -> Message:
 
 def notice(state: str) -> Message:
     return {"type": "notice", "state": state, "message": f"Now {state}.", "expected_s": None, "behind_s": 0.0}
+
+
+def path_of(url: str) -> str:
+    """With the query, if there is one."""
+    parts = urlsplit(url)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
 def hello(
