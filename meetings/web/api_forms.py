@@ -27,13 +27,22 @@ UNKNOWN_SHOWN = 64
 """Characters of an unknown field's name that a sentence repeats."""
 
 
-class ListField(forms.MultipleChoiceField):
-    """A field that is sent as `name[]`, once for each value; `name` is taken too."""
+class ListField(forms.Field):
+    """A field that is sent as `name[]`, once for each value; `name` is taken too. Its value is a list of texts."""
 
     widget = forms.MultipleHiddenInput
 
-    def __init__(self, choices: tuple[str, ...]) -> None:
-        super().__init__(required=False, choices=[(name, name) for name in choices])
+    def __init__(self, *choices: str) -> None:
+        """Without choices any text is taken."""
+        super().__init__(required=False)
+        self._choices = choices
+
+    def clean(self, value: Any) -> list[str]:
+        texts = [text.strip() for text in value or () if text.strip()]
+        odd = next((text for text in texts if self._choices and text not in self._choices), None)
+        if odd is not None:
+            raise forms.ValidationError(f"{odd[:20]!r} is none of {', '.join(self._choices)}.")
+        return texts
 
 
 class AudioForm(ReadingForm):
@@ -59,18 +68,11 @@ class AudioForm(ReadingForm):
         return f"{field_name}[]" if f"{field_name}[]" in self.data else field_name
 
     def clean_language(self) -> str:
-        code = language_code(self.cleaned_data["language"] or AUTO)
-        if code is None or (code != AUTO and code not in LANGUAGES):
-            raise forms.ValidationError("language is an ISO 639-1 code such as en, pt, es.")
-        return code
+        text = self.cleaned_data["language"]
+        return AUTO if language_code(text or AUTO) == AUTO else spoken_code(text)
 
     def clean_prompt(self) -> str:
-        """Cut the front, as OpenAI does: the end of the preceding text says most. Its first whole word begins it."""
-        prompt: str = self.cleaned_data["prompt"]
-        if len(prompt) <= MAX_VOCABULARY:
-            return prompt
-        kept = prompt[-MAX_VOCABULARY:]
-        return re.sub(r"^[^\s,]*[\s,]+", "", kept) or kept
+        return end_of(self.cleaned_data["prompt"])
 
     def clean_response_format(self) -> str:
         name = self.cleaned_data["response_format"] or "json"
@@ -138,9 +140,31 @@ class AudioForm(ReadingForm):
 
 
 class TranscriptionForm(AudioForm):
+    """Takes `languages[]` and `keywords[]` of OpenAI's newer models too."""
+
     task = "transcribe"
     formats = (*RESPONSE_FORMATS, "diarized_json")
-    timestamp_granularities = ListField(GRANULARITIES)
+    timestamp_granularities = ListField(*GRANULARITIES)
+    languages = ListField()
+    keywords = ListField()
+
+    def clean_languages(self) -> list[str]:
+        return sorted({spoken_code(text) for text in self.cleaned_data["languages"]})
+
+    def meeting(self, owner_id: int) -> Meeting:
+        meeting = super().meeting(owner_id)
+        languages, keywords = self.cleaned_data["languages"], self.cleaned_data["keywords"]
+        meeting.vocabulary = end_of(", ".join(filter(None, (meeting.vocabulary, *keywords))))
+        if meeting.language == AUTO and len(languages) == 1:
+            meeting.language = languages[0]
+        elif meeting.language == AUTO:
+            meeting.spoken_languages = languages
+        return meeting
+
+    @property
+    def options(self) -> dict[str, Any]:
+        chosen = self.cleaned_data
+        return {**super().options, "languages": chosen["languages"], "keywords": chosen["keywords"]}
 
     @property
     def result_options(self) -> dict[str, Any]:
@@ -166,6 +190,22 @@ class TranslationForm(AudioForm):
         meeting = super().meeting(owner_id)
         meeting.languages = [ENGLISH]
         return meeting
+
+
+def spoken_code(text: str) -> str:
+    """Return the code of a language that is heard here. Raises ValidationError."""
+    code = language_code(text)
+    if code not in LANGUAGES:
+        raise forms.ValidationError(f"{text[:20]!r} is no language here; use an ISO 639-1 code such as en, pt, es.")
+    return code
+
+
+def end_of(text: str) -> str:
+    """Cut the front, as OpenAI does: the end of the preceding text says most. Its first whole word begins it."""
+    if len(text) <= MAX_VOCABULARY:
+        return text
+    kept = text[-MAX_VOCABULARY:]
+    return re.sub(r"^[^\s,]*[\s,]+", "", kept) or kept
 
 
 def _plain(name: str) -> str:

@@ -344,6 +344,7 @@ async def test_a_form_that_cannot_be_read_is_refused_as_programs_expect(
         ({"language": "klingon"}, "language"),
         ({"response_format": "docx"}, "response_format"),
         ({"timestamp_granularities[]": "syllable"}, "timestamp_granularities"),
+        ({"languages[]": ["en", "klingon"]}, "languages"),
         ({"file": ""}, "file"),
     ],
 )
@@ -354,6 +355,15 @@ async def test_odd_fields_are_refused_by_name(
     error = json.loads(answer.content)["error"]
     assert (answer.status_code, error["type"], error["param"]) == (400, "invalid_request_error", param)
     assert not await Meeting.objects.aexists()
+
+
+async def test_keywords_and_possible_languages_are_taken(token: str, broker_sync: redis.Redis) -> None:
+    lists = {"languages[]": ["pt-BR", "english"], "keywords[]": ["Ana", "Quintela"]}
+    answer, meeting = await answered(token, prompt="About Zacarias", **lists)
+    assert (answer.status_code, meeting.vocabulary) == (200, "About Zacarias, Ana, Quintela")
+    assert (meeting.language, meeting.detectable_languages) == ("auto", ("en", "pt"))
+    answer, meeting = await answered(token, **{"languages[]": "pt"})
+    assert (answer.status_code, meeting.language, meeting.spoken_languages) == (200, "pt", [])
 
 
 async def test_unknown_fields_are_refused_as_openai_does(token: str, broker_sync: redis.Redis) -> None:
