@@ -63,17 +63,18 @@ def translation_rejection(source: str, translation: str, *, spoken: str, target:
     own = [word for word in written if word not in said or not _is_kept(word)]
     if share_in_script(" ".join(own), target) < LEAST_IN_SCRIPT:
         return TranslationRejection.SCRIPT
-    if _folded(said) == _folded(written) and _must_change(own, spoken, target):
+    if _letters(said) == _letters(written) and _must_change(said, spoken, target):
         return TranslationRejection.COPY
     return None
 
 
 def _must_change(words: Sequence[str], spoken: str, target: str) -> bool:
     """Return whether a translation from `spoken` into `target` cannot leave all of `words` as they are."""
+    changing = [word for word in words if not _is_kept(word)]
     if scripts_of(spoken).isdisjoint(scripts_of(target)):
         return False  # the sentence was in the target's script already
     is_related = any({spoken, target} <= languages for languages in ALIKE)
-    return len(words) >= (SAME_WORDS if is_related else 1)
+    return len(changing) >= (SAME_WORDS if is_related else 1)
 
 
 def _words(text: str) -> list[str]:
@@ -88,8 +89,9 @@ def _is_kept(word: str) -> bool:
     return all(any(map(str.isupper, part)) for part in parts) and not _REPEATED.fullmatch(word)
 
 
-def _folded(words: Sequence[str]) -> list[str]:
-    return [word.casefold() for word in words]
+def _letters(words: Sequence[str]) -> str:
+    """Return the letters without case and spacing: models copy "uh-huh" as "Uh- huh"."""
+    return "".join(re.findall(r"\w", "".join(words))).casefold()
 
 
 def has_words(text: str) -> bool:

@@ -36,7 +36,8 @@ SCRIPT, COPY = TranslationRejection.SCRIPT, TranslationRejection.COPY
     [
         ("en pt", "I did not say that.", "I did not say that.", COPY),
         ("en pt", "Uh-huh.", "Uh-huh.", COPY),
-        ("en pt", "OKOKOK", "OKOKOK", COPY),
+        ("en pt", "Uh-huh.", "Uh- huh.", COPY),
+        ("en pt", "OKOKOK", "OKO KOK", COPY),
         ("en pt", "thank you, Ana Silva!", "Thank you Ana Silva", COPY),
         ("en pt", "今天天气很好", "今天天气很好", SCRIPT),
         ("en pt", "He said 你好 to me.", "Ele me disse 你好.", None),
