@@ -25,12 +25,12 @@ def compression_ratio(text: str) -> float:
 def is_cyclic(words: Sequence[str]) -> bool:
     """Return whether one phrase repeats often enough, without a gap, to be a loop."""
     return any(
-        _longest_run(words, size) >= (SHORT_CYCLE_REPETITIONS if size <= 2 else REPETITIONS)
+        longest_run(words, size) >= (SHORT_CYCLE_REPETITIONS if size <= 2 else REPETITIONS)
         for size in range(1, LONGEST_CYCLE + 1)
     )
 
 
-def _longest_run(words: Sequence[str], size: int) -> int:
+def longest_run(words: Sequence[str], size: int) -> int:
     """Return the most consecutive occurrences of any phrase of `size` words."""
     longest = run = 0
     for place in range(len(words) - size):

@@ -6,9 +6,9 @@ The transcriber chooses the model and groups requests into batches (`inference.s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
 import numpy as np
@@ -19,10 +19,6 @@ DecodeKind = Literal["live", "final", "careful"]
 """`live`: fast greedy decode, shown and replaced. `final`: beam search. `careful`: another decode of a final whose
 first hypothesis was implausible, with other settings.
 """
-
-
-UNSURE_LANGUAGE = 0.5
-"""Below this probability an utterance's language is taken from the preceding speech."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,8 +34,8 @@ class DecodeRequest:
     """ISO 639-1; None to detect it from the audio."""
     allowed: tuple[str, ...] = ()
     """Languages that may be detected; empty allows all."""
-    fallback: str | None = None
-    """Language to assume when the detection is less certain than UNSURE_LANGUAGE."""
+    heard: Mapping[str, float] = field(default_factory=dict)
+    """Probabilities of the languages in the preceding speech; empty: none was heard."""
     vocabulary: tuple[str, ...] = ()
     """Names and jargon to expect."""
     prefix: tuple[int, ...] = ()
@@ -70,7 +66,7 @@ class Hypothesis:
     words: tuple[DecodedWord, ...]
     language: str
     language_probability: float
-    """As detected, whether or not the fallback was used; 1.0 if the language was given."""
+    """Considering the preceding speech; 1.0 if the language was given."""
     no_speech: float
     """Whisper's probability of the no-speech token, 0 to 1."""
     mean_log_probability: float
@@ -81,6 +77,8 @@ class Hypothesis:
     """If the language was given: the most likely of all languages and its probability. Only for finals that are long
     enough to tell.
     """
+    ranking: tuple[tuple[str, float], ...] = ()
+    """If the language was detected: all languages with their probabilities, from this audio alone, best first."""
 
     @property
     def text(self) -> str:

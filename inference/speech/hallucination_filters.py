@@ -1,8 +1,9 @@
 """Reject hallucinated text before it is shown.
 
 The thresholds for no-speech, log-probability and compression are those of Whisper's decoding loop (Radford et al. 2022,
-section 4.5). The share of speech and the repetition checks are our own. A rejected hypothesis is dropped completely and
-never enters a later prompt.
+section 4.5). The share of speech and the loop checks are our own. People repeat themselves ("go, go, go", prayers,
+bingo), so a loop is told by repetition that cannot have been spoken: too fast, without duration, or unsure. A rejected
+hypothesis is dropped completely and never enters a later prompt.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from enum import StrEnum
 from itertools import takewhile
 
-from inference.repetition import COMPRESSION_RATIO, compression_ratio, is_cyclic
+from inference.repetition import COMPRESSION_RATIO, compression_ratio, longest_run
 from inference.speech.asr import Hypothesis
 
 NO_SPEECH = 0.6
@@ -22,8 +23,23 @@ HOPELESS_LOG_PROBABILITY = -1.6
 LEAST_SPEECH_S = 0.1
 """Minimum seconds of detected speech in an utterance."""
 
-STRETCHED = re.compile(r"([^\W\d])\1{3}")
-"""A letter repeated four times is a cry ("Ahhhhh!"), not a word."""
+_SIGN = r"[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+"""A letter of a script without spaces, or of Korean, whose syllables are signs too."""
+STRETCHED = re.compile(r"((?![\u3400-\u9fff\uac00-\ud7af])[^\W\d])\1{3}")
+"""A letter repeated four times is a cry ("Ahhhhh!"), not a word. Ideographs and Korean syllables are words."""
+
+SHORT_WORD = 3.0
+"""Mean letters up to which words are short."""
+FASTEST_SHORT_WORDS = 7.5
+FASTEST_WORDS = 5.5
+FASTEST_SIGNS = 10.0
+"""Words or signs per second of speech beyond which nobody repeats a phrase."""
+FLAT_WORD_S = 0.03
+MOST_FLAT_WORDS = 0.25
+"""Share of words without duration: a decoder in a loop aligns them all with one place."""
+UNSURE_LOOP_LOG_PROBABILITY = -0.7
+REPETITIONS = {1: 7, 2: 7} | dict.fromkeys(range(3, 31), 3)
+"""Consecutive repetitions that make a phrase of so many words or signs a possible loop."""
 UTTERANCE_TAIL_S = 0.06
 """Words that begin closer than this to the end of the audio were not heard."""
 
@@ -57,9 +73,42 @@ def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
         return Rejection.NO_SPEECH
     if hypothesis.mean_log_probability < HOPELESS_LOG_PROBABILITY:
         return Rejection.IMPROBABLE
-    if compression_ratio(hypothesis.text) > COMPRESSION_RATIO or is_cyclic(_words(hypothesis.text)):
+    if _repeats(hypothesis.text) and _cannot_be_spoken(hypothesis, speech_s):
         return Rejection.REPETITIVE
     return None
+
+
+def _repeats(text: str) -> bool:
+    units = _units(text)
+    runs = any(
+        longest_run(units, size) >= enough for size, enough in REPETITIONS.items() if size * enough <= len(units)
+    )
+    return runs or compression_ratio(text) > COMPRESSION_RATIO
+
+
+def _cannot_be_spoken(hypothesis: Hypothesis, speech_s: float) -> bool:
+    """Return whether a repetition shows that it was invented: by its pace, its times or its probabilities."""
+    flat = sum(word.end - word.start < FLAT_WORD_S for word in hypothesis.words)
+    return (
+        len(_units(hypothesis.text)) > speech_s * _fastest(hypothesis.text)
+        or flat > MOST_FLAT_WORDS * len(hypothesis.words)
+        or hypothesis.mean_log_probability < UNSURE_LOOP_LOG_PROBABILITY
+        or hypothesis.no_speech > NO_SPEECH
+    )
+
+
+def _fastest(text: str) -> float:
+    """Return the most units per second of speech."""
+    if re.search(_SIGN, text):
+        return FASTEST_SIGNS
+    words = _words(text)
+    is_short = sum(map(len, words)) <= SHORT_WORD * len(words)
+    return FASTEST_SHORT_WORDS if is_short else FASTEST_WORDS
+
+
+def _units(text: str) -> list[str]:
+    """Return the words; in scripts without spaces, the signs."""
+    return [unit for word in _words(text) for unit in re.findall(rf"{_SIGN}|(?:(?!{_SIGN}).)+", word)]
 
 
 def _words(text: str) -> list[str]:

@@ -1,14 +1,41 @@
-"""Choose an utterance's language from a model's probabilities for all languages."""
+"""Judge an utterance's language from a model's probabilities, its length, and the languages heard before it.
+
+A hidden Markov model with one state per language (Rabiner 1989, forward algorithm): a meeting stays in its language or
+changes with a small probability, and a short utterance says little about it. So "Okay" changes nothing, and a language
+that is really spoken wins within two utterances.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from inference.audio import SAMPLE_RATE
-from inference.speech.asr import UNSURE_LANGUAGE, DecodeRequest
+from inference.speech.asr import DecodeRequest
 
 SHORTEST_DETECTION_S = 2.0
 """Minimum seconds of audio to check whether a given language is correct."""
+
+ENOUGH_S = 2.5
+"""Seconds of audio, with its pauses, with which the model's probabilities count once; less counts less."""
+MOST_WEIGHT = 1.5
+"""How often they count at most, however long the utterance is."""
+CHANGE = 0.03
+"""Probability that an utterance is in another language than the one before."""
+LEAST = 0.001
+"""Models are never surer than this that a language is not spoken."""
+NEGLIGIBLE = 0.0001
+"""Languages that are less probable are not remembered."""
+
+_BY_TRAINING = (
+    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg lt la mi ml "
+    "cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so af oc ka be tg sd gu am "
+    "yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su yue"
+)
+"""Whisper's languages by hours of training (openai/whisper, `tokenizer.py`): those further on are often heard by
+mistake."""
+EVENNESS = 0.7
+"""Before anything is heard, a language of rank n has the weight n to the power of minus this (Zipf's law)."""
+_RATES = {language: rank**-EVENNESS for rank, language in enumerate(_BY_TRAINING.split(), start=1)}
 
 
 def is_detection_told(request: DecodeRequest) -> bool:
@@ -18,10 +45,25 @@ def is_detection_told(request: DecodeRequest) -> bool:
 
 
 def choose_language(request: DecodeRequest, ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:
-    """Return the likeliest allowed language from (code, probability) pairs, best first; the fallback if uncertain."""
+    """Return the likeliest allowed language and its probability, given the model's (code, probability) pairs."""
+    languages = heard_languages(request, ranking)
+    return max(languages.items(), key=lambda pair: (pair[1], pair[0]))
+
+
+def heard_languages(request: DecodeRequest, ranking: Sequence[tuple[str, float]]) -> dict[str, float]:
+    """Return the probabilities of the languages after `request`, rounded, so that a checkpoint holds them exactly."""
     allowed = [pair for pair in ranking if not request.allowed or pair[0] in request.allowed] or list(ranking)
-    total = sum(probability for _, probability in allowed)
-    language, probability = allowed[0][0], allowed[0][1] / total
-    if probability < UNSURE_LANGUAGE and request.fallback:
-        return request.fallback, probability
-    return language, probability
+    expected = _expected(request.heard, [language for language, _ in allowed])
+    weight = min(MOST_WEIGHT, len(request.audio) / SAMPLE_RATE / ENOUGH_S)
+    likely = {language: expected[language] * max(share, LEAST) ** weight for language, share in allowed}
+    total = sum(likely.values())
+    return {language: round(share / total, 6) for language, share in likely.items() if share / total >= NEGLIGIBLE}
+
+
+def _expected(heard: Mapping[str, float], languages: Collection[str]) -> dict[str, float]:
+    """Return the probabilities of `languages` before the utterance is heard."""
+    rates = {language: _RATES.get(language, min(_RATES.values())) for language in languages}
+    total, known = sum(rates.values()), sum(heard.get(language, 0.0) for language in languages)
+    stay = (1 - CHANGE) / known if known else 0.0
+    change = (CHANGE if known else 1.0) / total
+    return {language: stay * heard.get(language, 0.0) + change * rate for language, rate in rates.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from inference.speech.endpointing import Boundary
@@ -25,7 +25,9 @@ class Checkpoint:
     detector: str
     """`DetectorState.dumps`."""
     language: str | None = None
-    """Last spoken language, for utterances too short to detect it."""
+    """Last spoken language, for partials."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """Probabilities of the languages so far, for utterances too short to detect theirs."""
 
     @classmethod
     def at(cls, position: int) -> Checkpoint:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.speech.asr import UNSURE_LANGUAGE, DecodeKind, DecodeRequest, Hypothesis
+from inference.speech.asr import DecodeKind, DecodeRequest, Hypothesis
 from inference.speech.decode_scheduler import DecodeScheduler
 from inference.speech.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
 from inference.speech.hallucination_filters import DOUBTFUL, rejection, without_tail
 from inference.speech.hypothesis import HypothesisBuffer, LivePolicy
+from inference.speech.language_id import choose_language, heard_languages
 from inference.speech.resume_state import Checkpoint, CheckpointError
 from inference.speech.vad import VAD_WINDOW, DetectorState, SpeechDetector, shared_detector
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress, Word
@@ -57,13 +58,19 @@ class _Closed:
     """How to decode it."""
     heard: Hypothesis | None = None
     """The accepted hypothesis; without words if it was rejected."""
-    assumed: set[str | None] = field(default_factory=set)
-    """Fallbacks of earlier decodes with uncertain language."""
+    decoded: list[Hypothesis] = field(default_factory=list)
+    """All hypotheses so far; each must be in the language that it has once the speech before it is known."""
+
+    def is_in_another_language(self, request: DecodeRequest) -> bool:
+        """Return whether `request`, made now, would have given a hypothesis in another language."""
+        return any(
+            found.ranking and choose_language(request, found.ranking)[0] != found.language for found in self.decoded
+        )
 
     def decode_again(self) -> None:
         """Discard all results and start again as a final."""
         self.kind, self.heard = "final", None
-        self.assumed.clear()
+        self.decoded.clear()
 
 
 class CaptionSession:
@@ -88,6 +95,8 @@ class CaptionSession:
         self._pace = DecodeScheduler(self._live_policy)
         self._hypothesis = HypothesisBuffer(self._live_policy)
         self._language = resumed.language
+        # Checkpoints of earlier versions hold no more than the last language.
+        self._heard = resumed.heard or ({resumed.language: 1.0} if resumed.language else {})
         self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * VAD_WINDOW)
         self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
@@ -189,7 +198,7 @@ class CaptionSession:
             audio=closed.audio,
             language=config.language,
             allowed=config.allowed,
-            fallback=self._language,
+            heard=self._heard,
             vocabulary=config.vocabulary,
         )
 
@@ -197,8 +206,7 @@ class CaptionSession:
         closed = next((closed for closed in self._closed if closed.utterance.start == request.start), None)
         if closed is None or closed.kind != request.kind or closed.heard:
             raise ValueError(f"no {request.kind} decode of {request.start} is waited for")
-        if hypothesis.language_probability < UNSURE_LANGUAGE:
-            closed.assumed.add(request.fallback)
+        closed.decoded.append(hypothesis)
         hypothesis = without_tail(hypothesis, audio_s=len(closed.audio) / SAMPLE_RATE)
         refused = rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE)
         if refused in DOUBTFUL and closed.kind == "final":
@@ -209,17 +217,19 @@ class CaptionSession:
     def _take_heard(self) -> list[CaptionEvent]:
         """Return the events of the oldest utterances that are decoded without a gap.
 
-        An utterance of uncertain language uses the language of its predecessor. If it was decoded before that was
+        The language of an utterance depends on those before it. If it was decoded in another language before they were
         known, it is decoded again.
         """
         events: list[CaptionEvent] = []
         while self._closed and (heard := self._closed[0].heard):
-            if self._closed[0].assumed - {self._language}:
+            request = self._final_request(self._closed[0])
+            if self._closed[0].is_in_another_language(request):
                 self._closed[0].decode_again()
                 break
             closed = self._closed.popleft()
             if heard.words:
                 self._language = heard.language
+                self._heard = heard_languages(request, heard.ranking) if heard.ranking else {heard.language: 1.0}
                 events.append(_final_caption(closed.utterance, heard))
                 if heard.detected:
                     events.append(LanguageHeard(segment_id(closed.utterance.start), *heard.detected))
@@ -230,7 +240,7 @@ class CaptionSession:
 
     def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
         self.position = boundary.position
-        return Progress(self.position, Checkpoint(boundary, detector.dumps(), self._language).dumps())
+        return Progress(self.position, Checkpoint(boundary, detector.dumps(), self._language, self._heard).dumps())
 
     # -- live -------------------------------------------------------------------------------------------------------
 

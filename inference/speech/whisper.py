@@ -82,7 +82,8 @@ class CTranslate2Transcriber:
         started = time.perf_counter()
         stages = StageSeconds(audio=sum(len(request.audio) for request in requests) / SAMPLE_RATE)
         encoded = self._encode(requests, stages)
-        language, certainty = self._language(requests[0], encoded, stages)
+        ranking = self._ranking(requests[0], encoded, stages)
+        language, certainty = choose_language(requests[0], ranking) if ranking else (requests[0].language or "en", 1.0)
         detected = self._detected(requests, encoded, stages)
         results = self._generate(requests, encoded, language, stages)
         # CTranslate2's output includes the forced prefix.
@@ -90,7 +91,9 @@ class CTranslate2Transcriber:
         words = self._align(requests, encoded, language, texts, stages)
         seconds = (time.perf_counter() - started) / len(requests)
         hypotheses = [
-            Hypothesis(said, language, certainty, result.no_speech_prob, _mean_log_probability(result), seconds, other)
+            Hypothesis(
+                said, language, certainty, result.no_speech_prob, _mean_log_probability(result), seconds, other, ranking
+            )
             for said, result, other in zip(words, results, detected, strict=True)
         ]
         return hypotheses, stages
@@ -104,14 +107,15 @@ class CTranslate2Transcriber:
         with timed(stages, "encode"):
             return self._model.encode(ctranslate2.StorageView.from_array(features))
 
-    def _language(
+    def _ranking(
         self, request: DecodeRequest, encoded: ctranslate2.StorageView, stages: StageSeconds
-    ) -> tuple[str, float]:
+    ) -> tuple[tuple[str, float], ...]:
+        """Return the languages; none if one was given. A request whose language must be detected has its own batch."""
         if request.language or not self._model.is_multilingual:
-            return request.language or "en", 1.0
+            return ()
         with timed(stages, "detect"):
             ranking = self._model.detect_language(encoded)[0]
-        return choose_language(request, [(token.strip("<|>"), probability) for token, probability in ranking])
+        return tuple((token.strip("<|>"), probability) for token, probability in ranking)
 
     def _detected(
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, stages: StageSeconds

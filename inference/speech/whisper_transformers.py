@@ -106,7 +106,8 @@ class TransformersTranscriber:
         encoded = self._encode(requests)
         with timed(self.stages, "detect"):
             opening = self._open(encoded)
-        language, certainty = self._language(requests[0], opening)
+        ranking = self._ranking(requests[0], opening)
+        language, certainty = choose_language(requests[0], ranking) if ranking else (requests[0].language or "en", 1.0)
         with timed(self.stages, "decode"):
             written = self._generate(requests, encoded, opening, language)
         with timed(self.stages, "align"):
@@ -121,6 +122,7 @@ class TransformersTranscriber:
                 written[row].mean_log_probability,
                 seconds,
                 opening.likeliest(row) if self._multilingual and is_detection_told(request) else None,
+                ranking,
             )
             for row, (request, said) in enumerate(zip(requests, words, strict=True))
         ]
@@ -148,11 +150,9 @@ class TransformersTranscriber:
         no_speech = logits.softmax(-1)[:, self._vocabulary.no_speech].tolist()
         return Opening(no_speech, rankings, answer.past_key_values.cross_attention_cache)
 
-    def _language(self, request: DecodeRequest, opening: Opening) -> tuple[str, float]:
-        """Return the language. Batches share one; a request whose language must be detected is alone in its batch."""
-        if request.language or not self._multilingual:
-            return request.language or "en", 1.0
-        return choose_language(request, opening.rankings[0])
+    def _ranking(self, request: DecodeRequest, opening: Opening) -> tuple[tuple[str, float], ...]:
+        """Return the languages; none if one was given. A request whose language must be detected has its own batch."""
+        return () if request.language or not self._multilingual else tuple(opening.rankings[0])
 
     def _generate(
         self, requests: list[DecodeRequest], encoded: torch.Tensor, opening: Opening, language: str

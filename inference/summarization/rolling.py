@@ -9,10 +9,15 @@ from itertools import combinations
 from inference.summarization.selection import alike
 from inference.summarization.summary import Item, ItemKind, Summary
 from inference.summarization.words import content_stems
+from inference.text import join_texts
 
 MAX_NOTES = {ItemKind.TOPIC: 8, ItemKind.DECISION: 10, ItemKind.ACTION: 12, ItemKind.QUESTION: 6}
 """Maximum items of a meeting, whatever its length."""
 ORDER = tuple(ItemKind)
+
+_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।", "།", "။", "។")
+IDEOGRAPHIC_STOP = frozenset({"ja", "yue", "zh"})
+"""Languages that end a sentence with 。"""
 
 
 def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: float, language: str) -> Summary:
@@ -22,12 +27,12 @@ def join(notes: Summary | None, items: Sequence[Item], *, from_s: float, to_s: f
         _add(kept, item, language)
     bounded = tuple(item for kind in ORDER for item in _bounded([i for i in kept if i.kind is kind], kind, language))
     start = min(notes.from_s, from_s) if notes else from_s
-    return Summary(start, max(to_s, start), language, prose(bounded), bounded)
+    return Summary(start, max(to_s, start), language, prose(bounded, language), bounded)
 
 
-def prose(items: Sequence[Item]) -> str:
-    """Return the topics as one paragraph."""
-    return " ".join(_ended(item.text) for item in items if item.kind is ItemKind.TOPIC)
+def prose(items: Sequence[Item], language: str) -> str:
+    """Return the topics as one paragraph, spaced and ended as `language` is written."""
+    return join_texts([_ended(item.text, language) for item in items if item.kind is ItemKind.TOPIC], language)
 
 
 def _add(kept: list[Item], item: Item, language: str) -> None:
@@ -54,5 +59,7 @@ def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, len(one | other))
 
 
-def _ended(text: str) -> str:
-    return text if text[-1:] in ".!?…" else f"{text}."
+def _ended(text: str, language: str) -> str:
+    if text.endswith(_ENDS):
+        return text
+    return text + ("。" if language in IDEOGRAPHIC_STOP else ".")

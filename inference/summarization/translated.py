@@ -22,4 +22,4 @@ def translate_summary(summary: Summary, language: str, translate: Callable[[list
         return replace(summary, language=language)
     texts = translate([item.text for item in summary.items])
     items = tuple(replace(item, text=text) for item, text in zip(summary.items, texts, strict=True))
-    return replace(summary, language=language, items=items, text=prose(items))
+    return replace(summary, language=language, items=items, text=prose(items, language))

@@ -11,7 +11,7 @@ from itertools import accumulate
 from inference.sentences import split_sentences
 from inference.summarization.summary import SpokenUtterance
 from inference.summarization.words import FUNCTION_WORDS, all_stems, content_stems, words_of
-from inference.text import UNSPACED
+from inference.text import space_of
 
 MAX_SENTENCE = 300
 """Maximum characters of a sentence; speech without full stops is split after a clause."""
@@ -126,7 +126,7 @@ def _goes_on(turn: Sequence[SpokenUtterance], line: SpokenUtterance) -> bool:
 
 
 def _split(turn: Sequence[SpokenUtterance]) -> Iterator[tuple[str, tuple[str, ...], SpokenUtterance]]:
-    space = "" if turn[0].language in UNSPACED else " "
+    space = space_of(turn[0].language)
     texts = [" ".join(line.text.split()) for line in turn]
     ends = list(accumulate(len(text) + len(space) for text in texts))
     whole, start = space.join(texts), 0

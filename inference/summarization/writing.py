@@ -11,6 +11,7 @@ from inference.summarization.selection import Evidence
 from inference.summarization.summary import Item
 from inference.summarization.support import Unsupported, find_fault, supporting
 from inference.summarization.utterances import SpokenSentence
+from inference.text import join_texts
 
 LONGEST_QUOTATION = 30
 """Maximum words; a longer quotation is cut and marked with an ellipsis."""
@@ -41,7 +42,8 @@ def write(evidence: Evidence, answer: Answer | None) -> Item:
         return quote(evidence)
     kept = found[:MOST_STATEMENTS]
     segments = dict.fromkeys(segment for check in kept for sentence in check.cited for segment in sentence.segments)
-    return Item(evidence.kind, " ".join(check.text for check in kept), tuple(segments))
+    text = join_texts([check.text for check in kept], evidence.best.language)
+    return Item(evidence.kind, text, tuple(segments))
 
 
 def checked(evidence: Evidence, answer: Answer) -> list[Check]:

@@ -37,7 +37,10 @@ class BackgroundTranslation:
             self._answers[text, source] = self._thread.submit(self._translate, text, source)
 
     def finish(self, text: str, source: str) -> dict[str, str]:
-        """Return the translations by language, as far as `source` allows. Raises what the translator raised."""
+        """Return the translations by language, as far as `source` allows and the models could translate it.
+
+        Raises what the translator raised.
+        """
         self.begin(text, source)
         return self._answers[text, source].result()
 
@@ -47,4 +50,5 @@ class BackgroundTranslation:
         started = time.perf_counter()
         translations = self._translator.translate(requests)
         self.compute_s += time.perf_counter() - started
-        return {target: translation.text for target, translation in zip(targets, translations, strict=True)}
+        pairs = zip(targets, translations, strict=True)
+        return {target: done.text for target, done in pairs if done.translated or done.text != text}

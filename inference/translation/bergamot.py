@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from inference.models.loading import ModelMissing
 from inference.sentences import halves
+from inference.text import join_texts
 from inference.translation.captions import SourceSentence, translate_captions
 from inference.translation.translator import Translation, TranslationRequest, require_pairs
 
@@ -71,7 +72,8 @@ class BergamotTranslator:
         return [self._render_halves(sentence) for sentence in sentences]
 
     def _render_halves(self, sentence: SourceSentence) -> str:
-        return " ".join(self._render(replace(sentence, text=half)) for half in halves(sentence.text))
+        rendered = [self._render(replace(sentence, text=half)) for half in halves(sentence.text)]
+        return join_texts(rendered, sentence.target)
 
     def _render(self, sentence: SourceSentence) -> str:
         return str(self._direction(sentence.source, sentence.target).translate(sentence.text))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from inference.sentences import split_sentences
-from inference.text import join_texts
+from inference.text import join_passages
 from inference.translation.guard import has_words, translation_rejection, without_invented_brackets
 from inference.translation.translator import Translation, TranslationRequest
 from inference.translation.vocabulary import mask, only_terms, terms_lost, terms_said, unmask
+
+_PICTURE = r"\u2190-\u21ff\u2600-\u27bf\U0001f000-\U0001faff"
+_PICTURES = re.compile(rf"([{_PICTURE}][{_PICTURE}\u200d\ufe0f]*)")
+"""Emoji and other pictures, one or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +49,28 @@ def translate_captions(model: SentenceModel, requests: Sequence[TranslationReque
     rendered = iter(_translate(model, [sentence for sentences in split for sentence in sentences]))
     translations = []
     for request, sentences in zip(requests, split, strict=True):
-        texts = [next(rendered) for _ in sentences]
-        said = [sentence.text if text is None else text for sentence, text in zip(sentences, texts, strict=True)]
-        translations.append(Translation(join_texts(said, request.target), None not in texts))
+        translations.append(_joined(request, sentences, [next(rendered) for _ in sentences]))
     return translations
 
 
+def _joined(
+    request: TranslationRequest, sentences: Sequence[SourceSentence], texts: Sequence[str | None]
+) -> Translation:
+    """Return the translation of the whole; the caption as it was said if no sentence has one."""
+    pairs = list(zip(sentences, texts, strict=True))
+    is_translated = None not in texts
+    if not is_translated and all(text in (None, sentence.text) for sentence, text in pairs):
+        return Translation(request.text, is_translated)
+    passages = ((sentence.text, request.source) if text is None else (text, request.target) for sentence, text in pairs)
+    return Translation(join_passages(passages), is_translated)
+
+
 def _split(request: TranslationRequest, longest: int) -> list[SourceSentence]:
+    """Return the sentences. Pictures stand for themselves, because models lose them."""
     return [
         SourceSentence(text, request.source, request.target, terms_said(text, request.vocabulary))
-        for text in split_sentences(request.text, longest=longest)
+        for sentence in split_sentences(request.text, longest=longest)
+        for text in filter(None, map(str.strip, _PICTURES.split(sentence)))
     ]
 
 
@@ -87,7 +104,8 @@ def _sensible(sentences: Sequence[SourceSentence], rendered: Sequence[str]) -> l
     texts: list[str | None] = []
     for sentence, answer in zip(sentences, rendered, strict=True):
         text = without_invented_brackets(sentence.text, answer.strip())
-        texts.append(text if translation_rejection(sentence.text, text) is None else None)
+        rejected = translation_rejection(sentence.text, text, spoken=sentence.source, target=sentence.target)
+        texts.append(None if rejected else text)
     return texts
 
 

@@ -29,7 +29,7 @@ class Translation:
 
     text: str
     translated: bool
-    """False if the model gave nonsense for a sentence, which then appears in `text` untranslated."""
+    """False if a sentence has no translation (nonsense, a copy, another script); it then appears in `text` as said."""
 
 
 class Translator(Protocol):

@@ -154,6 +154,6 @@ def _stored_cue(caption: Caption, speakers: Mapping[str, CueSpeaker]) -> Cue:
         caption.language,
         speaker=speakers.get(caption.speaker),
         words=() if caption.is_text_fixed else tuple(Word(**word) for word in caption.words),
-        translations={row.language: row.text for row in caption.translations.all()},
+        translations={row.language: row.text for row in caption.translations.all() if row.is_shown},
         segment=caption.segment,
     )

@@ -402,7 +402,7 @@ class Caption(models.Model):
 
 
 class Translation(models.Model):
-    """The translation of a caption's present text."""
+    """The translation of a caption's present text, or the text itself where no model could translate it."""
 
     caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="translations")
     language = models.CharField(max_length=8)
@@ -416,6 +416,11 @@ class Translation(models.Model):
 
     def __str__(self) -> str:
         return self.language
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether readers see it. Where nothing of it is translated they see the caption, in its own language."""
+        return self.is_translated or self.text != self.caption.text
 
 
 class Summary(models.Model):

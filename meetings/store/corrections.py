@@ -71,7 +71,8 @@ def correct_translation(
         stored = caption.translations.filter(language=language).first() or Translation(
             caption=caption, language=language
         )
-        require_seen(seen, stored.text)
+        if seen or stored.is_shown:  # else the editor saw none, as all readers
+            require_seen(seen, stored.text)
         if stored.text != text:
             Correction.objects.create(
                 caption=caption, language=language, editor_id=editor_id, before=stored.text, after=text

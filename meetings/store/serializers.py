@@ -86,7 +86,7 @@ def caption(row: Caption, language: str = "") -> CaptionMessage:
 def _translation(row: Caption, language: str) -> TranslationInfo | None:
     if not language or language == row.language:
         return None
-    found = (stored.text for stored in row.translations.all() if stored.language == language)
+    found = (stored.text for stored in row.translations.all() if stored.language == language and stored.is_shown)
     text = next(found, None)
     return None if text is None else TranslationInfo(language=language, text=text)
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns
 from inference.diarization.word_assignment import SpeakerSegment, label_words
-from inference.text import UNSPACED, join_texts
+from inference.text import join_texts
 from inference.types import Word
 from meetings.models import MAX_SPEAKER_NAME, UNSURE, Caption, Meeting, Speaker
 from meetings.store.transcript import (
@@ -256,8 +256,7 @@ def divided_text(text: str, runs: Sequence[SpeakerSegment], language: str) -> li
         for word in run.words:
             place = _find(text, word, place) + len(word.text)
     if len(set(cuts)) < len(runs) or cuts != sorted(cuts):  # the words do not match the text
-        space = "" if language in UNSPACED else " "
-        return [space.join(word.text for word in run.words) for run in runs]
+        return [join_texts([word.text for word in run.words], language) for run in runs]
     return [text[start:end].strip() for start, end in zip(cuts, [*cuts[1:], len(text)], strict=True)]
 
 

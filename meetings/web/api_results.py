@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 
 from inference.repetition import compression_ratio
-from inference.text import UNSPACED
+from inference.text import join_passages
 from meetings.accounts.api_errors import Refused
 from meetings.export.cues import Cue, meeting_cues
 from meetings.export.formats import render_cues
@@ -58,22 +57,10 @@ def result(job: ApiJob) -> HttpResponse:
     return response
 
 
-def joined(texts: Sequence[tuple[str, str]]) -> str:
-    """Join texts with their languages, without a space between two of languages that have none."""
-    parts: list[str] = []
-    before = ""
-    for text, language in texts:
-        if parts and not (before in UNSPACED and language in UNSPACED):
-            parts.append(" ")
-        parts.append(text)
-        before = language
-    return "".join(parts)
-
-
 def text_so_far(meeting_id: str) -> str:
     """Return the text of the captions that are there."""
     rows = Caption.objects.filter(meeting=meeting_id).exclude(text="").order_by("start", "segment")
-    return joined(list(rows.values_list("text", "language")))
+    return join_passages(rows.values_list("text", "language"))
 
 
 def usage(meeting: Meeting) -> dict[str, Any]:
@@ -91,7 +78,7 @@ def _document(job: ApiJob, meeting: Meeting, spoken: list[Cue], cues: list[Cue])
     if kind in FILE_FORMATS:
         document = render_cues(cues, kind, title=meeting.title, missing_s=meeting.missing_s)
         return HttpResponse(document.body, content_type=document.content_type)
-    text = joined([(cue.line, cue.language) for cue in cues])
+    text = join_passages((cue.line, cue.language) for cue in cues)
     if kind == "text":
         return HttpResponse(f"{text}\n", content_type="text/plain; charset=utf-8")
     missing_s = meeting.upload.missing_s

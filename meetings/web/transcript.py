@@ -46,9 +46,12 @@ class Wording:
     """The text of a line in one column."""
 
     text: str
+    asked: str
+    """The column: a language, or SPOKEN."""
     language: str
+    """Of `text`."""
     is_pending: bool
-    """It is not translated yet: this is the text as spoken."""
+    """It is not translated, or not yet: this is the text as spoken."""
 
     @property
     def direction(self) -> str:
@@ -122,4 +125,4 @@ def _wordings(cue: Cue, choice: LanguageFilter) -> tuple[Wording, ...]:
 def _wording(cue: Cue, language: str) -> Wording:
     read = cue if language == SPOKEN else cue.in_language(language)
     is_pending = language not in (SPOKEN, read.language)
-    return Wording(one_line(read.text), read.language, is_pending)
+    return Wording(one_line(read.text), language, read.language, is_pending)

@@ -9,6 +9,19 @@ export function directionOf(language) {
   return RIGHT_TO_LEFT.includes(language.split("-")[0]) ? "rtl" : "ltr";
 }
 
+/** As in inference/text.py. */
+const UNSPACED = ["bo", "ja", "km", "lo", "my", "th", "yue", "zh"];
+
+/** What stands between two texts: nothing between two languages that are written without spaces. */
+export function spaceBetween(before, after) {
+  return isUnspaced(before) && isUnspaced(after) ? "" : " ";
+}
+
+/** Whether its words stand without spaces between them. */
+export function isUnspaced(language) {
+  return UNSPACED.includes(language);
+}
+
 /** A language's name in itself: its readers may not read the interface's. */
 export function endonym(code) {
   return capitalised(displayName(code, code), code);

@@ -65,14 +65,14 @@ export class LineEditor {
   }
 }
 
-/** A field for what the line says in another language; where it is not translated there is nothing to correct. */
+/** A field for what the line says in another language; it is empty where no model has translated it. */
 function fill(field, line) {
   const { translation } = field.dataset;
   const [seen, text] = field.querySelectorAll("input, textarea");
-  const isThere = ({ lang }) => lang === translation && lang !== line.dataset.language;
+  const isThere = ({ dataset }) => dataset.asked === translation && translation !== line.dataset.language;
   const wording = [...line.querySelectorAll("[data-wording]")].find(isThere);
   field.hidden = wording === undefined;
-  text.value = seen.value = wording?.textContent ?? "";
+  text.value = seen.value = field.hidden || wording.dataset.pending === "true" ? "" : wording.textContent;
 }
 
 function write(element, { text, language, direction, is_pending: isPending }) {

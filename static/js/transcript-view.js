@@ -5,13 +5,15 @@
 import { CaptionLine, textSpan } from "./caption-line.js";
 import { wording } from "./captions.js";
 import { gettext } from "./i18n.js";
-import { directionOf } from "./languages.js";
+import { directionOf, isUnspaced, spaceBetween } from "./languages.js";
 import { speakerOf } from "./speakers.js";
 
 /** Seconds of silence that start a paragraph. */
 const PAUSE_SECONDS = 2;
 /** Words after which the next caption starts a paragraph. */
 const PARAGRAPH_WORDS = 60;
+/** In a language without spaces. */
+const LETTERS_A_WORD = 2;
 
 /**
  * @typedef {object} Paragraph
@@ -20,6 +22,7 @@ const PARAGRAPH_WORDS = 60;
  * @property {number} start @property {number} end @property {number} words
  * @property {string|null} speaker null while nobody has been told; what is told later starts anew
  * @property {string} direction of what is spoken
+ * @property {object|null} last entry
  */
 
 export class TranscriptView {
@@ -90,11 +93,17 @@ export class TranscriptView {
       span.dir = "auto";
       span.textContent = partial.text;
       const isProvisional = partial.provisional === true;
-      const nodes = [document.createTextNode(" "), ...(isProvisional && !wasProvisional ? [provisionalTag()] : []), span];
+      const space = document.createTextNode(this.#spaceBeforePartial(place.last));
+      const nodes = [space, ...(isProvisional && !wasProvisional ? [provisionalTag()] : []), span];
       wasProvisional = isProvisional;
       place.element.append(...nodes);
       this.partialNodes.push(...nodes);
     }
+  }
+
+  /** Moving text does not say its language: mostly the one that was spoken last. */
+  #spaceBeforePartial(last) {
+    return last === null ? " " : spaceBetween(this.#endLanguage(last.caption), last.caption.language);
   }
 
   #append(caption, index) {
@@ -102,12 +111,15 @@ export class TranscriptView {
     if (isFirst) this.paragraphs.push({ ...this.#newParagraph(caption), firstIndex: index });
     const paragraph = this.paragraphs.at(-1);
     const line = new CaptionLine(caption, this.reading);
-    paragraph.element.append(" ", line.element);
+    const entry = { line, caption, paragraph, isFirst, space: document.createTextNode(" "), before: paragraph.last, after: null };
+    if (paragraph.last !== null) paragraph.last.after = entry;
+    paragraph.last = entry;
+    paragraph.element.append(entry.space, line.element);
     paragraph.end = caption.end;
     paragraph.words += wordCount(caption);
-    const entry = { line, caption, paragraph, isFirst };
     this.drawn.set(caption.segment, entry);
     this.#direct(entry);
+    this.#space(entry);
   }
 
   /** @returns {boolean} false where the paragraphs would be cut otherwise: a page that reloads must look the same */
@@ -123,6 +135,18 @@ export class TranscriptView {
   #fill(entry) {
     entry.line.show(entry.caption, this.reading);
     this.#direct(entry);
+    this.#space(entry);
+    if (entry.after !== null) this.#space(entry.after);
+  }
+
+  #space({ space, before, caption }) {
+    if (before !== null) space.data = spaceBetween(this.#endLanguage(before.caption), wording(caption, this.reading).language);
+  }
+
+  /** @returns {string} the language at the end of the line; none where a tag stands there */
+  #endLanguage(caption) {
+    const { language, isPending } = wording(caption, this.reading);
+    return isPending ? "" : language;
   }
 
   /** A paragraph runs the way its first caption reads. */
@@ -157,7 +181,7 @@ export class TranscriptView {
     if (speaker !== null) element.append(" ", this.#speakerLabel(speaker));
     this.container.append(element);
     const direction = directionOf(spoken.language);
-    return { element, firstIndex: -1, start: spoken.start, end: spoken.start, words: 0, speaker, direction };
+    return { element, firstIndex: -1, start: spoken.start, end: spoken.start, words: 0, speaker, direction, last: null };
   }
 
   #speakerLabel(id) {
@@ -205,8 +229,8 @@ function focusForNow(element, left) {
 }
 
 /** The original's, so that a translation that arrives late moves nothing. */
-function wordCount(caption) {
-  return caption.text.split(/\s+/).length;
+function wordCount({ text, language }) {
+  return isUnspaced(language) ? Math.ceil(text.length / LETTERS_A_WORD) : text.split(/\s+/).length;
 }
 
 /** Whether a revision of a drawn caption leaves every paragraph as it is. */

@@ -134,6 +134,17 @@ def test_a_link_may_ask_in_vain(page: Page, module_server: str, server: Scripted
     expect(page.locator(".language-tag")).to_have_count(0)
 
 
+def test_scripts_without_spaces_are_read_without_them(viewer: Page, server: ScriptedServer) -> None:
+    paragraph = viewer.locator("[data-captions] p")
+    chinese = (caption(1, "今天天气很好。", language="zh"), caption(2, "我们去公园散步。", language="zh"))
+    server.say(*chinese, partial(3, "明天"))
+    expect(paragraph).to_have_text("0:03 今天天气很好。我们去公园散步。明天")
+    space = viewer.locator("[data-captions] .caption").nth(1).evaluate_handle("(line) => line.previousSibling")
+    assert space.evaluate("(node) => node.data") == ""
+    menu(viewer).select_option("pt")
+    assert space.evaluate("(node) => node.data") == " ", "a tag stands at the end of the first"
+
+
 def test_right_to_left(viewer: Page, server: ScriptedServer) -> None:
     menu(viewer).select_option("ar")
     server.say(speaker(1, "Ana"), caption(1, "Good morning.", speaker="S1"))

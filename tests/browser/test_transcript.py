@@ -113,7 +113,10 @@ def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     dialog.get_by_role("button", name="Save").click()
     expect(columns).to_have_text(["Em primeiro lugar", "first"])
     transcript.locator(line(transcript, "now")).get_by_role("button", name="Correct").click()
-    expect(dialog.get_by_label("Portuguese")).to_be_hidden()
+    expect(dialog.get_by_label("Portuguese")).to_have_value("")
+    dialog.get_by_label("Portuguese").fill("Agora")
+    dialog.get_by_role("button", name="Save").click()
+    expect(transcript.locator(line(transcript, "Agora")).locator("[data-wording]")).to_have_text(["Agora", "now"])
 
 
 def test_a_summary_leads_to_its_lines(transcript: Page) -> None:

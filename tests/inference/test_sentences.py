@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.sentences import halves, split_sentences
-from inference.text import join_texts
 
 
 @pytest.mark.parametrize(
@@ -49,8 +48,3 @@ def test_halves_are_the_whole(text: str) -> None:
 
 def test_halves_meet_behind_the_clause_in_the_middle() -> None:
     assert halves("well, I like it, but it costs a lot") == ("well, I like it,", "but it costs a lot")
-
-
-def test_sentences_follow_each_other_as_the_language_is_written() -> None:
-    assert join_texts(["Sim.", "", "Não."], "pt") == "Sim. Não."
-    assert join_texts(["はい。", "いいえ。"], "ja") == "はい。いいえ。"

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import CommandError
 
-from inference.translation.translator import TranslationRequest, Translator
+from inference.translation.translator import Translation, TranslationRequest, Translator
 from meetings.device.translation import load_translator
 from meetings.languages import language_code, language_name
 from meetings.management.cli import ParlanceCommand
@@ -23,7 +23,10 @@ LINE_BATCH = 16
 
 
 class Command(ParlanceCommand):
-    help = "Translates standard input to standard output, line by line; blank lines stay blank."
+    help = (
+        "Translates standard input to standard output, line by line; blank lines stay blank. A line that the models "
+        "cannot translate stays as it is and is named on standard error."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--source", metavar="CODE", required=True, help="the language of the lines, such as en")
@@ -38,10 +41,16 @@ class Command(ParlanceCommand):
             raise CommandError(why_unreadable(settings.ENVIRONMENT, source, target), returncode=BAD_INPUT)
         terms = tuple(term.strip() for term in vocabulary.split(",") if term.strip())
         translator = load_translator(settings.ENVIRONMENT)
+        written = 0
         for batch in batches(line.rstrip("\r\n") for line in sys.stdin):
             requests = [TranslationRequest(line, source, target, terms) for line in batch]
-            self.stdout.write("".join(f"{line}\n" for line in translated(translator, requests)), ending="")
+            translations = translated(translator, requests)
+            self.stdout.write("".join(f"{done.text}\n" for done in translations), ending="")
             self.stdout.flush()
+            for number, done in enumerate(translations, start=written + 1):
+                if not done.translated:
+                    self.stderr.write(f"Line {number} is not translated.")
+            written += len(translations)
 
 
 def batches(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -51,7 +60,7 @@ def batches(lines: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[str]:
+def translated(translator: Translator, requests: Sequence[TranslationRequest]) -> list[Translation]:
     """Return one line per request, in order."""
     spoken = iter(translator.translate([request for request in requests if request.text.strip()]))
-    return [next(spoken).text if request.text.strip() else "" for request in requests]
+    return [next(spoken) if request.text.strip() else Translation("", translated=True) for request in requests]

@@ -15,6 +15,11 @@ def said(text: str, *, no_speech: float = 0.0, mean_log_probability: float = -0.
     return hypothesis(words, no_speech=no_speech, mean_log_probability=mean_log_probability)
 
 
+def piled_up(text: str, times: int) -> Hypothesis:
+    """As a decoder in a loop aligns it: some words, then all at one place."""
+    return hypothesis([word(text, min(place * 0.3, 1.8), end=min(place * 0.3 + 0.25, 1.8)) for place in range(times)])
+
+
 @pytest.mark.parametrize(
     ("heard", "speech_s", "expected"),
     [
@@ -31,6 +36,25 @@ def said(text: str, *, no_speech: float = 0.0, mean_log_probability: float = -0.
         (said("mnh grb", mean_log_probability=-1.7), 1.0, Rejection.IMPROBABLE),
         (said("reply to " * 12), 4.0, Rejection.REPETITIVE),
         (said("no no no no"), 1.0, None),
+        (said("no " * 7), 3.0, None),
+        (said("go " * 8), 3.0, None),
+        (said("Go! " * 10), 3.0, None),
+        (said("Amen. " * 7), 3.0, None),
+        (said("five " * 7), 3.0, None),
+        (said("Holy, holy, holy Lord. " * 4), 3.0, None),
+        (said("sete " * 9), 3.0, None),
+        (said("the first time " * 4), 4.0, None),
+        (said("谢谢" * 4), 3.0, None),
+        (said("네 " * 8), 3.0, None),
+        (said("no " * 40), 3.0, Rejection.REPETITIVE),
+        (said("no " * 7, no_speech=0.7), 3.0, Rejection.REPETITIVE),
+        (said("no " * 7, mean_log_probability=-0.8), 3.0, Rejection.REPETITIVE),
+        (piled_up("no", 12), 4.0, Rejection.REPETITIVE),
+        (said("ご視聴ありがとうございました" * 3), 3.0, Rejection.REPETITIVE),
+        (said("ご視聴ありがとうございました " * 3), 3.0, Rejection.REPETITIVE),
+        (said("ご視聴ありがとうございました"), 1.7, None),
+        (said("谢谢" * 30), 3.0, Rejection.REPETITIVE),
+        (said("ขอบคุณ" * 8), 2.0, Rejection.REPETITIVE),
     ],
 )
 def test_rejection(heard: Hypothesis, speech_s: float, expected: Rejection | None) -> None:

@@ -51,6 +51,15 @@ def play_live(samples: np.ndarray, session: CaptionSession, transcriber: CTransl
     return events + list(caption_recording([], session, engine))
 
 
+def test_an_english_recording_is_english_throughout(speech: Path, transcriber: CTranslate2Transcriber) -> None:
+    """Its utterances alone sound like Hungarian, Latin and Arabic."""
+    samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))
+    captions = finals(list(caption_recording([samples], CaptionSession(SessionConfig(None)), Engine(transcriber))))
+    assert {caption.language for caption in captions} == {"en"}
+    said = (speech / "lobster_24s.txt").read_text(encoding="utf-8")
+    assert is_heard(said, " ".join(caption.text for caption in captions))
+
+
 def test_live_and_resumed_captions_are_the_same(speech: Path, transcriber: CTranslate2Transcriber) -> None:
     samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[: 16 * 16_000]
     config = SessionConfig("en")

@@ -14,8 +14,10 @@ from inference.speech.vad import VAD_WINDOW
 positions = st.integers(0, 10**12)
 boundaries = st.builds(Boundary, window=positions, floor=positions, carried=st.lists(st.floats(0, 1)).map(tuple))
 
+heard = st.dictionaries(st.sampled_from(("en", "pt", "yue")), st.integers(1, 10**6).map(lambda parts: parts / 10**6))
 
-@given(st.builds(Checkpoint, boundary=boundaries, detector=st.text(), language=st.none() | st.text()))
+
+@given(st.builds(Checkpoint, boundary=boundaries, detector=st.text(), language=st.none() | st.text(), heard=heard))
 def test_text_form_is_exact(checkpoint: Checkpoint) -> None:
     assert Checkpoint.loads(checkpoint.dumps()) == checkpoint
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from inference.audio import SAMPLE_RATE
 from inference.speech.asr import DecodeRequest, Hypothesis
 from inference.speech.endpointing import EndpointPolicy
 from inference.speech.hypothesis import LivePolicy
+from inference.speech.language_id import choose_language
 from inference.speech.resume_state import Checkpoint
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.speech.vad import VAD_WINDOW
@@ -222,39 +224,60 @@ def test_what_an_utterance_sounds_like_is_told_beside_its_final_and_only_there()
     assert [type(event) for event in session.accept(second, refused)] == [Progress]
 
 
-def test_a_detected_language_is_the_fallback_of_the_next_utterance_and_is_resumed() -> None:
+def detected(text: str, language: str, **ranking: float) -> Hypothesis:
+    """A hypothesis in `language` of audio that sounds like `ranking`."""
+    pairs = tuple(sorted(ranking.items(), key=lambda pair: -pair[1]))
+    return replace(hypothesis([word(text, 0.1)], language=language), ranking=pairs)
+
+
+def test_languages_heard_are_expected_of_the_next_utterance_and_resumed() -> None:
     session = open_session(SessionConfig(None, allowed=("en", "pt")))
     speech = sound((0.9, 40), (0, 40))
     session.feed(speech)
     session.feed(speech)
     first, _ = session.requests(live=False)
-    assert (first.fallback, first.allowed) == (None, ("en", "pt"))
-    (progress,) = progresses(session.accept(first, hypothesis([word("olá", 0.1)], language="pt")))
+    assert (first.heard, first.allowed) == ({}, ("en", "pt"))
+    (progress,) = progresses(session.accept(first, detected("olá", "pt", pt=0.98, en=0.02)))
     (second,) = session.requests(live=False)
-    assert second.fallback == "pt"
-    assert Checkpoint.loads(progress.checkpoint).language == "pt"
+    assert second.heard["pt"] > 0.7
+    resumed = open_session(SessionConfig(None, allowed=("en", "pt")), progress.checkpoint)
+    resumed.feed(session_audio(resumed, speech))
+    resumed.flush()
+    assert [request.heard for request in resumed.requests(live=False)] == [second.heard]
 
 
-def test_an_unsure_utterance_that_was_decoded_too_early_is_decoded_again() -> None:
+def session_audio(session: CaptionSession, speech: np.ndarray) -> np.ndarray:
+    """What was said twice, from where the session goes on."""
+    return np.concatenate((speech, speech))[session.audio_from :]
+
+
+def test_a_checkpoint_of_an_earlier_version_knows_the_last_language() -> None:
+    stored = json.loads(Checkpoint.at(0).dumps())
+    del stored["heard"]
+    session = open_session(SessionConfig(None), json.dumps({**stored, "language": "pt"}))
+    session.feed(sound((0.9, 40), (0, 40)))
+    assert [request.heard for request in session.requests(live=False)] == [{"pt": 1.0}]
+
+
+def test_an_utterance_that_was_decoded_too_early_in_another_language_is_decoded_again() -> None:
     session = open_session(SessionConfig(None))
     session.feed(sound((0.9, 40), (0, 40), (0.9, 40), (0, 40)))
     first, second = session.requests(live=False)
-    guess = replace(hypothesis([word("ola", 0.1)], language="es"), language_probability=0.3)
-    assert session.accept(second, guess) == []
-    sure = hypothesis([word("olá", 0.1)], language="pt")
-    assert [final.language for final in finals(session.accept(first, sure))] == ["pt"]
+    unsure = {"es": 0.5, "pt": 0.4}
+    assert session.accept(second, detected("ola", "es", **unsure)) == []
+    events = session.accept(first, detected("olá", "pt", pt=0.99))
+    assert [final.language for final in finals(events)] == ["pt"]
     (again,) = session.requests(live=False)
-    assert (again.start, again.kind, again.fallback) == (second.start, "final", "pt")
-    leaning = replace(guess, language="pt")
-    assert [final.language for final in finals(session.accept(again, leaning))] == ["pt"]
+    assert (again.start, again.kind) == (second.start, "final")
+    assert [final.language for final in finals(session.accept(again, detected("olá", "pt", **unsure)))] == ["pt"]
 
 
 def test_a_sure_utterance_stands_whatever_was_spoken_before() -> None:
-    session = open_session(SessionConfig(None))
-    session.feed(sound((0.9, 40), (0, 40), (0.9, 40), (0, 40)))
+    session = open_session(SessionConfig(None, allowed=("en", "pt")))
+    session.feed(sound((0.9, 40), (0, 40), (0.9, 130), (0, 40)))
     first, second = session.requests(live=False)
-    session.accept(second, hypothesis([word("yes", 0.1)]))
-    events = session.accept(first, hypothesis([word("olá", 0.1)], language="pt"))
+    session.accept(second, detected("yes", "en", en=0.99, pt=0.01))
+    events = session.accept(first, detected("olá", "pt", pt=0.99, en=0.01))
     assert [final.language for final in finals(events)] == ["pt", "en"]
 
 
@@ -268,7 +291,7 @@ def test_settings_hold_for_utterances_that_close_after_them() -> None:
 
 
 class UnsureTranscriber(ScriptedTranscriber):
-    """Hears one of three languages, by the audio, or is unsure and takes the fallback; doubts some of its own answers.
+    """Hears one of three languages, by the audio, more or less surely; doubts some of its own answers.
 
     The words tell the language they were written down in, so that a wrong one is noticed.
     """
@@ -278,12 +301,14 @@ class UnsureTranscriber(ScriptedTranscriber):
 
     def _heard(self, request: DecodeRequest) -> Hypothesis:
         mood = zlib.crc32(request.audio.tobytes())
-        is_unsure = mood % 2 == 0
-        language = request.fallback if is_unsure and request.fallback else ("en", "pt", "es")[mood // 2 % 3]
+        best, *others = np.roll(("en", "pt", "es"), mood // 2).tolist()
+        share = 0.4 if mood % 2 == 0 else 0.98
+        ranking = ((best, share), *((other, (1 - share) / 2) for other in others))
+        language = choose_language(request, ranking)[0]
         is_doubtful = request.kind == "final" and (mood // 6 + len(language) + ord(language[0])) % 3 == 0
         return replace(
             hypothesis([word(f"{request.kind}-{language}", 0.1)], language=language),
-            language_probability=0.3 if is_unsure else 0.9,
+            ranking=ranking,
             mean_log_probability=-2.0 if is_doubtful else -0.2,
         )
 

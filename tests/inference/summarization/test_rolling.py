@@ -40,7 +40,8 @@ def test_notes_reach_from_the_first_caption_to_the_last() -> None:
 
 
 def test_the_prose_is_the_topics() -> None:
-    assert prose([topic("One"), Item(ItemKind.ACTION, "Two", ("c1",)), topic("Three …")]) == "One. Three …"
+    assert prose([topic("One"), Item(ItemKind.ACTION, "Two", ("c1",)), topic("Three …")], "en") == "One. Three …"
+    assert prose([topic("天气"), topic("公园散步！")], "zh") == "天气。公园散步！"
 
 
 ITEMS = st.builds(

@@ -46,6 +46,15 @@ def test_a_language_that_is_spoken_or_not_offered_is_left_out() -> None:
         assert background.finish("Ita.", "la") == {}
 
 
+def test_what_is_not_translated_at_all_is_left_out() -> None:
+    class Copying(SpellingTranslator):
+        def translate(self, requests: Sequence[TranslationRequest]) -> list[Translation]:
+            return [Translation(f"{request.target} {request.text}".removeprefix("pt "), False) for request in requests]
+
+    with BackgroundTranslation(Copying(), ("pt", "es")) as background:
+        assert background.finish("Yes.", "en") == {"es": "es Yes."}
+
+
 def test_what_the_translator_raises_reaches_the_caller() -> None:
     with BackgroundTranslation(SpellingTranslator(), ("pt",)) as background:
         background.begin("broken", "en")

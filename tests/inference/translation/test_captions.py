@@ -44,6 +44,24 @@ def test_what_stays_nonsense_is_shown_as_it_was_said_and_marked() -> None:
     assert translate_captions(model, [_request("Yes. No.")]) == [Translation("Yes. Não.", False)]
 
 
+def test_a_copy_is_marked_and_stands_as_it_was_said() -> None:
+    copied = {"Why not?": "Why not?", "Yes.": "Sim.", "Go on!": "Go on!"}
+    requests = [TranslationRequest(text, "en", "pt") for text in ("Why not?  Go on!", "Yes. Why not?")]
+    assert translate_captions(ScriptedModel(copied, copied), requests) == [
+        Translation("Why not?  Go on!", False),
+        Translation("Sim. Why not?", False),
+    ]
+
+
+def test_pictures_stay_where_they_are() -> None:
+    model = ScriptedModel({"Hello": "Olá", "see you.": "até logo."}, {})
+    assert translate_captions(model, [_request("Hello 👋🏽 see you."), _request("👋"), _request("❤️ 👨‍👩‍👧")]) == [
+        Translation("Olá 👋🏽 até logo.", True),
+        Translation("👋", True),
+        Translation("❤️ 👨‍👩‍👧", True),
+    ]
+
+
 def test_what_has_no_words_never_reaches_the_model() -> None:
     model = ScriptedModel({}, {})
     answers = translate_captions(model, [_request("12, 13."), _request(""), _request("Ana!", "Ana")])

@@ -21,6 +21,17 @@ def test_each_line_is_translated_and_blank_ones_stay(monkeypatch: pytest.MonkeyP
     assert translate(monkeypatch, said, "--source", "en", "--target", "pt") == "Bom dia.\n\n\nOnde está a casa?\n"
 
 
+def test_a_line_that_cannot_be_translated_stays_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "Good morning.\n\n今天天气很好\nOKOKOK\nUh-huh.\nOK 42\nhttps://example.org/a\n👋\nHello 👋 my friend.\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(said))
+    output, errors = io.StringIO(), io.StringIO()
+    call_command("translate", "--source", "en-US", "--target", "pt-BR", stdout=output, stderr=errors)
+    lines = output.getvalue().splitlines()
+    assert lines[:-1] == ["Bom dia.", *said.splitlines()[1:-1]]
+    assert "👋" in lines[-1]
+    assert errors.getvalue().splitlines() == [f"Line {number} is not translated." for number in (3, 4, 5)]
+
+
 def test_nothing_in_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert translate(monkeypatch, "", "--source", "pt", "--target", "en") == ""
 

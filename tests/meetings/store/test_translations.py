@@ -6,8 +6,10 @@ import pytest
 
 from inference.translation.translator import Translation as Translated
 from inference.types import FinalCaption, Word
+from meetings.export.cues import meeting_cues
 from meetings.models import Caption, Meeting, Translation
 from meetings.store import serializers
+from meetings.store.corrections import ChangedMeanwhile, correct_translation
 from meetings.store.transcript import Lease, LeaseLost, changes_after, commit, take_lease
 from meetings.store.translations import Untranslated, store_translations, untranslated
 
@@ -95,3 +97,14 @@ def test_what_was_not_understood_stands_as_it_was_said(lease: Lease) -> None:
     store_translations(lease, [(wanted, Translated("one", False))])
     assert missing(lease, "pt", "en") == [], "and is not asked for again"
     assert Translation.objects.get().is_translated is False
+    caption = wanted_caption(lease)
+    assert serializers.caption(caption, "pt")["translation"] is None
+    assert meeting_cues(caption.meeting)[0].in_language("pt").language == "en"
+    with pytest.raises(ChangedMeanwhile):
+        correct_translation(lease.meeting_id, caption.segment, "pt", "um", editor_id=None, seen="won")
+    correct_translation(lease.meeting_id, caption.segment, "pt", "um", editor_id=None, seen="")
+    assert serializers.caption(wanted_caption(lease), "pt")["translation"] == {"language": "pt", "text": "um"}
+
+
+def wanted_caption(lease: Lease) -> Caption:
+    return Caption.objects.prefetch_related("translations").get(meeting=lease.meeting_id)

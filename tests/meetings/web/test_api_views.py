@@ -116,6 +116,19 @@ async def test_answers_in_each_format(
     assert not upload_files.path(meeting.pk).exists()
 
 
+async def test_scripts_without_spaces_are_joined_without_them(token: str, broker_sync: redis.Redis) -> None:
+    def chinese(upload: Upload) -> None:
+        caption(upload)
+        for row, text in zip(
+            upload.meeting.captions.order_by("seq"), ("今天天气很好。", "我们去公园散步。"), strict=True
+        ):
+            row.text, row.language = text, "zh"
+            row.save()
+
+    answer, _ = await asyncio.gather(ask(token), worker(chinese))
+    assert json.loads(answer.content)["text"] == "今天天气很好。我们去公园散步。"
+
+
 async def test_the_long_form_says_when_and_who(token: str, broker_sync: redis.Redis) -> None:
     fields = {"response_format": "verbose_json", "language": "en", "prompt": "Quintela"}
     answer, meeting = await answered(token, **fields, **{"timestamp_granularities[]": ["word", "segment"]})
