@@ -241,15 +241,11 @@ def test_a_microphone_that_gives_nothing_but_zeros_is_replaced(host: Page, serve
         host.wait_for_timeout(POLL_MS)
 
 
-def test_a_duplicated_tab_says_that_the_meeting_is_hosted_from_another_page(
-    host: Page, module_server: str, server: ScriptedIngest
-) -> None:
+def test_a_duplicated_tab_says_that_the_meeting_is_hosted_from_another_page(host: Page, server: ScriptedIngest) -> None:
     """The server tells the two apart by the name of each load; see `tests/meetings/live`."""
     start(host, server)
     first = server.wait_for_socket(1)
     host.context.route_web_socket("**/ws/**", server._connected)
-    html = host.content()
-    host.context.route("**/host/scripted/", lambda route: route.fulfill(body=html, content_type="text/html"))
     with host.context.expect_page() as opened:
         host.evaluate("() => { window.open(location.href); }")
     duplicate = opened.value
