@@ -159,7 +159,7 @@ class RecordedFile(Iterator[np.ndarray]):
         """Return the next block. All decodable audio comes before the error that ends it."""
         block = next(self._blocks, None)
         if block is not None:
-            self._voice.hear(block)
+            self._listen(block)
             return block
         if self._error is not None:
             raise self._error
@@ -171,10 +171,15 @@ class RecordedFile(Iterator[np.ndarray]):
         Raises UnreadableAudioError after them if the file could not be read to its end.
         """
         for block in self._apart():
-            self._voice.hear(block.sum(axis=0))
+            self._listen(block.sum(axis=0))
             yield block
         if self._error is not None:
             raise self._error
+
+    def _listen(self, block: np.ndarray) -> None:
+        """Look for speech until there is some: `sound` asks no more."""
+        if self._voice.seconds < LEAST_SPEECH_S:
+            self._voice.hear(block)
 
     def loudness(self, channel: int, start: float, end: float) -> float:
         """Return the root mean square of a channel between two times, seconds, as it is in the file."""
