@@ -36,7 +36,7 @@ class CueSpeaker:
     @property
     def label(self) -> str:
         """The name shown to people, on one line."""
-        return one_line(self.name) or (Speaker(label=self.id).display_name if self.id else _("Speaker ?"))
+        return one_line(self.name) or (Speaker(label=self.id).display_name if self.id else _("Unknown speaker"))
 
     @property
     def number(self) -> int:

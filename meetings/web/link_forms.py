@@ -15,7 +15,7 @@ from meetings.models import Meeting
 SHORTEST_PASSWORD = 6
 AS_IT_IS, NEVER = "as-it-is", "never"
 EXPIRY_CHOICES = (
-    (AS_IT_IS, _("As it is")),
+    (AS_IT_IS, _("No change")),
     (NEVER, _("Never")),
     ("1", _("In an hour")),
     ("8", _("In 8 hours")),
@@ -30,19 +30,19 @@ class LinkForm(forms.Form):
     """Settings of a meeting's links."""
 
     password = forms.CharField(
-        label=_("New password for readers"),
+        label=_("New password for viewers"),
         required=False,
         min_length=SHORTEST_PASSWORD,
         max_length=128,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("Tell it to them otherwise than with the link. Empty: as it is."),
+        help_text=_("Share it separately from the link. Leave empty to keep the current setting."),
     )
-    is_open = forms.BooleanField(label=_("Ask for no password"), required=False)
-    expiry = forms.ChoiceField(label=_("The readers' link ends"), choices=EXPIRY_CHOICES)
+    is_open = forms.BooleanField(label=_("Remove the password"), required=False)
+    expiry = forms.ChoiceField(label=_("Link expires"), choices=EXPIRY_CHOICES)
     is_renewed = forms.BooleanField(
-        label=_("Make new links"),
+        label=_("Replace the links"),
         required=False,
-        help_text=_("The links that people have now open nothing any more, and whoever came by them is sent out."),
+        help_text=_("Old links stop working and their viewers are disconnected."),
     )
 
     def apply(self, meeting: Meeting) -> None:

@@ -40,7 +40,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         label=_("Spoken language"),
         choices=spoken_choices,
         initial="en",
-        help_text=_("A stated language is heard better."),
+        help_text=_("Captions are more accurate when you choose the language."),
     )
     spoken_languages = forms.MultipleChoiceField(
         label=_("Languages that may be spoken"),
@@ -89,7 +89,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         }
         help_texts: ClassVar[dict[str, str | Promise]] = {
             "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
-            "expected_speakers": _("Empty: it is found out."),
+            "expected_speakers": _("Leave empty to detect automatically."),
             "allow_transcript": _("And hear the recording, where it is kept; as long as their link is valid."),
             "allow_downloads": "",
             "keep_recording": _("Otherwise audio is deleted a minute after it is captioned."),

@@ -94,7 +94,7 @@ class UploadForm(MeetingForm):
         kind: str = self.cleaned_data["type"]
         is_known = Path(self.data.get("name", "")).suffix.lower() in ENDINGS
         if kind.partition("/")[0] in NO_RECORDING and not is_known:
-            raise forms.ValidationError(gettext("This is no recording. Choose an audio or video file."))
+            raise forms.ValidationError(gettext("This is not a recording. Choose an audio or video file."))
         return kind
 
     def clean(self) -> dict[str, Any]:

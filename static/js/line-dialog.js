@@ -52,7 +52,7 @@ export class LineDialog {
     select.name = segment;
     const speaker = speakerOf(caption);
     const names = this.speakers.listed.map(({ id }) => new Option(this.speakers.displayName(id), id));
-    if (!names.some(({ value }) => value === speaker)) names.unshift(new Option(gettext("Speaker ?"), ""));
+    if (!names.some(({ value }) => value === speaker)) names.unshift(new Option(gettext("Unknown speaker"), ""));
     select.append(...names);
     select.value = names.some(({ value }) => value === speaker) ? speaker : "";
     select.dataset.before = select.value;

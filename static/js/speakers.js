@@ -35,7 +35,7 @@ export class SpeakerDirectory extends EventTarget {
 
   /** What people read. */
   displayName(id) {
-    if (id === UNSURE) return gettext("Speaker ?");
+    if (id === UNSURE) return gettext("Unknown speaker");
     const speaker = this.#find(id);
     return speaker.name || this.numberedName(speaker.id);
   }

@@ -43,7 +43,7 @@ export class SummaryCard {
     if (!this.#send({ type: "summarize" })) return;
     this.isAsked = true;
     this.isPutOff = false;
-    this.#draw(gettext("It is written at the next pause."));
+    this.#draw(gettext("The summary will be written at the next pause in speech."));
   }
 
   #putOff() {

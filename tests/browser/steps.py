@@ -29,12 +29,12 @@ def create_meeting(host: Page, parlance: RunningParlance, *, keep_recording: boo
         host.get_by_label("Keep the recording").check()
     host.get_by_role("button", name="Create meeting").click()
     expect(host.locator("[data-connection]")).to_have_text("Waiting for the host")
-    return host.get_by_label("Link for readers").input_value()
+    return host.get_by_label("Link for viewers").input_value()
 
 
 def start_captions(host: Page) -> None:
     host.get_by_role("button", name="Start captions").click()
-    host.get_by_role("button", name="They know: start").click()
+    host.get_by_role("button", name="Yes, start captions").click()
     expect(host.get_by_role("button", name="Pause")).to_be_visible()
 
 

@@ -73,7 +73,7 @@ def test_everything_works_under_a_path(page: Page, webs: Webs, site: str) -> Non
     page.get_by_label("Title").fill("Weekly planning")
     page.get_by_role("button", name="Create meeting").click()
     expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")
-    link = page.get_by_label("Link for readers").input_value()
+    link = page.get_by_label("Link for viewers").input_value()
     assert link.startswith(f"{site}{BASE}/m/")
     page.goto(link)
     expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")

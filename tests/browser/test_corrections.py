@@ -138,7 +138,7 @@ class TestLines:
         read.keyboard.press("Enter")
         choice = read.get_by_label("This is caption number 3.")
         expect(choice).to_be_focused()
-        assert choice.locator("option").all_inner_texts() == ["Speaker ?", "Ana", "Speaker 2"]
+        assert choice.locator("option").all_inner_texts() == ["Unknown speaker", "Ana", "Speaker 2"]
         read.keyboard.press("ArrowDown")
         read.keyboard.press("Tab")
         expect(read.get_by_role("button", name="Save")).to_be_focused()

@@ -40,7 +40,7 @@ def host(page: Page, module_server: str, server: ScriptedIngest) -> Page:
 class TestCapture:
     def test_asks_whether_people_know_before_it_listens(self, host: Page, server: ScriptedIngest) -> None:
         host.get_by_role("button", name="Start captions").click()
-        expect(host.get_by_role("heading", name="Do they know?")).to_be_visible()
+        expect(host.get_by_role("heading", name="Has everyone been told?")).to_be_visible()
         host.get_by_role("button", name="Not yet").click()
         assert server.received == []
 
@@ -171,7 +171,7 @@ class TestAlarm:
             "() => { AudioWorklet.prototype.addModule = async () => { throw new DOMException('', 'AbortError'); }; }"
         )
         host.get_by_role("button", name="Start captions").click()
-        host.get_by_role("button", name="They know: start").click()
+        host.get_by_role("button", name="Yes, start captions").click()
         expect(host.get_by_role("alert")).to_contain_text("A part of this page could not be loaded.")
         expect(host.get_by_role("button", name="Start captions")).to_be_enabled()
 
@@ -185,7 +185,7 @@ class TestAlarm:
             name,
         )
         host.get_by_role("button", name="Start captions").click()
-        host.get_by_role("button", name="They know: start").click()
+        host.get_by_role("button", name="Yes, start captions").click()
         expect(host.get_by_role("alert")).to_contain_text(words)
         expect(host.get_by_role("button", name="Start captions")).to_be_enabled()
 

@@ -42,7 +42,7 @@ REFERENCE_SPEED = 3.0
 PATIENCE_MS = 300_000
 """The first summary reads a gigabyte of weights, beside the captions: on a machine with other work, for minutes."""
 
-UNSURE = "Speaker ?"
+UNSURE = "Unknown speaker"
 """On lines too short to tell, and where a busy machine had no time to listen."""
 
 CAN_SCROLL = """() => {
@@ -163,7 +163,7 @@ def test_people_read_all_that_is_said(
         page.goto(link)
         expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")
     # As little as possible between the recording and the model.
-    host.get_by_label("Room or mixer").check()
+    host.get_by_label("Whole room or mixer").check()
     start_captions(host)
     translated_viewer.get_by_label("Caption language").select_option("pt")
 
@@ -238,7 +238,7 @@ def wait_until_told(page: Page, state: str) -> None:
 
 
 def go_to_a_cited_line(viewer: Page) -> None:
-    viewer.get_by_role("button", name="What did I miss?").click()
+    viewer.get_by_role("button", name="Summary so far").click()
     viewer.locator("[data-summary-items] .cited-item").first.click()
     cited = viewer.locator("[data-captions] [data-cited]").first
     expect(cited).to_be_focused()

@@ -220,7 +220,7 @@ def test_a_browser_that_gives_no_sound_is_told_and_does_not_go_on_listening(
 ) -> None:
     host.evaluate(f"() => {{ AudioContext.prototype.{stub}; }}")
     host.get_by_role("button", name="Start captions").click()
-    host.get_by_role("button", name="They know: start").click()
+    host.get_by_role("button", name="Yes, start captions").click()
     expect(host.get_by_role("alert")).to_contain_text(sentence)
     expect(host.get_by_role("button", name="Start captions")).to_be_focused()
     assert host.evaluate("streams.map((one) => one.getAudioTracks()[0].readyState)") == ["ended"]

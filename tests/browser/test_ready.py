@@ -34,7 +34,7 @@ def server(page: Page) -> ScriptedServer:
 
 def start(page: Page) -> Locator:
     page.get_by_role("button", name="Start captions").click()
-    return page.get_by_role("dialog", name="Do they know?")
+    return page.get_by_role("dialog", name="Has everyone been told?")
 
 
 def appearance(page: Page) -> Locator:

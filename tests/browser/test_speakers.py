@@ -34,7 +34,7 @@ def test_a_paragraph_for_each_turn_with_the_name_in_text(viewer: Page, server: S
     server.say(caption(1, "Hello.", speaker="S1"), caption(2, "Hi.", speaker="S2"), caption(3, "Well?", speaker="S2"))
     server.say(caption(4, "Nobody knows.", unsure=True), caption(5, "Yes.", speaker="S1"))
     expect(viewer.locator("[data-captions] .final")).to_have_count(5)
-    assert paragraphs(viewer) == ["Ana Hello.", "Speaker 2 Hi. Well?", "Speaker ? Nobody knows.", "Ana Yes."]
+    assert paragraphs(viewer) == ["Ana Hello.", "Speaker 2 Hi. Well?", "Unknown speaker Nobody knows.", "Ana Yes."]
     colours = viewer.locator(".speaker").evaluate_all("(all) => all.map((label) => label.dataset.color)")
     assert colours == ["1", "2", "0", "1"]
 

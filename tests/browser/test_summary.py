@@ -46,7 +46,7 @@ def panel(page: Page) -> Locator:
 
 
 def toggle(page: Page) -> Locator:
-    return page.get_by_role("button", name="What did I miss?")
+    return page.get_by_role("button", name="Summary so far")
 
 
 def way_to(page: Page, text: str) -> Locator:

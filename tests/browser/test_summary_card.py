@@ -42,7 +42,7 @@ class TestHost:
         now.click()
         wait_for(server, {"type": "summarize"})
         expect(now).to_be_disabled()
-        expect(answer).to_have_text("It is written at the next pause.")
+        expect(answer).to_have_text("The summary will be written at the next pause in speech.")
         server.say(notice("summarizing"))
         expect(answer).to_have_text("")
         server.say(summary(1, ACTION), notice("catching_up"), notice("live"))
@@ -62,10 +62,10 @@ class TestHost:
         server.say({"type": "error", "code": "nothing_new", "message": "Nothing was said since the last summary."})
         expect(host.locator("[data-summary-answer]")).to_have_text("Nothing was said since the last summary.")
         expect(now).to_be_enabled()
-        expect(host.get_by_role("button", name="Not now")).to_be_hidden()
+        expect(host.get_by_role("button", name="Skip this summary")).to_be_hidden()
 
     def test_not_now_is_there_while_one_is_to_come(self, host: Page, server: ScriptedServer) -> None:
-        later = host.get_by_role("button", name="Not now")
+        later = host.get_by_role("button", name="Skip this summary")
         expect(later).to_be_hidden()
         host.get_by_role("button", name="Summarise now").click()
         later.click()

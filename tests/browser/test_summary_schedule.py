@@ -95,7 +95,7 @@ def test_one_that_is_put_off_can_be_asked_for_again(host: Page, server: Scripted
     now.click()
     server.say(ledger(summary_trouble=REASON, retry_summary_s=29.0))
     expect(host.locator("[data-summary-next]")).to_have_text("Tried again in 0:29")
-    expect(answer).to_have_text("It is written at the next pause.")
+    expect(answer).to_have_text("The summary will be written at the next pause in speech.")
     expect(now).to_be_disabled()
 
 

@@ -70,7 +70,7 @@ def test_a_correction_is_on_the_page_and_on_open_screens(transcript: Page, store
     viewer = transcript.context.new_page()
     viewer.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
     row = transcript.locator(line(transcript, "who?"))
-    row.get_by_role("button", name="Correct").click()
+    row.get_by_role("button", name="Edit").click()
     assert violations(transcript) == []
     field = transcript.get_by_label("What was said")
     expect(field).to_be_focused()
@@ -79,7 +79,7 @@ def test_a_correction_is_on_the_page_and_on_open_screens(transcript: Page, store
     transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(row.locator("[data-wording]")).to_have_text("Who, <b>?")
     expect(row.locator("[data-speaker-name]")).to_have_text("Ana")
-    expect(row.get_by_role("button", name="Correct")).to_be_focused()
+    expect(row.get_by_role("button", name="Edit")).to_be_focused()
     expect(viewer.locator("[data-captions]")).to_contain_text("Who, <b>?")
 
 
@@ -87,7 +87,7 @@ def test_two_people_that_are_one_are_asked_about(transcript: Page) -> None:
     questions: list[str] = []
     transcript.on("dialog", lambda dialog: (questions.append(dialog.message), dialog.dismiss()))
     form = transcript.locator("[data-speaker-form='Speaker 2']")
-    form.get_by_label("The same person as").select_option("Ana")
+    form.get_by_label("Merge with").select_option("Ana")
     form.get_by_role("button", name="Save").click()
     assert questions == ["Are Speaker 2 and Ana the same person? They become one; this cannot be undone."]
     expect(transcript.locator("[data-speaker-form]")).to_have_count(2)
@@ -95,7 +95,7 @@ def test_two_people_that_are_one_are_asked_about(transcript: Page) -> None:
 
 def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     transcript.get_by_role("combobox", name="Language", exact=True).select_option("Portuguese")
-    transcript.get_by_label("Beside it").select_option("As spoken")
+    transcript.get_by_label("Second language").select_option("As spoken")
     transcript.get_by_role("button", name="Show").click()
     row = transcript.locator(line(transcript, "primeiro"))
     columns = row.locator("[data-wording]")
@@ -107,12 +107,12 @@ def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     assert left["x"] < right["x"]
     assert "lang=pt" in (transcript.get_by_role("link", name="DOCX", include_hidden=True).get_attribute("href") or "")
     assert violations(transcript) == []
-    row.get_by_role("button", name="Correct").click()
+    row.get_by_role("button", name="Edit").click()
     dialog = transcript.get_by_role("dialog")
     dialog.get_by_label("Portuguese").fill("Em primeiro lugar")
     dialog.get_by_role("button", name="Save").click()
     expect(columns).to_have_text(["Em primeiro lugar", "first"])
-    transcript.locator(line(transcript, "now")).get_by_role("button", name="Correct").click()
+    transcript.locator(line(transcript, "now")).get_by_role("button", name="Edit").click()
     expect(dialog.get_by_label("Portuguese")).to_have_value("")
     dialog.get_by_label("Portuguese").fill("Agora")
     dialog.get_by_role("button", name="Save").click()
@@ -126,7 +126,7 @@ def test_a_summary_leads_to_its_lines(transcript: Page) -> None:
 
 
 def test_a_summary_that_was_changed_meanwhile_is_not_written_over(transcript: Page) -> None:
-    transcript.get_by_role("button", name="Correct the summary").click()
+    transcript.get_by_role("button", name="Edit the summary").click()
     dialog = transcript.get_by_role("dialog")
     dialog.locator("[name='seen-1']").evaluate("seen => { seen.value = 'Do it later.'; }")
     dialog.get_by_label("1 — Ana").fill("Do it today.")
@@ -139,7 +139,7 @@ def test_a_summary_is_corrected_and_open_screens_follow(transcript: Page, stored
     viewer = transcript.context.new_page()
     viewer.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
     card = transcript.locator("[data-digest]")
-    button = card.get_by_role("button", name="Correct the summary")
+    button = card.get_by_role("button", name="Edit the summary")
     button.click()
     assert violations(transcript) == []
     field = transcript.get_by_label("1 — Ana")
@@ -187,7 +187,7 @@ def test_a_viewer_corrects_nothing(browser: Browser, stored: MeetingLinks) -> No
     page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
     page.get_by_role("link", name="Transcript").click()
     expect(page.locator("[data-lines] > li")).to_have_count(4)
-    expect(page.get_by_role("button", name="Correct")).to_have_count(0)
+    expect(page.get_by_role("button", name="Edit")).to_have_count(0)
     assert violations(page) == []
     page.close()
 

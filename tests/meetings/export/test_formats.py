@@ -204,7 +204,7 @@ def test_a_known_speaker_is_named() -> None:
     ("speaker", "voice"),
     [
         (None, "Tom"),
-        (CueSpeaker(None), "<v Speaker ?>Tom"),
+        (CueSpeaker(None), "<v Unknown speaker>Tom"),
         (CueSpeaker("S2"), "<v Speaker 2>Tom"),
         (CueSpeaker("S2", "\n"), "<v Speaker 2>Tom"),
         (CueSpeaker("S2", "Ana"), "<v Ana>Tom"),
@@ -264,7 +264,7 @@ def test_a_meetings_captions_come_in_the_order_of_speech_with_their_speakers(mee
     document = render_transcript(meeting, "txt")
     assert document.content_type == "text/plain; charset=utf-8"
     assert document.body == (
-        "Weekly\n\n[0:00:01] Ana: first\n[0:00:05] Speaker 2: second\n[0:00:07] Speaker ?: who?\n[0:00:08] now\n"
+        "Weekly\n\n[0:00:01] Ana: first\n[0:00:05] Speaker 2: second\n[0:00:07] Unknown speaker: who?\n[0:00:08] now\n"
     )
 
 

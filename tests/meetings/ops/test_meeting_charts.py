@@ -59,7 +59,7 @@ def meeting() -> Meeting:
 def test_who_spoke_how_long(meeting: Meeting) -> None:
     assert [(talk.name, round(talk.seconds, 1), talk.percent, talk.width) for talk in talk_times(meeting)] == [
         ("<Ana>", 1.8, 67, 100.0),
-        ("Speaker ?", 0.9, 33, 50.0),
+        ("Unknown speaker", 0.9, 33, 50.0),
     ]
 
 

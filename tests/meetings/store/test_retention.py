@@ -296,7 +296,7 @@ class TestPages:
         [
             ({"is_ephemeral": True}, "Nothing is kept: sound and text are deleted a minute after the end."),
             ({"keep_recording": True}, "The recording is kept."),
-            ({}, "The text is kept, the sound is not."),
+            ({}, "The text is kept; the audio is deleted."),
         ],
     )
     def test_readers_are_told_what_becomes_of_it(self, host: Client, fields: dict[str, bool], sentence: str) -> None:

@@ -32,7 +32,7 @@ class TestReading:
     def test_a_viewer_reads_and_corrects_nothing(self, meeting: Meeting, client: Client) -> None:
         page = body(client, address(meeting, "join"))
         assert texts_of(page) == ["first", "second", "who?", "now"]
-        assert re.findall(r"<bdi data-speaker-name>([^<]*)</bdi>", page) == ["Ana", "Speaker 2", "Speaker ?", ""]
+        assert re.findall(r"<bdi data-speaker-name>([^<]*)</bdi>", page) == ["Ana", "Speaker 2", "Unknown speaker", ""]
         assert "data-correct" not in page
         assert '<form method="post" action="/m/' not in page
 

@@ -112,7 +112,7 @@ def test_two_pages_do_not_write_the_same_file(client: Client, host: User) -> Non
         ({"name": ""}, "This field is required."),
         ({"size": 0}, "This file is empty."),
         ({"size": 4_000_000_001}, "This file is larger than 4 GB, the most that may be uploaded here."),
-        ({"type": "image/png"}, "This is no recording. Choose an audio or video file."),
+        ({"type": "image/png"}, "This is not a recording. Choose an audio or video file."),
         ({"language": "es", "languages": ["pt"]}, "Spanish is not available with the starter models."),
     ],
 )
