@@ -81,7 +81,8 @@ class ReadTexts(HTMLParser):
 
 
 def unmarked(source: str) -> set[str]:
-    """What a template holds beside its tags and marked texts."""
+    """Texts of a template that are not marked. An element with a `lang` of its own is in that language."""
+    source = re.sub(r'{#.*?#}|<(\w+) lang="\w+">.*?</\1>', "", source)
     source = re.sub(r"{% blocktranslate.*?{% endblocktranslate %}", "", source, flags=re.DOTALL)
     source = re.sub(r"{% block body_class %}.*?{% endblock %}", "", source)
     return ReadTexts(re.sub(r"{%.*?%}|{{.*?}}", "", source)).texts
@@ -105,6 +106,7 @@ def test_every_text_of_a_template_is_marked(path: Path) -> None:
 
 def test_a_text_that_is_not_marked_is_found() -> None:
     source = '<p title="One">{% translate "Two" %} Three</p>{% blocktranslate %}Four {{ x }}{% endblocktranslate %}'
+    source += '{# Five #}<p lang="en">Six</p>'
     assert unmarked(source) == {"One", "Three"}
 
 
