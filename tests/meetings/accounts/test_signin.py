@@ -48,7 +48,7 @@ def test_link_signs_in_once(client: Client) -> None:
 
     again = Client().get(link)
     assert again.status_code == 403
-    assert "used up" in again.content.decode()
+    assert "already used" in again.content.decode()
 
 
 def test_using_one_link_ends_the_others(client: Client) -> None:
