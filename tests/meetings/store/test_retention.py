@@ -302,9 +302,9 @@ class TestPages:
     def test_readers_are_told_what_becomes_of_it(self, host: Client, fields: dict[str, bool], sentence: str) -> None:
         meeting = Meeting.objects.create(title="Retro", owner=User.objects.get(), **fields)
         page = host.get(f"/m/{meeting.pk}/").content.decode()
-        assert "turned into text by a machine" in page
+        assert "Automatic captions." in page
         assert sentence in page
-        assert "turned into text by a machine" not in host.get(f"/m/{meeting.pk}/?overlay=1").content.decode()
+        assert "Automatic captions." not in host.get(f"/m/{meeting.pk}/?overlay=1").content.decode()
 
     def test_everything_of_a_meeting_can_be_taken_along(self, host: Client, ended: Ended) -> None:
         meeting = ended(timedelta(0), owner=User.objects.get(), keep_recording=True)
