@@ -208,7 +208,7 @@ def main(port: int, kind: str, *options: str) -> None:
             setattr(deadlines, name, float(chosen["seconds"]))
     # Sentences for people are looked up in the language of the page; here nobody reads them.
     folder = Path(tempfile.mkdtemp(prefix="parlance-gated-"))
-    environment = SimpleNamespace(data=folder, cors_origins=["app://obsidian.md"])
+    environment = SimpleNamespace(data=folder, base_path="", cors_origins=["app://obsidian.md"])
     atexit.register(shutil.rmtree, environment.data, ignore_errors=True)
     settings.configure(USE_I18N=False, SECRET_KEY="gated", ENVIRONMENT=environment)
     connections = Connections(most=int(chosen["most"]) if "most" in chosen else None)
