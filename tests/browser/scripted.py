@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +20,7 @@ from meetings.models import SPEAKER_COLORS, Meeting
 from meetings.web.meeting_forms import MeetingForm
 from meetings.web.upload_forms import UploadForm
 
-MEETING = Meeting(pk="scripted", title="Weekly planning")
+MEETING = Meeting(pk="scripted", title="Weekly planning", created_at=datetime(2026, 11, 30, 9, tzinfo=UTC))
 POLL_MS = 20
 POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].items())
 """What the real pages may do."""

@@ -18,6 +18,8 @@ from tests.webs import Webs, running_webs
 
 BASE = "/captions"
 START_S = 20.0
+PATIENCE_MS = 30_000
+"""For a page of fifty modules through a proxy on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +70,21 @@ def test_everything_works_under_a_path(page: Page, webs: Webs, site: str) -> Non
         "request", lambda asked: None if asked.url.startswith((f"{site}{BASE}/", "data:")) else wrong.append(asked.url)
     )
 
+    title = f"Weekly planning at {site}"
     page.goto(webs.sign_in_link(f"{site}{BASE}"))
     expect(page).to_have_url(f"{site}{BASE}/")
-    page.get_by_label("Title").fill("Weekly planning")
+    page.get_by_label("Title").fill(title)
     page.get_by_role("button", name="Create meeting").click()
-    expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")
+    expect(page.locator("[data-connection]")).to_have_text("Waiting for the host", timeout=PATIENCE_MS)
     link = page.get_by_label("Link for viewers").input_value()
     assert link.startswith(f"{site}{BASE}/m/")
     page.goto(link)
-    expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")
+    expect(page.locator("[data-connection]")).to_have_text("Waiting for the host", timeout=PATIENCE_MS)
     page.get_by_role("group").filter(has_text="Appearance").locator("summary").click()
     page.goto(f"{site}{BASE}/admin/")
     page.goto(f"{site}{BASE}/uploads/")
     page.get_by_role("link", name="Parlance").click()
-    expect(page.get_by_role("link", name="Weekly planning", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name=title, exact=True)).to_be_visible()
     assert {cookie["path"] for cookie in page.context.cookies()} == {f"{BASE}/"}
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(f"{site}{BASE}/login/")

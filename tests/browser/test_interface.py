@@ -21,7 +21,7 @@ def test_viewer_in_portuguese(page: Page, module_server: str, server: ScriptedSe
     server.say(hello(languages=("en", "pt"), speakers=(speaker(1), speaker(2, "Ana"))))
     expect(page.locator("[data-connection]")).to_have_text("Ao vivo")
     server.say(caption(1, speaker="S1"), caption(2, speaker="S2"), caption(3, unsure=True))
-    expect(page.locator(".speaker")).to_have_text(["Pessoa 1", "Ana", "Pessoa ?"])
+    expect(page.locator(".speaker")).to_have_text(["Pessoa 1", "Ana", "Pessoa desconhecida"])
     page.get_by_label("Idioma das legendas").select_option("Português")
     expect(page.get_by_role("button", name="Mostrar original")).to_be_visible()
     server.say({"type": "notice", "state": "catching_up", "message": "Recuperando.", "behind_s": 14.2})
@@ -36,7 +36,7 @@ def test_host_in_portuguese(page: Page, module_server: str, server: ScriptedServ
     expect(page.locator("[data-spoken-question]")).to_have_text("Isso parece português. Mudar?")
     expect(page.get_by_role("button", name="Manter inglês")).to_be_visible()
     page.get_by_role("button", name="Iniciar legendas").click()
-    page.get_by_role("button", name="Elas sabem: iniciar").click()
+    page.get_by_role("button", name="Sim, iniciar as legendas").click()
     expect(page.get_by_role("button", name="Pausar")).to_be_visible()
     expect(page.locator("[data-level-text]")).to_contain_text("Nível: ")
 
