@@ -21,6 +21,8 @@ MOST_WEIGHT = 1.5
 """How often they count at most, however long the utterance is."""
 CHANGE = 0.03
 """Probability that an utterance is in another language than the one before."""
+CHANGE_AMONG_NAMED = 0.1
+"""The same where somebody has named the languages that are spoken; each of them is expected alike."""
 LEAST = 0.001
 """Models are never surer than this that a language is not spoken."""
 NEGLIGIBLE = 0.0001
@@ -53,17 +55,18 @@ def choose_language(request: DecodeRequest, ranking: Sequence[tuple[str, float]]
 def heard_languages(request: DecodeRequest, ranking: Sequence[tuple[str, float]]) -> dict[str, float]:
     """Return the probabilities of the languages after `request`, rounded, so that a checkpoint holds them exactly."""
     allowed = [pair for pair in ranking if not request.allowed or pair[0] in request.allowed] or list(ranking)
-    expected = _expected(request.heard, [language for language, _ in allowed])
+    expected = _expected(request.heard, [language for language, _ in allowed], are_named=bool(request.allowed))
     weight = min(MOST_WEIGHT, len(request.audio) / SAMPLE_RATE / ENOUGH_S)
     likely = {language: expected[language] * max(share, LEAST) ** weight for language, share in allowed}
     total = sum(likely.values())
     return {language: round(share / total, 6) for language, share in likely.items() if share / total >= NEGLIGIBLE}
 
 
-def _expected(heard: Mapping[str, float], languages: Collection[str]) -> dict[str, float]:
+def _expected(heard: Mapping[str, float], languages: Collection[str], *, are_named: bool) -> dict[str, float]:
     """Return the probabilities of `languages` before the utterance is heard."""
-    rates = {language: _RATES.get(language, min(_RATES.values())) for language in languages}
+    rates = {language: 1.0 if are_named else _RATES.get(language, min(_RATES.values())) for language in languages}
+    change = CHANGE_AMONG_NAMED if are_named else CHANGE
     total, known = sum(rates.values()), sum(heard.get(language, 0.0) for language in languages)
-    stay = (1 - CHANGE) / known if known else 0.0
-    change = (CHANGE if known else 1.0) / total
-    return {language: stay * heard.get(language, 0.0) + change * rate for language, rate in rates.items()}
+    stay = (1 - change) / known if known else 0.0
+    spread = (change if known else 1.0) / total
+    return {language: stay * heard.get(language, 0.0) + spread * rate for language, rate in rates.items()}
