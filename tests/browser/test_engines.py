@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.wait import WebDriverWait
@@ -41,8 +42,10 @@ class Window:
         button.click()
 
     def shows(self, selector: str, words: str, *, within_s: float = SOON_S) -> None:
-        seen = f"{selector} never showed {words!r}"
-        WebDriverWait(self._driver, within_s).until(lambda _: words in self.text(selector), message=seen)
+        try:
+            WebDriverWait(self._driver, within_s).until(lambda _: words in self.text(selector))
+        except TimeoutException:
+            pytest.fail(f"{selector} never showed {words!r}, at last {self.text(selector)!r}")
 
 
 @pytest.fixture(params=["firefox", "webkit"])
@@ -74,7 +77,7 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         relay.stand_still()
         viewer.shows("[data-connection]", "Connection lost, trying again", within_s=SOON_S)
         relay.go_on()
-        viewer.shows("[data-connection]", "Live")
+        viewer.shows("[data-connection]", "Live", within_s=SPEECH_S)
         assert playing.wait(SPEECH_S) == 0
         assert host.text("[data-figure=missing]") == "0 s"
         host.press("[data-pause]")
