@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import time
 from collections.abc import Callable, Sequence
 
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from tests.fatal_settings import Line, schedule, scheduled
 from tests.live import Host, MeetingLinks, Message, Reader, RunningParlance
@@ -18,6 +19,9 @@ SPEED = 3.0
 FRAMES_PER_S = 10
 BREATH_S = 0.2
 LOOK_S = 0.05
+AGAIN_S = 0.5
+"""Between two frames of a host that has nothing new to send."""
+
 PATIENCE_S = 180.0
 """For one recovery on a busy machine."""
 
@@ -78,6 +82,17 @@ class StagedMeeting:
         """By notices to viewers."""
         await until(lambda: self.notices(state) >= times)
 
+    async def be_told_while_there(self, state: str, *, times: int = 1) -> None:
+        """The same while the host's page goes on sending: viewers are told of a host who is silent instead."""
+        async with connect(self.links.host(session=self._host.session)) as socket:
+            number = json.loads(await socket.recv())["next_frame"] - 1
+            reading = asyncio.create_task(_read_all(socket))
+            async with asyncio.timeout(PATIENCE_S):
+                while self.notices(state) < times:
+                    await socket.send(struct.pack(">I", number) + self._frames[number])
+                    await asyncio.sleep(AGAIN_S)
+            reading.cancel()
+
     def notices(self, state: str) -> int:
         """How often viewers were told so."""
         return sum(message["type"] == "notice" and message["state"] == state for _, message in self.reader.messages)
@@ -96,6 +111,11 @@ class StagedMeeting:
         self._host.frames = self._frames[:frames]
         self._host.started = time.monotonic() - (self._host.acked + 1) / FRAMES_PER_S / SPEED
         await asyncio.wait_for(self._host.play(end=False), PATIENCE_S)
+
+
+async def _read_all(socket: ClientConnection) -> None:
+    async for _ in socket:
+        continue
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -109,7 +109,7 @@ def test_workers_killed_on_the_way_back_lose_nothing(
         await meeting.ask()
         await meeting.be_told("summarizing", times=2)
         await meeting.play_almost_all()
-        await meeting.be_told("catching_up", times=before + 1)
+        await meeting.be_told_while_there("catching_up", times=before + 1)
         parlance.process("inference").kill()
         await meeting.end()
         await assert_newcomer_agrees(meeting)
