@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import warnings
 from dataclasses import dataclass
@@ -99,7 +98,6 @@ class PyannoteNetwork(SingleFile):
 
 
 def _network_class(architecture: str) -> Any:
-    os.environ.setdefault("PYANNOTE_METRICS_ENABLED", "false")  # otherwise it sends telemetry to its makers
     import_torchaudio()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="\\s*torchcodec", category=UserWarning)  # waveforms need no decoder
