@@ -137,6 +137,8 @@ class MeetingStream:
         """Where an absent host's utterance was closed, in samples."""
         self._meeting = meeting
         self._resumed_at = self.session.audio_from
+        self._captioned_before = meeting.cursor
+        """Samples captioned by previous workers. The session hears some of them again where the log has them."""
         self.doubt = LanguageMismatch(self._config.language)
         self.told_language = ""
         """The detected language last reported to the host; empty if it is the one that is set."""
@@ -247,13 +249,13 @@ class MeetingStream:
         return audio
 
     def _feed(self, entry: AudioEntry) -> int:
-        """Feed the new part of the entry; replace lost samples with silence and return their number."""
+        """Feed the new part of the entry; replace lost samples with silence, and return how many were not captioned."""
         with self._guard:
             self._kept.append(entry)
         samples = pcm16_to_float(entry.pcm)
-        missing = max(0, entry.sample - self.session.received)
-        if missing:
-            self.session.feed(np.zeros(missing, np.float32))
+        missing = max(0, entry.sample - max(self.session.received, self._captioned_before))
+        if entry.sample > self.session.received:
+            self.session.feed(np.zeros(entry.sample - self.session.received, np.float32))
         if not self.has_channel_speakers:
             self.voices.hear(samples, entry.sample)
         if entry.end > self.session.received:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inference.audio import SAMPLE_RATE, float_to_pcm16
+from inference.speech.resume_state import Checkpoint
 from meetings.broker.audio_log import AudioEntry
 from meetings.models import Meeting
 from meetings.worker.speaker_track import ResumeState
@@ -38,6 +39,17 @@ def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> Non
     assert found == expected
     assert stream.session.received == twin.session.received == 10 * FRAME
     assert not stream.has_work
+
+
+@pytest.mark.parametrize(("cursor", "missing"), [(10.5, 0), (10, 0), (9.5, 0.5), (9, 1)])
+def test_only_what_was_not_captioned_is_missing(cursor: float, missing: float) -> None:
+    """A broker that came back short has not the last frame before the cursor, which a session would hear again."""
+    checkpoint = Checkpoint.at(9 * FRAME).dumps()
+    stream = MeetingStream(Meeting(title="Budget", cursor=int(cursor * FRAME), checkpoint=checkpoint), ResumeState())
+    stream.read(frames(10, 2))
+    found = TurnResult()
+    stream.take_in(found)
+    assert (found.missing, stream.session.received) == (missing * FRAME, 12 * FRAME)
 
 
 def marked(name: str, number: int, *, after: int, value: str = "") -> AudioEntry:
