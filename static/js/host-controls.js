@@ -24,6 +24,7 @@ export class HostControls {
     for (const name of ["controls", "setup", "device", "tab", "presets", "start", "pause", "end", "progress", "consent", "finished"]) {
       this[name] = page.querySelector(`[data-${name}]`);
     }
+    this.askEnd = page.querySelector("[data-ask-end]");
     this.meter = new LevelMeter(...["level", "level-bar", "level-text"].map((name) => page.querySelector(`[data-${name}]`)));
     this.hasConsent = false;
     this.mayStart = true;
@@ -57,7 +58,9 @@ export class HostControls {
     const { session } = this;
     this.start.addEventListener("click", () => this.#use(() => this.#startOrResume()));
     this.pause.addEventListener("click", () => this.#use(() => session.pause()));
-    this.end.addEventListener("click", () => this.#use(() => session.end()));
+    this.end.addEventListener("click", () => this.askEnd.showModal());
+    page.querySelector("[data-end-yes]").addEventListener("click", () => this.#use(() => this.#end()));
+    page.querySelector("[data-end-no]").addEventListener("click", () => this.askEnd.close());
     for (const choice of [this.device, this.presets]) choice.addEventListener("change", () => this.#chose());
     page.querySelector("[data-consent-yes]").addEventListener("click", () => this.#use(() => this.#consented()));
     page.querySelector("[data-consent-no]").addEventListener("click", () => this.consent.close());
@@ -88,6 +91,11 @@ export class HostControls {
     this.hasConsent = true;
     this.consent.close();
     this.#open();
+  }
+
+  #end() {
+    this.askEnd.close();
+    this.session.end();
   }
 
   async #open() {
@@ -156,6 +164,7 @@ export class HostControls {
     this.start.textContent = isPaused ? LABELS.paused : (LABELS[state] ?? START);
     this.pause.hidden = !isLive || isPaused;
     this.end.hidden = !isLive;
+    if (!isLive) this.askEnd.close();
     const isStill = !this.session.keeper.isListening || STANDSTILLS.some((reason) => this.troubles.has(reason));
     if (isOver || isStill) this.meter.reset(gettext("Not listening."));
     this.#showProgress();

@@ -38,6 +38,12 @@ def start_captions(host: Page) -> None:
     expect(host.get_by_role("button", name="Pause")).to_be_visible()
 
 
-def end_meeting(host: Page) -> None:
+def ask_to_end(host: Page) -> None:
+    """The host confirms it; the meeting ends when the server has captioned everything."""
     host.get_by_role("button", name="End meeting").click()
+    host.get_by_role("dialog", name="End for everyone?").get_by_role("button", name="End meeting").click()
+
+
+def end_meeting(host: Page) -> None:
+    ask_to_end(host)
     expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible(timeout=60_000)

@@ -83,4 +83,5 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         host.press("[data-pause]")
         viewer.shows("[data-notice]", "paused")
         host.press("[data-end]")
+        host.press("[data-end-yes]")
         viewer.shows("[data-connection]", "Meeting ended", within_s=SPEECH_S)

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.scripted import POLL_MS, ScriptedIngest, caption, hello, notice, ready
-from tests.browser.steps import start_captions
+from tests.browser.steps import ask_to_end, start_captions
 
 FRAME_BYTES = 4 + 3_200
 
@@ -77,7 +77,7 @@ class TestCapture:
         start_captions(host)
         server.wait_for_frames(5)
         server.is_silent = True
-        host.get_by_role("button", name="End meeting").click()
+        ask_to_end(host)
         expect(host.locator("[data-progress]")).to_contain_text("Keep this page open.")
         assert {"type": "end"} not in server.received
         server.is_silent = False
@@ -89,6 +89,31 @@ class TestCapture:
         server.close(1000)
         expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible()
         expect(host.get_by_role("button", name="Start captions")).to_be_hidden()
+
+    def test_ends_for_everyone_only_when_it_is_confirmed(self, host: Page, server: ScriptedIngest) -> None:
+        start_captions(host)
+        expect(host.get_by_role("button", name="Pause")).to_be_focused()
+        end = host.get_by_role("button", name="End meeting")
+        for refuse in ("Enter", "Escape"):
+            end.focus()
+            host.keyboard.press("Enter")
+            expect(host.get_by_role("button", name="Keep going")).to_be_focused()
+            expect(host.get_by_role("dialog")).to_contain_text("Viewers keep the transcript.")
+            host.keyboard.press(refuse)
+            expect(end).to_be_focused()
+        server.wait_for_frames(3)
+        assert {"type": "end"} not in server.received
+        ask_to_end(host)
+        server.wait_for_word("end")
+        server.say(notice("ended"))
+        expect(host.get_by_role("heading", name="The meeting has ended")).to_be_focused()
+
+    def test_a_meeting_that_another_page_ended_is_not_asked_about(self, host: Page, server: ScriptedIngest) -> None:
+        start_captions(host)
+        host.get_by_role("button", name="End meeting").click()
+        server.say(notice("ended"))
+        expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible()
+        expect(host.get_by_role("dialog")).to_have_count(0)
 
 
 class TestCut:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.scripted import POLL_MS, ScriptedIngest, hello, notice, ready
-from tests.browser.steps import start_captions
+from tests.browser.steps import ask_to_end, start_captions
 
 PATIENCE_MS = 20_000
 
@@ -154,7 +154,7 @@ def test_a_permission_that_is_taken_back_is_told_and_not_asked_for_again(host: P
     assert missing_s(server) > 0
     host.get_by_role("button", name="Resume").click()
     expect(host.get_by_role("alert")).to_contain_text("The browser was not allowed to listen.")
-    host.get_by_role("button", name="End meeting").click()
+    ask_to_end(host)
     server.wait_for_word("end")
     assert words(server) == ["resume", "pause", "end"]
 
@@ -174,7 +174,7 @@ def test_a_live_meeting_can_be_paused_and_ended_by_a_page_that_does_not_capture(
     server.wait_for_word("pause")
     expect(page.get_by_role("button", name="Resume")).to_be_visible()
     assert page.locator("[data-figure]").all_inner_texts() == ["1:00", "1:00", "0:55", "5 s", "2 s"]
-    page.get_by_role("button", name="End meeting").click()
+    ask_to_end(page)
     server.wait_for_word("end")
     server.say(notice("ended"))
     expect(page.get_by_role("heading", name="The meeting has ended")).to_be_focused()
