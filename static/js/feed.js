@@ -108,6 +108,7 @@ export class CaptionFeed extends EventTarget {
   #named(message) {
     this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
     this.speakers.apply(message);
+    this.scroll.follow();
     this.#count();
   }
 

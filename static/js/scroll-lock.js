@@ -1,4 +1,8 @@
-/** Keeps the newest line in sight until the reader scrolls up; then counts what is new instead of moving the text. */
+/**
+ * Keeps the newest line in sight until the reader scrolls up; then counts what is new and keeps the line that is read in
+ * its place, whatever changes above it or around it. The browser's own anchoring would pull against the first, and
+ * WebKit has none.
+ */
 import { gettext } from "./i18n.js";
 
 /** Distance from the end, in CSS pixels, that still counts as "at the end". */
@@ -14,16 +18,20 @@ export class ScrollLock {
     this.frame = 0;
     /** Where the text stood last, in CSS pixels. */
     this.top = 0;
+    /** The first line that the reader sees, and where on the page it stands; null while the newest is followed. */
+    this.place = null;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.jump());
-    new ResizeObserver(() => this.follow()).observe(scroller);
+    const sizes = new ResizeObserver(() => this.follow());
+    for (const element of [scroller, ...scroller.children]) sizes.observe(element);
   }
 
-  /** Call after the text grew. @param {number} added finals among what is new */
+  /** Call after the text or the layout changed. @param {number} added finals among what is new */
   follow(added = 0) {
     if (!this.isFollowing) {
       this.unread += added;
       this.#label();
+      this.#keepPlace();
       return;
     }
     cancelAnimationFrame(this.frame);
@@ -37,15 +45,7 @@ export class ScrollLock {
     line.scrollIntoView({ block: "center", behavior: "instant" });
     this.top = this.scroller.scrollTop;
     this.#setFollowing(this.#isAtEnd());
-  }
-
-  /** Changes the page's layout and leaves the line that is read first where it is. @param {() => void} change */
-  hold(change) {
-    const line = this.isFollowing ? null : this.#firstLine();
-    const before = line?.getBoundingClientRect().top;
-    change();
-    if (line) this.scroller.scrollTop += line.getBoundingClientRect().top - before;
-    this.follow();
+    this.#notePlace();
   }
 
   jump() {
@@ -54,10 +54,28 @@ export class ScrollLock {
     this.scroller.focus({ preventScroll: true });
   }
 
+  #notePlace() {
+    const line = this.isFollowing ? null : this.#firstLine();
+    this.place = line && { segment: line.dataset.segment, top: line.getBoundingClientRect().top };
+  }
+
+  #keepPlace() {
+    const line = this.place && this.scroller.querySelector(`[data-segment="${CSS.escape(this.place.segment)}"]`);
+    if (line) this.scroller.scrollTop += line.getBoundingClientRect().top - this.place.top;
+    else this.#notePlace();
+  }
+
+  /** By halving: a day of text has thousands of lines. */
   #firstLine() {
     const { top } = this.scroller.getBoundingClientRect();
-    const lines = [...this.scroller.querySelectorAll("[data-segment]")];
-    return lines.find((line) => line.getBoundingClientRect().bottom > top) ?? null;
+    const lines = this.scroller.querySelectorAll("[data-segment]");
+    let [first, end] = [0, lines.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if (lines[middle].getBoundingClientRect().bottom > top) end = middle;
+      else first = middle + 1;
+    }
+    return lines[first] ?? null;
   }
 
   #toEnd() {
@@ -71,6 +89,7 @@ export class ScrollLock {
     // Far from the end without having gone up: the text has grown since, and the reader did nothing.
     if (this.#isAtEnd()) this.#setFollowing(true);
     else if (isUp) this.#setFollowing(false);
+    this.#notePlace();
   }
 
   #isAtEnd() {

@@ -30,15 +30,14 @@ export class SummaryPanel {
   }
 
   #appear() {
-    this.scroll.hold(() => (this.panel.hidden = false));
+    this.panel.hidden = false;
     this.#open(window.matchMedia(ROOM_FOR_BOTH).matches);
   }
 
   #open(isOpen) {
-    this.scroll.hold(() => {
-      this.body.hidden = !isOpen;
-      this.panel.dataset.open = String(isOpen);
-    });
+    this.body.hidden = !isOpen;
+    this.panel.dataset.open = String(isOpen);
+    this.scroll.follow();
     this.toggle.setAttribute("aria-expanded", String(isOpen));
     this.#markNews();
   }

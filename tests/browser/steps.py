@@ -47,3 +47,20 @@ def ask_to_end(host: Page) -> None:
 def end_meeting(host: Page) -> None:
     ask_to_end(host)
     expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible(timeout=60_000)
+
+
+def first_line(page: Page) -> tuple[str, float]:
+    """Segment and place of the line that is read first."""
+    segment = page.evaluate(
+        """() => {
+            const { top } = document.querySelector("[data-transcript]").getBoundingClientRect();
+            const lines = [...document.querySelectorAll("[data-captions] [data-segment]")];
+            return lines.find((line) => line.getBoundingClientRect().bottom > top).dataset.segment;
+        }"""
+    )
+    return place_of(page, segment)
+
+
+def place_of(page: Page, segment: str) -> tuple[str, float]:
+    line = page.locator(f'[data-captions] [data-segment="{segment}"]')
+    return segment, line.evaluate("(line) => line.getBoundingClientRect().top")

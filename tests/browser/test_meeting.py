@@ -22,8 +22,15 @@ import soundfile
 import webvtt
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, ViewportSize, expect
 
-from tests.browser.steps import DESKTOP, create_meeting, end_meeting, start_captions, wait_until_captured
-from tests.browser.test_summary import first_line, place_of
+from tests.browser.steps import (
+    DESKTOP,
+    create_meeting,
+    end_meeting,
+    first_line,
+    place_of,
+    start_captions,
+    wait_until_captured,
+)
 from tests.conftest import REPOSITORY
 from tests.hearing import MOST_ERRORS, word_error_rate
 from tests.live import Host, RunningParlance, frames_of

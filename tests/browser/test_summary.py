@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.scripted import ScriptedServer, caption, hello, item, partial, speaker, summary
+from tests.browser.steps import first_line, place_of
 from tests.browser.test_corrections import wait_for
 
 ANA, BEN = speaker(1, "Ana"), speaker(2)
@@ -263,23 +264,6 @@ class TestJump:
         height = line(viewer, 1).evaluate("(line) => parseFloat(getComputedStyle(line).lineHeight)")
         assert max(abs(top - places[0][1]) for _, top in places) < lines * height + 1
         expect(viewer.locator("[data-to-live]")).to_be_visible()
-
-
-def first_line(page: Page) -> tuple[str, float]:
-    """Segment and place of the line that is read first."""
-    segment = page.evaluate(
-        """() => {
-            const { top } = document.querySelector("[data-transcript]").getBoundingClientRect();
-            const lines = [...document.querySelectorAll("[data-captions] [data-segment]")];
-            return lines.find((line) => line.getBoundingClientRect().bottom > top).dataset.segment;
-        }"""
-    )
-    return place_of(page, segment)
-
-
-def place_of(page: Page, segment: str) -> tuple[str, float]:
-    line = page.locator(f'[data-captions] [data-segment="{segment}"]')
-    return segment, line.evaluate("(line) => line.getBoundingClientRect().top")
 
 
 class TestConnection:

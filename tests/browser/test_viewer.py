@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.scripted import ScriptedServer, caption, hello, partial
+from tests.browser.scripted import ScriptedServer, caption, hello, notice, partial, speaker
+from tests.browser.steps import first_line, place_of
 
 ENOUGH_TO_SCROLL = 80
 
@@ -102,6 +103,23 @@ class TestReading:
         back.click()
         expect(back).to_be_hidden()
         expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL + 2}.")).to_be_in_viewport()
+
+    def test_a_line_that_is_read_stays_while_others_change(self, viewer: Page, server: ScriptedServer) -> None:
+        server.say(*(caption(number, speaker="S1") for number in range(1, ENOUGH_TO_SCROLL)))
+        expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL - 1}.")).to_be_in_viewport()
+        viewer.locator("[data-transcript]").hover()
+        viewer.mouse.wheel(0, -600)
+        expect(viewer.locator("[data-to-live]")).to_be_visible()
+        segment, place = first_line(viewer)
+        server.say(
+            caption(2, "word " * 300, seq=201, revision=1, speaker="S1"),
+            *(caption(number, "", seq=202 + number, revision=1) for number in range(5, 15)),
+            speaker(1, "Ana Maria Quintela de Albuquerque e Castro", seq=301),
+            notice("catching_up"),
+            caption(90, seq=302),
+        )
+        expect(viewer.locator("[data-to-live]")).to_have_text("Jump to live (1 new)")
+        assert place_of(viewer, segment) == (segment, pytest.approx(place, abs=1))
 
     def test_text_that_grows_faster_than_it_scrolls_is_still_followed(
         self, viewer: Page, server: ScriptedServer

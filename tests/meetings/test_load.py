@@ -73,13 +73,13 @@ async def _read_to_the_end(links: MeetingLinks, last: int) -> list[int]:
 
 
 def wake_up(staller: RawWebSocket) -> tuple[list[int], list[dict[str, Any]]]:
-    """Reads and confirms at last: the `seq` of all captions in the order they come, and what else is said."""
+    """Reads and confirms at last: the `seq` of all captions in the order they come, and what else is said but ticks."""
     seqs: list[int] = []
     others = []
     while not seqs or seqs[-1] < CAPTIONS:
         message = staller.receive_json()
         if message["type"] != "caption":
-            others.append(message)
+            others += [message] if message["type"] != "tick" else []
             continue
         seqs.append(message["seq"])
         if len(seqs) % CONFIRM_EVERY == 0:
