@@ -20,7 +20,7 @@ def ask_for_summaries(request: HttpRequest, meetings: Iterable[Meeting]) -> None
         meetings,
         summarise_now,
         done=_("Summaries asked for: %(count)d."),
-        refused=_("Nothing was said since the last summary: %(count)d of the meetings."),
+        refused=_("There is nothing new to summarise: %(count)d of the meetings."),
     )
 
 

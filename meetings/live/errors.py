@@ -59,7 +59,7 @@ FAULTS: dict[Code, ErrorEntry] = {
     ),
     "unfit_correction": ErrorEntry(None, gettext_noop("The correction was not made.")),
     "recording": ErrorEntry(4404, gettext_noop("This meeting is made from a recording; nobody speaks into it.")),
-    "nothing_new": ErrorEntry(None, gettext_noop("Nothing was said since the last summary.")),
+    "nothing_new": ErrorEntry(None, gettext_noop("There is nothing new to summarise.")),
 }
 
 

@@ -1,4 +1,4 @@
-"""The host's status message, sent about once a second: what became of the audio, and when the next summary is due."""
+"""The host's status message, about once a second: what became of the audio, and when the next summary is due."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from inference.audio import SAMPLE_RATE
 from meetings.broker.audio_log import LogState
 from meetings.live.wire import Ledger
 from meetings.models import Meeting, State, SummaryAttempt
-from meetings.store import summary_attempts, summary_status, swaps
+from meetings.store import summary_attempts, summary_status
 
 STATUS_DECIMALS = 2
 """Decimals of seconds: audio arrives in tenths."""
@@ -19,22 +19,20 @@ STATUS_DECIMALS = 2
 def host_status(meeting: Meeting, state: LogState) -> Ledger:
     """Return the figures of a meeting, from its row and its audio log."""
     captioned = max(state.captioned, meeting.cursor)
+    durable = max(state.next_sample, captioned)  # the log of a meeting that ended is gone
     attempt = summary_attempts.attempt_of(meeting)
-    exchange = swaps.last_exchange()
     return Ledger(
         type="ledger",
-        captured_s=_seconds(state.next_sample),
-        durable_s=_seconds(state.next_sample),
+        captured_s=_seconds(durable),
+        durable_s=_seconds(durable),
         captioned_s=_seconds(captioned),
-        behind_s=_seconds(max(0, state.next_sample - captioned)),
+        behind_s=_seconds(durable - captioned),
         missing_s=round(meeting.missing_s, STATUS_DECIMALS),
         language=meeting.language,
         detected_language=state.detected or None,
         next_summary_s=_next_summary_s(meeting),
         summary_trouble=summary_status.sentence(attempt.error),
         retry_summary_s=_retry_summary_s(attempt),
-        last_summary_s=round(exchange.seconds, STATUS_DECIMALS) if exchange else None,
-        last_swap_s=round(exchange.swap_s, STATUS_DECIMALS) if exchange else None,
     )
 
 

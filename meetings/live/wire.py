@@ -72,10 +72,6 @@ class Ledger(TypedDict):
     """A sentence: why a due summary is put off or cannot be written."""
     retry_summary_s: float | None
     """Until the next attempt; None: not before a restart."""
-    last_summary_s: float | None
-    """Duration of the last summary of any meeting, swaps included; None: none yet."""
-    last_swap_s: float | None
-    """The swaps' part of that."""
 
 
 class Tick(TypedDict):

@@ -14,16 +14,6 @@ MAX_SWAPS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A swap to the summarizer and the swap back."""
-
-    swap_s: float
-    """Both swaps together."""
-    seconds: float
-    """Both swaps, including the time in between."""
-
-
-@dataclass(frozen=True, slots=True)
 class Absence:
     """Time during which the captioning models were swapped out."""
 
@@ -45,21 +35,6 @@ def file_swap(worker: str, record: SwapRecord) -> None:
     )
     for old in Swap.objects.order_by("-created_at")[MAX_SWAPS : MAX_SWAPS + 10]:
         old.delete()
-
-
-def last_exchange() -> Exchange | None:
-    """Return the newest completed exchange of any worker; None: there was none."""
-    completed = Swap.objects.filter(outcome=SwapOutcome.COMPLETED.value).order_by("-created_at")
-    back = completed.filter(direction=Direction.TO_TRANSCRIPTION.value).first()
-    if back is None:
-        return None
-    there = completed.filter(
-        direction=Direction.TO_SUMMARIZATION.value, worker=back.worker, created_at__lte=back.created_at
-    ).first()
-    if there is None:
-        return None
-    began = there.created_at - timedelta(seconds=there.seconds)
-    return Exchange(there.seconds + back.seconds, (back.created_at - began).total_seconds())
 
 
 def absences(swaps: Iterable[Swap]) -> list[Absence]:

@@ -1,6 +1,6 @@
 /**
- * When the next summary is due, why one is put off, and what the last one took. Only the reason is announced: of what
- * is counted a screen reader would say every second.
+ * When the next summary is due, and why one is put off. Only the reason is announced: of what is counted a screen reader
+ * would say every second.
  */
 import { gettext } from "./i18n.js";
 import { clock } from "./transcript-view.js";
@@ -16,7 +16,6 @@ export class SummarySchedule {
   constructor(card, feed, socket) {
     this.trouble = card.querySelector("[data-summary-trouble]");
     this.next = card.querySelector("[data-summary-next]");
-    this.last = card.querySelector("[data-summary-last]");
     this.state = "waiting";
     /** The server's last word; without a connection what it said of the future does not hold. */
     this.ledger = null;
@@ -39,7 +38,6 @@ export class SummarySchedule {
     const ledger = WITHOUT_NEXT.includes(this.state) ? null : this.ledger;
     write(this.trouble, ledger?.summary_trouble ?? "");
     write(this.next, ledger === null ? "" : scheduleSentence(ledger));
-    if (this.ledger?.last_summary_s) write(this.last, lastSentence(this.ledger));
   }
 }
 
@@ -56,13 +54,6 @@ function nextSentence(seconds) {
   return seconds > 0
     ? gettext("Next summary in {time}", { time: clock(seconds) })
     : gettext("The next summary comes when something new was said.");
-}
-
-function lastSentence({ last_summary_s: total, last_swap_s: swap }) {
-  return gettext("The last one took {total} s, exchanging the models {swap} s of it.", {
-    total: total.toFixed(1),
-    swap: swap.toFixed(1),
-  });
 }
 
 function write(line, text) {

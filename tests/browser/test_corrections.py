@@ -37,7 +37,7 @@ def sent(server: ScriptedServer, kind: str) -> list[Message]:
 
 def ledger(**changes: Any) -> Message:
     figures = dict.fromkeys(("captured_s", "durable_s", "captioned_s", "behind_s", "missing_s"), 0.0)
-    summaries = dict.fromkeys(("next_summary_s", "summary_trouble", "retry_summary_s", "last_summary_s", "last_swap_s"))
+    summaries = dict.fromkeys(("next_summary_s", "summary_trouble", "retry_summary_s"))
     return {"type": "ledger", **figures, **summaries, "language": "en", "detected_language": None, **changes}
 
 

@@ -59,8 +59,8 @@ class TestHost:
     def test_nothing_new_is_said_and_can_be_asked_again(self, host: Page, server: ScriptedServer) -> None:
         now = host.get_by_role("button", name="Summarise now")
         now.click()
-        server.say({"type": "error", "code": "nothing_new", "message": "Nothing was said since the last summary."})
-        expect(host.locator("[data-summary-answer]")).to_have_text("Nothing was said since the last summary.")
+        server.say({"type": "error", "code": "nothing_new", "message": "There is nothing new to summarise."})
+        expect(host.locator("[data-summary-answer]")).to_have_text("There is nothing new to summarise.")
         expect(now).to_be_enabled()
         expect(host.get_by_role("button", name="Skip this summary")).to_be_hidden()
 

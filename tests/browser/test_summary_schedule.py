@@ -1,4 +1,4 @@
-"""The host is told when the next summary is due, and what the last one took."""
+"""The host is told when the next summary is due, and why one is put off."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def test_nothing_is_said_without_an_interval(host: Page, server: ScriptedServer)
     server.say(ledger(captioned_s=3.0))
     expect(host.locator("[data-figure=captioned]")).to_have_text("0:03")
     expect(host.locator("[data-summary-next]")).to_be_hidden()
-    expect(host.locator("[data-summary-last]")).to_be_hidden()
 
 
 def test_the_next_one_is_counted_down(host: Page, server: ScriptedServer) -> None:
@@ -59,17 +58,10 @@ def test_while_one_is_written_there_is_no_next(host: Page, server: ScriptedServe
 
 
 def test_without_a_connection_nothing_is_counted(host: Page, server: ScriptedServer) -> None:
-    server.say(ledger(next_summary_s=60.0, last_summary_s=20.0, last_swap_s=1.0))
+    server.say(ledger(next_summary_s=60.0))
     expect(host.locator("[data-summary-next]")).to_be_visible()
     server.close(1012)
     expect(host.locator("[data-summary-next]")).to_be_hidden()
-    expect(host.locator("[data-summary-last]")).to_be_visible()
-
-
-def test_the_last_one_is_told_with_its_swaps(host: Page, server: ScriptedServer) -> None:
-    server.say(ledger(last_summary_s=23.42, last_swap_s=6.78))
-    sentence = "The last one took 23.4 s, exchanging the models 6.8 s of it."
-    expect(host.locator("[data-summary-last]")).to_have_text(sentence)
 
 
 REASON = "The summary was put off: the model that writes it failed."

@@ -6,17 +6,15 @@ import json
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
 from meetings.accounts.link_tokens import meeting_token
 from meetings.languages import AUTO, LANGUAGES, language_code
+from meetings.management.base_url import base_url
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT
 from meetings.models import MAX_VOCABULARY, Meeting
-
-DEFAULT_BASE_URL = "http://127.0.0.1:8000"
 
 
 class Command(ParlanceCommand):
@@ -70,16 +68,6 @@ def meeting_links(meeting: Meeting, base: str) -> dict[str, str]:
         "host_token": host_token,
         "join_token": join_token,
     }
-
-
-def base_url() -> str:
-    """Return the address at which `manage.py live` last listened, with the base path."""
-    environment = settings.ENVIRONMENT
-    try:
-        address = (environment.data / "address").read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        address = ""
-    return (address or DEFAULT_BASE_URL) + str(environment.base_path)
 
 
 def _spoken(value: str) -> str:

@@ -14,11 +14,10 @@ from tqdm import tqdm
 from meetings.accounts.link_tokens import meeting_token
 from meetings.batch.recording import Hearing
 from meetings.batch.replay import FRAME_S, Replay, file_frames
+from meetings.management.base_url import base_url
 from meetings.management.cli import ParlanceCommand
 from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import Meeting
-
-DEFAULT_SERVER = "ws://127.0.0.1:8000"
 
 
 class Command(ParlanceCommand):
@@ -28,10 +27,10 @@ class Command(ParlanceCommand):
         parser.add_argument("file", metavar="FILE", type=Path)
         parser.add_argument("--meeting", required=True, metavar="ID")
         parser.add_argument("--speed", type=_speed, default=1.0, help="times real time; default: 1.0")
-        parser.add_argument("--server", type=_server, default=DEFAULT_SERVER, help=f"default: {DEFAULT_SERVER}")
+        parser.add_argument("--server", type=_server, help="default: where `manage.py live` listens on the same data")
 
-    def handle(self, *_: Any, file: Path, meeting: str, speed: float, server: str, **__: Any) -> None:
-        url = f"{server}/ws/host/{meeting}/?token={host_token(meeting)}"
+    def handle(self, *_: Any, file: Path, meeting: str, speed: float, server: str | None, **__: Any) -> None:
+        url = f"{server or _running_server()}/ws/host/{meeting}/?token={host_token(meeting)}"
         hearing = Hearing(file)
         with tqdm(desc=file.name, unit="s", disable=not sys.stderr.isatty(), leave=False) as bar:
 
@@ -53,6 +52,10 @@ def host_token(meeting_id: str) -> str:
             f"There is no meeting {meeting_id}; create one with `manage.py meeting create`.", returncode=BAD_INPUT
         )
     return meeting_token(meeting, "host")
+
+
+def _running_server() -> str:
+    return base_url().replace("http", "ws", 1)
 
 
 def _speed(value: str) -> float:

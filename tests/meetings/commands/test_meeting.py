@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import json
 from io import StringIO
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from meetings.accounts.link_tokens import is_meeting_token
@@ -21,15 +19,6 @@ def create(*arguments: str) -> str:
     return output.getvalue()
 
 
-@pytest.fixture
-def address() -> Path:
-    """The file that `live` writes; no other test reads it."""
-    path = Path(settings.ENVIRONMENT.data) / "address"
-    path.write_text("http://127.0.0.1:8123")
-    yield path
-    path.unlink()
-
-
 def test_json_holds_working_links() -> None:
     links = json.loads(create("--title", "Weekly", "--json"))
     assert set(links) == {"id", "host_url", "viewer_url", "host_token", "join_token"}
@@ -42,8 +31,9 @@ def test_json_holds_working_links() -> None:
         assert parse_qs(url.query) == {"token": [links[token]]}
 
 
-def test_links_lead_to_where_live_listens(address: Path) -> None:
-    assert json.loads(create("--title", "Weekly", "--json"))["host_url"].startswith("http://127.0.0.1:8123/host/")
+@pytest.mark.usefixtures("address")
+def test_links_lead_to_where_live_listens() -> None:
+    assert json.loads(create("--title", "Weekly", "--json"))["host_url"].startswith("http://127.0.0.1:9/host/")
 
 
 def test_people_get_two_lines() -> None:

@@ -133,7 +133,7 @@ async def test_a_host_is_told_where_to_begin_and_what_is_durable(meeting: Meetin
         assert ledger == {
             "type": "ledger", "captured_s": 0.3, "durable_s": 0.3, "captioned_s": 0.0, "behind_s": 0.3,
             "missing_s": 0.0, "language": "en", "detected_language": None, "next_summary_s": None,
-            "summary_trouble": None, "retry_summary_s": None, "last_summary_s": None, "last_swap_s": None,
+            "summary_trouble": None, "retry_summary_s": None,
         }  # fmt: skip
     async with socket(host_path(meeting)) as host:
         assert (await heard(host, "ready"))["next_frame"] == 3

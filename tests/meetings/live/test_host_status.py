@@ -10,7 +10,6 @@ from meetings.broker.audio_log import LogState
 from meetings.live.host_status import host_status
 from meetings.models import AttemptState, Meeting, State, Summary, SummaryAttempt, SummaryFailure
 from meetings.store.summary_status import FAILURE_SENTENCES
-from tests.meetings.store.test_swaps import swapped
 
 pytestmark = pytest.mark.django_db
 
@@ -28,9 +27,13 @@ def test_counts_in_seconds() -> None:
     assert figures == [4.0, 4.0, 3.0, 1.0, 0.12]
 
 
+def test_nothing_of_a_meeting_that_ended_is_unsaved_because_its_log_is_gone() -> None:
+    told = host_status(make_meeting(cursor=3 * SAMPLE_RATE), LogState(0, 0, 0, "", 0.0, ""))
+    assert [told[name] for name in ("captured_s", "durable_s", "captioned_s", "behind_s")] == [3.0, 3.0, 3.0, 0.0]
+
+
 def test_without_an_interval_none_is_due() -> None:
-    told = host_status(make_meeting(), STATE)
-    assert (told["next_summary_s"], told["last_summary_s"], told["last_swap_s"]) == (None, None, None)
+    assert host_status(make_meeting(), STATE)["next_summary_s"] is None
 
 
 def test_the_first_is_due_an_interval_after_the_start() -> None:
@@ -58,13 +61,6 @@ def test_an_ended_meeting_waits_for_none() -> None:
     meeting = make_meeting(summary_every_s=300)
     meeting.state = State.ENDED
     assert host_status(meeting, STATE)["next_summary_s"] is None
-
-
-def test_the_last_summary_is_told_with_its_swaps() -> None:
-    swapped("to summarization", 2, 2.0)
-    swapped("to transcription", 30, 4.125)
-    told = host_status(make_meeting(), STATE)
-    assert (told["last_summary_s"], told["last_swap_s"]) == (30.0, 6.12)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_a_meeting_with_something_new_is_asked_for(admin_client: Client) -> None
     meeting, empty = make_meeting("Planning", "the budget is fixed"), make_meeting("Empty")
     page = press(admin_client, LIST, meeting.pk, empty.pk)
     assert "Summaries asked for: 1." in page
-    assert "Nothing was said since the last summary: 1 of the meetings." in page
+    assert "There is nothing new to summarise: 1 of the meetings." in page
     asked = Meeting.objects.exclude(summary_asked_at=None)
     assert [row.pk for row in asked] == [meeting.pk]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from meetings.models import Swap
-from meetings.store.swaps import Absence, Exchange, absences, last_exchange
+from meetings.store.swaps import Absence, absences
 
 pytestmark = pytest.mark.django_db
 
@@ -18,42 +18,6 @@ def swapped(direction: str, at_s: float, seconds: float, *, worker: str = "w1", 
         worker=worker, direction=direction, outcome=outcome, seconds=seconds, gibibytes=0.5, gigabytes_per_s=1.0
     )
     Swap.objects.filter(pk=row.pk).update(created_at=NOON + timedelta(seconds=at_s))
-
-
-def test_nothing_was_exchanged_yet() -> None:
-    assert last_exchange() is None
-
-
-def test_a_way_there_is_no_exchange() -> None:
-    swapped("to summarization", 2, 2.0)
-    assert last_exchange() is None
-
-
-def test_a_way_back_alone_is_none() -> None:
-    swapped("to transcription", 30, 4.0)
-    assert last_exchange() is None
-
-
-def test_both_ways_and_the_time_in_between() -> None:
-    swapped("to summarization", 2, 2.0)
-    swapped("to transcription", 30, 4.0)
-    assert last_exchange() == Exchange(swap_s=6.0, seconds=30.0)
-
-
-def test_other_workers_and_failures_do_not_count() -> None:
-    swapped("to summarization", 2, 2.0)
-    swapped("to summarization", 10, 5.0, worker="w2")
-    swapped("to summarization", 20, 9.0, outcome="failed")
-    swapped("to transcription", 30, 4.0)
-    swapped("to transcription", 40, 4.0, outcome="busy")
-    assert last_exchange() == Exchange(swap_s=6.0, seconds=30.0)
-
-
-def test_the_newest_counts() -> None:
-    for begins in (0, 100):
-        swapped("to summarization", begins + 2, 2.0)
-        swapped("to transcription", begins + 10 + begins / 10, 1.0)
-    assert last_exchange() == Exchange(swap_s=3.0, seconds=20.0)
 
 
 def between(start_s: float, end_s: float) -> Absence:
