@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from django.utils.text import capfirst
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 AUTO = "auto"
@@ -160,6 +161,9 @@ OTHER_NAMES = {
 }
 """Whisper's second names of languages (openai/whisper, `tokenizer.py`)."""
 
+INTERFACE_TAGS = {"pt": "pt-PT", "pt-br": "pt-BR"}
+"""Browsers take a bare `pt` for Portuguese of Brazil."""
+
 RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 """As in static/js/languages.js."""
 
@@ -175,6 +179,12 @@ def language_name(code: str) -> str:
         return _("Detected")
     name = LANGUAGES.get(code) or READ_ONLY.get(code)
     return _(name) if name else code
+
+
+def interface_tag() -> str:
+    """Return the language of the interface as BCP 47 has it."""
+    code = get_language() or "en"
+    return INTERFACE_TAGS.get(code, code)
 
 
 def language_code(value: str) -> str | None:

@@ -137,7 +137,8 @@ LOGIN_REDIRECT_URL = "meetings"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("pt", "Portuguese")]
+# By their own names. `pt` is Portuguese of Portugal, as in Django.
+LANGUAGES = [("en", "English"), ("pt", "Português (Portugal)"), ("pt-br", "Português (Brasil)")]
 # Ours before those of the libraries, which translate some of the same texts otherwise.
 LOCALE_PATHS = [BASE_DIR / "meetings" / "locale"]
 LANGUAGE_COOKIE_HTTPONLY = True

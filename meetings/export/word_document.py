@@ -13,13 +13,12 @@ import unicodedata
 import zipfile
 from typing import TYPE_CHECKING
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from meetings.export.cues import Cue
 from meetings.export.document import Document
 from meetings.export.summary import SummaryLine
-from meetings.languages import is_right_to_left
+from meetings.languages import interface_tag, is_right_to_left
 from meetings.text import one_line
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ def word_document(document: Document) -> bytes:
 
     word = docx.Document()
     _set_properties(word, document.title)
-    _write(word.add_heading(level=0), document.title, get_language() or "en")
+    _write(word.add_heading(level=0), document.title, interface_tag())
     if document.digest:
         _write_summary(word, document)
     for cue in document.cues:
@@ -66,7 +65,7 @@ def visible(text: str) -> str:
 def _set_properties(word: WordDocument, title: str) -> None:
     properties = word.core_properties
     properties.title, properties.author, properties.comments = visible(title)[:MAX_PROPERTY], "", ""
-    properties.language = get_language() or "en"
+    properties.language = interface_tag()
     for name in ("created", "modified"):
         for element in properties._element.xpath(f"dcterms:{name}"):
             element.getparent().remove(element)
@@ -75,7 +74,7 @@ def _set_properties(word: WordDocument, title: str) -> None:
 def _write_summary(word: WordDocument, document: Document) -> None:
     """Write headings in the interface language, items in that of the summary."""
     assert document.digest is not None
-    interface, language = get_language() or "en", document.digest.message["language"]
+    interface, language = interface_tag(), document.digest.message["language"]
     _write(word.add_heading(level=1), _("Summary"), interface)
     for heading, items in document.digest.by_kind():
         _write(word.add_heading(level=2), heading, interface)

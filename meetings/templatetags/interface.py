@@ -6,16 +6,26 @@ from functools import lru_cache
 from pathlib import Path
 
 from django import template
+from django.conf import settings
 from django.utils.html import json_script
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation.trans_real import DjangoTranslation
 from django.views.i18n import JavaScriptCatalog
 
+from meetings.languages import interface_tag
+
 LOCALE_DIR = Path(__file__).resolve().parent.parent / "locale"
 SCRIPT_DOMAIN = "djangojs"
 
 register = template.Library()
+register.simple_tag(interface_tag)
+
+
+@register.simple_tag
+def interface_languages() -> list[tuple[str, str]]:
+    """Return the languages that the interface has: their codes, and their names in themselves."""
+    return list(settings.LANGUAGES)
 
 
 @register.simple_tag

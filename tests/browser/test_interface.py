@@ -16,10 +16,10 @@ def server(page: Page) -> ScriptedServer:
 
 def test_viewer_in_portuguese(page: Page, module_server: str, server: ScriptedServer) -> None:
     server.open_viewer(module_server)
-    assert server.wait_for_socket(1)["ui"] == "pt"
-    assert page.locator("html").evaluate("(html) => [html.lang, html.dir]") == ["pt", "ltr"]
+    assert server.wait_for_socket(1)["ui"] == "pt-PT"
+    assert page.locator("html").evaluate("(html) => [html.lang, html.dir]") == ["pt-PT", "ltr"]
     server.say(hello(languages=("en", "pt"), speakers=(speaker(1), speaker(2, "Ana"))))
-    expect(page.locator("[data-connection]")).to_have_text("Ao vivo")
+    expect(page.locator("[data-connection]")).to_have_text("Em direto")
     server.say(caption(1, speaker="S1"), caption(2, speaker="S2"), caption(3, unsure=True))
     expect(page.locator(".speaker")).to_have_text(["Pessoa 1", "Ana", "Pessoa desconhecida"])
     page.get_by_label("Idioma das legendas").select_option("Português")
@@ -33,11 +33,11 @@ def test_host_in_portuguese(page: Page, module_server: str, server: ScriptedServ
     server.say(ready(), hello(speakers=(speaker(1),)))
     expect(page.get_by_label("Nome de Pessoa 1")).to_be_visible()
     server.say({"type": "ledger", "durable_s": 0.0, "captioned_s": 0.0, "missing_s": 0.0, "detected_language": "pt"})
-    expect(page.locator("[data-spoken-question]")).to_have_text("Isso parece português. Mudar?")
+    expect(page.locator("[data-spoken-question]")).to_have_text("Parece português. Mudar?")
     expect(page.get_by_role("button", name="Manter inglês")).to_be_visible()
-    page.get_by_role("button", name="Iniciar legendas").click()
+    page.get_by_role("button", name="Iniciar as legendas").click()
     page.get_by_role("button", name="Sim, iniciar as legendas").click()
-    expect(page.get_by_role("button", name="Pausar")).to_be_visible()
+    expect(page.get_by_role("button", name="Pausa")).to_be_visible()
     expect(page.locator("[data-level-text]")).to_contain_text("Nível: ")
 
 
@@ -47,7 +47,8 @@ def test_every_language_of_the_interface_can_be_chosen(page: Page, module_server
     languages = page.get_by_role("form", name="Idioma desta página").get_by_role("button")
     assert languages.evaluate_all("(all) => all.map((one) => [one.textContent, one.lang, one.ariaCurrent])") == [
         ["English", "en", None],
-        ["Português", "pt", "true"],
+        ["Português (Portugal)", "pt", "true"],
+        ["Português (Brasil)", "pt-br", None],
     ]
 
 

@@ -310,9 +310,14 @@ def test_passwords_sign_in_and_out(client: Client, owner: User) -> None:
 
 class TestInterface:
     def test_speaks_the_language_of_the_browser(self, client: Client, meeting: Meeting) -> None:
-        for asked, spoken in (("pt-BR,pt;q=0.9", "pt"), ("de,en;q=0.5", "en")):
+        for asked, spoken, tag in (
+            ("pt-BR,pt;q=0.9", "pt-br", "pt-BR"),
+            ("pt-PT,pt;q=0.9", "pt", "pt-PT"),
+            ("pt", "pt", "pt-PT"),
+            ("de,en;q=0.5", "en", "en"),
+        ):
             answer = client.get("/login/", headers={"Accept-Language": asked})
-            assert f'<html lang="{spoken}" dir="ltr">' in answer.content.decode()
+            assert f'<html lang="{tag}" dir="ltr">' in answer.content.decode()
             assert answer["Content-Language"] == spoken
 
     def test_the_choice_is_kept_and_leads_back(self, client: Client, meeting: Meeting) -> None:
@@ -322,7 +327,7 @@ class TestInterface:
         answer = client.post("/interface-language/", {"language": "pt", "next": link}, follow=True)
         assert answer.redirect_chain == [(link, 302)]
         assert "As legendas aparecem aqui" in answer.content.decode()
-        assert '"Jump to live": "Ir para o vivo"' in answer.content.decode()
+        assert '"Jump to live": "Ir para o direto"' in answer.content.decode()
 
     def test_leads_nowhere_else(self, client: Client) -> None:
         answer = client.post("/interface-language/", {"language": "pt", "next": "https://elsewhere.example/"})
