@@ -61,8 +61,11 @@ export class ScrollLock {
 
   #keepPlace() {
     const line = this.place && this.scroller.querySelector(`[data-segment="${CSS.escape(this.place.segment)}"]`);
-    if (line) this.scroller.scrollTop += line.getBoundingClientRect().top - this.place.top;
-    else this.#notePlace();
+    // The reader has scrolled, and the event that tells it is still to come.
+    const hasMoved = this.scroller.scrollTop !== this.top;
+    if (!line || hasMoved) return this.#notePlace();
+    this.scroller.scrollTop += line.getBoundingClientRect().top - this.place.top;
+    this.top = this.scroller.scrollTop;
   }
 
   /** By halving: a day of text has thousands of lines. */
@@ -84,6 +87,7 @@ export class ScrollLock {
   }
 
   #scrolled() {
+    if (this.scroller.scrollTop === this.top) return;
     const isUp = this.scroller.scrollTop < this.top;
     this.top = this.scroller.scrollTop;
     // Far from the end without having gone up: the text has grown since, and the reader did nothing.
