@@ -20,16 +20,16 @@ LOG = "appendonly.aof.1.incr.aof"
 
 
 @contextmanager
-def stopped(server: EmbeddedBroker) -> Iterator[None]:
-    """The server's process gets no processor meanwhile: it neither answers nor refuses."""
-    assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)
-    while psutil.Process(server.pid).status() != psutil.STATUS_STOPPED:
+def stopped(pid: int | None) -> Iterator[None]:
+    """The process, a server or its child, gets no processor meanwhile: it neither answers nor refuses."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    while psutil.Process(pid).status() != psutil.STATUS_STOPPED:
         time.sleep(LOOK_S)
     try:
         yield
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 class SlowlyLoading(EmbeddedBroker):

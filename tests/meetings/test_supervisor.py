@@ -85,7 +85,7 @@ def test_one_that_is_stopped_by_a_signal_is_not_ended(minded: Minded) -> None:
     """Ten minutes of it: what it has in memory and on disk stays, and it goes on."""
     pid = minded.server.pid
     minded.client.set("kept", "1")
-    with stopped(minded.server):
+    with stopped(minded.server.pid):
         for _ in range(600):
             minded.mind(seconds=1.0)
     minded.mind_until_it_answers()
@@ -96,7 +96,7 @@ def test_one_that_is_stopped_by_a_signal_is_not_ended(minded: Minded) -> None:
 
 def test_a_slow_answer_is_a_warning(minded: Minded, caplog: pytest.LogCaptureFixture) -> None:
     pid = minded.server.pid
-    with stopped(minded.server):
+    with stopped(minded.server.pid):
         for _ in range(5):
             minded.mind(seconds=1.0)
     minded.mind_until_it_answers()
@@ -111,7 +111,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_silence_is_not_counted_while_this_process_did_not_run(minded: Minded) -> None:
     """A machine that slept for an hour: one look is one look."""
     pid = minded.server.pid
-    with stopped(minded.server):
+    with stopped(minded.server.pid):
         minded.mind(seconds=3600.0)
         minded.mind(seconds=3600.0)
     minded.mind_until_it_answers()
@@ -189,7 +189,7 @@ def test_silence_while_it_loads_is_no_hang(tmp_path: Path, monkeypatch: pytest.M
         while not minded.minder.has_begun:
             minded.mind(seconds=0.0)
             time.sleep(LOOK_S)
-        with stopped(minded.server):
+        with stopped(minded.server.pid):
             for _ in range(600):
                 minded.mind(seconds=1.0)
         minded.mind_until_it_answers()

@@ -73,7 +73,7 @@ async def test_a_broker_that_hangs_is_an_error_within_the_bound(
     monkeypatch.setattr(broker_client, "COMMAND_S", QUICKLY_S)
     client = connect()
     await client.set("a", 1)
-    with stopped(valkey):
+    with stopped(valkey.pid):
         asked_at = time.monotonic()
         with pytest.raises(redis.TimeoutError):
             await client.set("a", 2)

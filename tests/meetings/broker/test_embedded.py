@@ -67,7 +67,7 @@ def test_interrupts_are_heard_again_afterwards(tmp_path: Path) -> None:
 
 def test_its_health_is_told_at_once(server: EmbeddedBroker) -> None:
     assert answered(server)
-    with stopped(server):
+    with stopped(server.pid):
         asked_at = time.monotonic()
         assert [server.health() for _ in range(10)] == [Health.SILENT] * 10
         assert time.monotonic() - asked_at < 1
@@ -164,7 +164,7 @@ class TestLeftBehind:
         monkeypatch.setattr(broker_embedded, "ORPHAN_S", 0.3)
         monkeypatch.setattr(broker_embedded, "SHUTDOWN_S", 0.1)
         orphan = abandon(server)
-        with stopped(server):
+        with stopped(server.pid):
             (tmp_path / "broker" / "valkey.pid").write_text(str(os.getppid()))
             with pytest.raises(BrokerStartError, match=r"Another Valkey holds .* end it and start again"):
                 embedded(tmp_path).start()
