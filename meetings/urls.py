@@ -9,13 +9,22 @@ from django.views.i18n import set_language
 
 from meetings.admin import search_view
 from meetings.ops import operations
-from meetings.web import correction_views, health, meeting_views, sample_views, transcript_views, upload_views
+from meetings.web import (
+    correction_views,
+    health,
+    join_views,
+    meeting_views,
+    sample_views,
+    transcript_views,
+    upload_views,
+)
 
 urlpatterns = [
     path("", meeting_views.meetings, name="meetings"),
     path("host/<str:meeting_id>/", meeting_views.host_page, name="host"),
     path("host/<str:meeting_id>/qr.svg", meeting_views.qr_card, name="qr"),
     path("host/<str:meeting_id>/delete/", meeting_views.delete_meeting, name="delete"),
+    path("join/", join_views.join_page, name="join"),
     path("m/<str:meeting_id>/", meeting_views.viewer_page, name="viewer"),
     path("m/<str:meeting_id>/transcript.<str:format_name>", meeting_views.transcript, name="transcript"),
     path("m/<str:meeting_id>/read/", transcript_views.transcript_page, name="read"),

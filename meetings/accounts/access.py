@@ -68,30 +68,46 @@ def require_reader(request: HttpRequest, meeting: Meeting) -> None:
 
 def asks_for_password(request: HttpRequest, meeting: Meeting) -> bool:
     """Return whether the request has a valid link but has not given the password yet."""
-    has_link = is_meeting_token(meeting, "join", request.GET.get("token", "")) and not are_links_expired(meeting)
+    tokens = (request.GET.get("token", ""), request.COOKIES.get(link_cookie(meeting), ""))
+    has_link = any(is_meeting_token(meeting, "join", one) for one in tokens) and not are_links_expired(meeting)
     is_in = is_reader(request, meeting) or may_do(request, Deed.READ, meeting)
     return has_link and bool(meeting.link_password) and not is_in
 
 
 def is_reader(request: HttpRequest, meeting: Meeting) -> bool:
-    """Return whether the request has the link, or, if a password is set, the cookie of `remember_reader`."""
+    """Return whether the request has the link, or one of the cookies of `remember_reader` and `remember_link`."""
     by_link = not meeting.link_password and opens_for_readers(meeting, request.GET.get("token", ""))
     return by_link or has_reader_cookie(request, meeting)
 
 
 def has_reader_cookie(request: HttpRequest, meeting: Meeting) -> bool:
-    return opens_for_readers(meeting, request.COOKIES.get(reader_cookie(meeting), ""))
+    """With a password, the link's token opens nothing for readers, in a cookie either."""
+    names = (reader_cookie(meeting), link_cookie(meeting))
+    return any(opens_for_readers(meeting, request.COOKIES.get(name, "")) for name in names)
 
 
 def reader_cookie(meeting: Meeting) -> str:
     return f"reader-{meeting.pk}"
 
 
+def link_cookie(meeting: Meeting) -> str:
+    return f"link-{meeting.pk}"
+
+
 def remember_reader(response: HttpResponseBase, meeting: Meeting) -> None:
     """Let this browser read the meeting until it is closed or the password changes."""
+    _remember(response, meeting, reader_cookie(meeting), reader_pass(meeting))
+
+
+def remember_link(response: HttpResponseBase, meeting: Meeting) -> None:
+    """Let this browser open the meeting as with the viewer link, until it is closed or the links are replaced."""
+    _remember(response, meeting, link_cookie(meeting), meeting_token(meeting, "join"))
+
+
+def _remember(response: HttpResponseBase, meeting: Meeting, name: str, value: str) -> None:
     response.set_cookie(
-        reader_cookie(meeting),
-        reader_pass(meeting),
+        name,
+        value,
         path=reverse("viewer", args=[meeting.pk]),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,

@@ -44,6 +44,14 @@ def record_attempt(name: str, *, within_s: int) -> tuple[int, int]:
     return int(count), int(left_s)
 
 
+def take_back(name: str, *, within_s: int) -> None:
+    """Uncount an attempt that `record_attempt` counted. Raises RateLimited like it."""
+    with _counting(within_s) as pipeline:
+        pipeline.set(_key(name), 0, ex=within_s, nx=True)
+        pipeline.decr(_key(name))
+        pipeline.execute()
+
+
 def attempts(name: str, *, within_s: int) -> tuple[int, int]:
     """Return the count under `name`, and the seconds until it restarts. Raises RateLimited like `record_attempt`."""
     with _counting(within_s) as pipeline:

@@ -81,6 +81,15 @@ class Meeting(models.Model):
         max_length=128, blank=True, editable=False, help_text="Hash; empty: none is asked."
     )
     links_expire_at = models.DateTimeField(null=True, blank=True, help_text="Readers' links are dead from then on.")
+    code_digest = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        db_index=True,
+        editable=False,
+        help_text="Finds the meeting by its code, once that was shown.",
+    )
     is_ephemeral = models.BooleanField(default=False, help_text="Nothing is kept after the end.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -29,6 +29,7 @@ from meetings.accounts.access import (
     require_viewer,
     socket_token,
 )
+from meetings.accounts.join_codes import is_open, join_code
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
 from meetings.accounts.rights import Deed, deeds, may, may_with_all
 from meetings.accounts.signin import user_of_link
@@ -105,6 +106,8 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         "join_token": socket_token(request, meeting, "join"),
         "storage_key": storage_key(meeting),
         "join_link": _link(request, meeting, "join"),
+        "join_code": join_code(meeting) if is_open(meeting) else "",
+        "join_address": _absolute(request, reverse("join")).partition("://")[2].rstrip("/"),
         "qr_link": reverse("qr", args=[meeting.pk]) + own_query,
         "own_query": own_query,
         "may_set_links": may(request.user, Deed.MANAGE, meeting),
@@ -185,9 +188,12 @@ def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:
-    """Use the public https origin if trusted: behind a TLS proxy the request is plain, but a token must never be."""
     path = reverse("viewer" if role == "join" else "host", args=[meeting.pk])
-    link = f"{path}?{urlencode({'token': meeting_token(meeting, role)})}"
+    return _absolute(request, f"{path}?{urlencode({'token': meeting_token(meeting, role)})}")
+
+
+def _absolute(request: HttpRequest, link: str) -> str:
+    """Use the public https origin if trusted: behind a TLS proxy the request is plain, but a token must never be."""
     public = f"https://{request.get_host()}"
     return public + link if public in settings.ENVIRONMENT.trusted_origins else request.build_absolute_uri(link)
 

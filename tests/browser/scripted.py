@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,9 +19,11 @@ from playwright.sync_api import Page, Route, WebSocketRoute
 from meetings.accounts.link_tokens import storage_key
 from meetings.models import SPEAKER_COLORS, Meeting
 from meetings.web.meeting_forms import MeetingForm
+from meetings.web.qr import qr_svg
 from meetings.web.upload_forms import UploadForm
 
 MEETING = Meeting(pk="scripted", title="Weekly planning", created_at=datetime(2026, 11, 30, 9, tzinfo=UTC))
+QR = f"data:image/svg+xml;base64,{b64encode(qr_svg('https://captions.example.org/m/scripted/?token=t')).decode()}"
 POLL_MS = 20
 POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].items())
 """What the real pages may do."""
@@ -60,15 +63,19 @@ class ScriptedServer:
         context = {"meeting": MEETING, "token": "t", "transcripts": links, "is_overlay": "overlay=1" in query}
         self._serve(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
-    def open_host(self, base: str) -> None:
+    def open_host(self, base: str, **more: object) -> None:
+        """`more` is what the page is to be told besides."""
         context = {
             "meeting": MEETING,
             "token": "t",
             "storage_key": storage_key(MEETING),
             "join_link": f"{base}m/scripted/",
+            "join_code": "7K0-1MZ-X2P",
+            "join_address": "captions.example.org/join",
+            "qr_link": QR,
         }
         self.page.route_web_socket("**/ws/**", self._connected)
-        self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False})
+        self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False, **more})
         if self.held is None:
             self.wait_for_socket(1)
 

@@ -8,6 +8,7 @@ import struct
 import pytest
 from playwright.sync_api import Page, expect
 
+from meetings.models import Meeting
 from tests.browser.scripted import POLL_MS, ScriptedIngest, caption, hello, notice, ready
 from tests.browser.steps import ask_to_end, start_captions
 
@@ -243,12 +244,30 @@ class TestPage:
         server.say(caption(1, "Good morning."))
         expect(host.locator("[data-captions] .final")).to_have_text(["Good morning."])
 
-    def test_qr_card_fills_the_window(self, host: Page) -> None:
-        host.get_by_role("button", name="QR card").click()
-        card = host.locator("[data-qr-card]").bounding_box()
-        assert card == {"x": 0, "y": 0, **(host.viewport_size or {})}
-        host.keyboard.press("Escape")
-        expect(host.locator("[data-qr-card]")).to_be_hidden()
+    @pytest.mark.parametrize("size", [(1280, 800), (390, 844), (844, 390), (320, 568)])
+    def test_qr_card_fits_any_window(
+        self, page: Page, module_server: str, server: ScriptedIngest, size: tuple[int, int]
+    ) -> None:
+        """A reader in the last row needs all of it at once: the QR code, where to go, and the code."""
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        server.open_host(module_server, meeting=Meeting(pk="scripted", title="Budget of the coming year, " * 4))
+        server.say(ready(), hello(state="waiting"))
+        page.get_by_role("button", name="QR card").click()
+        card = page.get_by_role("dialog")
+        assert card.bounding_box() == {"x": 0, "y": 0, "width": size[0], "height": size[1]}
+        for part in (card.get_by_role("img"), card.get_by_text("captions.example.org"), card.get_by_text("7K0-1MZ")):
+            expect(part).to_be_in_viewport(ratio=1)
+        assert card.evaluate("(card) => card.scrollWidth - card.clientWidth") == 0
+        page.keyboard.press("Escape")
+        expect(card).to_be_hidden()
+
+    def test_a_link_for_this_machine_alone_is_told_where_it_is_shared(
+        self, page: Page, module_server: str, server: ScriptedIngest
+    ) -> None:
+        server.open_host(module_server, is_loopback=True)
+        expect(page.get_by_text("Others cannot open this link").filter(visible=True)).to_have_count(1)
+        page.get_by_role("button", name="QR card").click()
+        expect(page.get_by_role("dialog").get_by_text("Others cannot open this link")).to_be_visible()
 
     @pytest.mark.parametrize("width", [320, 390, 1280])
     def test_fits_the_window(self, host: Page, width: int) -> None:

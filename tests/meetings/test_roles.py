@@ -104,7 +104,18 @@ PAGES: dict[str, tuple[str, str, Codes]] = {
 UNFIT = {"nothing": "of use"}
 """What is posted: who may post it hears what is missing."""
 
-OPEN = {"login", "logout", "sign-in", "set_language", "healthz", "readyz", "metrics", "openid", "openid-callback"}
+OPEN = {
+    "join",
+    "login",
+    "logout",
+    "sign-in",
+    "set_language",
+    "healthz",
+    "readyz",
+    "metrics",
+    "openid",
+    "openid-callback",
+}
 """Names of what anybody may ask for: nothing of a meeting is in it."""
 
 HOST_ALONE = frozenset(

@@ -18,6 +18,7 @@ from prometheus_client import generate_latest
 
 from inference.types import FinalCaption, Word
 from meetings.accounts.api_tokens import create_token
+from meetings.accounts.join_codes import join_code
 from meetings.accounts.link_tokens import meeting_token
 from meetings.accounts.signin import one_time_link
 from meetings.broker import hints
@@ -50,13 +51,16 @@ def browse(meeting: Meeting, client: Client) -> list[str]:
         for page in (f"/m/{meeting.pk}/", f"/host/{meeting.pk}/", f"/m/{meeting.pk}/transcript.txt", "/m/none/"):
             client.get(page, {"token": token})
             client.post(page, {"token": token})
+    codes = [join_code(meeting), "7K0-1MZ-X2P"]
+    for code in codes:
+        client.post("/join/", {"code": code})
     client.post("/v1/audio/transcriptions", headers={"Authorization": f"Bearer {tokens[2]}"})
     client.post("/login/", {"username": CANARY, "password": PASSWORD})
     client.get(sign_in)
     client.get(sign_in)
     client.get("/", {"q": CANARY})
     client.get("/admin/meetings/caption/", {"q": CANARY})
-    return tokens
+    return [*tokens, *codes]
 
 
 async def test_canaries_are_not_seen_again(
