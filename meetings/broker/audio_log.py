@@ -399,6 +399,10 @@ class AudioLog:
                 together.exists(*_presence_keys(meeting_id))
             return [count > 0 for count in await together.execute()]
 
+    async def has_ended(self, meeting_id: str) -> bool:
+        """Return whether the log has its end mark."""
+        return bool(await _awaited(self._broker.get(beat_key(meeting_id))) == b"end")
+
     async def state(self, meeting_id: str) -> LogState:
         return log_state(await _awaited(self._broker.hmget(state_key(meeting_id), STATE_FIELDS)))
 

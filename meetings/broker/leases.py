@@ -1,12 +1,14 @@
 """Leases of meetings: a key that expires with its worker, and an epoch that fences off a late one.
 
 The key (in the broker) decides which worker may try; the epoch (in the database, `transcript.take_lease`) decides whose
-captions are stored. A worker that was only slow finds its key gone or its epoch superseded, and drops the meeting.
+captions are stored. A worker that was only slow finds its key expired and sets it again; if another worker has the key,
+or had the meeting meanwhile, it drops the meeting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import redis.asyncio
 
@@ -27,8 +29,16 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
 
+HELD, REGAINED, LOST = 1, 2, 0
+"""Results of RENEW."""
+
 # KEYS: lease. ARGV: worker, TTL in ms.
-RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return 0"
+RENEW = f"""{EVEN_WHEN_FULL}
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return {LOST} end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return owner and {HELD} or {REGAINED}
+"""
 
 # KEYS: lease. ARGV: worker.
 RELEASE_LEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
@@ -49,6 +59,16 @@ def lease_key(meeting_id: str) -> str:
     return f"parlance:{{{meeting_id}}}:lease"
 
 
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The leases that were not simply renewed, by meeting id."""
+
+    regained: frozenset[str]
+    """They had expired. Another worker may have had them since: the epoch tells."""
+    lost: frozenset[str]
+    """Another worker has them."""
+
+
 class Leases:
     """One worker's leases in the broker."""
 
@@ -64,15 +84,16 @@ class Leases:
         """Acquire the meeting's lease; return False if another worker holds it."""
         return bool(await self._acquire(keys=[lease_key(meeting_id)], args=[self._worker, LEASE_MS]))
 
-    async def renew(self, meeting_ids: Iterable[str], *, is_ready: bool = True) -> set[str]:
-        """Renew the leases, and the worker's heartbeat if it is ready; return the meetings that were lost."""
-        if is_ready:
-            await self._alive(keys=[WORKERS], args=[self._worker, LEASE_MS])
-        return {
-            meeting_id
-            for meeting_id in meeting_ids
-            if not await self._renew(keys=[lease_key(meeting_id)], args=[self._worker, LEASE_MS])
-        }
+    async def renew(self, meeting_ids: Sequence[str], *, is_ready: bool = True) -> Renewal:
+        """Renew the leases in one round trip, and the worker's heartbeat if it is ready."""
+        async with self._broker.pipeline(transaction=False) as together:
+            for meeting_id in meeting_ids:
+                await self._renew(keys=[lease_key(meeting_id)], args=[self._worker, LEASE_MS], client=together)
+            if is_ready:
+                await self._alive(keys=[WORKERS], args=[self._worker, LEASE_MS], client=together)
+            results = await together.execute()
+        found = dict(zip(meeting_ids, results, strict=False))
+        return Renewal(_with_result(found, REGAINED), _with_result(found, LOST))
 
     async def release(self, meeting_id: str) -> None:
         await self._release(keys=[lease_key(meeting_id)], args=[self._worker])
@@ -80,6 +101,10 @@ class Leases:
     async def sign_off(self) -> None:
         """Remove the stopping worker from those that count as ready."""
         await self._broker.zrem(WORKERS, self._worker)
+
+
+def _with_result(found: Mapping[str, int], result: int) -> frozenset[str]:
+    return frozenset(meeting_id for meeting_id, found_result in found.items() if found_result == result)
 
 
 def count_workers(broker: redis.Redis) -> int:

@@ -66,6 +66,11 @@ def take_lease(meeting_id: str) -> Meeting:
         return before
 
 
+def is_current(lease: Lease) -> bool:
+    """Return whether no other worker took the meeting since."""
+    return Meeting.objects.filter(pk=lease.meeting_id, lease_epoch=lease.epoch).exists()
+
+
 def release_lease(lease: Lease) -> None:
     """Mark the meeting as given back by its worker; a fenced-off worker changes nothing."""
     Meeting.objects.filter(pk=lease.meeting_id, lease_epoch=lease.epoch).update(is_leased=False)

@@ -179,10 +179,14 @@ def find(meeting_id: str) -> Upload | None:
 def open_again(meeting_id: str) -> Upload | None:
     """Do the same and count an attempt. An upload that was set aside is captioned again."""
     Upload.objects.filter(pk=meeting_id).update(attempts=F("attempts") + 1)
-    Upload.objects.filter(pk=meeting_id, state=UploadState.FAILED, failure=UploadFailure.SET_ASIDE).update(
-        state=UploadState.CAPTIONING, failure="", attempts=1
-    )
+    take_up_again(meeting_id)
     return find(meeting_id)
+
+
+def take_up_again(meeting_id: str) -> None:
+    """Let an upload that was set aside be captioned again."""
+    set_aside = Upload.objects.filter(pk=meeting_id, state=UploadState.FAILED, failure=UploadFailure.SET_ASIDE)
+    set_aside.update(state=UploadState.CAPTIONING, failure="", attempts=1)
 
 
 def went_on(meeting_id: str) -> None:

@@ -38,7 +38,7 @@ class TakenMeeting:
 
     stream: MeetingStream
     was_leased: bool
-    """Whether the previous worker never released the meeting: it died, or lost its lease."""
+    """Whether another worker never released the meeting: it died, or lost its lease."""
 
 
 class Assignments:
@@ -49,6 +49,8 @@ class Assignments:
         self._leases = Leases(broker, worker)
         self._not_before: dict[str, float] = {}
         """Earliest time at which this worker may take a meeting again, by meeting id."""
+        self._dropped_epochs: dict[str, int] = {}
+        """Epochs of the meetings that this worker dropped without a fault of theirs, by meeting id."""
         self.streams: dict[str, MeetingStream] = {}
         """By meeting id."""
 
@@ -61,7 +63,9 @@ class Assignments:
 
         `admit` may raise SetAside.
         """
-        for meeting_id in await self._audio.active():
+        active = await self._audio.active()
+        self._dropped_epochs = {key: epoch for key, epoch in self._dropped_epochs.items() if key in active}
+        for meeting_id in active:
             if self._may_take(meeting_id) and await self._leases.acquire(meeting_id):
                 done = await supervise.contained(partial(self._open, meeting_id, admit))
                 if done.error is not None:
@@ -85,13 +89,26 @@ class Assignments:
 
     async def renew(self, *, is_making_progress: bool = True) -> None:
         """Renew the leases. A worker whose models make no progress does not count as ready."""
-        for meeting_id in await self._leases.renew(list(self.streams), is_ready=is_making_progress):
+        renewal = await self._leases.renew(list(self.streams), is_ready=is_making_progress)
+        for meeting_id in renewal.lost:
             self.drop(meeting_id, "lease_expired")
+        for meeting_id in renewal.regained:
+            stream = self.streams.get(meeting_id)
+            if stream is not None and not await in_database(transcript.is_current, stream.lease):
+                self.drop(meeting_id, "lease_expired")
+                await self._leases.release(meeting_id)
 
-    def drop(self, meeting_id: str, reason: str) -> None:
-        """Forget a meeting that another worker may hold by now."""
-        if self.streams.pop(meeting_id, None) is not None:
-            log.info("meeting_dropped", meeting=meeting_id, reason=reason)
+    def drop(self, meeting_id: str, reason: str, *, is_suspect: bool = False) -> None:
+        """Forget a meeting that another worker may hold by now.
+
+        `is_suspect`: it may be the meeting's own fault, so its next worker processes it alone.
+        """
+        stream = self.streams.pop(meeting_id, None)
+        if stream is None:
+            return
+        if not is_suspect:
+            self._dropped_epochs[meeting_id] = stream.lease.epoch
+        log.info("meeting_dropped", meeting=meeting_id, reason=reason)
 
     def defer(self, meeting_id: str, seconds: float) -> None:
         """Leave the meeting to other workers for `seconds`."""
@@ -134,7 +151,7 @@ class Assignments:
 
     async def _open(self, meeting_id: str, admit: Callable[[TakenMeeting], Awaitable[object]]) -> None:
         try:
-            opened = await in_database(open_stream, meeting_id)
+            opened = await in_database(open_stream, meeting_id, self._dropped_epochs.pop(meeting_id, None))
         except transcript.NoSuchMeeting:
             await self._audio.forget(meeting_id)
             await in_database(tombstones.put_if_gone, meeting_id)
@@ -162,13 +179,17 @@ class Assignments:
         await self._leases.release(meeting_id)
 
 
-def open_stream(meeting_id: str) -> TakenMeeting:
-    """Take over the meeting. Raises NoSuchMeeting."""
+def open_stream(meeting_id: str, dropped_epoch: int | None = None) -> TakenMeeting:
+    """Take over the meeting. Raises NoSuchMeeting.
+
+    `dropped_epoch`: the epoch of the lease that this worker had before; its own lease is no sign of a death.
+    """
     meeting = transcript.take_lease(meeting_id)
     summary_attempts.reset_after_takeover(meeting_id)
     stream = MeetingStream(meeting, _resume_state(meeting), upload=uploads.find(meeting_id))
     stream.has_channel_speakers = uploads.has_speaker_per_channel(meeting_id)
-    return TakenMeeting(stream, was_leased=meeting.is_leased)
+    was_own = meeting.lease_epoch - 1 == dropped_epoch
+    return TakenMeeting(stream, was_leased=meeting.is_leased and not was_own)
 
 
 def _resume_state(meeting: Meeting) -> ResumeState:

@@ -22,7 +22,7 @@ from inference.audio import SAMPLE_RATE, float_to_pcm16
 from inference.media.errors import DecoderFailed
 from inference.speech.recorded_file import RecordedFile
 from meetings import supervise
-from meetings.broker.audio_log import AppendOutcome, AudioLog
+from meetings.broker.audio_log import AppendOutcome, AudioLog, LogState
 from meetings.broker.leases import Leases
 from meetings.models import Meeting, State, Upload, UploadFailure
 from meetings.queries import in_database
@@ -144,8 +144,10 @@ class UploadStep:
             raise errors[0]
 
     def _drop_lost(self, streams: Mapping[str, MeetingStream]) -> None:
+        """Close the files of meetings that this worker holds no more; that is no fault of the files."""
         for meeting_id, feeder in list(self._feeders.items()):
             if streams.get(meeting_id) is not feeder.stream:
+                self._excused.add(meeting_id)
                 self._forget(meeting_id)
 
     def _forget(self, meeting_id: str) -> None:
@@ -229,6 +231,9 @@ class UploadStep:
 
     async def _open(self, stream: MeetingStream) -> None:
         """Start to feed, or give up. The attempt is counted first, so that a crash of the process counts too."""
+        if await self._audio.has_ended(stream.meeting_id):
+            await self._note_fed(stream)
+            return
         is_excused = stream.meeting_id in self._excused
         upload = await in_database(uploads.find if is_excused else uploads.open_again, stream.meeting_id)
         self._excused.discard(stream.meeting_id)
@@ -241,6 +246,13 @@ class UploadStep:
             await self._give_up(stream, upload, UploadFailure(upload.failure or UploadFailure.CRASHED))
         else:
             await self._begin(stream, upload)
+
+    async def _note_fed(self, stream: MeetingStream) -> None:
+        """Remember that the whole file was fed before this worker took the meeting."""
+        await in_database(uploads.take_up_again, stream.meeting_id)
+        state = await self._audio.state(stream.meeting_id)
+        stream.length_s = state.next_sample / SAMPLE_RATE
+        self._feeders[stream.meeting_id] = _fed(stream, state)
 
     async def _begin(self, stream: MeetingStream, upload: Upload) -> None:
         state = await self._audio.state(upload.pk)
@@ -322,8 +334,7 @@ class UploadStep:
         """End an upload whose file is not opened any more. The audio read before is captioned."""
         log.warning("upload_given_up", meeting=stream.meeting_id, failure=failure)
         state = await self._audio.state(stream.meeting_id)
-        feeder = Feeder(stream, None, state.next_frame, state.next_sample, state.next_sample, is_over=True)
-        self._feeders[stream.meeting_id] = feeder
+        self._feeders[stream.meeting_id] = feeder = _fed(stream, state)
         stated_s = upload.seconds
         missing_s = None if stated_s is None else max(0.0, stated_s - feeder.next_sample / SAMPLE_RATE)
         await self._end(feeder, missing_s, failure)
@@ -342,6 +353,11 @@ class UploadStep:
         )
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
+
+
+def _fed(stream: MeetingStream, state: LogState) -> Feeder:
+    """Return the feeder of a recording of which nothing more is read."""
+    return Feeder(stream, None, state.next_frame, state.next_sample, state.next_sample, is_over=True)
 
 
 def recording_of(upload: Upload) -> Recording:

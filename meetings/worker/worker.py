@@ -234,7 +234,7 @@ class Worker:
         if done.value is None:
             # The turn's audio is lost with it: read all of these meetings again from their cursors.
             for meeting_id in streams:
-                self._assignments.drop(meeting_id, "turn_failed")
+                self._assignments.drop(meeting_id, "turn_failed", is_suspect=True)
             raise done.error or AssertionError
         for meeting_id, error in done.value.failed.items():
             await self._isolation.failed(streams[meeting_id], Stage.CAPTIONS, error)

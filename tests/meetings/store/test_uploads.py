@@ -37,10 +37,11 @@ from meetings.store import stage_failures, upload_files, uploads
 from meetings.worker import recording_scheduler
 from meetings.worker import uploads as worker_uploads
 from meetings.worker.file_reader import FileReader
+from meetings.worker.worker import Worker
 from tests import recordings
 from tests.inference.doubles import ScriptedTranscriber
 from tests.live import load_pcm
-from tests.meetings.worker.test_worker import speak, state_of, texts, until, working
+from tests.meetings.worker.test_worker import speak, state_of, texts, until, until_async, working
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -579,6 +580,40 @@ async def test_a_broker_that_is_away_for_a_moment_costs_a_recording_no_sound_and
     assert await asyncio.to_thread(said, meeting) == await asyncio.to_thread(said, twin)
     upload = await asyncio.to_thread(upload_of, meeting)
     assert (upload.state, upload.attempts, upload.seconds) == (UploadState.READY, 1, 22.8)
+
+
+async def test_a_lease_that_is_lost_costs_a_recording_no_attempt_and_no_second_reading(
+    broker: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once while its file is fed, and twice when all of it was."""
+    opened_at: list[int] = []
+
+    def open_file(file: RecordedFile, first_sample: int) -> FileReader:
+        opened_at.append(first_sample // SAMPLE_RATE)
+        return FileReader(file, first_sample)
+
+    monkeypatch.setattr(worker_uploads, "FileReader", open_file)
+    transcriber, log = HaltingTranscriber(), AudioLog(broker)
+    meeting = await asyncio.to_thread(uploaded, repeated(tmp_path, 4))
+    async with working(broker, transcriber=lambda: transcriber) as worker:
+        await until(lambda: upload_of(meeting).attempts == 1)
+        await until(lambda: upload_of(meeting).attempts == 0)
+        await lose_lease(worker, meeting)
+        transcriber.may_go_on.set()
+        for _ in range(2):
+            await until_async(lambda: log.has_ended(meeting.pk), True)
+            await lose_lease(worker, meeting)
+        await until(lambda: is_done(meeting))
+    upload = await asyncio.to_thread(upload_of, meeting)
+    assert (upload.state, upload.failure, upload.attempts, upload.missing_s) == (UploadState.READY, "", 0, 0.0)
+    assert (opened_at[0], len(opened_at), opened_at[1] >= 60) == (0, 2, True)
+
+
+async def lose_lease(worker: Worker, meeting: Meeting) -> None:
+    """The worker is slow, and takes the meeting again."""
+    before = worker._streams[meeting.pk]
+    worker._assignments.drop(meeting.pk, "lease_expired")
+    await until(lambda: worker._streams.get(meeting.pk) not in (None, before))
 
 
 async def test_what_can_be_heard_of_a_damaged_recording_is_ready(broker: redis.asyncio.Redis, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 import redis.asyncio
 
 from meetings.broker.audio_log import AudioLog
+from meetings.broker.leases import lease_key
 from meetings.models import Meeting
 from meetings.worker.assignment import Assignments, TakenMeeting
 from meetings.worker.stream import MeetingStream
@@ -62,3 +63,44 @@ async def test_a_log_that_has_what_was_read_is_read_on(broker: redis.asyncio.Red
     await AudioLog(broker).trim(meeting.pk, stream.last_read)
     await assignments.recheck()
     assert assignments.holds(stream)
+
+
+async def test_a_lease_that_expired_and_nobody_took_is_held_on(broker: redis.asyncio.Redis, meeting: Meeting) -> None:
+    """The worker was slow, and is the only one."""
+    assignments = Assignments("w", broker)
+    stream = await held(broker, meeting, assignments)
+    await broker.delete(lease_key(meeting.pk))
+    await assignments.renew()
+    assert assignments.holds(stream)
+    assert await broker.get(lease_key(meeting.pk)) == b"w"
+
+
+async def test_a_meeting_that_another_worker_had_meanwhile_is_dropped(
+    broker: redis.asyncio.Redis, meeting: Meeting
+) -> None:
+    """Its key is gone, as the other one gave the meeting back: the epoch tells."""
+    slow, other = Assignments("slow", broker), Assignments("other", broker)
+    stream = await held(broker, meeting, slow)
+    await broker.delete(lease_key(meeting.pk))
+    await other.assign(admit)
+    await other.let_go(meeting.pk, "idle")
+    await slow.renew()
+    assert not slow.holds(stream)
+    assert await broker.get(lease_key(meeting.pk)) is None, "whoever is quicker takes it"
+
+
+@pytest.mark.parametrize(("worker", "was_leased"), [("slow", False), ("other", True)])
+async def test_a_meeting_that_its_worker_takes_again_is_no_sign_of_a_death(
+    broker: redis.asyncio.Redis, meeting: Meeting, worker: str, was_leased: bool
+) -> None:
+    slow = Assignments("slow", broker)
+    await held(broker, meeting, slow)
+    slow.drop(meeting.pk, "database_away")
+    await broker.delete(lease_key(meeting.pk))
+    taken: list[TakenMeeting] = []
+
+    async def note(opened: TakenMeeting) -> None:
+        taken.append(opened)
+
+    await (slow if worker == "slow" else Assignments(worker, broker)).assign(note)
+    assert [opened.was_leased for opened in taken] == [was_leased]
