@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: live test test-all test-postgresql check lock messages
+.PHONY: live test test-long test-all test-postgresql test-failed test-long-failed test-postgresql-failed check lock messages
 
 # More than the cores of a small machine: most tests wait for a process, a lease or a page for most of their time.
 TEST_PROCESSES ?= 3
@@ -22,14 +22,25 @@ test: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 25 -m "not long"
 
-# What takes minutes by nature as well: in two groups, for they keep a core busy each.
-test-all: test
+test-all: test test-long
+
+# What takes minutes by nature: in two groups, for they keep a core busy each.
+test-long: $(INSTALLED)
 	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 25 -m long
 
 # What faces the database, on a PostgreSQL that is started for it (Debian: apt-get install postgresql).
 test-postgresql: $(INSTALLED)
 	@$(BIN)/python manage.py models fetch
 	$(BIN)/python -m tests.on_postgresql -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 10 -m "not long"
+
+# What failed in the last run, one at a time. Nothing having failed is an error: then the run broke off before.
+LAST_FAILED := --last-failed --last-failed-no-failures none -n 1 --dist loadgroup
+
+test-failed test-long-failed: $(INSTALLED)
+	$(BIN)/python -m pytest $(LAST_FAILED)
+
+test-postgresql-failed: $(INSTALLED)
+	$(BIN)/python -m tests.on_postgresql $(LAST_FAILED)
 
 check: $(INSTALLED)
 	$(BIN)/ruff check
