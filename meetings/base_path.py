@@ -10,8 +10,8 @@ PATTERN = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 LONGEST = 200
 
 OWN_PATHS = (
-    "account", "admin", "healthz", "host", "interface-language", "join", "login", "logout", "m", "metrics", "openid",
-    "readyz", "sample", "sign-in", "static", "uploads", "v1", "ws",
+    "account", "admin", "first-steps", "healthz", "host", "interface-language", "join", "login", "logout", "m",
+    "metrics", "openid", "readyz", "sample", "sign-in", "static", "uploads", "v1", "ws",
 )  # fmt: skip
 """First parts of our own paths. Under a base path of this name nobody could tell whether a proxy had cut it off."""
 

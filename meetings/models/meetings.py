@@ -131,7 +131,7 @@ class Meeting(models.Model):
         return self.title
 
     def clean(self) -> None:
-        if not self.title.strip():
+        if self.title and not self.title.strip():
             raise ValidationError({"title": _("Give the meeting a title.")})
 
     @property

@@ -87,6 +87,9 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "keep_recording": _("Keep the recording"),
             "is_ephemeral": _("Do not store this meeting"),
         }
+        error_messages: ClassVar[dict[str, dict[str, str | Promise]]] = {
+            "title": {"required": _("Give the meeting a title.")}
+        }
         help_texts: ClassVar[dict[str, str | Promise]] = {
             "vocabulary": _("Words that are easy to mishear, separated by commas or lines."),
             "expected_speakers": _("Leave empty to detect automatically."),

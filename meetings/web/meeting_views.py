@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,13 +10,11 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from redis.exceptions import RedisError
 
 from meetings.accounts.access import (
     asks_for_password,
@@ -31,10 +28,8 @@ from meetings.accounts.access import (
 )
 from meetings.accounts.join_codes import is_open, join_code
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
-from meetings.accounts.rights import Deed, deeds, may, may_with_all
+from meetings.accounts.rights import Deed, may
 from meetings.accounts.signin import user_of_link
-from meetings.broker.audio_log import hosts_heard
-from meetings.broker.client import connect_sync
 from meetings.export.cues import NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, render_transcript
 from meetings.languages import language_code
@@ -43,12 +38,20 @@ from meetings.store import quotas
 from meetings.store.uploads import is_upload
 from meetings.web.link_views import password_page
 from meetings.web.meeting_forms import MeetingForm
+from meetings.web.meeting_list import MAX_QUERY, SHOWN, find_meetings, list_meetings
 from meetings.web.qr import qr_svg
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 MEETINGS_A_PAGE = 50
 """In the list of meetings."""
+
+SEARCH_FROM = 10
+"""Meetings; fewer are seen at a glance."""
+
+FIRST_STEPS_COOKIE = "first-steps"
+FIRST_STEPS_HIDDEN_S = 400 * 86_400
+"""No browser keeps a cookie for longer."""
 
 
 @login_required
@@ -62,20 +65,36 @@ def meetings(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST" and form.is_valid():
         form.instance.owner_id = request.user.pk
         return redirect("host", form.save().pk)
-    page = Paginator(_meetings_of(request), MEETINGS_A_PAGE).get_page(request.GET.get("page"))
-    entries = [(meeting, deeds(request.user, meeting)) for meeting in page]
-    context = {"form": form, "meetings": entries, "away": _without_host(page), "page": page}
+    query, shown = request.GET.get("q", "").replace("\0", "")[:MAX_QUERY], request.GET.get("state", "")
+    page = Paginator(find_meetings(request.user, query, shown), MEETINGS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "form": form,
+        "meetings": list_meetings(request.user, page),
+        "page": page,
+        "query": query,
+        "shown": shown,
+        "states": SHOWN,
+        "has_search": bool(query or shown) or page.paginator.count > SEARCH_FROM,
+        "is_first_run": FIRST_STEPS_COOKIE not in request.COOKIES,
+    }
     return render(request, "meetings/list.html", context, status=422 if form.errors else 200)
 
 
-def _without_host(meetings: Iterable[Meeting]) -> set[str]:
-    """Return the running meetings from whose host nothing comes; none while the broker cannot be asked."""
-    running = [one.pk for one in meetings if one.state in (State.LIVE, State.PAUSED) and not hasattr(one, "upload")]
-    try:
-        heard = hosts_heard(connect_sync(), running)
-    except (RedisError, OSError):
-        return set()
-    return {meeting_id for meeting_id, is_heard in zip(running, heard, strict=True) if not is_heard}
+@login_required
+@require_POST
+def hide_first_steps(request: HttpRequest) -> HttpResponseBase:
+    """Show this browser the first steps no more."""
+    answer = redirect("meetings")
+    answer.set_cookie(
+        FIRST_STEPS_COOKIE,
+        "hidden",
+        max_age=FIRST_STEPS_HIDDEN_S,
+        path=reverse("meetings"),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return answer
 
 
 @login_required
@@ -179,12 +198,6 @@ def sign_in(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return render(request, "registration/link_expired.html", status=403)
     login(request, user, backend=settings.SIGN_IN_BACKEND)
     return redirect("meetings")
-
-
-def _meetings_of(request: HttpRequest) -> QuerySet[Meeting]:
-    """Return the user's meetings, or all for those who may list them in the admin."""
-    rows = Meeting.objects.select_related("owner", "upload")
-    return rows if may_with_all(request.user, Deed.LIST) else rows.filter(owner_id=request.user.pk)
 
 
 def _link(request: HttpRequest, meeting: Meeting, role: Role) -> str:

@@ -19,6 +19,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute
 from meetings.accounts.link_tokens import storage_key
 from meetings.models import SPEAKER_COLORS, Meeting
 from meetings.web.meeting_forms import MeetingForm
+from meetings.web.meeting_list import ListedMeeting
 from meetings.web.qr import qr_svg
 from meetings.web.upload_forms import UploadForm
 
@@ -44,8 +45,6 @@ class ScriptedServer:
     page: Page
     sockets: list[WebSocketRoute] = field(default_factory=list)
     received: list[Message | bytes] = field(default_factory=list)
-    away: set[str] = field(default_factory=set)
-    """Meetings of the list from whose hosts nothing comes."""
     interface: str = "en"
     """The language of the pages."""
     held: list[Route] | None = None
@@ -85,8 +84,10 @@ class ScriptedServer:
             form = MeetingForm()
         for meeting in meetings:
             meeting._state.fields_cache["upload"] = None  # nobody asks the database, where there is none
-        entries = [(meeting, {"speak", "read", "export", "delete"}) for meeting in meetings]
-        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries, "away": self.away})
+            meeting._prefetched_objects_cache = {"speakers": Meeting.objects.none()}  # type: ignore[attr-defined]
+        may = frozenset({"speak", "read", "export", "delete"})
+        entries = [ListedMeeting(meeting, may, is_away=False) for meeting in meetings]
+        self._serve(f"{base}list/", "meetings/list.html", {"form": form, "meetings": entries, "is_first_run": True})
 
     def open_uploads(self, base: str) -> None:
         """The page for recordings; it has no socket."""

@@ -45,6 +45,7 @@ def appearance(page: Page) -> Locator:
 
 def deletion(page: Page) -> Locator:
     asked: list[str] = []
+    page.get_by_label("More for Weekly planning").click()
     page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     page.get_by_role("button", name="Delete Weekly planning").click()
     assert asked == ["Delete \u201cWeekly planning\u201d with all its captions? This cannot be undone."]

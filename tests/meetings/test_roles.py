@@ -58,6 +58,7 @@ PAGES: dict[str, tuple[str, str, Codes]] = {
     "links": ("get", "/host/{id}/links/", (302, 302, 302, 302, 403, 200, 403, 403, 200)),
     "links, posted": ("post", "/host/{id}/links/", (302, 302, 302, 302, 403, 422, 403, 403, 422)),
     "export": ("get", "/host/{id}/export.zip", (302, 302, 302, 302, 403, 200, 403, 200, 200)),
+    "hide-first-steps": ("post", "/first-steps/hide", signed_in(302)),
     "account": ("get", "/account/", SIGNED_IN),
     "account, posted": ("post", "/account/", signed_in(422)),
     "revoke-token": ("post", "/account/tokens/1/revoke/", signed_in(404)),

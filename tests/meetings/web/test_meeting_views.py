@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -14,7 +15,7 @@ from django.test import Client
 
 from meetings.accounts.link_tokens import Role, meeting_token, storage_key
 from meetings.broker.audio_log import beat_key
-from meetings.models import Caption, Meeting, State, Translation
+from meetings.models import Caption, Meeting, Speaker, State, Translation
 from meetings.web import meeting_views
 
 pytestmark = pytest.mark.django_db
@@ -78,7 +79,8 @@ class TestMeetings:
     def test_says_what_is_wrong_and_keeps_what_was_typed(self, host: Client) -> None:
         answer = host.post("/", {"title": "", "language": "pt", "vocabulary": "Quintela"})
         assert answer.status_code == 422
-        assert "This field is required." in answer.content.decode()
+        assert answer.content.decode().count('role="alert"') == 1, "one error is told once"
+        assert "Give the meeting a title." in answer.content.decode()
         assert "Quintela" in answer.content.decode()
         assert not Meeting.objects.exists()
 
@@ -148,6 +150,94 @@ class TestWhoMayOpen:
         answer = client.get("/nothing/here")
         assert answer.status_code == 404
         assert "There is no page at this address." in answer.content.decode()
+
+
+class TestList:
+    """What a line says, and how one of hundreds is found."""
+
+    def test_a_line_tells_when_how_long_who_and_what_state(self, host: Client, owner: User) -> None:
+        over = Meeting.objects.create(title="Budget", owner=owner, state=State.ENDED, cursor=16_000 * 3_900)
+        for number, name in enumerate(("Ana", "", "Rui", "Ana again"), start=1):
+            merged = "S1" if name == "Ana again" else ""
+            Speaker.objects.create(meeting=over, label=f"S{number}", name=name, merged_into=merged, seq=number)
+        talk = Meeting.objects.create(title="Talk", owner=owner, state=State.ENDED, cursor=16_000 * 150)
+        Speaker.objects.create(meeting=talk, label="S1", seq=1)
+        Meeting.objects.create(title="Tomorrow", owner=owner)
+        lines = re.findall(r'<p class="hint facts">(.*?)</p>', host.get("/").content.decode(), re.DOTALL)
+        texts = [" · ".join(re.sub(r"<time.*?</time>|<[^>]*>", "", line).split("\n")) for line in lines]
+        told = [[part.strip() for part in text.split("·") if part.strip()] for text in texts]
+        assert told == [
+            ["Not started"],
+            ["Ended", "2 min", "Speakers: 1"],
+            ["Ended", "1 h 05 min", "Ana, Rui and 1 more"],
+        ]
+
+    def test_an_ended_meeting_opens_its_transcript_and_another_its_host_page(
+        self, host: Client, meeting: Meeting
+    ) -> None:
+        title = r'<a class="meeting-title" href="([^"]+)"'
+        assert re.findall(title, host.get("/").content.decode()) == [f"/host/{meeting.pk}/"]
+        Meeting.objects.update(state=State.ENDED)
+        assert re.findall(title, host.get("/").content.decode()) == [f"/m/{meeting.pk}/read/"]
+        Meeting.objects.update(last_seq=0)
+        assert re.findall(title, host.get("/").content.decode()) == [f"/host/{meeting.pk}/"], "nothing was said"
+
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ({"q": "budget"}, ["Budget 2", "Budget 1"]),
+            ({"q": "BUDGET quin"}, ["Budget 1"]),
+            ({"q": "budget", "state": "ended"}, ["Budget 2"]),
+            ({"state": "open"}, ["Retro", "Budget 1"]),
+            ({"q": "%"}, []),
+            ({"q": "x" * 500}, []),
+            ({"q": "\0budget", "state": "nonsense"}, ["Budget 2", "Budget 1"]),
+        ],
+    )
+    def test_finds_by_title_speaker_and_state(
+        self, host: Client, owner: User, query: dict[str, str], found: list[str]
+    ) -> None:
+        first, _ = (
+            Meeting.objects.create(title=title, owner=owner, state=state)
+            for title, state in (("Budget 1", State.PAUSED), ("Budget 2", State.ENDED))
+        )
+        Speaker.objects.create(meeting=first, label="S1", name="Ana Quintela", seq=1)
+        Meeting.objects.create(title="Retro", owner=owner)
+        Meeting.objects.create(title="Budget of others")
+        page = host.get("/", query).content.decode()
+        assert re.findall(r'class="meeting-title".*?>([^<]+)<', page) == found
+        assert ("No meeting matches." in page) is (found == [])
+
+    def test_pages_keep_what_was_searched(self, host: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(meeting_views, "MEETINGS_A_PAGE", 2)
+        for number in range(5):
+            Meeting.objects.create(title=f"Budget {number}", owner=owner)
+        page = unescape(host.get("/", {"q": "budget", "page": "2"}).content.decode())
+        links = re.findall(r'rel="(prev|next)" href="([^"]+)"', page)
+        assert links == [("prev", "?q=budget&page=1"), ("next", "?q=budget&page=3")]
+
+    def test_costs_so_many_queries_however_long_it_is(
+        self, host: Client, owner: User, django_assert_max_num_queries: Any
+    ) -> None:
+        for number in range(40):
+            one = Meeting.objects.create(title=f"Budget {number}", owner=owner, state=State.ENDED)
+            Speaker.objects.create(meeting=one, label="S1", name="Ana", seq=1)
+        with django_assert_max_num_queries(10):
+            host.get("/")
+
+    def test_first_steps_stay_until_they_are_hidden_and_the_sample_can_be_played_again(
+        self, host: Client, owner: User
+    ) -> None:
+        for _ in range(2):
+            page = host.get("/").content.decode()
+            assert "Create a meeting: a title is enough." in page
+            assert page.count('action="/sample/"') == 1
+            Meeting.objects.create(title="Sample", owner=owner)
+        assert host.post("/first-steps/hide")["Location"] == "/"
+        page = host.get("/").content.decode()
+        assert "Create a meeting: a title is enough." not in page
+        assert page.count('action="/sample/"') == 1
+        assert "Play the sample meeting" in page
 
 
 def test_the_list_says_whose_host_is_away(host: Client, owner: User, broker_sync: redis.Redis) -> None:
