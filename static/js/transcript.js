@@ -1,13 +1,12 @@
 /** The page of a transcript: the server has written it; this makes it searched, heard, copied and corrected. */
 import { Appearance } from "./appearance.js";
+import { copy, thank } from "./clipboard.js";
 import { LineEditor } from "./line-editor.js";
 import { LinePlayer } from "./line-player.js";
 import { gettext } from "./i18n.js";
 import { takeInput } from "./ready.js";
 import { SummaryEditor } from "./summary-editor.js";
 import { TextSearch } from "./text-search.js";
-
-const THANKS_MS = 3_000;
 
 const find = (name) => document.querySelector(`[data-${name}]`);
 const list = find("lines");
@@ -43,9 +42,8 @@ function bindCopy(button, answer) {
   if (!navigator.clipboard) return;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(asText(list));
-    answer.textContent = gettext("Copied.");
-    setTimeout(() => (answer.textContent = ""), THANKS_MS);
+    if (await copy(asText(list))) thank(answer);
+    else answer.textContent = gettext("The browser does not let this page copy. Download the transcript instead.");
   });
 }
 

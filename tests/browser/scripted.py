@@ -95,6 +95,9 @@ class ScriptedServer:
             form = UploadForm()
         self._serve(f"{base}uploads/", "meetings/uploads.html", {"form": form, "limit": "4 GB", "chunk_bytes": 1 << 20})
 
+    def open_account(self, base: str, **context: object) -> None:
+        self._serve(f"{base}account/", "meetings/account.html", context)
+
     def hold_scripts(self) -> None:
         """Keep every module back until `release_scripts`; a page counts as open before."""
         self.held = []
