@@ -22,6 +22,7 @@ from meetings.web import (
 urlpatterns = [
     path("", meeting_views.meetings, name="meetings"),
     path("first-steps/hide", meeting_views.hide_first_steps, name="hide-first-steps"),
+    path("states", meeting_views.meeting_states, name="meeting-states"),
     path("host/<str:meeting_id>/", meeting_views.host_page, name="host"),
     path("host/<str:meeting_id>/qr.svg", meeting_views.qr_card, name="qr"),
     path("host/<str:meeting_id>/delete/", meeting_views.delete_meeting, name="delete"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from django.utils.translation import gettext_noop
 
@@ -15,6 +15,8 @@ class Notice(TypedDict):
     message: str
     expected_s: float | None
     behind_s: float
+    summary_due: NotRequired[bool]
+    """Of `ended` only: the last summary is still to be written."""
 
 
 NOTICES: dict[NoticeState, str] = {
@@ -34,3 +36,7 @@ def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | Non
     return Notice(
         type="notice", state=state, message=NOTICES[state], expected_s=expected_s, behind_s=round(behind_s, 1)
     )
+
+
+def end_notice(*, summary_due: bool) -> Notice:
+    return {**notice("ended"), "summary_due": summary_due}

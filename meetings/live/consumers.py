@@ -123,6 +123,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
                 told["state"],
                 languages=languages,
                 speakers=await read_rows(speakers.present_speakers, meeting),
+                summary_due=told["state"] == "ended" and state.phase == "summarizing",
             )
         )
         if told["state"] != meeting.state:

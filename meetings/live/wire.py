@@ -38,6 +38,8 @@ class Hello(TypedDict):
     state: str
     last_seq: int
     downloads: bool
+    summary_due: bool
+    """The meeting has ended, and its last summary is still to be written."""
 
 
 class Resync(TypedDict):
@@ -106,7 +108,9 @@ def encode(message: Message) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: Sequence[Speaker]) -> Hello:
+def hello(
+    meeting: Meeting, state: str, *, languages: Sequence[str], speakers: Sequence[Speaker], summary_due: bool = False
+) -> Hello:
     return Hello(
         type="hello",
         meeting=MeetingInfo(id=meeting.pk, title=meeting.title, language=meeting.language),
@@ -115,6 +119,7 @@ def hello(meeting: Meeting, state: str, *, languages: Sequence[str], speakers: S
         state=state,
         last_seq=meeting.last_seq,
         downloads=meeting.allow_downloads,
+        summary_due=summary_due,
     )
 
 

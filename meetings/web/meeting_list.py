@@ -57,6 +57,10 @@ class ListedMeeting:
         return self.meeting.cursor / SAMPLE_RATE
 
     @property
+    def state(self) -> str:
+        return "host_away" if self.is_away else self.meeting.state
+
+    @property
     def state_words(self) -> str:
         if self.is_away:
             return _("Host not connected")

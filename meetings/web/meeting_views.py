@@ -10,12 +10,13 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from inference.audio import SAMPLE_RATE
 from meetings.accounts.access import (
     asks_for_password,
     find_meeting,
@@ -98,6 +99,16 @@ def hide_first_steps(request: HttpRequest) -> HttpResponseBase:
 
 
 @login_required
+@private
+@require_GET
+def meeting_states(request: HttpRequest) -> JsonResponse:
+    """Return state and words of those of the host's meetings that are asked for by `id`; the list keeps itself true."""
+    rows = find_meetings(request.user, "", "").filter(pk__in=request.GET.getlist("id")[:MEETINGS_A_PAGE])
+    entries = list_meetings(request.user, rows)
+    return JsonResponse({one.meeting.pk: {"state": one.state, "words": one.state_words} for one in entries})
+
+
+@login_required
 @require_POST
 def delete_meeting(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
     """Delete the meeting with everything that belongs to it; a link alone does not allow this."""
@@ -133,6 +144,7 @@ def host_page(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         "is_loopback": request.get_host().rpartition(":")[0] in LOOPBACK_HOSTS or request.get_host() in LOOPBACK_HOSTS,
         "transcripts": _transcript_links(meeting, own_query),
         "is_ended": meeting.state == State.ENDED,
+        "captioned_s": meeting.cursor / SAMPLE_RATE,
     }
     return render(request, "meetings/host.html", context)
 

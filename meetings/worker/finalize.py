@@ -68,11 +68,19 @@ class FinalizeStep:
         is_recorded = await self._finish_recording(stream)
         if stream.state is not State.ENDED:
             await self._end(stream)
-        if is_recorded and not await self._summarize_step.is_wanted(stream):
+        is_summary_due = await self._is_summary_due(stream)
+        if is_recorded and not is_summary_due:
             await self._forget(stream)
         elif self._assignments.holds(stream):
             await asyncio.sleep(AGAIN_S)
             self._ended.put_nowait(stream)
+
+    async def _is_summary_due(self, stream: MeetingStream) -> bool:
+        """Return whether the last summary is still to be written. Readers are told when that changes."""
+        is_due = await self._summarize_step.is_wanted(stream)
+        if is_due != stream.is_summary_due:
+            await self._publisher.set_summary_due(stream, is_due=is_due)
+        return is_due
 
     async def _end(self, stream: MeetingStream) -> None:
         """Finish the labels and translations, then set the meeting to ended. The captions are published already."""

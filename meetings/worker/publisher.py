@@ -12,7 +12,7 @@ import redis.asyncio
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.hints import Broadcast, StoredChange, events_channel, pack
-from meetings.broker.notices import NoticeState, notice
+from meetings.broker.notices import NoticeState, end_notice, notice
 from meetings.models import State
 from meetings.queries import in_database
 from meetings.store import transcript
@@ -93,6 +93,13 @@ class Publisher:
         await self.store(stream, transcript.set_state, stream.lease, state)
         stream.state = state
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
+
+    async def set_summary_due(self, stream: MeetingStream, *, is_due: bool) -> None:
+        """Publish whether an ended meeting's last summary is still to be written, and store it for late joiners."""
+        stream.is_summary_due = is_due
+        phase = "summarizing" if is_due else ""
+        await self._audio.report(stream.meeting_id, captioned=stream.committed, phase=phase)
+        await self.publish(stream, [Broadcast(end_notice(summary_due=is_due))])
 
     async def set_phase(
         self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None

@@ -37,9 +37,10 @@ export function sensible(values) {
 
 /** Events: "change" (detail: the values). */
 export class Appearance extends EventTarget {
-  constructor(query = new URLSearchParams(window.location.search)) {
+  /** @param {URLSearchParams} query @param {Partial<typeof DEFAULTS>} preset what only the query overrules */
+  constructor(query = new URLSearchParams(window.location.search), preset = {}) {
     super();
-    this.values = { ...DEFAULTS, ...stored(), ...sensible(Object.fromEntries(query)) };
+    this.values = { ...DEFAULTS, ...stored(), ...preset, ...sensible(Object.fromEntries(query)) };
     this.#apply();
   }
 

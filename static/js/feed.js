@@ -2,6 +2,7 @@
 import { CaptionStore } from "./captions.js";
 import { BLOCKED, ConnectionStatus, NoticeBanner } from "./notice.js";
 import { ScrollLock } from "./scroll-lock.js";
+import { SpeechPause } from "./speech-pause.js";
 import { SpeakerDirectory } from "./speakers.js";
 import { SummaryStore } from "./summaries.js";
 import { TranscriptView } from "./transcript-view.js";
@@ -9,19 +10,23 @@ import { TranscriptView } from "./transcript-view.js";
 /** The server holds back when it hears nothing for long: confirm after so many messages, or this often. */
 const SEEN_EVERY_MESSAGES = 50;
 const SEEN_EVERY_MS = 5_000;
+/** Readers who hear nothing cannot tell a silent room from a failure. */
+const QUIET_AFTER_MS = 20_000;
 
 /**
  * Events: "hello", "notice" and "error" (detail: the message); "state" (detail: the state); "caption" (detail: the
- * caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "summary" (detail: the newest,
- * and whether it is news and not a new wording).
+ * caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "words" when there is something
+ * new to read; "summary" (detail: the newest, and whether it is news and not a new wording); "summary-due" (detail:
+ * whether the last summary of a meeting that is over is still to be written).
  */
 export class CaptionFeed extends EventTarget {
   /**
    * @param {import("./socket.js").ReconnectingSocket} socket
    * @param {Document|HTMLElement} page holds the data-… elements of templates/meetings/viewer.html
-   * @param {{newest?: number}} options as `TranscriptView` takes them
+   * @param {{isHost?: boolean, newest?: number, makeLabel?: () => HTMLElement}} options isHost: who reads this is the
+   *   host; the others as `TranscriptView` takes them
    */
-  constructor(socket, page, options = {}) {
+  constructor(socket, page, { isHost = false, ...options } = {}) {
     super();
     this.socket = socket;
     this.store = new CaptionStore();
@@ -29,14 +34,18 @@ export class CaptionFeed extends EventTarget {
     this.summaries = new SummaryStore();
     this.view = new TranscriptView(page.querySelector("[data-captions]"), this.store, this.speakers, options);
     this.scroll = new ScrollLock(page.querySelector("[data-transcript]"), page.querySelector("[data-to-live]"));
-    this.status = new ConnectionStatus(page.querySelector("[data-connection]"), socket);
-    this.banner = new NoticeBanner(page.querySelector("[data-notice]"));
+    this.status = new ConnectionStatus(page.querySelector("[data-connection]"), socket, isHost);
+    this.banner = new NoticeBanner(page.querySelector("[data-notice]"), isHost);
     this.empty = page.querySelector("[data-empty]");
     this.unconfirmed = 0;
     /** What was said before this page came is shown, not announced. */
     this.announceAfter = Infinity;
+    /** The number that the last summary will be above, while it is due. */
+    this.summaryDueAfter = Infinity;
     socket.addEventListener("message", ({ detail }) => this.#received(detail));
     socket.addEventListener("blocked", () => this.banner.show(BLOCKED));
+    socket.addEventListener("closed", ({ detail }) => this.#closed(detail));
+    this.#showQuiet(page.querySelector("[data-quiet]"));
     setInterval(() => this.#confirm(), SEEN_EVERY_MS);
   }
 
@@ -54,6 +63,12 @@ export class CaptionFeed extends EventTarget {
     // What the page has is in the language before: should the link break now, all is needed again.
     this.store.rewind(0);
     this.scroll.follow();
+  }
+
+  /** Takes away what is read: from now on only what is spoken later is shown. */
+  clear() {
+    this.store.forgetPartials();
+    this.view.clear();
   }
 
   /** Leads to what was said, and marks it. @param {string[]} segments of the captions, in their order */
@@ -82,7 +97,8 @@ export class CaptionFeed extends EventTarget {
     if (this.announceAfter === Infinity) this.announceAfter = message.last_seq;
     this.speakers.replaceAll(message.speakers ?? []);
     this.#setState(message.state);
-    this.banner.show({ state: message.state });
+    if (message.state === "ended") this.#end(message.summary_due === true, message.last_seq);
+    else this.banner.show({ state: message.state });
     this.dispatchEvent(new CustomEvent("hello", { detail: message }));
   }
 
@@ -92,6 +108,8 @@ export class CaptionFeed extends EventTarget {
     const isNew = change === "appended";
     this.empty.hidden = this.store.ordered.length > 0;
     this.scroll.follow(isNew ? 1 : 0);
+    // A caption that is still open grows by revisions.
+    if (change !== "known" && this.store.ordered.at(-1) === caption) this.dispatchEvent(new CustomEvent("words"));
     if (isNew && caption.seq > this.announceAfter) this.dispatchEvent(new CustomEvent("final", { detail: caption }));
     this.dispatchEvent(new CustomEvent("caption", { detail: caption }));
     this.#count();
@@ -102,6 +120,7 @@ export class CaptionFeed extends EventTarget {
     this.view.drawPartial();
     if (this.view.showPartials) this.empty.hidden = true;
     this.scroll.follow();
+    this.dispatchEvent(new CustomEvent("words"));
     this.#count();
   }
 
@@ -115,6 +134,7 @@ export class CaptionFeed extends EventTarget {
   #summedUp(message) {
     this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
     const isNew = this.summaries.apply(message);
+    if (isNew && message.seq > this.summaryDueAfter) this.#end(false);
     const summary = this.summaries.newest;
     if (summary.id === message.id) {
       const isNews = isNew && message.seq > this.announceAfter;
@@ -125,8 +145,31 @@ export class CaptionFeed extends EventTarget {
 
   #noticed(notice) {
     this.#setState(notice.state);
-    this.banner.show(notice);
+    if (notice.state === "ended") this.#end(notice.summary_due === true, this.store.lastSeq);
+    else this.banner.show(notice);
     this.dispatchEvent(new CustomEvent("notice", { detail: notice }));
+  }
+
+  /** @param {boolean} isSummaryDue @param {number} lastSeq the last summary's number is above it */
+  #end(isSummaryDue, lastSeq = Infinity) {
+    this.summaryDueAfter = isSummaryDue ? lastSeq : Infinity;
+    this.banner.showEnd(isSummaryDue);
+    this.dispatchEvent(new CustomEvent("summary-due", { detail: isSummaryDue }));
+  }
+
+  /** After the end it is no trouble that nothing more comes. */
+  #closed({ message, isEnd }) {
+    if (isEnd) this.#setState("ended");
+    if (this.status.state !== "ended") this.banner.show({ state: "closed", message });
+  }
+
+  /** Says under the last caption that nobody has spoken for a while, where captions would come. */
+  #showQuiet(line) {
+    const pause = new SpeechPause(this, QUIET_AFTER_MS);
+    const show = () => (line.hidden = !(pause.isOn && this.socket.isOpen && this.status.state === "live"));
+    pause.addEventListener("change", show);
+    this.addEventListener("state", show);
+    for (const end of ["waiting", "closed"]) this.socket.addEventListener(end, show);
   }
 
   #setState(state) {

@@ -6,6 +6,7 @@ import { canShareTab, microphones, obstacle, rememberedMicrophone, rememberMicro
 const START = gettext("Start captions");
 const AGAIN = gettext("Start again");
 const LABELS = { starting: gettext("Starting…"), paused: gettext("Resume"), interrupted: AGAIN, capturing: AGAIN };
+const PAUSED = gettext("Paused: nothing is captured.");
 /** States of a meeting that can neither be paused nor ended. */
 const NOT_LIVE = ["waiting", "ended"];
 /** Troubles in which no frame moves the meter. */
@@ -28,6 +29,8 @@ export class HostControls {
     this.meter = new LevelMeter(...["level", "level-bar", "level-text"].map((name) => page.querySelector(`[data-${name}]`)));
     this.hasConsent = false;
     this.mayStart = true;
+    /** Another page hosts the meeting. */
+    this.isElsewhere = false;
     /** As the server tells it: a meeting is live without this page's microphone, too. */
     this.meetingState = "waiting";
     /** What is wrong with the microphone that is listened to. */
@@ -45,6 +48,12 @@ export class HostControls {
   /** Without a server that takes the sound there is nothing to start. */
   allowStart(isAllowed) {
     this.mayStart = isAllowed;
+    this.#show();
+  }
+
+  /** What can be done while another page hosts stands elsewhere. */
+  standBack(isElsewhere) {
+    this.isElsewhere = isElsewhere;
     this.#show();
   }
 
@@ -156,7 +165,7 @@ export class HostControls {
     const isLive = this.mayStart && !isOver && (!NOT_LIVE.includes(this.meetingState) || state === "capturing");
     const isPaused = state === "paused" || (state === "idle" && this.meetingState === "paused");
     const hasTrouble = state === "capturing" && this.troubles.size > 0;
-    this.controls.hidden = state === "ended";
+    this.controls.hidden = state === "ended" || this.isElsewhere;
     this.finished.hidden = state !== "ended";
     this.setup.hidden = isOver;
     this.start.hidden = isOver || (state === "capturing" && !hasTrouble);
@@ -193,7 +202,8 @@ export class HostControls {
       capturing: this.troubles.size > 0 ? "" : `${this.note.found} ${this.note.missing}`.trim(),
       interrupted: gettext("Nothing is captured, and the meeting goes on: start again, pause it or end it."),
       ending,
-      paused: gettext("Paused: nothing is captured."),
+      paused: this.session.keeper.isListening ? gettext("Paused. The microphone is on, but nothing is captured.") : PAUSED,
+      idle: this.meetingState === "paused" ? PAUSED : "",
     };
     this.#write(words[state] ?? "");
   }

@@ -14,7 +14,7 @@ import { Ledger } from "./ledger.js";
 import { LineDialog } from "./line-dialog.js";
 import { takeInput } from "./ready.js";
 import { bindSharing } from "./share.js";
-import { ReconnectingSocket, socketUrl } from "./socket.js";
+import { ReconnectingSocket, socketUrl, TAKEN } from "./socket.js";
 import { SpeakerCard } from "./speaker-card.js";
 import { SpokenLanguage } from "./spoken-language.js";
 import { SummaryCard } from "./summary-card.js";
@@ -24,14 +24,18 @@ import { SummaryView } from "./summary-view.js";
 const SESSION_KEY = "parlance.session";
 /** Names this page, of which no copy has a socket: whoever comes back under this name has lost the one before. */
 const PAGE = randomName();
-const TAKEN = 4409;
-/** How the server closes a host's socket when the meeting is over, and refuses one that comes later. */
-const OVER = [1000, 4404];
+/** A meeting that is gone has no more use for a microphone, either. */
+const GONE = 4404;
+/** What a host is told where readers are told to ask the host. */
+const LAST_WORDS = {
+  4401: gettext("This page may no longer host the meeting. Open it from your list of meetings, or sign in again."),
+  [TAKEN]: gettext("Another page took over: this one has stopped listening."),
+};
 /** Worth a word to the host: less is always on its way. */
 const UNSAVED_SECONDS = 2;
 
 const page = document.querySelector("[data-host]");
-const { meeting, token, joinToken, storageKey, worklet, ended } = page.dataset;
+const { meeting, token, joinToken, storageKey, worklet, ended, captionedS, missingS } = page.dataset;
 const find = (name) => page.querySelector(`[data-${name}]`);
 
 bindSharing(page);
@@ -42,11 +46,12 @@ takeInput();
 /** A meeting that is over is read like anybody reads it. What this browser kept of it can no longer be sent. */
 function review() {
   openStore().then((store) => store?.clear());
-  const socket = new ReconnectingSocket(() =>
-    socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after: feed.store.lastSeq }),
-  );
-  const feed = new CaptionFeed(socket, page);
+  const socket = new ReconnectingSocket(() => readerUrl(feed.store.lastSeq));
+  const feed = new CaptionFeed(socket, page, { isHost: true });
   new SummaryView(find("summary"), feed);
+  tellOfSummary(feed);
+  const captioned = Number(captionedS);
+  new Ledger(find("ledger")).update({ durable_s: captioned, captioned_s: captioned, missing_s: Number(missingS) });
   for (const name of ["controls", "speakers", "spoken", "summary", "summary-controls"]) find(name).hidden = true;
   feed.addEventListener("summary", () => (find("summary").hidden = false));
   socket.connect();
@@ -56,9 +61,12 @@ async function host() {
   const alarm = new Alarm(find("alarm"));
   const store = await openStore();
   const frames = await restoredFrames(store, alarm);
-  const claim = { takeover: false };
-  const socket = new ReconnectingSocket(() => hostUrl(feed.store.lastSeq, claim));
-  const feed = new CaptionFeed(socket, page, { makeLabel: correctableLabel });
+  const claim = { takeover: false, isOver: false };
+  const socket = new ReconnectingSocket(
+    () => (claim.isOver ? readerUrl : hostUrl)(feed.store.lastSeq, claim),
+    LAST_WORDS,
+  );
+  const feed = new CaptionFeed(socket, page, { isHost: true, makeLabel: correctableLabel });
   const sender = new FrameSender(socket, frames, new CapturedCount(meeting));
   const session = new HostSession(socket, sender, worklet);
   session.addEventListener("state", ({ detail }) => detail === "ended" && store?.clear());
@@ -66,9 +74,11 @@ async function host() {
   takeCorrections(socket, feed);
   new SummaryCard(find("summary"), feed, socket);
   new SummarySchedule(find("summary"), feed, socket);
-  showSound(socket, sender);
+  tellOfSummary(feed);
+  showSound(socket, feed, sender);
   raiseAlarms(sender, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);
+  readOn(socket, claim);
   offerTakeover(socket, claim, alarm, controls);
   window.addEventListener("beforeunload", (event) => {
     if (frames.seconds >= UNSAVED_SECONDS || session.state === "capturing") event.preventDefault();
@@ -81,9 +91,27 @@ function hostUrl(after, { takeover }) {
   return socketUrl(`/ws/host/${meeting}/`, takeover ? { ...parameters, takeover: "1" } : parameters);
 }
 
+function readerUrl(after) {
+  return socketUrl(`/ws/captions/${meeting}/`, { token: joinToken, after });
+}
+
+/** After the end a host reads like anybody: the last summary is still to come. */
+function readOn(socket, claim) {
+  socket.addEventListener("closed", ({ detail }) => {
+    if (!detail.isEnd || claim.isOver) return;
+    claim.isOver = true;
+    socket.connect();
+  });
+}
+
+function tellOfSummary(feed) {
+  feed.addEventListener("summary-due", ({ detail }) => (find("summary-due").hidden = !detail));
+}
+
 /** Ends with the meeting, and stops listening where the server will have no more of it. */
 function followMeeting(socket, feed, session, alarm, controls) {
   function finish() {
+    if (session.state === "ended") return;
     alarm.clearAll();
     if (session.sender.frames.length > 0) alarm.raise("lost");
     session.finish();
@@ -94,24 +122,28 @@ function followMeeting(socket, feed, session, alarm, controls) {
     if (detail === "ended") finish();
   });
   socket.addEventListener("closed", ({ detail }) => {
-    if (OVER.includes(detail.code)) {
+    if (detail.isEnd || detail.code === GONE) {
       finish();
       return;
     }
     controls.allowStart(false);
-    if (session.state !== "idle") alarm.raise("closed", detail.message);
+    if (session.state !== "idle" || detail.code !== TAKEN) alarm.raise("closed", detail.message);
     session.abandon();
   });
 }
 
 function offerTakeover(socket, claim, alarm, controls) {
-  const button = find("takeover");
-  socket.addEventListener("closed", ({ detail }) => (button.hidden = detail.code !== TAKEN));
-  button.addEventListener("click", () => {
+  const standBack = (isElsewhere) => {
+    find("elsewhere").hidden = !isElsewhere;
+    controls.standBack(isElsewhere);
+  };
+  socket.addEventListener("closed", ({ detail }) => standBack(detail.code === TAKEN));
+  find("takeover").addEventListener("click", () => {
     claim.takeover = true;
-    button.hidden = true;
     alarm.clear("closed");
     controls.allowStart(true);
+    standBack(false);
+    find("start").focus();
     socket.connect();
   });
   // Once is enough: a page that comes back later must not push out whoever took over meanwhile.
@@ -137,8 +169,9 @@ function correctableLabel() {
   return label;
 }
 
-function showSound(socket, sender) {
+function showSound(socket, feed, sender) {
   const ledger = new Ledger(find("ledger"));
+  feed.addEventListener("state", ({ detail }) => ledger.follow(detail));
   socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
   sender.addEventListener("change", () => {
     ledger.setCaptured(sender.capturedSeconds);

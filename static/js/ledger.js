@@ -1,6 +1,9 @@
 /** The figures that show that nothing is lost, in seconds of sound. */
 import { clock } from "./transcript-view.js";
 
+/** While captions are live the last word is always some seconds old, which worries hosts for nothing. */
+const BEHIND_MATTERS = ["catching_up", "summarizing", "degraded"];
+
 export class Ledger {
   /** @param {HTMLElement} list holds [data-figure] elements */
   constructor(list) {
@@ -8,6 +11,12 @@ export class Ledger {
     /** The server's last word; before it nothing is known to be behind. */
     this.server = null;
     this.captured = 0;
+    this.follow("waiting");
+  }
+
+  /** @param {string} state of the meeting */
+  follow(state) {
+    this.cells.behind.parentElement.hidden = !BEHIND_MATTERS.includes(state);
   }
 
   /** @param {{durable_s: number, captioned_s: number, missing_s: number}} message the server's ledger */

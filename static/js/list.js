@@ -1,5 +1,6 @@
 /** The list of meetings and the form above it. */
 import "./confirm.js";
+import { MeetingStates } from "./meeting-states.js";
 import { takeInput } from "./ready.js";
 
 // Which languages may be detected is a question only where the language is detected.
@@ -21,4 +22,6 @@ document.addEventListener("keydown", ({ key }) => {
     menu.querySelector("summary").focus();
   }
 });
+const list = document.querySelector("[data-states]");
+if (list) new MeetingStates(list);
 takeInput();

@@ -12,13 +12,17 @@ const PROBE_TIMEOUT_MS = 5_000;
 /** Of the installation, without a slash at its end: this file is `static/js/socket.js` in it. */
 const BASE_PATH = new URL("../..", import.meta.url).pathname.replace(/\/$/, "");
 
+/** How the server closes a host's socket when the meeting is over. */
+export const OVER = 1000;
+/** Another page hosts the meeting. */
+export const TAKEN = 4409;
 /** What the server's last word was, in the reader's words. Every other code (1006, 1011, 1012, …) is tried again. */
 export const LAST_WORDS = {
-  1000: gettext("The meeting has ended."),
+  [OVER]: gettext("The meeting has ended."),
   4400: gettext("This page and the server do not understand each other. Reload the page."),
   4401: gettext("This link is no longer valid. Ask the host for a new one."),
   4404: gettext("This meeting no longer exists."),
-  4409: gettext("This meeting is being hosted from another page."),
+  [TAKEN]: gettext("This meeting is being hosted from another page."),
   4413: gettext("The server refused the sound because its pieces were too large. Reload the page."),
 };
 
@@ -53,14 +57,18 @@ async function answersOverHttp() {
 
 /**
  * Events: "open"; "message" (detail: the parsed object); "waiting" (detail: milliseconds until the next try);
- * "blocked" when the server answers over HTTP and no link to it opens; "closed" (detail: {code, message}) when it will
- * not try again.
+ * "blocked" when the server answers over HTTP and no link to it opens; "closed" (detail: {code, message, isEnd}) when it
+ * will not try again; `isEnd`: because the meeting is over.
  */
 export class ReconnectingSocket extends EventTarget {
-  /** @param {() => string} url asked for at every try, as it carries what was seen last */
-  constructor(url) {
+  /**
+   * @param {() => string} url asked for at every try, as it carries what was seen last
+   * @param {Record<number, string>} lastWords where this page's reader needs others than the server's and `LAST_WORDS`
+   */
+  constructor(url, lastWords = {}) {
     super();
     this.url = url;
+    this.lastWords = lastWords;
     this.socket = null;
     this.attempt = 0;
     this.timer = 0;
@@ -73,7 +81,7 @@ export class ReconnectingSocket extends EventTarget {
     /** Whether the server answered over HTTP after the last try. */
     this.isReachable = false;
     this.isBlocked = false;
-    /** The server's own sentence, told before it closes. */
+    /** What the server said was wrong before it closes. @type {{code: string, message: string}|null} */
     this.lastError = null;
     window.addEventListener("online", () => this.isOpen || this.#hurry());
     window.addEventListener("offline", () => this.retry());
@@ -153,7 +161,7 @@ export class ReconnectingSocket extends EventTarget {
     const message = JSON.parse(data);
     // Only a server that speaks is well again: one that accepts, and dies or says what is wrong, must not be hammered.
     if (message.type !== "error") this.attempt = 0;
-    this.lastError = message.type === "error" ? message.message : null;
+    this.lastError = message.type === "error" ? message : null;
     this.#tell("message", message);
   }
 
@@ -161,7 +169,8 @@ export class ReconnectingSocket extends EventTarget {
     if (this.stopped) return;
     if (code in LAST_WORDS) {
       this.stopped = true;
-      this.#tell("closed", { code, message: this.lastError ?? LAST_WORDS[code] });
+      const message = this.lastWords[code] ?? this.lastError?.message ?? LAST_WORDS[code];
+      this.#tell("closed", { code, message, isEnd: code === OVER || this.lastError?.code === "ended" });
       return;
     }
     const delay = backoff(this.attempt);

@@ -9,6 +9,7 @@ export class SummaryCard {
    */
   constructor(card, feed, socket) {
     this.socket = socket;
+    this.card = card;
     for (const name of ["now", "later", "every", "answer"]) this[name] = card.querySelector(`[data-summary-${name}]`);
     this.controls = card.querySelector("[data-summary-controls]");
     this.view = new SummaryView(card, feed);
@@ -20,6 +21,7 @@ export class SummaryCard {
     this.trouble = null;
     this.isPutOff = false;
     this.isPossible = true;
+    this.hasWords = this.hasSummary = false;
     /** Seconds as the server has them; empty: off. */
     this.saved = card.dataset.every;
     this.#offerInterval(this.saved);
@@ -35,8 +37,21 @@ export class SummaryCard {
     feed.addEventListener("hello", () => this.#connected(true));
     for (const end of ["waiting", "closed"]) this.socket.addEventListener(end, () => this.#connected(false));
     feed.addEventListener("state", ({ detail }) => this.#follow(detail));
-    feed.addEventListener("summary", ({ detail }) => detail.isNews && this.#answered(""));
+    feed.addEventListener("summary", ({ detail }) => this.#came(detail.isNews));
+    feed.addEventListener("caption", () => this.hasWords || this.#heard());
     feed.addEventListener("error", ({ detail }) => detail.code === "nothing_new" && this.#answered(detail.message));
+  }
+
+  /** Before the first caption there is nothing to sum up. */
+  #heard() {
+    this.hasWords = true;
+    this.#draw(this.answer.textContent);
+  }
+
+  #came(isNews) {
+    this.hasSummary = true;
+    if (isNews) this.#answered("");
+    else this.#draw(this.answer.textContent);
   }
 
   #ask() {
@@ -92,7 +107,8 @@ export class SummaryCard {
   #draw(sentence = "") {
     const isWriting = this.state === "summarizing";
     this.controls.hidden = this.state === "ended";
-    this.now.disabled = !this.isConnected || !this.isPossible || isWriting || (this.isAsked && !this.isPutOff);
+    this.card.hidden = this.state === "ended" && !this.hasSummary;
+    this.now.disabled = !this.hasWords || !this.isConnected || !this.isPossible || isWriting || (this.isAsked && !this.isPutOff);
     this.later.hidden = isWriting || !(this.isAsked || this.saved !== "");
     this.later.disabled = !this.isConnected;
     if (this.answer.textContent !== sentence) this.answer.textContent = sentence;

@@ -47,6 +47,8 @@ export class TranscriptView {
     /** @type {Paragraph[]} */
     this.paragraphs = [];
     this.partialNodes = [];
+    /** Captions that begin no later than this are shown no more, in seconds. */
+    this.clearedUpTo = -Infinity;
     speakers.addEventListener("change", () => this.#nameSpeakers());
   }
 
@@ -57,6 +59,13 @@ export class TranscriptView {
     if (change === "appended" && this.store.ordered.length <= this.newest) this.#append(caption, this.store.ordered.length - 1);
     else if (change !== "changed" || !this.#rewrite(caption)) this.#redrawAround(caption);
     this.drawPartial();
+  }
+
+  /** Takes all text away. */
+  clear() {
+    this.clearedUpTo = this.store.ordered.at(-1)?.start ?? this.clearedUpTo;
+    this.#clearPartial();
+    this.#redraw(0, this.store.ordered.length);
   }
 
   /** Shows everything in another language, as far as it is here. */
@@ -159,8 +168,15 @@ export class TranscriptView {
     const start = Math.min(caption.start, this.drawn.get(caption.segment)?.caption.start ?? Infinity);
     const before = this.paragraphs.findLastIndex((paragraph) => paragraph.start < start);
     const isWhole = this.newest < Infinity || before < 0;
-    const from = isWhole ? Math.max(0, this.store.ordered.length - this.newest) : this.paragraphs[before].firstIndex;
+    const from = isWhole ? this.#firstIndex() : this.paragraphs[before].firstIndex;
     this.#redraw(isWhole ? 0 : before, from);
+  }
+
+  /** @returns {number} of the first caption that is shown, in the store's order */
+  #firstIndex() {
+    const { ordered } = this.store;
+    const later = ordered.findIndex(({ start }) => start > this.clearedUpTo);
+    return Math.max(0, ordered.length - this.newest, later < 0 ? ordered.length : later);
   }
 
   #redraw(paragraphIndex, captionIndex) {

@@ -4,6 +4,7 @@ import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
+import { Overlay } from "./overlay.js";
 import { takeInput } from "./ready.js";
 import { ReconnectingSocket, socketUrl } from "./socket.js";
 import { SummaryPanel } from "./summary-panel.js";
@@ -21,7 +22,8 @@ const socket = new ReconnectingSocket(() =>
 const languages = new LanguageMenu(document.querySelector("[data-language]"), socket, query.get("lang"));
 const feed = new CaptionFeed(socket, document, isOverlay ? { newest: OVERLAY_CAPTIONS } : {});
 const announcer = new Announcer(document.querySelector("[data-announcements]"), feed.speakers);
-const appearance = new Appearance(query);
+const appearance = new Appearance(query, isOverlay ? { theme: "dark" } : {});
+if (isOverlay) new Overlay(document, feed);
 if (!isOverlay) new SummaryPanel(document.querySelector("[data-summary]"), feed);
 const original = document.querySelector("[data-show-original]");
 

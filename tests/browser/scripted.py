@@ -72,9 +72,11 @@ class ScriptedServer:
             "join_code": "7K0-1MZ-X2P",
             "join_address": "captions.example.org/join",
             "qr_link": QR,
+            "is_ended": False,
+            "captioned_s": 0.0,
         }
         self.page.route_web_socket("**/ws/**", self._connected)
-        self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, "is_ended": False, **more})
+        self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, **more})
         if self.held is None:
             self.wait_for_socket(1)
 

@@ -28,7 +28,7 @@ def create_meeting(host: Page, parlance: RunningParlance, *, keep_recording: boo
         host.get_by_text("More choices").click()
         host.get_by_label("Keep the recording").check()
     host.get_by_role("button", name="Create meeting").click()
-    expect(host.locator("[data-connection]")).to_have_text("Waiting for the host")
+    expect(host.locator("[data-connection]")).to_have_text("Ready to start")
     return host.get_by_label("Link for viewers").input_value()
 
 

@@ -75,7 +75,7 @@ def test_everything_works_under_a_path(page: Page, webs: Webs, site: str) -> Non
     expect(page).to_have_url(f"{site}{BASE}/")
     page.get_by_label("Title").fill(title)
     page.get_by_role("button", name="Create meeting").click()
-    expect(page.locator("[data-connection]")).to_have_text("Waiting for the host", timeout=PATIENCE_MS)
+    expect(page.locator("[data-connection]")).to_have_text("Ready to start", timeout=PATIENCE_MS)
     link = page.get_by_label("Link for viewers").input_value()
     assert link.startswith(f"{site}{BASE}/m/")
     page.goto(link)

@@ -182,7 +182,7 @@ def test_people_read_all_that_is_said(
     wait_until_captured(host, CAPTURED_S)
     end_meeting(host)
     for page in pages:
-        expect(page.locator("[data-connection]")).to_have_text("Meeting ended")
+        expect(page.locator("[data-connection]")).to_have_text("Ended")
     assert host.locator("[data-figure=missing]").inner_text() == "0 s"
     assert finals_of(host) == finals_of(viewer)
     said = " ".join(clip.with_suffix(".txt").read_text(encoding="utf-8") for clip in CLIPS)
@@ -274,4 +274,4 @@ def assert_read_in_portuguese(translated_viewer: Page, link: str) -> None:
         expect(portuguese_on(translated_viewer)).to_have_text([cue.text for cue in cues])
         wait_for_names(translated_viewer, voices)
         translated_viewer.reload()
-        expect(translated_viewer.locator("[data-connection]")).to_have_text("Meeting ended")
+        expect(translated_viewer.locator("[data-connection]")).to_have_text("Ended")

@@ -252,7 +252,7 @@ def test_a_duplicated_tab_says_that_the_meeting_is_hosted_from_another_page(host
     second = server.wait_for_socket(2)
     assert (second["session"] == first["session"], second["page"] == first["page"]) == (True, False)
     server.close(4409)
-    expect(duplicate.locator("[data-connection]")).to_have_text("This meeting is being hosted from another page.")
+    expect(duplicate.locator("[data-connection]")).to_have_text("Hosted from another page")
     expect(duplicate.get_by_role("button", name="Take over here")).to_be_visible()
     for name in ("Pause", "End meeting"):
         expect(duplicate.get_by_role("button", name=name)).to_be_hidden()

@@ -44,7 +44,7 @@ def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     page.get_by_role("button", name="Try it with a sample recording").click()
     captions, connection = page.locator("[data-captions]"), page.locator("[data-connection]")
     expect(connection).to_have_text("Live", timeout=SPOKEN_MS)
-    expect(connection).to_have_text("Meeting ended", timeout=SPOKEN_MS)
+    expect(connection).to_have_text("Ended", timeout=SPOKEN_MS)
     expect(captions.locator(".final[lang=pt]").first).to_be_visible()
     expect(captions.locator(".original[lang=en]").first).to_be_visible()
     said = (speech / "sample.txt").read_text(encoding="utf-8")

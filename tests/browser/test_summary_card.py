@@ -23,7 +23,7 @@ def server(page: Page) -> ScriptedServer:
 @pytest.fixture
 def host(page: Page, module_server: str, server: ScriptedServer) -> Page:
     server.open_host(module_server)
-    server.say(ready(), hello(speakers=(ANA, BEN)))
+    server.say(ready(), hello(speakers=(ANA, BEN)), caption(1))
     expect(page.locator("[data-connection]")).to_have_text("Live")
     return page
 

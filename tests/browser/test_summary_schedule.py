@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.scripted import ScriptedServer, hello
+from tests.browser.scripted import ScriptedServer, caption, hello
 from tests.browser.test_corrections import ledger
 from tests.browser.test_host import notice, ready
 
@@ -18,7 +18,7 @@ def server(page: Page) -> ScriptedServer:
 @pytest.fixture
 def host(page: Page, module_server: str, server: ScriptedServer) -> Page:
     server.open_host(module_server)
-    server.say(ready(), hello())
+    server.say(ready(), hello(), caption(1))
     expect(page.locator("[data-connection]")).to_have_text("Live")
     return page
 

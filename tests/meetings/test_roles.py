@@ -53,6 +53,7 @@ def signed_in(code: int) -> Codes:
 PAGES: dict[str, tuple[str, str, Codes]] = {
     "meetings": ("get", "/", SIGNED_IN),
     "meetings, posted": ("post", "/", signed_in(422)),
+    "meeting-states": ("get", "/states", SIGNED_IN),
     "host": ("get", "/host/{id}/", (302, 403, 200, 403, 403, 200, 403, 403, 200)),
     "qr": ("get", "/host/{id}/qr.svg", (403, 403, 200, 403, 403, 200, 403, 403, 200)),
     "links": ("get", "/host/{id}/links/", (302, 302, 302, 302, 403, 200, 403, 403, 200)),

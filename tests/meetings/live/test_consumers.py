@@ -345,6 +345,7 @@ async def test_a_viewer_reads_what_is_stored_then_what_comes(meeting: Meeting, b
             "state": "waiting",
             "last_seq": 2,
             "downloads": True,
+            "summary_due": False,
         }
         assert await heard(viewer, "caption") == {
             "type": "caption", "seq": 2, "segment": "2", "revision": 0, "start": 2.0, "end": 3.0, "speaker": None,

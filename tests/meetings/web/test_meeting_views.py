@@ -248,6 +248,12 @@ def test_the_list_says_whose_host_is_away(host: Client, owner: User, broker_sync
     page = host.get("/").content.decode()
     states = dict(re.findall(r'dir="auto">(\w+)</a>.*?data-state="(\w+)"', page, re.DOTALL))
     assert states == {"Here": "live", "Left": "host_away", "Tomorrow": "waiting"}
+    ids = dict(Meeting.objects.values_list("title", "pk"))
+    other = Meeting.objects.create(title="Board", owner=User.objects.create_user("bea"), state=State.LIVE)
+    told = host.get("/states", {"id": [*ids.values(), other.pk]}).json()
+    assert {title: told[pk]["state"] for title, pk in ids.items()} == states
+    assert told[ids["Left"]] == {"state": "host_away", "words": "Host not connected"}
+    assert other.pk not in told
 
 
 class TestHostPage:
@@ -297,6 +303,11 @@ class TestHostPage:
         assert answer.content.startswith(b"<svg")
 
 
+def banner_of(reader: Client, meeting: Meeting) -> str:
+    page = reader.get(address(meeting, "join")).content.decode()
+    return page[page.index("data-notice-ways") : page.index("<main")]
+
+
 class TestViewerPage:
     def test_holds_no_host_token(self, client: Client, meeting: Meeting) -> None:
         page = client.get(address(meeting, "join")).content.decode()
@@ -312,6 +323,10 @@ class TestViewerPage:
         link = address(meeting, "join")
         assert 'class="viewer overlay"' in client.get(f"{link}&overlay=1").content.decode()
         assert 'class="viewer"' in client.get(link).content.decode()
+
+    def test_shows_ways_on_from_the_end(self, client: Client, host: Client, meeting: Meeting) -> None:
+        ways = {reader: re.findall(r"<a href=.*?>(.*?)</a>", banner_of(reader, meeting)) for reader in (client, host)}
+        assert ways == {client: ["Open transcript"], host: ["Open transcript", "Back to meetings"]}
 
 
 class TestTranscript:

@@ -265,6 +265,7 @@ async def test_a_meeting_that_ends_gets_the_summary_that_was_asked_for(
         await until(lambda: Summary.objects.filter(meeting=meeting, translations__has_key="pt").exists())
         await until_async(lambda: broker.exists(audio_key(meeting.pk)), 0)
     assert told.states[-1] == "ended", "who reads is not told of a pause that is none"
+    assert [one.get("summary_due") for one in told.notices if one["state"] == "ended"] == [None, True, False]
     assert len(summarizer.requests[0].lines) == await Caption.objects.filter(meeting=meeting).exclude(text="").acount()
 
 
