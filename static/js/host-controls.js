@@ -1,7 +1,9 @@
 /** The host's buttons and choices; what they do is `HostSession`'s. */
+import { CheckControls, mark } from "./check-controls.js";
 import { gettext } from "./i18n.js";
 import { LevelMeter } from "./level.js";
 import { canShareTab, microphones, obstacle, rememberedMicrophone, rememberMicrophone, SoundError, TAB } from "./microphone.js";
+import { SoundCheck } from "./sound-check.js";
 
 const START = gettext("Start captions");
 const AGAIN = gettext("Start again");
@@ -27,6 +29,9 @@ export class HostControls {
     }
     this.askEnd = page.querySelector("[data-ask-end]");
     this.meter = new LevelMeter(...["level", "level-bar", "level-text"].map((name) => page.querySelector(`[data-${name}]`)));
+    const check = new SoundCheck(session.keeper.workletUrl);
+    this.check = new CheckControls(page, check, this.meter, () => [this.device.value, this.#preset]);
+    check.addEventListener("change", () => this.#listDevices());
     this.hasConsent = false;
     this.mayStart = true;
     /** Another page hosts the meeting. */
@@ -61,6 +66,10 @@ export class HostControls {
   follow(state) {
     this.meetingState = state;
     this.#show();
+  }
+
+  get #preset() {
+    return this.presets.querySelector(":checked").value;
   }
 
   #listen(page) {
@@ -109,11 +118,13 @@ export class HostControls {
 
   async #open() {
     for (const reason of ["refused", "lost"]) this.alarm.clear(reason);
-    const preset = this.presets.querySelector(":checked").value;
+    await this.check.stop();
+    mark(this.device, false);
     try {
-      await this.session.start(this.device.value, preset);
+      await this.session.start(this.device.value, this.#preset);
     } catch (error) {
       if (!(error instanceof SoundError)) throw error;
+      mark(this.device, error.isOfDevice);
       this.#refuse(error.message);
     }
     // Only now does the browser tell the names of the devices.
@@ -127,6 +138,8 @@ export class HostControls {
   #chose() {
     if (this.device.value !== TAB) rememberMicrophone(this.device.value);
     this.presets.disabled = this.device.value === TAB;
+    this.check.chose();
+    this.#offerCheck();
     if (LISTENS_AT_ONCE.includes(this.session.state)) this.#open();
   }
 
@@ -174,10 +187,16 @@ export class HostControls {
     this.pause.hidden = !isLive || isPaused;
     this.end.hidden = !isLive;
     if (!isLive) this.askEnd.close();
+    this.#offerCheck();
     const isStill = !this.session.keeper.isListening || STANDSTILLS.some((reason) => this.troubles.has(reason));
-    if (isOver || isStill) this.meter.reset(gettext("Not listening."));
+    if (isOver || (isStill && !this.check.check.isOn)) this.meter.reset(gettext("Not listening."));
     this.#showProgress();
     this.#keepFocus(state);
+  }
+
+  /** Not of a tab: the browser would ask which one to share, and again at the start. */
+  #offerCheck() {
+    this.check.offer(this.session.state === "idle" && !this.start.hidden && obstacle() === null && this.device.value !== TAB);
   }
 
   /** A button that disappears under the keyboard would leave it nowhere. */

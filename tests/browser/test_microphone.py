@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import violations
 from tests.browser.scripted import POLL_MS, ScriptedIngest, hello, notice, ready
 from tests.browser.steps import ask_to_end, start_captions
 
@@ -257,3 +258,45 @@ def test_a_duplicated_tab_says_that_the_meeting_is_hosted_from_another_page(host
     for name in ("Pause", "End meeting"):
         expect(duplicate.get_by_role("button", name=name)).to_be_hidden()
     duplicate.close()
+
+
+class TestBeforeTheMeeting:
+    """A host hears whether the microphone works before anybody is listened to."""
+
+    def test_the_level_moves_and_nothing_is_sent_or_kept(self, host: Page, server: ScriptedIngest) -> None:
+        host.get_by_role("button", name="Test microphone").click()
+        expect(host.get_by_role("meter")).to_have_attribute("aria-valuetext", "good")
+        expect(host.locator("[data-check-answer]")).to_contain_text("Nothing is sent or kept.")
+        assert host.get_by_label("From").locator("option").all_inner_texts()[1].startswith("Fake"), ()
+        host.get_by_role("button", name="Stop the test").click()
+        expect(host.get_by_role("meter")).to_have_attribute("aria-valuetext", "off")
+        assert host.evaluate("streams.map((one) => one.active)") == [False]
+        assert [message for message in server.received if isinstance(message, bytes)] == []
+
+    def test_another_microphone_is_tested_when_it_is_chosen(self, host: Page) -> None:
+        host.get_by_role("button", name="Test microphone").click()
+        expect(host.get_by_role("button", name="Stop the test")).to_be_visible()
+        chosen = host.get_by_label("From").locator("option").nth(2).get_attribute("value")
+        host.get_by_label("From").select_option(chosen)
+        host.wait_for_function("(id) => asked.at(-1) === id && streams.length === 2 && !streams[0].active", arg=chosen)
+        expect(host.get_by_role("button", name="Stop the test")).to_be_visible()
+
+    def test_the_start_ends_it(self, host: Page, server: ScriptedIngest) -> None:
+        host.get_by_role("button", name="Test microphone").click()
+        expect(host.get_by_role("button", name="Stop the test")).to_be_visible()
+        start(host, server)
+        assert host.evaluate("streams.map((one) => one.active)") == [False, True]
+        expect(host.locator("[data-check]")).to_be_hidden()
+
+    def test_without_one_it_says_what_to_do_and_marks_the_field(self, host: Page) -> None:
+        host.evaluate("window.refusals['*'] = 'NotFoundError'")
+        host.get_by_role("button", name="Test microphone").click()
+        answer, field = host.locator("[data-check-answer]"), host.get_by_label("From")
+        expect(answer).to_contain_text("No microphone was found. Plug one in")
+        expect(answer).to_contain_text("Sound of a browser tab")
+        expect(field).to_have_attribute("aria-invalid", "true")
+        assert violations(host) == []
+        host.evaluate(PLUG_IN)
+        host.get_by_role("button", name="Test microphone").click()
+        expect(host.get_by_role("meter")).to_have_attribute("aria-valuetext", "good")
+        expect(field).not_to_have_attribute("aria-invalid", "true")
