@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from meetings.models import Meeting, State
+from tests.browser.accessibility import violations
 from tests.browser.scripted import Message, ScriptedIngest, caption, hello, notice, partial, ready, speaker, summary
 from tests.browser.steps import ask_to_end, start_captions
 from tests.browser.test_corrections import ledger
@@ -107,6 +108,7 @@ class TestViewer:
         server.say(ended(summary_due=True))
         expect(banner.locator("[data-notice-text]")).to_have_text(f"The meeting has ended. {DUE}")
         expect(banner.get_by_role("link", name="Open transcript")).to_be_visible()
+        assert violations(viewer) == []
         server.say(summary(1, ACTION))
         expect(banner.locator("[data-notice-text]")).to_have_text("The meeting has ended.")
         server.close(1012)
@@ -166,6 +168,7 @@ class TestHost:
         expect(finished.get_by_text(DUE)).to_be_hidden()
         expect(host.get_by_role("region", name="Summary")).to_be_visible()
         assert figures(host) == ["0:03", "0:03", "0:03", "0 s"]
+        assert violations(host) == []
 
     def test_a_reload_after_the_end_shows_the_same_figures(
         self, page: Page, module_server: str, server: ScriptedIngest
@@ -184,6 +187,7 @@ class TestHost:
         expect(elsewhere.get_by_role("link", name="Read as a viewer")).to_be_visible()
         expect(host.get_by_role("button", name="Start captions")).to_be_hidden()
         expect(host.get_by_role("alert")).to_be_hidden()
+        assert violations(host) == []
         elsewhere.get_by_role("button", name="Take over here").click()
         server.wait_for_socket(2)
         expect(elsewhere).to_be_hidden()
