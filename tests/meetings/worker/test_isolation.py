@@ -33,7 +33,15 @@ from tests.inference.diarization.doubles import SteadyListener
 from tests.inference.doubles import ScriptedTranscriber, ScriptedTranslator
 from tests.live import load_pcm
 from tests.meetings.doubles import scripted_pool
-from tests.meetings.worker.test_worker import caption_all, notices_until_the_end, speak, state_of, texts, until, working
+from tests.meetings.worker.test_worker import (
+    notices_until_the_end,
+    speak,
+    state_of,
+    texts,
+    undisturbed,
+    until,
+    working,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,10 +123,6 @@ async def failure_of(meeting: Meeting, stage: Stage = Stage.CAPTIONS) -> StageFa
 async def say_all(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> None:
     await speak(broker, meeting, pcm)
     await AudioLog(broker).mark(meeting.pk, "end")
-
-
-async def undisturbed(broker: redis.asyncio.Redis, pcm: bytes) -> list[str]:
-    return await caption_all(broker, await Meeting.objects.acreate(title="Undisturbed"), pcm)
 
 
 async def test_a_meeting_that_cannot_be_decoded_is_put_aside_and_nobody_else_notices(
