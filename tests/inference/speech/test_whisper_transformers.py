@@ -51,6 +51,28 @@ def sentence(speech: Path) -> DecodeRequest:
     return DecodeRequest(kind="live", start=0, audio=audio, language="en")
 
 
+@pytest.fixture(scope="module")
+def whole(transcriber: TransformersTranscriber, sentence: DecodeRequest) -> Hypothesis:
+    """The sentence alone."""
+    return transcriber.transcribe([sentence])[0]
+
+
+@pytest.fixture(scope="module")
+def written(folder: Path, transcriber: TransformersTranscriber) -> Path:
+    """The snapshot, where the product looks for it."""
+    return write_snapshot(whisper_component(folder), Form(), transcriber.network)
+
+
+@pytest.fixture(scope="module")
+def published(written: Path, tmp_path_factory: pytest.TempPathFactory) -> TransformersTranscriber:
+    """From the snapshot as a folder of the hub, whose publisher decodes oddly."""
+    hub = shutil.copytree(written, tmp_path_factory.mktemp("published") / "hub")
+    settings = hub / "generation_config.json"
+    oddly = json.loads(settings.read_text(encoding="utf-8"))
+    settings.write_text(json.dumps(oddly | {"repetition_penalty": 9.0, "temperature": 5.0, "do_sample": True}))
+    return TransformersTranscriber(hub, strategies=["mapped"])
+
+
 def assert_alike(heard: Hypothesis, expected: Hypothesis) -> None:
     """But for the rounding of the arithmetic, which may move a word's edge by a position or two of the encoder."""
     assert [word.tokens for word in heard.words] == [word.tokens for word in expected.words]
@@ -65,20 +87,22 @@ def assert_alike(heard: Hypothesis, expected: Hypothesis) -> None:
 
 
 def test_texts_times_and_certainties_are_those_of_ctranslate2(
-    transcriber: TransformersTranscriber, reference: CTranslate2Transcriber, sentence: DecodeRequest
+    transcriber: TransformersTranscriber,
+    reference: CTranslate2Transcriber,
+    sentence: DecodeRequest,
+    whole: Hypothesis,
 ) -> None:
-    requests = [sentence, replace(sentence, start=1, language=None)]
-    for request in requests:
-        (heard,), (expected,) = transcriber.transcribe([request]), reference.transcribe([request])
+    free = replace(sentence, start=1, language=None)
+    for request, heard in ((sentence, whole), (free, transcriber.transcribe([free])[0])):
+        (expected,) = reference.transcribe([request])
         assert_alike(heard, expected)
         assert heard.no_speech == pytest.approx(expected.no_speech, abs=1e-3)
-    assert is_heard(SENTENCE, transcriber.transcribe([sentence])[0].text)
+    assert is_heard(SENTENCE, whole.text)
 
 
 def test_a_prefix_is_kept_and_words_to_expect_are_heeded(
-    transcriber: TransformersTranscriber, sentence: DecodeRequest
+    transcriber: TransformersTranscriber, sentence: DecodeRequest, whole: Hypothesis
 ) -> None:
-    (whole,) = transcriber.transcribe([sentence])
     prefix = tuple(token for word in whole.words[:4] for token in word.tokens)
     (forced,) = transcriber.transcribe([replace(sentence, prefix=prefix)])
     assert forced.text == whole.text
@@ -88,13 +112,12 @@ def test_a_prefix_is_kept_and_words_to_expect_are_heeded(
 
 
 def test_a_batch_answers_as_each_alone_in_the_order_of_the_requests(
-    transcriber: TransformersTranscriber, sentence: DecodeRequest
+    transcriber: TransformersTranscriber, sentence: DecodeRequest, whole: Hypothesis
 ) -> None:
     half = replace(sentence, audio=sentence.audio[: round(2.6 * SAMPLE_RATE)])
-    requests = [half, sentence, half]
-    alone = {id(request): transcriber.transcribe([request])[0] for request in requests}
-    for request, heard in zip(requests, transcriber.transcribe(requests), strict=True):
-        assert_alike(heard, alone[id(request)])
+    (alone,) = transcriber.transcribe([half])
+    for heard, expected in zip(transcriber.transcribe([half, sentence, half]), (alone, whole, alone), strict=True):
+        assert_alike(heard, expected)
 
 
 def test_the_whole_window_is_encoded_as_by_transformers_itself(transcriber: TransformersTranscriber) -> None:
@@ -104,32 +127,28 @@ def test_the_whole_window_is_encoded_as_by_transformers_itself(transcriber: Tran
         torch.testing.assert_close(encode(transcriber.network, noise), expected)
 
 
+@pytest.mark.usefixtures("written")
 def test_a_snapshot_is_the_same_network_in_the_hubs_layout(
-    folder: Path, transcriber: TransformersTranscriber, sentence: DecodeRequest, tmp_path: Path
+    folder: Path,
+    transcriber: TransformersTranscriber,
+    published: TransformersTranscriber,
+    sentence: DecodeRequest,
+    whole: Hypothesis,
 ) -> None:
-    written = write_snapshot(whisper_component(folder), Form(), transcriber.network)
     snapshot = TransformersTranscriber(folder)
     assert snapshot.loaded.strategy == "snapshot"
-    (heard,), (expected,) = snapshot.transcribe([sentence]), transcriber.transcribe([sentence])
-    assert_alike(heard, expected)
-    hub = TransformersTranscriber(shutil.copytree(written, tmp_path / "hub"), strategies=["mapped"])
+    assert_alike(snapshot.transcribe([sentence])[0], whole)
     for (name, tensor), (other, same) in zip(
-        hub.network.state_dict().items(), transcriber.network.state_dict().items(), strict=True
+        published.network.state_dict().items(), transcriber.network.state_dict().items(), strict=True
     ):
         assert name == other
         assert torch.equal(tensor, same)
-    assert hub.transcribe([sentence])[0].text == expected.text
 
 
 def test_nothing_is_taken_over_from_how_the_publisher_decodes(
-    folder: Path, transcriber: TransformersTranscriber, sentence: DecodeRequest, tmp_path: Path
+    published: TransformersTranscriber, sentence: DecodeRequest, whole: Hypothesis
 ) -> None:
-    hub = shutil.copytree(write_snapshot(whisper_component(folder), Form(), transcriber.network), tmp_path / "hub")
-    settings = hub / "generation_config.json"
-    published = json.loads(settings.read_text(encoding="utf-8"))
-    settings.write_text(json.dumps(published | {"repetition_penalty": 9.0, "temperature": 5.0, "do_sample": True}))
-    (heard,) = TransformersTranscriber(hub, strategies=["mapped"]).transcribe([sentence])
-    assert_alike(heard, transcriber.transcribe([sentence])[0])
+    assert_alike(published.transcribe([sentence])[0], whole)
 
 
 def test_a_folder_without_tokenizer_or_weights_is_refused(folder: Path, tmp_path: Path) -> None:
