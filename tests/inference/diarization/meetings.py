@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pyannote.core import Annotation, Segment
 
 from inference.audio import SAMPLE_RATE
 from inference.diarization.turns import SpeakerTurn
+
+if TYPE_CHECKING:
+    from pyannote.core import Annotation  # draws in matplotlib: three seconds, of every process that collects tests
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +60,8 @@ def confusion(reference: Sequence[SpeakerTurn], turns: Sequence[SpeakerTurn]) ->
 
 def annotation(turns: Iterable[SpeakerTurn]) -> Annotation:
     """For pyannote's metrics; a turn of nobody in particular is left out."""
+    from pyannote.core import Annotation, Segment
+
     result = Annotation()
     for index, turn in enumerate(turns):
         if turn.speaker:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
-import openai
 import pytest
 import srt
 import webvtt
-from openai import OpenAI
-from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose, TranslationVerbose
 
 from tests.live import RunningParlance, running_parlance
+
+if TYPE_CHECKING:
+    from openai import OpenAI  # two seconds, of every process that collects tests
 
 pytestmark = pytest.mark.xdist_group("processes")
 
@@ -36,6 +37,8 @@ def parlance(whisper_alone: Path) -> Iterator[RunningParlance]:
 
 @pytest.fixture(scope="module")
 def client(parlance: RunningParlance) -> Iterator[OpenAI]:
+    from openai import OpenAI
+
     token = parlance.manage("shell", "--verbosity", "0", "-c", NEW_TOKEN).strip()
     with OpenAI(api_key=token, base_url=f"{parlance.url}/v1", timeout=240, max_retries=0) as made:
         yield made
@@ -47,6 +50,8 @@ def recording(speech: Path) -> Path:
 
 
 def test_the_models_are_listed_and_found(client: OpenAI) -> None:
+    import openai
+
     listed = client.models.list().data
     assert [model.id for model in listed] == ["whisper-base", MODEL]
     assert client.models.retrieve(MODEL) == listed[1]
@@ -56,6 +61,8 @@ def test_the_models_are_listed_and_found(client: OpenAI) -> None:
 
 
 def test_each_format_is_what_the_client_makes_of_it(client: OpenAI, recording: Path) -> None:
+    from openai.types.audio import TranscriptionDiarized
+
     create = client.audio.transcriptions.create
     assert SAID in create(file=recording, model=MODEL, language="pt").text
     assert SAID in create(file=recording, model=MODEL, language="pt", response_format="text")
@@ -68,6 +75,8 @@ def test_each_format_is_what_the_client_makes_of_it(client: OpenAI, recording: P
 
 
 def test_the_long_form_has_every_field(client: OpenAI, recording: Path) -> None:
+    from openai.types.audio import TranscriptionVerbose
+
     found = client.audio.transcriptions.create(
         file=recording, model=MODEL, response_format="verbose_json", timestamp_granularities=["word", "segment"]
     )
@@ -96,6 +105,8 @@ def test_the_text_is_streamed(client: OpenAI, recording: Path) -> None:
 
 
 def test_it_is_translated_into_english(client: OpenAI, recording: Path) -> None:
+    from openai.types.audio import TranslationVerbose
+
     found = client.audio.translations.create(file=recording, model=MODEL, response_format="verbose_json")
     checked = TranslationVerbose.model_validate(found.model_dump(), strict=True)
     assert (checked.language, IN_ENGLISH in checked.text, SAID in checked.text) == ("english", True, False)
@@ -103,6 +114,8 @@ def test_it_is_translated_into_english(client: OpenAI, recording: Path) -> None:
 
 
 def test_errors_are_the_clients_own(client: OpenAI, recording: Path) -> None:
+    import openai
+
     with pytest.raises(openai.BadRequestError) as refused:
         client.audio.transcriptions.create(file=("page.mp3", b"<html></html>" * 1_000), model=MODEL)
     assert (refused.value.code, refused.value.param) == ("unreadable_file", "file")
