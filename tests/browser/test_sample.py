@@ -30,6 +30,7 @@ MOST_IS_THERE = """(least) => {
 NAME = "Zephyrine Cormorant"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     browser: Browser, parlance: RunningParlance, speech: Path

@@ -276,7 +276,8 @@ def test_after_all_is_forgotten_a_voice_is_a_stranger() -> None:
     [
         ("two_voices", {2}),
         ("four_voices", {4}),
-        ("eight_voices", {8, 9}),  # one reader's first word may be a stranger's
+        # One reader's first word may be a stranger's.
+        pytest.param("eight_voices", {8, 9}, marks=pytest.mark.long),
     ],
 )
 def test_real_voices_are_told_apart_live_and_at_the_end(

@@ -77,6 +77,7 @@ def whisper(whisper_base: Path, request_of_speech: DecodeRequest) -> Iterator[Wh
     resident.forget()
 
 
+@pytest.mark.long
 def test_whisper_hears_the_same_after_every_return_and_its_memory_goes_meanwhile(
     whisper: WhisperResident, request_of_speech: DecodeRequest
 ) -> None:

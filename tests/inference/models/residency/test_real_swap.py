@@ -72,6 +72,7 @@ def make_pool(whisper_base: Path, folder: Path, load_summarizer: Callable[[], An
     whisper.forget()
 
 
+@pytest.mark.long
 def test_cycles_leave_answers_and_memory_as_they_were(pool: ModelPool, request_of_speech: DecodeRequest) -> None:
     process = psutil.Process()
     heard, summaries, values, captions_rss, summary_rss = set(), set(), [], [], []
