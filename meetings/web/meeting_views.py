@@ -190,14 +190,16 @@ def transcript(request: HttpRequest, meeting_id: str, format_name: str) -> HttpR
         )
     if not meeting.allow_downloads and not may_do(request, Deed.READ, meeting):
         raise PermissionDenied(_("The host of this meeting does not offer its transcript."))
-    wanted = request.GET.get("lang")
+    wanted = request.GET.get("lang", "")
+    language = language_code(wanted) or wanted
     try:
-        document = render_transcript(meeting, format_name, wanted and (language_code(wanted) or wanted))
+        document = render_transcript(meeting, format_name, language)
     except UnknownLanguage as error:
         return render(request, "400.html", {"sentence": str(error)}, status=400)
     except NotTranslated as error:
         raise Http404(str(error)) from error
-    headers = {"Content-Disposition": f'attachment; filename="transcript-{meeting.pk}.{format_name}"'}
+    name = "-".join(filter(None, ("transcript", meeting.pk, language)))
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format_name}"'}
     return HttpResponse(document.content, content_type=document.content_type, headers=headers)
 
 

@@ -25,6 +25,8 @@ from meetings.web.byte_ranges import file_response
 from meetings.web.transcript import SPOKEN, LanguageFilter, offered, page_lines, requested_choice
 
 FLAC = "audio/flac"
+WORTH_SAYING_S = 1.0
+"""Missing seconds; less is a syllable."""
 
 
 @private
@@ -60,6 +62,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
     return {
         "meeting": meeting,
         "lines": lines,
+        "missing": missing_sentence(meeting),
         "why_empty": "" if lines else uploads.why_empty(meeting, uploads.find(meeting.pk)),
         "segments": frozenset(line.cue.segment for line in lines),
         "choice": choice,
@@ -78,6 +81,13 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
         "longest": MAX_TEXT,
         "translations": named_languages(choice.languages),
     }
+
+
+def missing_sentence(meeting: Meeting) -> str:
+    """Return how much of the meeting has no captions; empty: nothing worth a word."""
+    if meeting.missing_s < WORTH_SAYING_S:
+        return ""
+    return _("%(seconds)d seconds were not captured and are missing here.") % {"seconds": round(meeting.missing_s)}
 
 
 def _query(token: str, choice: LanguageFilter) -> str:

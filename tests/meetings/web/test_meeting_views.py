@@ -340,7 +340,9 @@ class TestTranscript:
     def test_is_in_the_language_that_is_asked_for(self, client: Client, meeting: Meeting) -> None:
         Translation.objects.create(caption=meeting.captions.get(), language="pt", text="Bom dia a todos.")
         link = address(meeting, "join", "transcript.txt")
-        assert "Bom dia a todos." in client.get(f"{link}&lang=pt").content.decode()
+        translated = client.get(f"{link}&lang=pt")
+        assert "Bom dia a todos." in translated.content.decode()
+        assert translated["Content-Disposition"] == f'attachment; filename="transcript-{meeting.pk}-pt.txt"'
         assert "Good morning everyone." in client.get(f"{link}&lang=en").content.decode()
         assert "Good morning everyone." in client.get(f"{link}&lang=").content.decode()
 

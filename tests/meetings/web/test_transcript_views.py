@@ -36,6 +36,14 @@ class TestReading:
         assert "data-correct" not in page
         assert '<form method="post" action="/m/' not in page
 
+    @pytest.mark.parametrize(("seconds", "is_said"), [(0.4, False), (55.6, True)])
+    def test_what_was_not_captured_is_said(
+        self, meeting: Meeting, client: Client, seconds: float, is_said: bool
+    ) -> None:
+        Meeting.objects.update(missing_s=seconds)
+        page = body(client, address(meeting, "join"))
+        assert ("56 seconds were not captured and are missing here." in page) == is_said
+
     def test_the_host_may_keep_it_from_viewers(
         self, meeting: Meeting, client: Client, host: Client, recorded: bytes
     ) -> None:
