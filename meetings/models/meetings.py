@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from meetings.text import one_line
+
 MAX_VOCABULARY = 2_000
 """Characters; the decoder's prompt holds about 200 tokens of it."""
 
@@ -131,8 +133,11 @@ class Meeting(models.Model):
         return self.title
 
     def clean(self) -> None:
-        if self.title and not self.title.strip():
+        """Take out of the title what nobody sees, and what makes it read as another one."""
+        title = one_line(self.title)
+        if self.title and not title:
             raise ValidationError({"title": _("Give the meeting a title.")})
+        self.title = title
 
     @property
     def detectable_languages(self) -> tuple[str, ...]:

@@ -46,6 +46,11 @@ READS_A_MINUTE = 300
 ALIAS = "whisper-1"
 """The name by which OpenAI's clients ask for a Whisper."""
 
+ADDRESS_SHOWN = 80
+"""Characters of an unknown address that are repeated."""
+
+FORM = "multipart/form-data"
+
 RELEASED = 1663718400
 """Seconds since 1970 of Whisper's publication, for clients that require a date of each model."""
 
@@ -117,6 +122,13 @@ async def model(request: HttpRequest, token: ApiToken, name: str) -> HttpRespons
     return JsonResponse(_model(name))
 
 
+@csrf_exempt
+async def unknown_address(request: HttpRequest, rest: str) -> HttpResponseBase:
+    """Answer a client that expects more of OpenAI's API than is here."""
+    refused = Refused(404, "unknown_url", f"There is no {request.method} /v1/{rest[:ADDRESS_SHOWN]} here.")
+    return JsonResponse(refused.content, status=refused.status)
+
+
 # -- requests with a recording -----------------------------------------------------------------------------------------
 
 
@@ -172,6 +184,8 @@ def _begin(
     request: HttpRequest, token: ApiToken, form_class: type[AudioForm], preference: Preference
 ) -> tuple[ApiJob, bool]:
     """Validate the request and begin or join its job; return it, and whether to stream the text. Raises Refused."""
+    if request.content_type != FORM:
+        raise Refused(415, "unsupported_media_type", f"Send the recording and its parameters as a form: {FORM}.")
     request.upload_handlers = [IncomingHandler(request)]
     try:
         form = form_class(request.POST, request.FILES)

@@ -11,10 +11,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from inference.media.raw_formats import ENDINGS
+from inference.media.raw_formats import ENDINGS, UNTOLD
 from meetings.models import MAX_FILE_NAME, Meeting
 from meetings.store.summary_attempts import LONGEST_INTERVAL_S
 from meetings.store.uploads import Announced
+from meetings.text import one_line
 from meetings.web.meeting_forms import MeetingForm
 from meetings.web.reading_fields import FORMAT_CHOICES, TRACK_CHOICES
 
@@ -92,7 +93,8 @@ class UploadForm(MeetingForm):
 
     def clean_type(self) -> str:
         kind: str = self.cleaned_data["type"]
-        is_known = Path(self.data.get("name", "")).suffix.lower() in ENDINGS
+        ending = Path(self.data.get("name", "")).suffix.lower()
+        is_known = ending in ENDINGS or ending in UNTOLD  # to browsers, `.raw` is a photograph
         if kind.partition("/")[0] in NO_RECORDING and not is_known:
             raise forms.ValidationError(gettext("This is not a recording. Choose an audio or video file."))
         return kind
@@ -103,7 +105,7 @@ class UploadForm(MeetingForm):
         title_length: int = Meeting._meta.get_field("title").max_length or MAX_FILE_NAME
         # Without a name the form is invalid; only the name gets the error, as there is no field for one about the
         # title.
-        self.instance.title = cleaned.get("name", "?")[:title_length]
+        self.instance.title = one_line(cleaned.get("name", ""))[:title_length] or "?"
         self.instance.allow_downloads = True
         if cleaned.get("summary"):
             self.instance.summary_every_s = LONGEST_INTERVAL_S

@@ -1,14 +1,18 @@
 /** One recording in the list: how much has arrived, how far it is captioned, and what is there when it is ready. */
 import { gettext } from "./i18n.js";
 
+/** Embeddings, overrides and isolates: with them a name can be made to read as another one. */
+const BIDI_CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
+
 export class UploadRow {
   /** @param {HTMLTemplateElement} template @param {string} name of the file */
   constructor(template, name) {
+    const shown = name.replace(BIDI_CONTROLS, "");
     this.element = template.content.firstElementChild.cloneNode(true);
     for (const part of ["name", "delete", "bar", "status", "hint", "links"]) this[part] = this.element.querySelector(`[data-${part}]`);
-    this.name.textContent = name;
-    this.bar.setAttribute("aria-label", name);
-    this.delete.setAttribute("aria-label", gettext("Delete {name}", { name }));
+    this.name.textContent = shown;
+    this.bar.setAttribute("aria-label", shown);
+    this.delete.setAttribute("aria-label", gettext("Delete {name}", { name: shown }));
     this.upload = null;
     this.isSending = false;
   }

@@ -621,3 +621,15 @@ def test_languages_have_the_names_that_openai_gives() -> None:
     from transformers.models.whisper.tokenization_whisper import LANGUAGES as NAMES
 
     assert {code: api_results.openai_language(code) for code in LANGUAGES} == {code: NAMES[code] for code in LANGUAGES}
+
+
+async def test_what_is_not_here_is_told_in_json() -> None:
+    answer: Any = await AsyncClient().post("/v1/chat/completions", {"model": "x"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
+    assert answer.json()["error"]["message"] == "There is no POST /v1/chat/completions here."
+
+
+async def test_a_body_that_is_no_form_is_told_what_to_be(token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    answer: Any = await AsyncClient().post(PATH, {"file": "x"}, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_media_type")

@@ -124,6 +124,16 @@ def test_what_cannot_be_is_told_before_it_is_sent(
     assert Meeting.objects.count() == 0
 
 
+def test_a_recording_that_browsers_take_for_a_photograph_is_taken(client: Client, host: User) -> None:
+    """`.raw` is to Chromium; the worker asks for its format."""
+    assert announce(client, name="call.raw", type="image/x-panasonic-raw").status_code == 201
+
+
+def test_a_name_that_reads_as_another_one_is_no_title(client: Client, host: User) -> None:
+    assert announce(client, name="a\u202egnp.exe\u202c.wav").status_code == 201
+    assert Meeting.objects.get().title == "agnp.exe.wav"
+
+
 def test_a_server_without_room_says_so(client: Client, host: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload_files, "DISK_RESERVE", 1 << 62)
     answer = announce(client)
