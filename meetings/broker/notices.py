@@ -22,7 +22,7 @@ class Notice(TypedDict):
 NOTICES: dict[NoticeState, str] = {
     "live": gettext_noop("Captions are live."),
     "paused": gettext_noop("The host has paused. Captions continue when the host does."),
-    "catching_up": gettext_noop("Catching up: everything said is kept and is being captioned now."),
+    "catching_up": gettext_noop("Catching up: what was said meanwhile is being captioned now."),
     "summarizing": gettext_noop("A summary is being written. What is said meanwhile is kept and captioned afterwards."),
     "ended": gettext_noop("The meeting has ended."),
     "degraded": gettext_noop("Captions are delayed by a fault. What is said is kept and will be captioned."),

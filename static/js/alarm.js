@@ -11,6 +11,7 @@ const SENTENCES = {
   sealed: gettext(
     "Unsaved sound of an earlier page does not open: the server has another key. Do not close this page.",
   ),
+  unheard: gettext("Nobody is heard: the meeting goes on, and this page does not listen. Press “Start captions”."),
   lost: gettext("Some sound could not be kept and is missing from the captions; see the figures."),
 };
 const TONE_HZ = 880;

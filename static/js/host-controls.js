@@ -62,6 +62,12 @@ export class HostControls {
     this.#show();
   }
 
+  /** Listens where another page did: who is heard was told there. */
+  goOn() {
+    this.hasConsent = true;
+    this.#open();
+  }
+
   /** @param {string} state of the meeting, as on the wire */
   follow(state) {
     this.meetingState = state;
@@ -187,11 +193,18 @@ export class HostControls {
     this.pause.hidden = !isLive || isPaused;
     this.end.hidden = !isLive;
     if (!isLive) this.askEnd.close();
+    this.#warnUnheard(isLive && state === "idle" && !isPaused && !this.isElsewhere);
     this.#offerCheck();
     const isStill = !this.session.keeper.isListening || STANDSTILLS.some((reason) => this.troubles.has(reason));
     if (isOver || (isStill && !this.check.check.isOn)) this.meter.reset(gettext("Not listening."));
     this.#showProgress();
     this.#keepFocus(state);
+  }
+
+  /** After a reload people still speak, and their host takes the page for listening. */
+  #warnUnheard(isUnheard) {
+    if (isUnheard) this.alarm.raise("unheard");
+    else this.alarm.clear("unheard");
   }
 
   /** Not of a tab: the browser would ask which one to share, and again at the start. */

@@ -33,6 +33,15 @@ const LAST_WORDS = {
 };
 /** Worth a word to the host: less is always on its way. */
 const UNSAVED_SECONDS = 2;
+/** Less is a syllable. */
+const MISSING_SECONDS = 1;
+/** States of a meeting in which nobody is to be heard. */
+const SILENT = ["waiting", "paused", "ended"];
+/** Said by the page itself. The next `hello` takes it back. */
+const CUT = {
+  state: "cut",
+  message: gettext("The connection is lost. What is said is kept in this page, and sent when it is back."),
+};
 
 const page = document.querySelector("[data-host]");
 const { meeting, token, joinToken, storageKey, worklet, ended, captionedS, missingS } = page.dataset;
@@ -52,6 +61,7 @@ function review() {
   tellOfSummary(feed);
   const captioned = Number(captionedS);
   new Ledger(find("ledger")).update({ durable_s: captioned, captioned_s: captioned, missing_s: Number(missingS) });
+  tellMissing(Number(missingS));
   for (const name of ["controls", "speakers", "spoken", "summary", "summary-controls"]) find(name).hidden = true;
   feed.addEventListener("summary", () => (find("summary").hidden = false));
   socket.connect();
@@ -61,7 +71,7 @@ async function host() {
   const alarm = new Alarm(find("alarm"));
   const store = await openStore();
   const frames = await restoredFrames(store, alarm);
-  const claim = { takeover: false, isOver: false };
+  const claim = { takeover: false, goesOn: false, isOver: false };
   const socket = new ReconnectingSocket(
     () => (claim.isOver ? readerUrl : hostUrl)(feed.store.lastSeq, claim),
     LAST_WORDS,
@@ -76,10 +86,11 @@ async function host() {
   new SummarySchedule(find("summary"), feed, socket);
   tellOfSummary(feed);
   showSound(socket, feed, sender);
+  tellOfCuts(socket, feed, session);
   raiseAlarms(sender, session, alarm);
   followMeeting(socket, feed, session, alarm, controls);
   readOn(socket, claim);
-  offerTakeover(socket, claim, alarm, controls);
+  offerTakeover(socket, feed, claim, alarm, controls);
   window.addEventListener("beforeunload", (event) => {
     if (frames.seconds >= UNSAVED_SECONDS || session.state === "capturing") event.preventDefault();
   });
@@ -132,14 +143,14 @@ function followMeeting(socket, feed, session, alarm, controls) {
   });
 }
 
-function offerTakeover(socket, claim, alarm, controls) {
+function offerTakeover(socket, feed, claim, alarm, controls) {
   const standBack = (isElsewhere) => {
     find("elsewhere").hidden = !isElsewhere;
     controls.standBack(isElsewhere);
   };
   socket.addEventListener("closed", ({ detail }) => standBack(detail.code === TAKEN));
   find("takeover").addEventListener("click", () => {
-    claim.takeover = true;
+    claim.takeover = claim.goesOn = true;
     alarm.clear("closed");
     controls.allowStart(true);
     standBack(false);
@@ -148,6 +159,17 @@ function offerTakeover(socket, claim, alarm, controls) {
   });
   // Once is enough: a page that comes back later must not push out whoever took over meanwhile.
   socket.addEventListener("message", ({ detail }) => detail.type === "ready" && (claim.takeover = false));
+  // Whoever takes over is heard from now on: the click allows it, as at the start.
+  feed.addEventListener("hello", ({ detail }) => {
+    if (claim.goesOn && !SILENT.includes(detail.state)) controls.goOn();
+    claim.goesOn = false;
+  });
+}
+
+function tellOfCuts(socket, feed, session) {
+  socket.addEventListener("waiting", () => {
+    if (session.state === "capturing" && !socket.isBlocked) feed.banner.show(CUT);
+  });
 }
 
 /** What the host knows better than the models. */
@@ -169,10 +191,21 @@ function correctableLabel() {
   return label;
 }
 
+function tellMissing(seconds) {
+  if (seconds < MISSING_SECONDS) return;
+  find("complete").textContent = gettext("The transcript has all that was captured; {seconds} s are missing.", {
+    seconds: Math.round(seconds),
+  });
+}
+
 function showSound(socket, feed, sender) {
   const ledger = new Ledger(find("ledger"));
   feed.addEventListener("state", ({ detail }) => ledger.follow(detail));
-  socket.addEventListener("message", ({ detail }) => detail.type === "ledger" && ledger.update(detail));
+  socket.addEventListener("message", ({ detail }) => {
+    if (detail.type !== "ledger") return;
+    ledger.update(detail);
+    tellMissing(detail.missing_s);
+  });
   sender.addEventListener("change", () => {
     ledger.setCaptured(sender.capturedSeconds);
     const { seconds } = sender.frames;

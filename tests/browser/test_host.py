@@ -167,8 +167,31 @@ class TestCut:
         assert server.wait_for_socket(2)["takeover"] == "1"
         server.say(ready(), hello(state="live"))
         expect(host.locator("[data-connection]")).to_have_text("Live")
+        server.wait_for_frames(3)
         server.close(1012)
         assert "takeover" not in server.wait_for_socket(3)
+
+    def test_a_paused_meeting_that_is_taken_over_stays_paused(self, host: Page, server: ScriptedIngest) -> None:
+        server.close(4409)
+        host.get_by_role("button", name="Take over here").click()
+        server.wait_for_socket(2)
+        server.say(ready(), hello(state="paused"))
+        expect(host.get_by_role("button", name="Resume")).to_be_enabled()
+        expect(host.get_by_role("alert")).to_be_hidden()
+
+    def test_a_reload_in_mid_meeting_says_that_nobody_is_heard(self, host: Page, server: ScriptedIngest) -> None:
+        server.say(hello(state="live"))
+        expect(host.get_by_role("alert")).to_contain_text("Nobody is heard")
+        start_captions(host)
+        server.wait_for_frames(1)
+        expect(host.get_by_role("alert")).to_be_hidden()
+
+    def test_without_a_link_the_host_reads_that_what_is_said_is_kept(self, host: Page, server: ScriptedIngest) -> None:
+        start_captions(host)
+        server.wait_for_frames(2)
+        server.say(notice("catching_up"))
+        server.close(1012)
+        expect(host.locator("[data-notice]")).to_contain_text("What is said is kept in this page")
 
     def test_a_host_that_is_pushed_out_is_told_loudly(self, host: Page, server: ScriptedIngest) -> None:
         start_captions(host)
