@@ -47,6 +47,8 @@ if TEST_DATABASE_URL:
 # Hundreds of processes are started, and each would compile our modules again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# As many processes as cores or more run at once: threads of one network would wait for each other, not for work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A busy machine makes any example slow; slowness is measured in benchmarks/.
 hypothesis.settings.register_profile("parlance", deadline=None)
 hypothesis.settings.load_profile("parlance")
