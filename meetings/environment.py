@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ LogFormat = Literal["auto", "console", "json"]
 Hsts = Literal["host", "subdomains", "preload"]
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+PREFIX = "PARLANCE_"
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d+)?")
 UNIX_SOCKET_MAX_BYTES = 100
 """Linux allows 107, macOS 103."""
@@ -195,6 +197,26 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
     )
 
 
+class _Recorder(dict[str, str]):
+    """Variables that remember which of them are asked for."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        super().__init__(values)
+        self.asked: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return super().get(key, default)
+
+
+def misspelt_names(values: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of our prefix that nothing reads, and the most similar setting of each, or an empty text."""
+    recorder = _Recorder(values)
+    read_environment(recorder)
+    odd = [name for name in values if name.startswith(PREFIX) and name not in recorder.asked]
+    return {name: next(iter(get_close_matches(name, sorted(recorder.asked), n=1)), "") for name in sorted(odd)}
+
+
 def database_config(url: str) -> dict[str, Any]:
     """Return Django's settings for a database. Raises ImproperlyConfigured for a URL of another kind."""
     try:
@@ -291,6 +313,11 @@ def _broker_url(value: str) -> str:
 
 def _hosts(value: str) -> list[str]:
     hosts = _items(value)
+    for host in hosts:
+        if "/" in host or " " in host or re.search(r"[^:]:\d+$", host):
+            raise ImproperlyConfigured(
+                f"ALLOWED_HOSTS holds {host!r}; write the name alone, as in captions.example.org."
+            )
     if "*" in hosts:
         raise ImproperlyConfigured("ALLOWED_HOSTS holds '*'; name the hosts, or any page could open the sockets.")
     return hosts

@@ -21,6 +21,7 @@ from inference.models.catalog import UnknownModel
 from inference.models.device import NoSuchDevice
 from inference.models.fetching import FetchFailed
 from inference.models.loading import ModelCorrupt, ModelMissing
+from inference.models.residency.plan import DoesNotFit
 from meetings.backups.append_only import Unsteady
 from meetings.backups.contents import NoBackup
 from meetings.backups.databases import DatabaseNotCopied
@@ -63,6 +64,7 @@ ERROR_ANSWERS: dict[type[Exception], ErrorAnswer] = {
     FetchFailed: ErrorAnswer(FAILURE),
     ImproperlyConfigured: ErrorAnswer(BAD_INPUT),
     NoSuchDevice: ErrorAnswer(BAD_INPUT),
+    DoesNotFit: ErrorAnswer(BAD_INPUT),
     BrokerStartError: ErrorAnswer(FAILURE),
     BrokerUnreachable: ErrorAnswer(FAILURE),
     AlreadyRunning: ErrorAnswer(BAD_INPUT),

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from meetings.environment import UNIX_SOCKET_MAX_BYTES, database_config, read_environment
+from meetings.environment import BASE_DIR, UNIX_SOCKET_MAX_BYTES, database_config, misspelt_names, read_environment
 
 
 def test_nothing_needs_to_be_set(tmp_path: Path) -> None:
@@ -39,6 +40,22 @@ def test_how_long_a_recording_may_be_is_told_in_hours(tmp_path: Path) -> None:
     assert read == [43_200.0, 1_800.0, 172_800.0]
 
 
+def test_a_misspelt_setting_is_found(tmp_path: Path) -> None:
+    values = {
+        "PARLANCE_DATA": str(tmp_path),
+        "PARLANCE_KEEP_AUDIO_DAY": "7",
+        "PARLANCE_OIDC_ISSUER": "",
+        "PATH": "/bin",
+    }
+    assert misspelt_names(values) == {"PARLANCE_KEEP_AUDIO_DAY": "PARLANCE_KEEP_AUDIO_DAYS"}
+
+
+def test_every_documented_setting_is_known(tmp_path: Path) -> None:
+    rows = re.findall(r"^\| `(PARLANCE_[A-Z_]+)`", (BASE_DIR / "docs" / "settings.md").read_text(), re.MULTILINE)
+    known = {name for name in rows if not misspelt_names({"PARLANCE_DATA": str(tmp_path), name: ""})}
+    assert {*rows} - known <= {"PARLANCE_SCREENSHOTS"}, "of the tests"
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -50,6 +67,8 @@ def test_how_long_a_recording_may_be_is_told_in_hours(tmp_path: Path) -> None:
         ("REDIS_URL", "localhost:6379"),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "a.example, *"),
+        ("ALLOWED_HOSTS", "https://a.example"),
+        ("ALLOWED_HOSTS", "a.example:8000"),
         ("PARLANCE_ORIGINS", "example.org"),
         ("PARLANCE_ORIGINS", "https://example.org/page"),
         ("PARLANCE_DEBUG", "yes"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import time
 from argparse import ArgumentParser
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.core.management import call_command
@@ -20,7 +21,7 @@ from meetings.broker.client import connect_sync
 from meetings.broker.leases import count_workers
 from meetings.device.asr import speech_model
 from meetings.device.summarization import is_packed, summary_model
-from meetings.environment import Environment
+from meetings.environment import Environment, misspelt_names
 from meetings.management.cli import ParlanceCommand
 from meetings.management.schema import has_pending_migrations
 from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
@@ -41,6 +42,8 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         environment: Environment = settings.ENVIRONMENT
         descriptors.raise_limit()
+        for name, similar in misspelt_names(os.environ).items():
+            self.stderr.write(f"{name} is no setting" + (f"; do you mean {similar}?" if similar else "."))
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)
@@ -118,8 +121,11 @@ def entrance(environment: Environment, base_url: str) -> str:
 
 
 def _is_ready(base_url: str) -> bool:
+    """Ask under an allowed name: the loopback address need not be one."""
+    host = next(iter(settings.ENVIRONMENT.allowed_hosts)).lstrip(".")
     try:
-        with urlopen(f"{base_url}/healthz", timeout=2) as answer:  # noqa: S310  (our own address)
+        request = Request(f"{base_url}/healthz", headers={"Host": host})  # noqa: S310  (our own address)
+        with urlopen(request, timeout=2) as answer:  # noqa: S310
             return answer.status == 200 and count_workers(connect_sync()) > 0
     except (RedisError, OSError):
         return False
