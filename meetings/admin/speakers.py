@@ -36,12 +36,16 @@ class SpeakerForm(forms.ModelForm[Speaker]):
 @admin.register(Speaker)
 class SpeakerAdmin(admin.ModelAdmin[Speaker]):
     form = SpeakerForm
-    list_display = ("display_name", "label", "meeting", "merged_into")
+    list_display = ("shown_name", "label", "meeting", "merged_into")
     list_select_related = ("meeting",)
     search_fields = ("name", "meeting__title", "meeting__id")
     fields = ("meeting", "label", "name", "merged_into")
     readonly_fields = ("meeting", "label", "merged_into")
     actions = ("merge",)
+
+    @admin.display(description=gettext_lazy("name"), ordering="name")
+    def shown_name(self, speaker: Speaker) -> str:
+        return speaker.display_name
 
     @admin.action(description=gettext_lazy("They are one person"), permissions=["change"])
     def merge(self, request: HttpRequest, chosen: QuerySet[Speaker]) -> None:

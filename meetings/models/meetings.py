@@ -50,9 +50,13 @@ class Meeting(models.Model):
     """A meeting: the host's settings, and how far its audio is captioned."""
 
     id = models.CharField(primary_key=True, max_length=32, default=new_meeting_id, editable=False)
-    title = models.CharField(max_length=200)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
-    language = models.CharField(max_length=8, default="en", help_text="Spoken language, or auto.")
+    title = models.CharField(gettext_lazy("title"), max_length=200)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=gettext_lazy("owner"), null=True, blank=True, on_delete=models.SET_NULL
+    )
+    language = models.CharField(
+        gettext_lazy("language"), max_length=8, default="en", help_text="Spoken language, or auto."
+    )
     languages = models.JSONField(default=list, blank=True, help_text="Languages offered beside the spoken one.")
     spoken_languages = models.JSONField(
         default=list, blank=True, help_text="With auto: the languages that may be spoken; empty: found out."
@@ -82,7 +86,12 @@ class Meeting(models.Model):
     link_password = models.CharField(
         max_length=128, blank=True, editable=False, help_text="Hash; empty: none is asked."
     )
-    links_expire_at = models.DateTimeField(null=True, blank=True, help_text="Readers' links are dead from then on.")
+    links_expire_at = models.DateTimeField(
+        gettext_lazy("links expire"),
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Links of viewers stop working then."),
+    )
     code_digest = models.CharField(
         max_length=32,
         blank=True,
@@ -92,12 +101,16 @@ class Meeting(models.Model):
         editable=False,
         help_text="Finds the meeting by its code, once that was shown.",
     )
-    is_ephemeral = models.BooleanField(default=False, help_text="Nothing is kept after the end.")
-    created_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True)
+    is_ephemeral = models.BooleanField(
+        gettext_lazy("not kept"), default=False, help_text=gettext_lazy("Nothing is kept after the end.")
+    )
+    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
+    started_at = models.DateTimeField(gettext_lazy("started"), null=True, blank=True)
+    ended_at = models.DateTimeField(gettext_lazy("ended"), null=True, blank=True)
 
-    state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING, editable=False)
+    state = models.CharField(
+        gettext_lazy("state"), max_length=16, choices=State.choices, default=State.WAITING, editable=False
+    )
     last_seq = models.PositiveBigIntegerField(
         default=0, editable=False, help_text="Number of the newest stored change."
     )
@@ -127,6 +140,7 @@ class Meeting(models.Model):
     missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("meeting"), gettext_lazy("meetings")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
@@ -346,15 +360,27 @@ class Tombstone(models.Model):
 class Speaker(models.Model):
     """A distinct voice of the meeting. No voice print is stored: that would be biometric data."""
 
-    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="speakers")
-    label = models.CharField(max_length=16, help_text="S1, S2 … in the order in which voices were first known.")
-    name = models.CharField(max_length=MAX_SPEAKER_NAME, blank=True, help_text="As the host calls them.")
+    meeting = models.ForeignKey(
+        Meeting, verbose_name=gettext_lazy("meeting"), on_delete=models.CASCADE, related_name="speakers"
+    )
+    label = models.CharField(
+        gettext_lazy("label"),
+        max_length=16,
+        help_text=gettext_lazy("S1, S2 … in the order in which voices were first known."),
+    )
+    name = models.CharField(
+        gettext_lazy("name"), max_length=MAX_SPEAKER_NAME, blank=True, help_text=gettext_lazy("As the host calls them.")
+    )
     merged_into = models.CharField(
-        max_length=16, blank=True, help_text="Label of the speaker that this one turned out to be."
+        gettext_lazy("merged into"),
+        max_length=16,
+        blank=True,
+        help_text=gettext_lazy("Label of the speaker that this one turned out to be."),
     )
     seq = models.PositiveBigIntegerField()
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("speaker"), gettext_lazy("speakers")
         ordering = ("meeting", "id")
         constraints = (models.UniqueConstraint(fields=("meeting", "label"), name="one_speaker_per_label"),)
 
@@ -384,22 +410,33 @@ class Caption(models.Model):
     others `<id>.1`, `<id>.2`. A caption that is no longer needed stays with an empty text, so that screens remove it.
     """
 
-    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="captions")
-    segment = models.CharField(max_length=32, help_text="Stable id: where in the audio the caption starts.")
+    meeting = models.ForeignKey(
+        Meeting, verbose_name=gettext_lazy("meeting"), on_delete=models.CASCADE, related_name="captions"
+    )
+    segment = models.CharField(
+        gettext_lazy("segment"),
+        max_length=32,
+        help_text=gettext_lazy("Stable id: where in the audio the caption starts."),
+    )
     utterance = models.CharField(max_length=32, help_text="Segment id of the utterance that it is a part of.")
     speaker = models.CharField(max_length=16, blank=True, help_text="Label; ?: unsure; empty: not told yet.")
     is_speaker_fixed = models.BooleanField(default=False, help_text="The host said who spoke; no model changes it.")
-    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
+    is_text_fixed = models.BooleanField(
+        gettext_lazy("corrected"),
+        default=False,
+        help_text=gettext_lazy("Somebody corrected the text; no model changes it."),
+    )
     seq = models.PositiveBigIntegerField()
     revision = models.PositiveIntegerField(default=0)
     start = models.FloatField(help_text="Seconds since the meeting's first sample.")
     end = models.FloatField()
-    language = models.CharField(max_length=8)
-    text = models.TextField()
+    language = models.CharField(gettext_lazy("language"), max_length=8)
+    text = models.TextField(gettext_lazy("text"))
     words: models.JSONField[Any, Any] = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("caption"), gettext_lazy("captions")
         ordering = ("meeting", "start", "segment")
         constraints = (
             models.UniqueConstraint(fields=("meeting", "segment"), name="one_caption_per_segment"),
@@ -418,13 +455,22 @@ class Caption(models.Model):
 class Translation(models.Model):
     """The translation of a caption's present text, or the text itself where no model could translate it."""
 
-    caption = models.ForeignKey(Caption, on_delete=models.CASCADE, related_name="translations")
-    language = models.CharField(max_length=8)
-    text = models.TextField()
-    is_translated = models.BooleanField(default=True, help_text="False: a part stands as it was said.")
-    is_text_fixed = models.BooleanField(default=False, help_text="Somebody corrected the text; no model changes it.")
+    caption = models.ForeignKey(
+        Caption, verbose_name=gettext_lazy("caption"), on_delete=models.CASCADE, related_name="translations"
+    )
+    language = models.CharField(gettext_lazy("language"), max_length=8)
+    text = models.TextField(gettext_lazy("text"))
+    is_translated = models.BooleanField(
+        gettext_lazy("translated"), default=True, help_text=gettext_lazy("False: a part stands as it was said.")
+    )
+    is_text_fixed = models.BooleanField(
+        gettext_lazy("corrected"),
+        default=False,
+        help_text=gettext_lazy("Somebody corrected the text; no model changes it."),
+    )
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("translation"), gettext_lazy("translations")
         ordering = ("caption", "language")
         constraints = (models.UniqueConstraint(fields=("caption", "language"), name="one_translation_per_language"),)
 
@@ -440,23 +486,27 @@ class Translation(models.Model):
 class Summary(models.Model):
     """A summary of a part of the meeting, with action items. Every item names the captions it comes from."""
 
-    meeting = models.ForeignKey(Meeting, on_delete=models.CASCADE, related_name="summaries")
-    seq = models.PositiveBigIntegerField()
-    from_s = models.FloatField(help_text="Seconds since the meeting's first sample.")
-    to_s = models.FloatField()
-    language = models.CharField(max_length=8)
-    text = models.TextField(blank=True)
+    meeting = models.ForeignKey(
+        Meeting, verbose_name=gettext_lazy("meeting"), on_delete=models.CASCADE, related_name="summaries"
+    )
+    seq = models.PositiveBigIntegerField(gettext_lazy("number of the change"))
+    from_s = models.FloatField(
+        gettext_lazy("from (seconds)"), help_text=gettext_lazy("Seconds since the meeting's first sample.")
+    )
+    to_s = models.FloatField(gettext_lazy("until (seconds)"))
+    language = models.CharField(gettext_lazy("language"), max_length=8)
+    text = models.TextField(gettext_lazy("text"), blank=True)
     items: models.JSONField[Any, Any] = models.JSONField(default=list)
     translations: models.JSONField[Any, Any] = models.JSONField(
         default=dict,
         blank=True,
         help_text="Text and the items' texts by language; `is_fixed`: somebody corrected them.",
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("summary"), gettext_lazy("summaries")
         ordering = ("meeting", "from_s")
-        verbose_name_plural = "summaries"
 
     def __str__(self) -> str:
         return f"{self.from_s:.0f}–{self.to_s:.0f} s"
@@ -471,23 +521,31 @@ class Correction(models.Model):
     caption = models.ForeignKey(Caption, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
     summary = models.ForeignKey(Summary, null=True, blank=True, on_delete=models.CASCADE, related_name="corrections")
     language = models.CharField(
-        max_length=8, blank=True, help_text="Of a translation; empty: of what was said, or of the summary as written."
+        gettext_lazy("language"),
+        max_length=8,
+        blank=True,
+        help_text=gettext_lazy("Of a translation; empty: of what was said, or of the summary as written."),
     )
     item = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="Of a summary's items, counted from 1 as they were then; empty: its own text."
+        gettext_lazy("item"),
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Of a summary's items, counted from 1 as they were then; empty: its own text."),
     )
     editor = models.ForeignKey(
         settings.AUTH_USER_MODEL,
+        verbose_name=gettext_lazy("by"),
         null=True,
         blank=True,
         on_delete=models.SET_NULL,
-        help_text="Empty: whoever held the host's link, or an account that is gone.",
+        help_text=gettext_lazy("Empty: whoever held the host's link, or an account that is gone."),
     )
-    before = models.TextField(blank=True)
-    after = models.TextField(blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    before = models.TextField(gettext_lazy("before"), blank=True)
+    after = models.TextField(gettext_lazy("after"), blank=True)
+    created_at = models.DateTimeField(gettext_lazy("when"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("correction"), gettext_lazy("corrections")
         ordering = ("pk",)
         constraints = (
             models.CheckConstraint(
@@ -518,17 +576,20 @@ class LagSample(models.Model):
 class Swap(models.Model):
     """One swap of the models on a worker's device, for operators."""
 
-    worker = models.CharField(max_length=80)
-    direction = models.CharField(max_length=32)
-    outcome = models.CharField(max_length=16)
-    reason = models.TextField(blank=True)
-    seconds = models.FloatField()
-    gibibytes = models.FloatField(help_text="Weights that came to the device.")
-    gigabytes_per_s = models.FloatField(help_text="10⁹ bytes a second while they came.")
-    steps: models.JSONField[Any, Any] = models.JSONField(default=list)
-    created_at = models.DateTimeField(auto_now_add=True)
+    worker = models.CharField(gettext_lazy("worker"), max_length=80)
+    direction = models.CharField(gettext_lazy("direction"), max_length=32)
+    outcome = models.CharField(gettext_lazy("outcome"), max_length=16)
+    reason = models.TextField(gettext_lazy("reason"), blank=True)
+    seconds = models.FloatField(gettext_lazy("seconds"))
+    gibibytes = models.FloatField(gettext_lazy("GiB"), help_text=gettext_lazy("Weights that came to the device."))
+    gigabytes_per_s = models.FloatField(
+        gettext_lazy("GB/s"), help_text=gettext_lazy("10⁹ bytes a second while they came.")
+    )
+    steps: models.JSONField[Any, Any] = models.JSONField(gettext_lazy("steps"), default=list)
+    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("swap of models"), gettext_lazy("swaps of models")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:

@@ -14,10 +14,10 @@ register = template.Library()
 
 @register.filter
 def clock(seconds: float) -> str:
-    """Format as `1:02:03`."""
+    """Format as `1:02:03` or `2:03`, as the captions page does."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""Middleware for trusted proxies, policies of pages, cross-origin requests and overloaded password hashing.
+"""Middleware for trusted proxies, policies of pages, cross-origin requests, time zones and overloaded password hashing.
 
 All of it supports both sync and async. Otherwise Django would run every page in its single thread, slow ones included.
 """
@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import cache
 from inspect import iscoroutinefunction
 from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.translation import gettext as _
@@ -24,6 +27,9 @@ from meetings.accounts.client_address import client_address, is_proxy
 from meetings.accounts.password_hashing import TooManyHashes
 
 PERMISSIONS_POLICY = "microphone=(self), display-capture=(self), screen-wake-lock=(self), camera=(), geolocation=()"
+
+TIME_ZONE_COOKIE = "timezone"
+"""As in static/js/local-times.js."""
 
 Handler = Callable[[HttpRequest], Any]
 
@@ -50,6 +56,12 @@ def permissions_policy(get_response: Handler) -> Handler:
 def cross_origin(get_response: Handler) -> Handler:
     """Let the pages that PARLANCE_CORS_ORIGINS names call the API (`meetings.accounts.cors`)."""
     return _around(get_response, before=_preflight_answer, after=_add_cors)
+
+
+@sync_and_async_middleware
+def reader_time_zone(get_response: Handler) -> Handler:
+    """Show times in the zone that `static/js/local-times.js` put into a cookie; without one, in UTC."""
+    return _around(get_response, before=_enter_time_zone, after=_as_it_is)
 
 
 @sync_and_async_middleware
@@ -93,6 +105,19 @@ def _believe_proxies(request: HttpRequest) -> None:
         request.META.pop("HTTP_X_FORWARDED_PROTO", None)
     request.META["REMOTE_ADDR"] = client_address(peer, forwarded, proxies)
     request.META.pop("HTTP_X_FORWARDED_FOR", None)
+
+
+def _enter_time_zone(request: HttpRequest) -> None:
+    name = request.COOKIES.get(TIME_ZONE_COOKIE, "")
+    if name in _time_zones():
+        timezone.activate(ZoneInfo(name))
+    else:
+        timezone.deactivate()
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _say_when(request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from channels.db import database_sync_to_async
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
@@ -69,6 +70,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
         "spoken": SPOKEN,
         "languages": offered(meeting, choice),
         "token": token,
+        "back": _way_back(request, meeting, token),
         "query": _query(token, choice),
         "digest": digest,
         "can_correct_lines": may_do(request, Deed.CORRECT_LINES, meeting),
@@ -88,6 +90,14 @@ def missing_sentence(meeting: Meeting) -> str:
     if meeting.missing_s < WORTH_SAYING_S:
         return ""
     return _("%(seconds)d seconds were not captured and are missing here.") % {"seconds": round(meeting.missing_s)}
+
+
+def _way_back(request: HttpRequest, meeting: Meeting, token: str) -> tuple[str, str]:
+    """Return the address and the name of the page to go on with: the list after the end, else the page of captions."""
+    if meeting.state == State.ENDED and request.user.is_authenticated:
+        return reverse("meetings"), _("All meetings")
+    name, words = ("host", _("Host page")) if may_do(request, Deed.SPEAK, meeting) else ("viewer", _("Live captions"))
+    return reverse(name, args=[meeting.pk]) + (f"?{urlencode({'token': token})}" if token else ""), words
 
 
 def _query(token: str, choice: LanguageFilter) -> str:

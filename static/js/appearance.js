@@ -6,6 +6,9 @@ export const DEFAULTS = Object.freeze({
   size: 100,
   theme: "auto",
   spacing: "normal",
+  font: "device",
+  width: "normal",
+  position: "fill",
   mode: "fastest",
   announce: false,
   original: false,
@@ -14,6 +17,9 @@ export const DEFAULTS = Object.freeze({
 const ALLOWED = {
   theme: ["auto", "light", "dark", "contrast"],
   spacing: ["normal", "wide"],
+  font: ["device", "clear", "serif", "mono"],
+  width: ["narrow", "normal", "full"],
+  position: ["fill", "top", "bottom"],
   mode: ["fastest", "steady"],
 };
 const SWITCHES = ["announce", "original"];
@@ -67,8 +73,7 @@ export class Appearance extends EventTarget {
 
   #apply() {
     const root = document.documentElement;
-    root.dataset.theme = this.values.theme;
-    root.dataset.spacing = this.values.spacing;
+    for (const name of ["theme", "spacing", "font", "width", "position"]) root.dataset[name] = this.values[name];
     root.dataset.original = this.values.original ? "shown" : "hidden";
     // Through the CSSOM: the page's policy allows no style attribute in markup.
     root.style.setProperty("--caption-scale", String(this.values.size / 100));

@@ -24,10 +24,10 @@ export class LanguageMenu extends EventTarget {
 
   /** @param {string[]} codes what the server offers @param {string} spoken "auto" where it is detected */
   offer(codes, spoken) {
-    this.label.hidden = codes.every((code) => code === spoken);
-    const original = new Option(gettext("Original"), "");
-    this.select.replaceChildren(original, ...codes.map(languageOption));
-    if (!codes.includes(this.chosen)) this.chosen = "";
+    const others = codes.filter((code) => code !== spoken);
+    this.label.hidden = others.length === 0;
+    this.select.replaceChildren(asSpoken(spoken), ...others.map(languageOption));
+    if (!others.includes(this.chosen)) this.chosen = "";
     this.#show();
   }
 
@@ -51,6 +51,11 @@ export class LanguageMenu extends EventTarget {
     sessionStorage.setItem(KEY, this.chosen);
     this.dispatchEvent(new CustomEvent("change", { detail: this.chosen }));
   }
+}
+
+function asSpoken(spoken) {
+  const words = spoken === "auto" ? gettext("As spoken") : gettext("As spoken ({language})", { language: endonym(spoken) });
+  return new Option(words, "");
 }
 
 function languageOption(code) {

@@ -1,49 +1,41 @@
-/** The viewers' panel with the newest summary: open beside the captions where there is room, else behind a button. */
+/** The viewers' panel with the newest summary. It opens when asked to, so that nothing moves what is being read; a mark says what is new. */
 import { SummaryView } from "./summary-view.js";
-
-/** As in static/css/viewer.css: from here on both fit beside each other. */
-const ROOM_FOR_BOTH = "(min-width: 60rem)";
 
 export class SummaryPanel {
   /**
-   * @param {HTMLElement} place holds the data-summary-… elements of templates/meetings/_summary_panel.html
+   * @param {Document|HTMLElement} page holds the data-summary-… elements of templates/meetings/viewer.html
    * @param {import("./feed.js").CaptionFeed} feed
    */
-  constructor(place, feed) {
-    this.panel = place.querySelector("[data-summary-panel]");
+  constructor(page, feed) {
+    this.panel = page.querySelector("[data-summary]");
     this.scroll = feed.scroll;
-    this.toggle = place.querySelector("[data-summary-toggle]");
-    this.body = place.querySelector("[data-summary-body]");
-    this.mark = place.querySelector("[data-summary-mark]");
+    this.toggle = page.querySelector("[data-summary-toggle]");
+    this.mark = page.querySelector("[data-summary-mark]");
     /** Id of the summary that the reader has had open last. */
     this.read = null;
     this.newest = null;
-    this.view = new SummaryView(place, feed);
-    this.toggle.addEventListener("click", () => this.#open(this.body.hidden));
+    this.view = new SummaryView(page, feed);
+    this.toggle.addEventListener("click", () => this.#open(this.panel.hidden));
+    page.querySelector("[data-summary-close]").addEventListener("click", () => this.#open(false));
     feed.addEventListener("summary", ({ detail }) => this.#came(detail.summary));
   }
 
   #came({ id }) {
     this.newest = id;
-    if (this.panel.hidden) this.#appear();
-    else this.#markNews();
-  }
-
-  #appear() {
-    this.panel.hidden = false;
-    this.#open(window.matchMedia(ROOM_FOR_BOTH).matches);
-  }
-
-  #open(isOpen) {
-    this.body.hidden = !isOpen;
-    this.panel.dataset.open = String(isOpen);
-    this.scroll.follow();
-    this.toggle.setAttribute("aria-expanded", String(isOpen));
+    this.toggle.hidden = false;
     this.#markNews();
   }
 
+  #open(isOpen) {
+    this.panel.hidden = !isOpen;
+    this.scroll.follow();
+    this.toggle.setAttribute("aria-expanded", String(isOpen));
+    this.#markNews();
+    (isOpen ? this.panel : this.toggle).focus({ preventScroll: true });
+  }
+
   #markNews() {
-    if (!this.body.hidden) this.read = this.newest;
+    if (!this.panel.hidden) this.read = this.newest;
     this.mark.hidden = this.read === this.newest;
   }
 }

@@ -1,6 +1,7 @@
 /**
- * Captions as paragraphs. A paragraph ends at a pause, at another speaker, where the direction of writing turns, or
- * when it is long; the rule looks only at captions in order, so who watched live, reloaded or came late sees the same.
+ * Captions as paragraphs, the name once a turn. A paragraph ends at a pause, at another speaker, where the direction of
+ * writing turns, or when it is long; the rules look only at captions in order, so who watched live, reloaded or came
+ * late sees the same.
  */
 import { CaptionLine, textSpan } from "./caption-line.js";
 import { wording } from "./captions.js";
@@ -95,7 +96,7 @@ export class TranscriptView {
     let wasProvisional = false;
     for (const partial of this.store.moving) {
       if (startsParagraph(place, partial)) {
-        place = this.#newParagraph(partial);
+        place = this.#newParagraph(partial, place);
         this.partialNodes.push(place.element);
       }
       const span = textSpan("partial");
@@ -103,10 +104,11 @@ export class TranscriptView {
       span.textContent = partial.text;
       const isProvisional = partial.provisional === true;
       const space = document.createTextNode(this.#spaceBeforePartial(place.last));
-      const nodes = [space, ...(isProvisional && !wasProvisional ? [provisionalTag()] : []), span];
+      const line = textSpan("moving");
+      line.append(...(isProvisional && !wasProvisional ? [provisionalTag()] : []), span);
       wasProvisional = isProvisional;
-      place.element.append(...nodes);
-      this.partialNodes.push(...nodes);
+      place.element.append(space, line);
+      this.partialNodes.push(space, line);
     }
   }
 
@@ -117,7 +119,7 @@ export class TranscriptView {
 
   #append(caption, index) {
     const isFirst = startsParagraph(this.paragraphs.at(-1) ?? null, caption);
-    if (isFirst) this.paragraphs.push({ ...this.#newParagraph(caption), firstIndex: index });
+    if (isFirst) this.paragraphs.push({ ...this.#newParagraph(caption, this.paragraphs.at(-1) ?? null), firstIndex: index });
     const paragraph = this.paragraphs.at(-1);
     const line = new CaptionLine(caption, this.reading);
     const entry = { line, caption, paragraph, isFirst, space: document.createTextNode(" "), before: paragraph.last, after: null };
@@ -189,12 +191,12 @@ export class TranscriptView {
     if (focused >= paragraphIndex) this.paragraphs[focused]?.element.querySelector("button")?.focus({ preventScroll: true });
   }
 
-  #newParagraph(spoken) {
+  #newParagraph(spoken, before) {
     const speaker = speakerOf(spoken);
     const element = document.createElement("p");
     element.dir = "auto";
     element.append(timeStamp(spoken.start));
-    if (speaker !== null) element.append(" ", this.#speakerLabel(speaker));
+    if (speaker !== null && speaker !== before?.speaker) element.append(" ", this.#speakerLabel(speaker));
     this.container.append(element);
     const direction = directionOf(spoken.language);
     return { element, firstIndex: -1, start: spoken.start, end: spoken.start, words: 0, speaker, direction, last: null };

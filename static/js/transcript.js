@@ -24,9 +24,16 @@ if (list !== null) {
   print.addEventListener("click", () => window.print());
 }
 
+if (find("languages") !== null) showAtOnce(find("languages"));
 if (find("digest-correction") !== null) new SummaryEditor(find("digest"));
 for (const form of document.querySelectorAll("[data-speaker-form]")) form.addEventListener("submit", confirmMerge);
 takeInput();
+
+/** A choice needs no second press. */
+function showAtOnce(form) {
+  form.querySelector("button").hidden = true;
+  form.addEventListener("change", () => form.requestSubmit());
+}
 
 /** Two people that become one stay one. */
 function confirmMerge(event) {

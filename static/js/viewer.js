@@ -4,6 +4,7 @@ import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
+import { bindMenus } from "./menus.js";
 import { Overlay } from "./overlay.js";
 import { takeInput } from "./ready.js";
 import { ReconnectingSocket, socketUrl } from "./socket.js";
@@ -24,7 +25,7 @@ const feed = new CaptionFeed(socket, document, isOverlay ? { newest: OVERLAY_CAP
 const announcer = new Announcer(document.querySelector("[data-announcements]"), feed.speakers);
 const appearance = new Appearance(query, isOverlay ? { theme: "dark" } : {});
 if (isOverlay) new Overlay(document, feed);
-if (!isOverlay) new SummaryPanel(document.querySelector("[data-summary]"), feed);
+if (!isOverlay) new SummaryPanel(document, feed);
 const original = document.querySelector("[data-show-original]");
 
 function applyChoices(values) {
@@ -60,7 +61,7 @@ fullscreen.addEventListener("click", () =>
 document.addEventListener("fullscreenchange", () => {
   fullscreen.textContent = document.fullscreenElement ? gettext("Leave full screen") : gettext("Full screen");
 });
-closeMenusOutside(document.querySelectorAll("details.menu"));
+bindMenus(document.querySelector(".bar"));
 
 takeInput();
 socket.connect();
@@ -71,19 +72,4 @@ function inLanguage(address, language) {
   if (language === "") url.searchParams.delete("lang");
   else url.searchParams.set("lang", language);
   return url.href;
-}
-
-/** Menus close like menus: by a click elsewhere, or by Escape. */
-function closeMenusOutside(menus) {
-  document.addEventListener("click", ({ target }) => {
-    for (const menu of menus) if (!menu.contains(target)) menu.open = false;
-  });
-  document.addEventListener("keydown", ({ key }) => {
-    if (key !== "Escape") return;
-    for (const menu of menus) {
-      if (!menu.open) continue;
-      menu.open = false;
-      menu.querySelector("summary").focus();
-    }
-  });
 }

@@ -244,7 +244,7 @@ def wait_until_told(page: Page, state: str) -> None:
 
 
 def go_to_a_cited_line(viewer: Page) -> None:
-    viewer.get_by_role("button", name="Summary so far").click()
+    viewer.get_by_role("button", name="Summary").click()
     viewer.locator("[data-summary-items] .cited-item").first.click()
     cited = viewer.locator("[data-captions] [data-cited]").first
     expect(cited).to_be_focused()

@@ -41,4 +41,5 @@ def test_times_are_in_the_readers_zone(browser: Browser, module_server: str) -> 
     time = page.locator("time")
     expect(time).to_have_text("30 Nov 2026, 04:14 GMT+9")
     expect(time).to_have_attribute("title", "29 Nov 2026, 19:14 UTC")
+    assert [(one["name"], one["value"], one["path"]) for one in context.cookies()] == [("timezone", "Asia/Tokyo", "/")]
     context.close()

@@ -25,39 +25,49 @@ def viewer(page: Page, module_server: str, server: ScriptedServer) -> Page:
 
 
 def paragraphs(page: Page) -> list[str]:
-    """Each paragraph as it is read, without its time."""
+    """Each paragraph as it is read, line by line, without its time."""
     texts = page.locator("[data-captions] p").all_inner_texts()
-    return [text.split(maxsplit=1)[1] for text in texts]
+    return [" | ".join(text.split(maxsplit=1)[1].splitlines()) for text in texts]
 
 
 def test_a_paragraph_for_each_turn_with_the_name_in_text(viewer: Page, server: ScriptedServer) -> None:
     server.say(caption(1, "Hello.", speaker="S1"), caption(2, "Hi.", speaker="S2"), caption(3, "Well?", speaker="S2"))
     server.say(caption(4, "Nobody knows.", unsure=True), caption(5, "Yes.", speaker="S1"))
     expect(viewer.locator("[data-captions] .final")).to_have_count(5)
-    assert paragraphs(viewer) == ["Ana Hello.", "Speaker 2 Hi. Well?", "Unknown speaker Nobody knows.", "Ana Yes."]
+    assert paragraphs(viewer) == ["Ana Hello.", "Speaker 2 Hi. | Well?", "Unknown speaker Nobody knows.", "Ana Yes."]
     colours = viewer.locator(".speaker").evaluate_all("(all) => all.map((label) => label.dataset.color)")
     assert colours == ["1", "2", "0", "1"]
+
+
+def test_a_name_stands_once_a_turn(viewer: Page, server: ScriptedServer) -> None:
+    server.say(caption(1, "Hello.", speaker="S1"), caption(4, "Well?", speaker="S1"), caption(8, "Hi.", speaker="S2"))
+    server.say(caption(10, "Nobody knows yet."), caption(11, "Yes.", speaker="S2"))
+    expect(viewer.locator("[data-captions] .final")).to_have_count(5)
+    assert paragraphs(viewer) == ["Ana Hello.", "Well?", "Speaker 2 Hi.", "Nobody knows yet.", "Speaker 2 Yes."]
+    server.say(caption(10, "Somebody knows.", seq=12, revision=1, speaker="S2"))
+    expect(viewer.locator(".speaker")).to_have_count(2)
+    assert paragraphs(viewer)[2:] == ["Speaker 2 Hi.", "Somebody knows. | Yes."]
 
 
 def test_who_is_not_told_yet_goes_on_in_the_paragraph(viewer: Page, server: ScriptedServer) -> None:
     server.say(caption(1, "Hello.", speaker="S1"), caption(2, "I am Ana."), caption(3, "Hi."))
     expect(viewer.locator("[data-captions] .final")).to_have_count(3)
-    assert paragraphs(viewer) == ["Ana Hello. I am Ana. Hi."]
+    assert paragraphs(viewer) == ["Ana Hello. | I am Ana. | Hi."]
     place = viewer.get_by_text("I am Ana.").bounding_box()
     server.say(caption(2, "I am Ana.", seq=4, revision=1, speaker="S1"))
     server.say(caption(3, "Hi.", seq=5, revision=1, speaker="S2"))
     expect(viewer.locator("[data-captions] p")).to_have_count(2)
-    assert paragraphs(viewer) == ["Ana Hello. I am Ana.", "Speaker 2 Hi."]
+    assert paragraphs(viewer) == ["Ana Hello. | I am Ana.", "Speaker 2 Hi."]
     assert viewer.get_by_text("I am Ana.").bounding_box() == place
 
 
 def test_a_paragraph_that_began_without_a_name_gets_it(viewer: Page, server: ScriptedServer) -> None:
     server.say(caption(1, "Hello."), caption(2, "I am Ana."))
     expect(viewer.locator("[data-captions] .final")).to_have_count(2)
-    assert paragraphs(viewer) == ["Hello. I am Ana."]
+    assert paragraphs(viewer) == ["Hello. | I am Ana."]
     server.say(caption(1, "Hello.", seq=3, revision=1, speaker="S1"))
     expect(viewer.locator(".speaker")).to_have_text("Ana")
-    assert paragraphs(viewer) == ["Ana Hello. I am Ana."]
+    assert paragraphs(viewer) == ["Ana Hello. | I am Ana."]
 
 
 def test_a_caption_of_two_speakers_is_split_in_its_place(viewer: Page, server: ScriptedServer) -> None:
@@ -69,14 +79,14 @@ def test_a_caption_of_two_speakers_is_split_in_its_place(viewer: Page, server: S
     server.say(caption(1, "", seq=5, segment="00000001.1", revision=1, start=4.5))
     server.say(caption(1, "Are you there? Yes.", seq=6, revision=2, speaker="S1"))
     expect(viewer.locator("[data-captions] p")).to_have_count(1)
-    assert paragraphs(viewer) == ["Ana Are you there? Yes. Good."]
+    assert paragraphs(viewer) == ["Ana Are you there? Yes. | Good."]
 
 
 def test_a_new_name_is_everywhere_at_once(viewer: Page, server: ScriptedServer) -> None:
-    server.say(caption(1, speaker="S2"), caption(5, speaker="S2"))
-    expect(viewer.locator(".speaker")).to_have_text(["Speaker 2", "Speaker 2"])
+    server.say(caption(1, speaker="S2"), caption(2, speaker="S1"), caption(5, speaker="S2"))
+    expect(viewer.locator(".speaker")).to_have_text(["Speaker 2", "Ana", "Speaker 2"])
     server.say(speaker(2, "Benedita", seq=6))
-    expect(viewer.locator(".speaker")).to_have_text(["Benedita", "Benedita"])
+    expect(viewer.locator(".speaker")).to_have_text(["Benedita", "Ana", "Benedita"])
     server.close(1012)
     assert server.wait_for_socket(2)["after"] == "6"
 
@@ -88,7 +98,7 @@ def test_one_person_that_was_taken_for_two(viewer: Page, server: ScriptedServer)
     expect(viewer.locator(".speaker")).to_have_text(["Ana", "Ana"])
     server.say(caption(2, "Well?", seq=4, revision=1, speaker="S1"))
     expect(viewer.locator("[data-captions] p")).to_have_count(1)
-    assert paragraphs(viewer) == ["Ana Hello. Well?"]
+    assert paragraphs(viewer) == ["Ana Hello. | Well?"]
 
 
 def test_a_name_is_text_whatever_it_holds(viewer: Page, server: ScriptedServer) -> None:

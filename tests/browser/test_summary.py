@@ -43,11 +43,20 @@ def viewer(page: Page, module_server: str, server: ScriptedServer) -> Page:
 
 
 def panel(page: Page) -> Locator:
-    return page.locator("[data-summary-panel]")
+    return page.get_by_role("region", name="Summary", exact=True)
 
 
 def toggle(page: Page) -> Locator:
-    return page.get_by_role("button", name="Summary so far")
+    return page.get_by_role("button", name="Summary")
+
+
+def mark(page: Page) -> Locator:
+    return page.locator("[data-summary-mark]")
+
+
+def open_panel(page: Page) -> None:
+    toggle(page).click()
+    expect(panel(page)).to_be_focused()
 
 
 def way_to(page: Page, text: str) -> Locator:
@@ -70,9 +79,9 @@ def lists(page: Page) -> dict[str, list[str]]:
 
 class TestShown:
     def test_nothing_is_there_until_there_is_a_summary(self, viewer: Page, server: ScriptedServer) -> None:
-        expect(panel(viewer)).to_be_hidden()
+        expect(toggle(viewer)).to_be_hidden()
         server.say(summary(1, TOPIC, DECISION, ACTION, QUESTION))
-        expect(panel(viewer)).to_be_visible()
+        open_panel(viewer)
         assert lists(viewer) == {
             "Decisions": ["The budget is fixed."],
             "Actions": ["Book the room. Speaker 2"],
@@ -88,6 +97,7 @@ class TestShown:
 
     def test_a_translation_takes_the_place_and_leaves_the_focus(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(1, DECISION, QUESTION))
+        open_panel(viewer)
         way_to(viewer, "Who pays?").focus()
         translated = [{**DECISION, "text": "الميزانية ثابتة."}, {**QUESTION, "text": "من يدفع؟"}]
         server.say(summary(1, *translated, seq=101, language="ar"))
@@ -98,6 +108,7 @@ class TestShown:
 
     def test_another_language_comes_with_the_same_number(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(1, DECISION))
+        open_panel(viewer)
         server.say({"type": "resync", "after": 0}, summary(1, {**DECISION, "text": "O orçamento está fechado."}))
         expect(way_to(viewer, "O orçamento está fechado.")).to_be_visible()
         server.say(summary(1, DECISION, seq=99), caption(1))
@@ -106,6 +117,7 @@ class TestShown:
 
     def test_an_owner_has_the_name_that_the_host_gives(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(1, ACTION))
+        open_panel(viewer)
         owner = viewer.locator("[data-summary-items] .speaker")
         expect(owner).to_have_text("Speaker 2")
         assert owner.get_attribute("data-color") == "2"
@@ -132,6 +144,7 @@ class TestShown:
     def test_one_without_items_says_so(self, viewer: Page, server: ScriptedServer) -> None:
         none = viewer.locator("[data-summary-none]")
         server.say(summary(1))
+        open_panel(viewer)
         expect(none).to_have_text("Nothing of it could be put in a few words.")
         server.say(summary(2, TOPIC))
         expect(none).to_be_hidden()
@@ -155,6 +168,7 @@ class TestNews:
             ".observe(status, { childList: true, characterData: true, subtree: true }); }"
         )
         server.say(summary(1, {**TOPIC, "text": "O orçamento."}, seq=101))
+        open_panel(viewer)
         expect(way_to(viewer, "O orçamento.")).to_be_visible()
         assert viewer.evaluate("window.told") == 0
         server.say(summary(2, TOPIC))
@@ -166,32 +180,34 @@ class TestNews:
         page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
         server.open_viewer(module_server)
         server.say(hello(last_seq=105), summary(1, DECISION), caption(2, seq=105))
+        open_panel(page)
         way_to(page, "The budget is fixed.").click()
         expect(line(page, 2)).to_be_focused()
         expect(page.locator("[data-summary-status]")).to_have_text("")
 
-    def test_a_phone_has_a_mark_until_it_is_read(self, viewer: Page, server: ScriptedServer) -> None:
-        viewer.set_viewport_size(PHONE)  # type: ignore[arg-type]
-        mark = panel(viewer).get_by_text("New summary")
+    @pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+    def test_it_stays_closed_with_a_mark_until_it_is_read(
+        self, viewer: Page, server: ScriptedServer, size: dict[str, int]
+    ) -> None:
+        viewer.set_viewport_size(size)  # type: ignore[arg-type]
+        server.say(caption(1))
+        expect(line(viewer, 1)).to_be_visible()
+        place = line(viewer, 1).bounding_box()
         server.say(summary(1, TOPIC))
-        expect(mark).to_be_visible()
+        expect(mark(viewer)).to_be_visible()
+        assert line(viewer, 1).bounding_box() == place
         expect(toggle(viewer)).to_have_attribute("aria-expanded", "false")
         expect(way_to(viewer, TOPIC["text"])).to_be_hidden()
-        toggle(viewer).click()
+        open_panel(viewer)
         expect(way_to(viewer, TOPIC["text"])).to_be_visible()
-        expect(mark).to_be_hidden()
-        toggle(viewer).click()
-        server.say(summary(1, {**TOPIC, "text": "O orçamento."}, seq=101), caption(1))
-        expect(line(viewer, 1)).to_be_visible()
-        expect(mark).to_be_hidden()
+        expect(mark(viewer)).to_be_hidden()
+        panel(viewer).get_by_role("button", name="Close").click()
+        expect(toggle(viewer)).to_be_focused()
+        server.say(summary(1, {**TOPIC, "text": "O orçamento."}, seq=101), caption(2))
+        expect(line(viewer, 2)).to_be_visible()
+        expect(mark(viewer)).to_be_hidden()
         server.say(summary(2, TOPIC))
-        expect(mark).to_be_visible()
-
-    def test_a_desktop_shows_it_at_once(self, viewer: Page, server: ScriptedServer) -> None:
-        server.say(summary(1, TOPIC))
-        expect(way_to(viewer, TOPIC["text"])).to_be_visible()
-        expect(toggle(viewer)).to_have_attribute("aria-expanded", "true")
-        expect(panel(viewer).get_by_text("New summary")).to_be_hidden()
+        expect(mark(viewer)).to_be_visible()
 
 
 class TestJump:
@@ -200,6 +216,7 @@ class TestJump:
         server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)), summary(1, DECISION, QUESTION))
         expect(line(viewer, ENOUGH_TO_SCROLL - 1)).to_be_in_viewport()
         expect(line(viewer, 2)).not_to_be_in_viewport()
+        open_panel(viewer)
         return viewer
 
     def test_leads_to_the_captions_and_marks_them(self, long: Page, server: ScriptedServer) -> None:
@@ -217,8 +234,7 @@ class TestJump:
         assert line(long, 2).get_attribute("tabindex") is None
 
     def test_the_keyboard_does_it_too(self, long: Page) -> None:
-        toggle(long).focus()
-        for _ in range(2):
+        for _ in range(3):
             long.keyboard.press("Tab")
         expect(way_to(long, "Who pays?")).to_be_focused()
         long.keyboard.press("Enter")
@@ -239,6 +255,7 @@ class TestJump:
 
     def test_what_is_not_here_leads_nowhere(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(1, TOPIC))
+        open_panel(viewer)
         way_to(viewer, TOPIC["text"]).click()
         expect(way_to(viewer, TOPIC["text"])).to_be_focused()
 
@@ -256,8 +273,9 @@ class TestJump:
         expect(viewer.locator("[data-to-live]")).to_be_visible()
         places = [first_line(viewer)]
         server.say(summary(1, TOPIC, DECISION))
-        expect(panel(viewer)).to_be_visible()
+        expect(toggle(viewer)).to_be_visible()
         places.append(place_of(viewer, places[0][0]))
+        assert places[1] == places[0]
         for _ in range(2):
             toggle(viewer).click()
             places.append(place_of(viewer, places[0][0]))
@@ -269,7 +287,7 @@ class TestJump:
 class TestConnection:
     def test_comes_back_after_the_summary(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(caption(7), summary(1, TOPIC))
-        expect(panel(viewer)).to_be_visible()
+        expect(toggle(viewer)).to_be_visible()
         server.close(1012)
         expect(viewer.locator("[data-connection]")).to_have_text("Connection lost, trying again…")
         assert server.wait_for_socket(2)["after"] == "100"
@@ -287,16 +305,14 @@ class TestLayout:
         viewer.set_viewport_size({"width": width, "height": 640})
         long = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen " * 3
         server.say(caption(1), *(summary(1, *(item("topic", long, 1) for _ in range(20)), {**ACTION, "text": long}),))
-        expect(panel(viewer)).to_be_visible()
-        if toggle(viewer).get_attribute("aria-expanded") == "false":
-            toggle(viewer).click()
+        open_panel(viewer)
         assert viewer.evaluate("document.documentElement.scrollWidth") <= width
         expect(line(viewer, 1)).to_be_in_viewport()
         expect(viewer.locator("[data-summary-items] .speaker")).to_be_visible()
 
     def test_targets_are_large_enough(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(1, TOPIC, ACTION))
-        expect(way_to(viewer, TOPIC["text"])).to_be_visible()
+        open_panel(viewer)
         heights = (
             panel(viewer)
             .get_by_role("button")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_a_search_counts_and_goes_from_match_to_match(transcript: Page) -> None:
 
 
 def test_a_line_is_heard_where_it_was_said(transcript: Page) -> None:
-    transcript.get_by_role("button", name="Hear it from 0:00:05").click()
+    transcript.get_by_role("button", name="Hear it from 0:05").click()
     expect(transcript.locator(line(transcript, "second"))).to_have_attribute("aria-current", "true")
     assert 4.7 <= transcript.evaluate("document.querySelector('audio').currentTime") < 10
 
@@ -95,8 +96,9 @@ def test_two_people_that_are_one_are_asked_about(transcript: Page) -> None:
 
 def test_two_languages_stand_side_by_side(transcript: Page) -> None:
     transcript.get_by_role("combobox", name="Language", exact=True).select_option("Portuguese")
+    expect(transcript).to_have_url(re.compile("lang=pt"))
     transcript.get_by_label("Second language").select_option("As spoken")
-    transcript.get_by_role("button", name="Show").click()
+    expect(transcript).to_have_url(re.compile("beside=spoken"))
     row = transcript.locator(line(transcript, "primeiro"))
     columns = row.locator("[data-wording]")
     expect(columns).to_have_text(["primeiro", "first"])
@@ -165,7 +167,7 @@ def test_it_is_copied_as_text(transcript: Page) -> None:
     transcript.get_by_role("button", name="Copy").click()
     expect(transcript.locator("[data-copied]")).to_have_text("Copied.")
     lines = transcript.evaluate("navigator.clipboard.readText()").splitlines()
-    assert (lines[0], lines[-1], len(lines)) == ("[0:00:01] Ana: first", "[0:00:08] now", 4)
+    assert (lines[0], lines[-1], len(lines)) == ("[0:01] Ana: first", "[0:08] now", 4)
 
 
 def test_on_paper_there_is_text_and_nothing_to_press(transcript: Page) -> None:

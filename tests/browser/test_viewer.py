@@ -241,7 +241,7 @@ class TestLayout:
         viewer.set_viewport_size({"width": width, "height": 640})
         server.say(caption(1, "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen " * 3))
         expect(viewer.locator("[data-captions] .final")).to_be_visible()
-        viewer.get_by_text("Appearance").click()
+        viewer.locator(".bar summary").first.click()
         assert viewer.evaluate("document.documentElement.scrollWidth") <= width
 
     def test_targets_are_large_enough(self, viewer: Page) -> None:

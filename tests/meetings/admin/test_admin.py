@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.models import Permission, User
 from django.test import Client
+from django.utils import translation
 
 from meetings.admin.captions import INLINE_CAPTIONS
 from meetings.models import Caption, Correction, Meeting, Speaker, Swap
@@ -17,6 +20,27 @@ def make_meeting(title: str, *texts: str) -> Meeting:
         for i, text in enumerate(texts)
     )
     return meeting
+
+
+def names_of_the_admin(language: str) -> dict[str, str]:
+    """Of our models and of the columns of their lists."""
+    ours = {model: view for model, view in admin.site._registry.items() if model._meta.app_label == "meetings"}
+    with translation.override(language):
+        columns = {
+            f"{model.__name__}.{column}": str(label_for_field(column, model, view))
+            for model, view in ours.items()
+            for column in map(str, view.list_display)
+        }
+        return columns | {model.__name__: str(model._meta.verbose_name_plural) for model in ours}
+
+
+@pytest.mark.parametrize("language", ["pt", "pt-br"])
+def test_every_name_is_translated(language: str) -> None:
+    english, translated = names_of_the_admin("en"), names_of_the_admin(language)
+    assert {place for place, name in english.items() if translated[place] == name} == {
+        "Swap.gibibytes",
+        "Swap.gigabytes_per_s",
+    }
 
 
 def test_meetings_are_found_by_what_was_said(admin_client: Client) -> None:

@@ -83,7 +83,7 @@ def test_the_page_of_a_meeting_draws_them_and_has_the_figures(admin_client: Clie
     Swap.objects.create(seconds=3.25, **swap)
     Swap.objects.update(created_at=NOON + timedelta(seconds=5))
     page = admin_client.get(f"/admin/meetings/meeting/{meeting.pk}/change/").content.decode()
-    assert '<th scope="row">&lt;Ana&gt;</th><td>0:00:01</td><td>67</td>' in page
+    assert '<th scope="row">&lt;Ana&gt;</th><td>0:01</td><td>67</td>' in page
     assert '<polyline class="lag" points="0.0,115.2 720.0,0.0"/>' in page
     assert '<th scope="row">12:00:10</th><td>12.5 s</td>' in page
     assert "<td>to the summariser</td><td>3.25</td>" in page

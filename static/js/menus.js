@@ -1,0 +1,48 @@
+/** The menus of the viewer's bar. They close like menus: by a click elsewhere, by a choice, or by Escape. */
+
+/** @param {HTMLElement} bar holds details.menu elements and [data-further], which only a narrow window shows as a menu */
+export function bindMenus(bar) {
+  const menus = [...[...bar.querySelectorAll("details.menu")].map(detailsMenu), furtherMenu(bar.querySelector("[data-further]"))];
+  document.addEventListener("click", ({ target }) => {
+    for (const menu of menus) if (menu.isOpen && !menu.element.contains(target)) menu.close();
+  });
+  document.addEventListener("keydown", ({ key }) => {
+    if (key !== "Escape") return;
+    for (const menu of menus.filter(({ isOpen }) => isOpen)) {
+      menu.close();
+      menu.opener.focus();
+    }
+  });
+}
+
+function detailsMenu(element) {
+  return {
+    element,
+    opener: element.querySelector("summary"),
+    get isOpen() {
+      return element.open;
+    },
+    close: () => (element.open = false),
+  };
+}
+
+/** Not a details element: a wide window shows what is in it without a menu. */
+function furtherMenu(element) {
+  const opener = element.querySelector("[data-further-toggle]");
+  const open = (isOpen) => opener.setAttribute("aria-expanded", String(isOpen));
+  const menu = {
+    element,
+    opener,
+    get isOpen() {
+      return opener.ariaExpanded === "true";
+    },
+    close: () => open(false),
+  };
+  opener.addEventListener("click", () => open(!menu.isOpen));
+  element.querySelector(".further-items").addEventListener("click", ({ target }) => {
+    if (!menu.isOpen || !target.closest("button, a")) return;
+    menu.close();
+    opener.focus();
+  });
+  return menu;
+}
