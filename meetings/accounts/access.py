@@ -21,7 +21,7 @@ DEAD_LINK = gettext_lazy(
     "This link does not open the meeting. It may have been cut short or withdrawn: ask the host for a new one."
 )
 
-PASSWORD_FIRST = gettext_lazy("This meeting has a password. Open the link for readers and give it there first.")
+PASSWORD_FIRST = gettext_lazy("This meeting has a password. Open the viewers' link and enter the password there first.")
 
 private = cache_control(private=True, no_store=True)
 """For every view that shows a token or captions: shared caches must not store it."""

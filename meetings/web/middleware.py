@@ -123,7 +123,7 @@ def _time_zones() -> frozenset[str]:
 def _say_when(request: HttpRequest, exception: Exception) -> HttpResponse | None:
     if not isinstance(exception, TooManyHashes):
         return None
-    sentence = _("Too many people give a password at this moment. Try again in %(seconds)d seconds.")
+    sentence = _("Too many people are entering a password right now. Try again in %(seconds)d seconds.")
     context = {"sentence": sentence % {"seconds": exception.seconds}}
     answer = render(request, "meetings/refused.html", context, status=503)
     answer.headers["Retry-After"] = str(exception.seconds)

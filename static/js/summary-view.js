@@ -24,10 +24,10 @@ export class SummaryView {
   }
 
   #show({ summary, isNews }) {
-    const reach = gettext("Up to {time}", { time: clock(summary.to_s) });
+    const reach = gettext("Covers the first {time}", { time: clock(summary.to_s) });
     const focused = this.#buttons().indexOf(document.activeElement);
     this.reach.textContent = reach;
-    this.none.textContent = summary.items.length > 0 ? "" : gettext("Nothing of it could be put in a few words.");
+    this.none.textContent = summary.items.length > 0 ? "" : gettext("There was nothing to sum up.");
     this.items.replaceChildren(...Object.keys(HEADINGS).flatMap((kind) => this.#section(kind, summary)));
     this.#nameOwners();
     this.#buttons()[focused]?.focus({ preventScroll: true });

@@ -52,7 +52,8 @@ def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     page.wait_for_function(MOST_IS_THERE, arg=len(said.split()) * (1 - MOST_ERRORS), timeout=SPOKEN_MS)
     assert word_error_rate(said, " ".join(texts(page, "[data-captions] .original[lang=en]"))) <= MOST_ERRORS
     expect(captions.locator(".speaker")).to_contain_text(["Speaker 1", "Speaker 2"])
-    expect(page.locator("[data-summary-items] li").first).to_be_visible(timeout=SUMMARY_MS)
+    page.get_by_role("button", name="Summary").click(timeout=SUMMARY_MS)
+    expect(page.locator("[data-summary-items] li").first).to_be_visible()
     assert violations(page) == []
     spoken = texts(page, "[data-captions] .final, [data-summary-items] li")
     page.get_by_role("link", name="Transcript").click()

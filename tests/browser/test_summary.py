@@ -88,11 +88,11 @@ class TestShown:
             "Questions": ["Who pays?"],
             "Topics": ["The budget of next year."],
         }
-        expect(viewer.locator("[data-summary-reach]")).to_have_text("Up to 1:00")
+        expect(viewer.locator("[data-summary-reach]")).to_have_text("Covers the first 1:00")
 
     def test_the_one_that_reaches_furthest_is_shown(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(summary(2, DECISION), summary(1, TOPIC, seq=300))
-        expect(viewer.locator("[data-summary-reach]")).to_have_text("Up to 2:00")
+        expect(viewer.locator("[data-summary-reach]")).to_have_text("Covers the first 2:00")
         assert lists(viewer) == {"Decisions": ["The budget is fixed."]}
 
     def test_a_translation_takes_the_place_and_leaves_the_focus(self, viewer: Page, server: ScriptedServer) -> None:
@@ -145,7 +145,7 @@ class TestShown:
         none = viewer.locator("[data-summary-none]")
         server.say(summary(1))
         open_panel(viewer)
-        expect(none).to_have_text("Nothing of it could be put in a few words.")
+        expect(none).to_have_text("There was nothing to sum up.")
         server.say(summary(2, TOPIC))
         expect(none).to_be_hidden()
 
@@ -161,7 +161,7 @@ class TestNews:
     def test_is_told_once(self, viewer: Page, server: ScriptedServer) -> None:
         status = viewer.locator("[data-summary-status]")
         server.say(summary(1, TOPIC))
-        expect(status).to_have_text("There is a new summary. Up to 1:00")
+        expect(status).to_have_text("There is a new summary. Covers the first 1:00")
         assert status.get_attribute("role") == "status"
         status.evaluate(
             "(status) => { window.told = 0; new MutationObserver(() => { window.told += 1; })"
@@ -172,7 +172,7 @@ class TestNews:
         expect(way_to(viewer, "O orçamento.")).to_be_visible()
         assert viewer.evaluate("window.told") == 0
         server.say(summary(2, TOPIC))
-        expect(status).to_have_text("There is a new summary. Up to 2:00")
+        expect(status).to_have_text("There is a new summary. Covers the first 2:00")
 
     def test_who_comes_late_sees_it_and_is_not_interrupted(
         self, page: Page, module_server: str, server: ScriptedServer
@@ -292,7 +292,7 @@ class TestConnection:
         expect(viewer.locator("[data-connection]")).to_have_text("Connection lost, trying again…")
         assert server.wait_for_socket(2)["after"] == "100"
         server.say(hello(last_seq=200), summary(2, DECISION))
-        expect(viewer.locator("[data-summary-status]")).to_have_text("There is a new summary. Up to 2:00")
+        expect(viewer.locator("[data-summary-status]")).to_have_text("There is a new summary. Covers the first 2:00")
 
     def test_summaries_count_as_read(self, viewer: Page, server: ScriptedServer) -> None:
         server.say(*(caption(number) for number in range(1, 50)), summary(1, TOPIC))
