@@ -100,6 +100,10 @@ class ScriptedServer:
     def open_account(self, base: str, **context: object) -> None:
         self._serve(f"{base}account/", "meetings/account.html", context)
 
+    def open_notice(self, base: str, template: str, **context: object) -> None:
+        """A page that only says something, such as an error."""
+        self._serve(f"{base}notice/", template, context)
+
     def hold_scripts(self) -> None:
         """Keep every module back until `release_scripts`; a page counts as open before."""
         self.held = []
