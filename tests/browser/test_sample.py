@@ -56,7 +56,7 @@ def test_a_newcomer_sees_captions_speakers_portuguese_and_a_summary(
     expect(page.locator("[data-summary-items] li").first).to_be_visible()
     assert violations(page) == []
     spoken = texts(page, "[data-captions] .final, [data-summary-items] li")
-    page.get_by_role("link", name="Transcript").click()
+    page.get_by_role("link", name="Open transcript").click()
     expect(page.get_by_role("button", name="Hear it from 0:00")).to_be_visible()
     expect(page.get_by_role("heading", name="Summary")).to_be_visible()
     spoken += texts(page, "[data-wording]")

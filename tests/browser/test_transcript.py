@@ -187,7 +187,7 @@ def test_on_a_phone_nothing_is_cut_off(transcript: Page) -> None:
 def test_a_viewer_corrects_nothing(browser: Browser, stored: MeetingLinks) -> None:
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
-    page.get_by_role("link", name="Transcript").click()
+    page.get_by_role("link", name="Transcript", exact=True).click()
     expect(page.locator("[data-lines] > li")).to_have_count(4)
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
     assert violations(page) == []
