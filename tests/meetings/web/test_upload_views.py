@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from meetings.models import Meeting, State, Upload, UploadFailure, UploadState
+from meetings.models import ApiJob, ApiToken, Meeting, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files, uploads
 from meetings.store.summary_attempts import LONGEST_INTERVAL_S
 
@@ -197,6 +197,13 @@ def test_the_list_says_how_far_each_is_and_what_is_there_then(client: Client, ho
     assert (shown["captioned"], shown["page"]) == (10.0, reverse("host", args=[upload.pk]))
     assert set(shown["transcripts"]) == {"vtt", "srt", "txt", "md", "json", "docx"}
     assert all(client.get(link).status_code == 200 for link in shown["transcripts"].values())
+
+
+def test_the_list_leaves_programs_their_own(client: Client, host: User) -> None:
+    begun(client)
+    token = ApiToken.objects.create(user=host, name="script")
+    ApiJob.objects.create(meeting=Meeting.objects.get(), token=token)
+    assert client.get(reverse("upload-list")).json() == {"uploads": []}
 
 
 def test_the_list_says_what_is_missing_of_a_damaged_file(client: Client, host: User) -> None:
