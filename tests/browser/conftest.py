@@ -19,7 +19,9 @@ from inference.models.fetching import ensure_model
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance, running_parlance
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first is the same engine without a window's own interface, which costs four times as much as a page."""
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

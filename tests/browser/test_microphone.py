@@ -144,8 +144,9 @@ def test_without_a_microphone_the_meeting_goes_on_until_there_is_one(
 
 def test_a_permission_that_is_taken_back_is_told_and_not_asked_for_again(host: Page, server: ScriptedIngest) -> None:
     start(host, server)
+    host.evaluate("delayMs = 500; refusals = { '*': 'NotAllowedError' }")
     host.context.clear_permissions()
-    host.evaluate("delayMs = 500; refusals = { '*': 'NotAllowedError' }; unplug()")
+    host.evaluate("unplug()")
     expect(host.get_by_role("alert")).to_contain_text("The browser was not allowed to listen.")
     assert host.evaluate("asked") == ["", ""]
     host.get_by_role("button", name="Pause").click()
