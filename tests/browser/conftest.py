@@ -19,8 +19,9 @@ from inference.models.fetching import ensure_model
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance, running_parlance
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-"""The first is the same engine without a window's own interface, which costs four times as much as a page."""
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+HEADLESS_SHELL = "chromium-headless-shell"
+"""The same engine without a window's own interface, which costs four times as much as a page."""
 
 FLAGS = (
     "--no-sandbox",
@@ -62,7 +63,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def common_browser(playwright: Playwright, chromium: str) -> Iterator[Browser]:
     """One for all modules that need no sound of their own: each start takes seconds."""
-    browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=shutil.which(HEADLESS_SHELL) or chromium, args=FLAGS)
     yield browser
     browser.close()
 
