@@ -11,7 +11,7 @@ LONGEST = 200
 
 OWN_PATHS = (
     "account", "admin", "first-steps", "healthz", "host", "interface-language", "join", "login", "logout", "m",
-    "metrics", "openid", "readyz", "sample", "sign-in", "static", "uploads", "v1", "ws",
+    "metrics", "openid", "readyz", "sample", "sign-in", "states", "static", "uploads", "v1", "ws",
 )  # fmt: skip
 """First parts of our own paths. Under a base path of this name nobody could tell whether a proxy had cut it off."""
 

@@ -20,5 +20,5 @@ urlpatterns = [
     path("v1/audio/jobs/<str:job_id>", api_views.job, name="api-job"),
     path("v1/models", api_views.models, name="api-models"),
     path("v1/models/<path:name>", api_views.model, name="api-model"),
-    path("v1/<path:rest>", api_views.unknown_address),
+    path("v1/<path:rest>", api_views.unknown_address, name="api-unknown"),
 ]

@@ -49,8 +49,23 @@ def end_meeting(host: Page) -> None:
     expect(host.get_by_role("heading", name="The meeting has ended")).to_be_visible(timeout=60_000)
 
 
+STILL = """() => new Promise((resolve) => {
+    const scroller = document.querySelector("[data-transcript]");
+    let [top, frames] = [scroller.scrollTop, 0];
+    const look = () => {
+        frames = scroller.scrollTop === top ? frames + 1 : 0;
+        top = scroller.scrollTop;
+        if (frames < 10) requestAnimationFrame(look);
+        else resolve();
+    };
+    look();
+})"""
+"""A browser scrolls smoothly: where the text stands is known some frames later."""
+
+
 def first_line(page: Page) -> tuple[str, float]:
-    """Segment and place of the line that is read first."""
+    """Segment and place of the line that is read first, once the text stands still."""
+    page.evaluate(STILL)
     segment = page.evaluate(
         """() => {
             const { top } = document.querySelector("[data-transcript]").getBoundingClientRect();

@@ -115,7 +115,7 @@ def test_a_language_that_is_not_offered_is_said(viewer: Page, server: ScriptedSe
     expect(viewer.locator(".language-tag")).to_have_count(0)
     expect(text(viewer)).to_have_text("Good morning.")
     server.close(4404)
-    expect(viewer.locator("[data-connection]")).to_have_text("This meeting no longer exists.")
+    expect(viewer.locator("[data-notice]")).to_contain_text("This meeting no longer exists.")
 
 
 def test_a_link_may_ask_for_a_language_and_the_original(page: Page, module_server: str, server: ScriptedServer) -> None:

@@ -37,10 +37,18 @@ def page_of(browser: Browser, *, width: int, height: int) -> Page:
     return browser.new_context(viewport={"width": width, "height": height}).new_page()
 
 
-@pytest.mark.timeout(240)
+def take(page: Page, name: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    page.emulate_media(color_scheme="dark")
+    page.screenshot(path=IMAGES / f"{name}-dark.png")
+    page.emulate_media(color_scheme="light")
+    page.screenshot(path=IMAGES / f"{name}.png")
+
+
+@pytest.mark.timeout(400)
 def test_takes_the_pictures(parlance: RunningParlance, browser: Browser) -> None:
     host = page_of(browser, width=1280, height=720)
-    viewer = page_of(browser, width=900, height=480)
+    viewer = page_of(browser, width=390, height=720)
     viewer.goto(create_meeting(host, parlance))
     start_captions(host)
     viewer.get_by_label("Caption language").select_option("pt")
@@ -52,7 +60,9 @@ def test_takes_the_pictures(parlance: RunningParlance, browser: Browser) -> None
     wait_until_captured(host, AFTER_S)
     expect(host.locator("[data-figure=behind]")).to_have_text(re.compile("^[0-6] s$"), timeout=60_000)
     expect(viewer.locator("[data-captions] .partial")).to_be_visible(timeout=60_000)
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    host.screenshot(path=IMAGES / "host.png")
-    viewer.screenshot(path=IMAGES / "viewer.png")
+    take(host, "host")
+    take(viewer, "viewer")
     end_meeting(host)
+    host.get_by_role("link", name="Open transcript").click()
+    expect(host.locator(".transcript-lines")).to_be_visible()
+    take(host, "transcript")

@@ -107,6 +107,7 @@ UNFIT = {"nothing": "of use"}
 """What is posted: who may post it hears what is missing."""
 
 OPEN = {
+    "api-unknown",
     "join",
     "login",
     "logout",

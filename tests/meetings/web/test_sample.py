@@ -109,10 +109,12 @@ class TestButton:
         assert answer.status_code == 429
         assert "try again in a minute" in answer.content.decode()
 
-    def test_is_where_nothing_is_yet(self, owner: User) -> None:
+    def test_is_with_the_first_steps_and_after_them_below_the_list(self, owner: User) -> None:
         client = Client()
         assert client.post("/sample/")["Location"] == "/login/?next=/"
         client.force_login(owner)
-        assert 'action="/sample/"' in client.get("/").content.decode()
         Meeting.objects.create(title="Planning", owner=owner)
-        assert 'action="/sample/"' not in client.get("/").content.decode()
+        assert "Try it with a sample recording" in client.get("/").content.decode()
+        client.post("/first-steps/hide")
+        page = client.get("/").content.decode()
+        assert ("Try it with a sample recording" in page, "Play the sample meeting" in page) == (False, True)
