@@ -54,7 +54,7 @@ UNSURE = "Unknown speaker"
 
 CAN_SCROLL = """() => {
     const { scrollHeight, clientHeight } = document.querySelector("[data-transcript]");
-    return scrollHeight > clientHeight + 150;
+    return scrollHeight > clientHeight + 250;
 }"""
 WATCH = """() => {
     const status = document.querySelector("[data-connection]");
@@ -224,10 +224,10 @@ def sum_up_in_mid_speech(host: Page, viewer: Page) -> None:
 
 
 def read_further_up(viewer: Page) -> tuple[str, float]:
-    """Scrolls up as a reader does; where the first line stands then."""
+    """Scrolls up as a reader does, not to the top: there is no room above; where the first line stands then."""
     viewer.wait_for_function(CAN_SCROLL, timeout=PATIENCE_MS)
     viewer.locator("[data-transcript]").hover()
-    viewer.mouse.wheel(0, -500)
+    viewer.mouse.wheel(0, -100)
     expect(viewer.locator("[data-to-live]")).to_be_visible()
     return first_line(viewer)
 
