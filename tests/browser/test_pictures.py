@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ MICROPHONE = Path(tempfile.mkdtemp(prefix="parlance-microphone-")) / "clip.wav"
 SPEECH_S = 60
 PAUSE_S = 2
 AFTER_S = 38
+DARK_LAST: tuple[tuple[Literal["light", "dark"], str], ...] = (("light", ""), ("dark", "-dark"))
 
 pytestmark = pytest.mark.skipif(os.environ.get("PARLANCE_SCREENSHOTS") != "1", reason="writes into docs/images")
 
@@ -39,10 +41,10 @@ def page_of(browser: Browser, *, width: int, height: int) -> Page:
 
 def take(page: Page, name: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    page.emulate_media(color_scheme="dark")
-    page.screenshot(path=IMAGES / f"{name}-dark.png")
-    page.emulate_media(color_scheme="light")
-    page.screenshot(path=IMAGES / f"{name}.png")
+    page.evaluate("() => { document.activeElement.blur(); window.scrollTo(0, 0); }")
+    for scheme, ending in DARK_LAST:
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=IMAGES / f"{name}{ending}.png", animations="disabled")
 
 
 @pytest.mark.timeout(400)
