@@ -94,7 +94,9 @@ class Assignments:
             self.drop(meeting_id, "lease_expired")
         for meeting_id in renewal.regained:
             stream = self.streams.get(meeting_id)
-            if stream is not None and not await in_database(transcript.is_current, stream.lease):
+            if stream is None:  # given back while its lease was renewed
+                await self._leases.release(meeting_id)
+            elif not await in_database(transcript.is_current, stream.lease) and self.holds(stream):
                 self.drop(meeting_id, "lease_expired")
                 await self._leases.release(meeting_id)
 

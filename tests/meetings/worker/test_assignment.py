@@ -89,6 +89,19 @@ async def test_a_meeting_that_another_worker_had_meanwhile_is_dropped(
     assert await broker.get(lease_key(meeting.pk)) is None, "whoever is quicker takes it"
 
 
+async def test_a_meeting_given_back_while_its_lease_is_renewed_is_free(
+    broker: redis.asyncio.Redis, meeting: Meeting
+) -> None:
+    assignments = Assignments("w", broker)
+    await held(broker, meeting, assignments)
+    streams, assignments.streams = assignments.streams, {}
+    await broker.delete(lease_key(meeting.pk))
+    really = assignments._leases.renew
+    assignments._leases.renew = lambda _, **ready: really(list(streams), **ready)  # type: ignore[method-assign]
+    await assignments.renew()
+    assert await broker.get(lease_key(meeting.pk)) is None
+
+
 @pytest.mark.parametrize(("worker", "was_leased"), [("slow", False), ("other", True)])
 async def test_a_meeting_that_its_worker_takes_again_is_no_sign_of_a_death(
     broker: redis.asyncio.Redis, meeting: Meeting, worker: str, was_leased: bool
