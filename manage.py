@@ -10,7 +10,7 @@ def main() -> None:
     # NumPy's threads wait busily for 100 ms after each of its products, on the cores that the models need
     # (docs/performance.md).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from meetings.management.exit_codes import BAD_INPUT
+    from meetings.exit_codes import BAD_INPUT
     from meetings.management.processor import processor_problem
 
     if problem := processor_problem():

@@ -22,6 +22,7 @@ from meetings.broker.client import connect_sync
 from meetings.broker.embedded import WAIT_LOG_S, BrokerStartError, EmbeddedBroker, Health
 from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT, PROCESS_DIED, file_incident
 from meetings.environment import BASE_DIR, Environment
+from meetings.exit_codes import BAD_INPUT
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +34,7 @@ RESTART_PAUSE_S = (0.2, 1.0, 2.0, 5.0)
 """Before the first, second, ... restart in a row."""
 
 STEADY_S = 30.0
-"""A child that ran this long has proved itself: its next restart is prompt again."""
+"""A child that ran this long has proved itself: its next restart is prompt again, and its settings make sense."""
 
 BROKER_SLOW_S = 1.0
 """A broker that has not answered for so long is told about."""
@@ -50,6 +51,10 @@ HELD = ("T", "t", "D")
 
 class PortInUse(Exception):
     """Somebody else listens where we should."""
+
+
+class SettingsRefused(Exception):
+    """A process can never start with these settings. It has said why itself."""
 
 
 class AlreadyRunning(Exception):
@@ -91,26 +96,41 @@ class Child:
     started_at: float = 0.0
     restarts: int = 0
     restart_at: float = field(default=0.0)
+    has_been_steady: bool = False
     on_death: Callable[[str], object] = lambda reason: None
     """Told why it died, in words."""
 
     def start(self) -> None:
         self.started_at = time.monotonic()
-        command = [sys.executable, str(BASE_DIR / "manage.py"), *self.arguments]
+        # `live` has named misspelt settings itself.
+        command = [sys.executable, str(BASE_DIR / "manage.py"), *self.arguments, "--verbosity", "0"]
         self.process = subprocess.Popen(command, cwd=BASE_DIR, preexec_fn=_die_with_parent, start_new_session=True)
 
     def mind(self, now: float) -> None:
-        """Starts the process again when it has died, sooner the longer it ran."""
+        """Starts the process again when it has died, sooner the longer it ran.
+
+        Raises:
+            SettingsRefused: it says that its settings make no sense, and no process before it ran with them.
+        """
         if self.process is not None and (code := self.process.poll()) is not None:
             self.process = None
-            self.restarts = 0 if now - self.started_at > STEADY_S else self.restarts
-            pause = RESTART_PAUSE_S[min(self.restarts, len(RESTART_PAUSE_S) - 1)]
-            self.restarts += 1
-            self.restart_at = now + pause
-            log.error("process_died", process=self.name, reason=_reason(code), restart_in_s=pause)
-            self.on_death(_reason(code))
+            self._note_death(code, now)
         if self.process is None and now >= self.restart_at:
             self.start()
+
+    def _note_death(self, code: int, now: float) -> None:
+        # One that ends with BAD_INPUT was never ready, however long it took; a steady one before it shows that what is
+        # wrong, as a device that is away, may pass.
+        if code == BAD_INPUT and not self.has_been_steady:
+            raise SettingsRefused(f"The {self.name} process cannot start with these settings; it says why above.")
+        if now - self.started_at > STEADY_S:
+            self.restarts = 0
+            self.has_been_steady |= code != BAD_INPUT
+        pause = RESTART_PAUSE_S[min(self.restarts, len(RESTART_PAUSE_S) - 1)]
+        self.restarts += 1
+        self.restart_at = now + pause
+        log.error("process_died", process=self.name, reason=_reason(code), restart_in_s=pause)
+        self.on_death(_reason(code))
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -260,7 +280,10 @@ class Supervisor:
         self._stop.set()
 
     def run(self, on_started: Callable[[], None]) -> None:
-        """Starts everything, calls `on_started` in a thread of its own, and minds the processes until told to stop."""
+        """Starts everything, calls `on_started` in a thread of its own, and minds the processes until told to stop.
+
+        Raises SettingsRefused after everything has ended.
+        """
         if self._broker is not None:
             self._broker.start()
         try:

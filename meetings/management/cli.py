@@ -6,6 +6,7 @@ failed. `--traceback` shows where.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,8 +32,9 @@ from meetings.batch.replay import ReplayRefused
 from meetings.broker.client import BrokerUnreachable
 from meetings.broker.embedded import BrokerStartError
 from meetings.database_errors import describe
-from meetings.management.exit_codes import BAD_INPUT, FAILURE
-from meetings.supervisor import AlreadyRunning, PortInUse
+from meetings.environment import misspelt_names
+from meetings.exit_codes import BAD_INPUT, FAILURE
+from meetings.supervisor import AlreadyRunning, PortInUse, SettingsRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ ERROR_ANSWERS: dict[type[Exception], ErrorAnswer] = {
     DatabaseNotCopied: ErrorAnswer(FAILURE),
     Unsteady: ErrorAnswer(FAILURE),
     PortInUse: ErrorAnswer(BAD_INPUT),
+    SettingsRefused: ErrorAnswer(BAD_INPUT),
     ReplayRefused: ErrorAnswer(FAILURE),
     OperationalError: ErrorAnswer(FAILURE, _database),
     DatabaseError: ErrorAnswer(FAILURE, _database),
@@ -117,6 +120,16 @@ class ParlanceCommand(BaseCommand):
             raise failure
         self.stderr.write(str(failure))
         sys.exit(failure.returncode)
+
+
+class ServerCommand(ParlanceCommand):
+    """A command that runs until it is told to stop. It names misspelt settings first, unless `--verbosity` is 0."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        if options["verbosity"]:
+            for name, similar in misspelt_names(os.environ).items():
+                self.stderr.write(f"{name} is no setting" + (f"; do you mean {similar}?" if similar else "."))
+        return super().execute(*args, **options)
 
 
 def main(argv: list[str]) -> None:

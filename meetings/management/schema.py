@@ -7,7 +7,7 @@ from django.core.management import CommandError
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from meetings.management.exit_codes import BAD_INPUT
+from meetings.exit_codes import BAD_INPUT
 
 log = structlog.get_logger(__name__)
 

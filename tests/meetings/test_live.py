@@ -103,6 +103,24 @@ def test_an_odd_setting_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
     assert refused.stderr == "PARLANCE_PROFILE is 'huge'; use one of: starter, gpu.\n"
 
 
+def test_settings_that_only_a_process_can_refuse_end_the_start(whisper_alone: Path, tmp_path: Path) -> None:
+    """No caption model fits into 10 MB, whoever tries; what is misspelt is named once for all processes."""
+    refused = run_live(
+        "--port",
+        str(free_port()),
+        PARLANCE_DATA=str(tmp_path),
+        PARLANCE_MODELS_DIR=str(whisper_alone),
+        PARLANCE_DEVICE_BUDGET_GB="0.01",
+        PARLANCE_PROFIL="gpu",
+        PARLANCE_LOG="json",
+    )
+    sentences = [line for line in refused.stderr.splitlines() if not line.startswith("{")]
+    assert refused.returncode == 2
+    assert sentences[0] == "PARLANCE_PROFIL is no setting; do you mean PARLANCE_PROFILE?"
+    assert sentences[1].startswith("whisper-base needs ")
+    assert sentences[2:] == ["The inference process cannot start with these settings; it says why above."]
+
+
 def test_a_broker_that_is_not_there_is_said_by_the_worker(whisper_base: Path, tmp_path: Path) -> None:
     command = [sys.executable, "manage.py", "inference"]
     environment = {**os.environ, "PARLANCE_DATA": str(tmp_path), "REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}

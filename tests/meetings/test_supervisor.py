@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,7 @@ from redis.backoff import NoBackoff
 from meetings import supervisor
 from meetings.broker.embedded import BrokerStartError, EmbeddedBroker
 from meetings.broker.incidents import BROKER_DIED, BROKER_SILENT
-from meetings.supervisor import BROKER_HUNG_S, RESTART_PAUSE_S, BrokerMinder
+from meetings.supervisor import BROKER_HUNG_S, RESTART_PAUSE_S, STEADY_S, BrokerMinder, Child, SettingsRefused
 from tests.meetings.brokers import SlowlyLoading, stopped, write_log
 
 LOOK_S = 0.04
@@ -253,3 +255,21 @@ def test_operators_are_told_without_waiting_for_the_broker(monkeypatch: pytest.M
     began = time.monotonic()
     supervisor._tell("inference", "process_died", "signal SIGKILL")
     assert time.monotonic() - began < BLOCKED_S
+
+
+def test_settings_that_worked_before_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that is away says what settings that make no sense say; a process that was only slow proves nothing."""
+    ended = {code: subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"]) for code in (1, 2)}
+    for process in ended.values():
+        process.wait(WAIT_S)
+    starts: list[float] = []
+    monkeypatch.setattr(Child, "start", lambda child: starts.append(child.restart_at))
+    worked = Child("inference", ["inference"])
+    for now, code in ((STEADY_S + 1.0, 1), (STEADY_S + 10.0, 2)):
+        worked.process = ended[code]
+        worked.mind(now)
+        worked.mind(now + 9.0)
+    assert len(starts) == 2
+    slow = Child("inference", ["inference"], process=ended[2])
+    with pytest.raises(SettingsRefused, match="The inference process cannot start with these settings"):
+        slow.mind(STEADY_S + 1.0)

@@ -16,8 +16,8 @@ from django.core.management import CommandError
 
 import benchmarks
 from benchmarks.report import report, write
+from meetings.exit_codes import BAD_INPUT
 from meetings.management.cli import ParlanceCommand
-from meetings.management.exit_codes import BAD_INPUT
 
 CHOICES = ("audio", "hours", "minutes", "model", "quick")
 """Options passed to the benchmark, if it accepts them."""

@@ -18,12 +18,12 @@ from meetings.broker.client import check_broker, connect, connect_blocking
 from meetings.broker.incidents import IncidentFile
 from meetings.device.asr import speech_model
 from meetings.device.engines import loaders
-from meetings.management.cli import ParlanceCommand
+from meetings.management.cli import ServerCommand
 from meetings.management.schema import require_schema
 from meetings.worker.worker import Worker
 
 
-class Command(ParlanceCommand):
+class Command(ServerCommand):
     help = "Runs an inference worker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
 from argparse import ArgumentParser
@@ -21,8 +20,8 @@ from meetings.broker.client import connect_sync
 from meetings.broker.leases import count_workers
 from meetings.device.asr import speech_model
 from meetings.device.summarization import is_packed, summary_model
-from meetings.environment import Environment, misspelt_names
-from meetings.management.cli import ParlanceCommand
+from meetings.environment import Environment
+from meetings.management.cli import ServerCommand
 from meetings.management.schema import has_pending_migrations
 from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
 
@@ -32,7 +31,7 @@ READY_EXPECTED_S = 60.0
 READY_POLL_S = 0.1
 
 
-class Command(ParlanceCommand):
+class Command(ServerCommand):
     help = "Runs broker, inference and web together, until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,8 +41,6 @@ class Command(ParlanceCommand):
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         environment: Environment = settings.ENVIRONMENT
         descriptors.raise_limit()
-        for name, similar in misspelt_names(os.environ).items():
-            self.stderr.write(f"{name} is no setting" + (f"; do you mean {similar}?" if similar else "."))
         with data_folder_lock(environment.data):
             check_port(host, port)
             speech_model(environment)

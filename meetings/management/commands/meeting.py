@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
 from meetings.accounts.link_tokens import meeting_token
+from meetings.exit_codes import BAD_INPUT
 from meetings.languages import AUTO, LANGUAGES, language_code
 from meetings.management.base_url import base_url
 from meetings.management.cli import ParlanceCommand
-from meetings.management.exit_codes import BAD_INPUT
 from meetings.models import MAX_VOCABULARY, Meeting
 
 

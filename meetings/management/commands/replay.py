@@ -14,9 +14,9 @@ from tqdm import tqdm
 from meetings.accounts.link_tokens import meeting_token
 from meetings.batch.recording import Hearing
 from meetings.batch.replay import FRAME_S, Replay, file_frames
+from meetings.exit_codes import BAD_INPUT, FAILURE
 from meetings.management.base_url import base_url
 from meetings.management.cli import ParlanceCommand
-from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import Meeting
 
 

@@ -10,10 +10,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError
 
 from meetings.accounts.signin import one_time_link
+from meetings.exit_codes import BAD_INPUT
 from meetings.management.cli import ParlanceCommand
 from meetings.management.commands.live import entrance
 from meetings.management.commands.meeting import base_url
-from meetings.management.exit_codes import BAD_INPUT
 
 
 class Command(ParlanceCommand):

@@ -44,11 +44,11 @@ from meetings.device.engines import load_engine
 from meetings.device.summarization import load_summarizer, summary_model
 from meetings.device.translation import load_translator
 from meetings.environment import AsrBackend, Environment
+from meetings.exit_codes import BAD_INPUT, FAILURE
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
 from meetings.languages import AUTO, LANGUAGES, language_code, language_name
 from meetings.management.cli import ERROR_ANSWERS, ParlanceCommand, command_error
-from meetings.management.exit_codes import BAD_INPUT, FAILURE
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, why_unreadable
 from meetings.supervise import contained_call

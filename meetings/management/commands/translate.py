@@ -13,9 +13,9 @@ from django.core.management import CommandError
 
 from inference.translation.translator import Translation, TranslationRequest, Translator
 from meetings.device.translation import load_translator
+from meetings.exit_codes import BAD_INPUT
 from meetings.languages import language_code, language_name
 from meetings.management.cli import ParlanceCommand
-from meetings.management.exit_codes import BAD_INPUT
 from meetings.offers import offered_targets, why_unreadable
 
 LINE_BATCH = 16

@@ -6,12 +6,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings import descriptors
-from meetings.management.cli import ParlanceCommand
+from meetings.management.cli import ServerCommand
 from meetings.management.schema import require_schema
 from meetings.supervisor import check_port
 
 
-class Command(ParlanceCommand):
+class Command(ServerCommand):
     help = "Serves pages and sockets, by Daphne or what PARLANCE_WEB_SERVER says."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

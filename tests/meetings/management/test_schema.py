@@ -40,6 +40,12 @@ def test_live_brings_an_empty_database_up_to_date(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["web", "inference"])
 def test_a_process_of_its_own_says_what_to_run(tmp_path: Path, command: str, whisper_base: Path) -> None:
-    done = run(tmp_path, "manage.py", command, PARLANCE_MODELS_DIR=str(whisper_base.parent))
-    sentence = "The database is not set up for this version; run `manage.py migrate`.\n"
-    assert (done.returncode, done.stderr) == (2, sentence)
+    variables = {"PARLANCE_MODELS_DIR": str(whisper_base.parent), "PARLANCE_PROFIL": "gpu"}
+    done = run(tmp_path, "manage.py", command, **variables)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        2,
+        [
+            "PARLANCE_PROFIL is no setting; do you mean PARLANCE_PROFILE?",
+            "The database is not set up for this version; run `manage.py migrate`.",
+        ],
+    )
