@@ -135,7 +135,11 @@ def _join(job: ApiJob) -> ApiJob | None:
     joined = equal.filter(pk=newest.pk).update(
         readers=F("readers") + 1, asked_at=timezone.now(), is_kept=newest.is_kept
     )
-    return newest if joined else None
+    if not joined:
+        return None
+    if not job.is_kept:
+        uploads.await_text(newest.meeting_id)
+    return newest
 
 
 def _require_few(token_id: int) -> None:

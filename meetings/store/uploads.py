@@ -159,6 +159,16 @@ def waiting(*, but_of: Collection[int] = (), limit: int = WAITING_LOOKED_AT) -> 
     return list({upload.pk: upload for upload in (*oldest, *urgent)}.values())
 
 
+def await_text(meeting_id: str) -> None:
+    """Store that a program waits for the text from now on, so that it comes before other recordings."""
+    Upload.objects.filter(pk=meeting_id, is_awaited=False).update(is_awaited=True)
+
+
+def awaited(meeting_ids: Collection[str]) -> set[str]:
+    """Return those uploads for whose text a program waits."""
+    return set(Upload.objects.filter(pk__in=meeting_ids, is_awaited=True).values_list("pk", flat=True))
+
+
 def take(upload: Upload) -> bool:
     """Take the upload; return whether this worker got it."""
     waiting = Upload.objects.filter(pk=upload.pk, state=UploadState.WAITING)

@@ -96,7 +96,8 @@ class MeetingStream:
         self.length_s = upload.seconds if upload is not None else None
         """Seconds of the recording; None: not known, or there is none."""
         self._owner_id = meeting.owner_id
-        self._is_awaited = upload is not None and upload.is_awaited
+        self.is_awaited = upload is not None and upload.is_awaited
+        """Whether a program waits for the text."""
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
         self.keep_recording = meeting.keep_recording
@@ -159,7 +160,7 @@ class MeetingStream:
     def recording(self) -> Recording:
         """What the scheduler of recordings needs to know."""
         left = left_s(self.length_s, self.committed / SAMPLE_RATE)
-        return Recording(self.meeting_id, owner=self._owner_id, is_awaited=self._is_awaited, left_s=left)
+        return Recording(self.meeting_id, owner=self._owner_id, is_awaited=self.is_awaited, left_s=left)
 
     @property
     def wants_more(self) -> bool:

@@ -112,6 +112,7 @@ class UploadStep:
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + UPLOAD_POLL_S
             await in_database(uploads.settle)
+            await _note_awaited(held)
             await self._take_due([stream.recording for stream in held])
         self._give_places(held)
         for key, feeder in self._feeders.items():
@@ -353,6 +354,14 @@ class UploadStep:
         )
         await self._audio.mark(meeting_id, "end")
         log.info("upload_fed", meeting=meeting_id, seconds=seconds, missing_s=missing_s)
+
+
+async def _note_awaited(held: Sequence[MeetingStream]) -> None:
+    """Note for whose text a program has begun to wait."""
+    others = {stream.meeting_id: stream for stream in held if not stream.is_awaited}
+    if others:
+        for meeting_id in await in_database(uploads.awaited, list(others)):
+            others[meeting_id].is_awaited = True
 
 
 def _fed(stream: MeetingStream, state: LogState) -> Feeder:

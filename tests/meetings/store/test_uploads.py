@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from meetings.models import Caption, Meeting, Stage, State, Upload, UploadFailur
 from meetings.store import stage_failures, upload_files, uploads
 from meetings.worker import recording_scheduler
 from meetings.worker import uploads as worker_uploads
+from meetings.worker.assignment import open_stream
 from meetings.worker.file_reader import FileReader
 from meetings.worker.worker import Worker
 from tests import recordings
@@ -344,6 +346,23 @@ async def test_short_recordings_are_captioned_while_a_long_one_is(
         may_go_on.set()
         await until(lambda: is_done(long))
     assert len(await asyncio.to_thread(texts, long)) > 6 * len(await asyncio.to_thread(texts, short))
+
+
+async def test_a_worker_learns_for_whose_text_a_program_begins_to_wait(
+    broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_uploads, "UPLOAD_POLL_S", 0.0)
+    meeting = await asyncio.to_thread(uploaded, CLIP.read_bytes())
+    await asyncio.to_thread(uploads.take, await asyncio.to_thread(upload_of, meeting))
+    stream = (await asyncio.to_thread(open_stream, meeting.pk)).stream
+    step = worker_uploads.UploadStep("worker", broker, places=1)
+    seen = []
+    for awaited in (lambda: None, partial(uploads.await_text, meeting.pk)):
+        await asyncio.to_thread(awaited)
+        await step.turn({meeting.pk: stream})
+        seen.append(stream.recording.is_awaited)
+    await step.close()
+    assert seen == [False, True]
 
 
 async def test_long_recordings_give_their_places_to_each_other_and_go_on_where_they_were(

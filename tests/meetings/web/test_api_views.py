@@ -495,6 +495,15 @@ class TestJobs:
         answer, _ = await asyncio.gather(AsyncClient().post(PATH, data, headers=headers), worker())
         assert (answer.status_code, answer.content.decode()) == (200, JSON)
 
+    async def test_one_that_somebody_begins_to_wait_for_comes_first(self, token: str, broker_sync: redis.Redis) -> None:
+        await self.begun(token)
+        assert not (await Upload.objects.aget()).is_awaited
+        asked = asyncio.create_task(ask(token))
+        await until(lambda: ApiJob.objects.filter(readers=1).exists())
+        assert (await Upload.objects.aget()).is_awaited
+        await worker()
+        assert (await asked).content.decode() == JSON
+
     async def test_a_failure_is_told_with_its_sentence(self, token: str, broker_sync: redis.Redis) -> None:
         address = await self.begun(token)
         await worker(lambda upload: uploads.fail(upload.pk, UploadFailure.UNREADABLE))
