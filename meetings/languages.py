@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.text import capfirst
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -185,6 +187,16 @@ def interface_tag() -> str:
     """Return the language of the interface as BCP 47 has it."""
     code = get_language() or "en"
     return INTERFACE_TAGS.get(code, code)
+
+
+def interface_of(language: str | None) -> translation.override:
+    """Return a context in which the interface has the language of a file, if it is offered in that language.
+
+    Otherwise the active one stays, and so does the reader's region of the same language. None: the file has none.
+    """
+    active = get_language() or "en"
+    is_offered = language in dict(settings.LANGUAGES) and active.partition("-")[0] != language
+    return translation.override(language if is_offered else active)
 
 
 def language_code(value: str) -> str | None:

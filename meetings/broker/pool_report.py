@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.models.residency.history import SwapRecord
-from inference.models.residency.plan import gib
 from inference.models.residency.pool import ModelPool
 from meetings.version import from_message
 
@@ -25,11 +24,6 @@ class ModelReport:
     """Bytes on the device while awake."""
     dtypes: tuple[str, ...] = ()
     """Dtypes of the weights as loaded; empty if never loaded or unknown."""
-
-    @property
-    def gibibytes(self) -> str:
-        """The size as text, such as 15.2 GiB."""
-        return gib(self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +49,6 @@ class PoolReport:
     """The state of the pool: which group of models is on the device."""
     models: tuple[ModelReport, ...]
     swaps: tuple[SwapReport, ...]
-
-    @property
-    def gibibytes(self) -> str:
-        """The budget as text, such as 15.2 GiB."""
-        return gib(self.budget)
 
 
 def pool_report(pool: ModelPool) -> PoolReport:

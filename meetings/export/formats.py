@@ -23,6 +23,7 @@ from meetings.export import word_document
 from meetings.export.cues import Cue, meeting_cues, require_language, spoken_seconds
 from meetings.export.document import Document
 from meetings.export.summary import SummaryDocument, SummaryLine, newest_summary
+from meetings.languages import interface_of
 from meetings.models import Meeting
 from meetings.text import one_line
 
@@ -54,7 +55,8 @@ class UnknownFormat(ValueError):
 def render_transcript(meeting: Meeting, format_name: str, language: str | None = None) -> Transcript:
     """Render everything stored of `meeting`; with a `language`, in that language.
 
-    Untranslated captions stay as spoken. JSON always holds both.
+    Untranslated captions stay as spoken. JSON always holds both. Headings and speakers without a name are in `language`
+    too, if the interface is offered in it.
 
     Raises:
         UnknownFormat: there is no such format.
@@ -62,7 +64,8 @@ def render_transcript(meeting: Meeting, format_name: str, language: str | None =
     """
     if language:
         require_language(meeting, language)
-    digest = newest_summary(meeting, language)
+    with interface_of(language):
+        digest = newest_summary(meeting, language)
     cues = meeting_cues(meeting)
     return render_cues(
         cues, format_name, title=meeting.title, language=language, digest=digest, missing_s=meeting.missing_s
@@ -89,7 +92,8 @@ def render_cues(
     said = [cue for cue in cues if cue.line]
     if language and format_name in ONE_LANGUAGE:
         said = [cue.in_language(language) for cue in said]
-    return Transcript(content_type, render(Document(title, said, digest, missing_s)))
+    with interface_of(language):
+        return Transcript(content_type, render(Document(title, said, digest, missing_s)))
 
 
 def cue_object(cue: Cue) -> dict[str, Any]:

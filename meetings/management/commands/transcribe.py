@@ -47,7 +47,7 @@ from meetings.environment import AsrBackend, Environment
 from meetings.exit_codes import BAD_INPUT, FAILURE
 from meetings.export.formats import BINARY, FORMATS, ONE_LANGUAGE, WITHOUT_SUMMARY, render_cues
 from meetings.export.storages import open_storage, storage_errors
-from meetings.languages import AUTO, LANGUAGES, language_code, language_name
+from meetings.languages import AUTO, LANGUAGES, interface_of, language_code, language_name
 from meetings.management.cli import ERROR_ANSWERS, ParlanceCommand, command_error
 from meetings.models import MAX_SPEAKERS
 from meetings.offers import offered_targets, why_unreadable
@@ -366,11 +366,12 @@ def _progress(name: str, duration_s: float | None) -> Iterator[AudioProgress]:
 
 
 def _rendered(transcription: Transcription, wishes: TranscriptionOptions, format_name: str, *, title: str) -> bytes:
-    digest = recording_summary(transcription)
+    language = wishes.targets[0] if wishes.targets else None
+    with interface_of(language):
+        digest = recording_summary(transcription)
     if format_name == "json":
         content = transcription_object(transcription, digest=digest)
         return f"{json.dumps(content, ensure_ascii=False, indent=1)}\n".encode()
-    language = wishes.targets[0] if wishes.targets else None
     return render_cues(transcription.cues, format_name, title=title, language=language, digest=digest).content
 
 

@@ -8,12 +8,15 @@ from dataclasses import replace
 import pytest
 import srt
 import webvtt
+from django.utils import translation
+from django.utils.translation import get_language
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from inference.types import Word
 from meetings.export.cues import Cue, CueSpeaker, NotTranslated, UnknownLanguage
 from meetings.export.formats import FORMATS, UnknownFormat, render_cues, render_transcript
+from meetings.languages import interface_of
 from meetings.models import Meeting
 from meetings.store.speakers import assign, merge_speakers, rename
 from meetings.text import one_line
@@ -68,11 +71,12 @@ def read_text(cue: Cue, language: str | None) -> str:
 
 
 def expected(cues: list[Cue], language: str | None) -> list[tuple[int, int, str, str]]:
-    return [
-        (cue.start_ms, cue.end_ms, cue.speaker.label if cue.speaker else "", read_text(cue, language))
-        for cue in cues
-        if cue.line
-    ]
+    with interface_of(language):
+        return [
+            (cue.start_ms, cue.end_ms, cue.speaker.label if cue.speaker else "", read_text(cue, language))
+            for cue in cues
+            if cue.line
+        ]
 
 
 def named(cues: list[Cue], language: str | None) -> list[tuple[int, int, str]]:
@@ -269,8 +273,25 @@ def test_a_meetings_captions_come_in_the_order_of_speech_with_their_speakers(mee
 
 
 def test_a_transcript_in_another_language_has_what_is_translated(meeting: Meeting) -> None:
-    lines = render_transcript(meeting, "txt", "pt").body.splitlines()[2:4]
-    assert lines == ["[0:00:01] Ana: primeiro", "[0:00:05] Speaker 2: second"]
+    lines = render_transcript(meeting, "txt", "pt").body.splitlines()[2:5]
+    assert lines == ["[0:00:01] Ana: primeiro", "[0:00:05] Pessoa 2: second", "[0:00:07] Pessoa desconhecida: who?"]
+
+
+@pytest.mark.parametrize(
+    ("reader", "language", "name"),
+    [
+        ("en", None, "Speaker 2"),
+        ("pt", None, "Pessoa 2"),
+        ("pt", "en", "Speaker 2"),
+        ("pt-br", "pt", "Pessoa 2"),
+        ("pt", "ar", "Pessoa 2"),
+    ],
+)
+def test_who_has_no_name_is_called_as_in_the_language_of_the_file(reader: str, language: str | None, name: str) -> None:
+    with translation.override(reader):
+        body = render_cues([replace(CUE, speaker=CueSpeaker("S2"))], "txt", title="", language=language).body
+        assert get_language() == reader
+    assert f"] {name}: Tom" in body
 
 
 def test_json_of_a_meeting_has_both_texts_whatever_language_is_read(meeting: Meeting) -> None:

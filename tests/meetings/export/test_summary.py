@@ -47,7 +47,10 @@ def test_markdown_begins_with_the_newest_summary(summed_up: Meeting) -> None:
 
 
 def test_a_summary_is_read_in_the_language_of_the_transcript(summed_up: Meeting) -> None:
-    assert "- Reservar a sala. (Ana)\n- Pagar.\n" in render_transcript(summed_up, "md", "pt").body
+    assert (
+        "## Resumo\n\n### Ações\n\n- Reservar a sala. (Ana)\n- Pagar.\n"
+        in render_transcript(summed_up, "md", "pt").body
+    )
 
 
 @pytest.mark.parametrize(

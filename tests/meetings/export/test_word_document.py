@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.formats import render_cues, render_transcript
 from meetings.export.summary import SummaryDocument, SummaryLine
+from meetings.languages import interface_of
 from meetings.models import Meeting
 from meetings.text import one_line
 from tests.meetings.export.test_formats import CUE, every_hostile_text, languages, read_text, texts, transcripts
@@ -52,7 +53,8 @@ def languages_of(document: WordDocument) -> list[tuple[str, str | None]]:
 def test_read_back_it_has_the_same_cues_and_text(cues: list[Cue], language: str | None) -> None:
     heading, *paragraphs = rendered(cues, language=language).paragraphs
     said = [cue for cue in cues if cue.line]
-    names = [f"{cue.speaker.label}: " if cue.speaker else "" for cue in said]
+    with interface_of(language):
+        names = [f"{cue.speaker.label}: " if cue.speaker else "" for cue in said]
     assert (heading.style.name, heading.text) == ("Title", "t")
     assert [paragraph.text for paragraph in paragraphs] == [
         written(f"{cue.clock} {name}{read_text(cue, language)}") for cue, name in zip(said, names, strict=True)
@@ -120,7 +122,7 @@ def test_a_meeting_in_another_language() -> None:
     document = read(render_transcript(meeting, "docx", "pt").content)
     assert [paragraph.text for paragraph in document.paragraphs][1:3] == [
         "0:00:01 Ana: primeiro",
-        "0:00:05 Speaker 2: second",
+        "0:00:05 Pessoa 2: second",
     ]
     assert languages_of(document)[:2] == [("val", "pt"), ("val", "en")]
 

@@ -66,6 +66,13 @@ class TestPage:
         for words in ("Worker w1", RESIDENCY.plan, "Budget 4.0 GiB", "Device cpu", "Largest delay 2.5 s"):
             assert words in text_of(page)
 
+    async def test_sizes_are_written_as_the_reader_does(
+        self, broker: redis.asyncio.Redis, admin_client: Client
+    ) -> None:
+        await file_report(broker, "w1", REPORT)
+        admin_client.cookies["django_language"] = "pt"
+        assert "0,5 GiB" in text_of(await ask(admin_client))
+
     async def test_shows_which_meetings_are_behind(self, broker: redis.asyncio.Redis, admin_client: Client) -> None:
         late = await Meeting.objects.acreate(title="<b>Late</b>", state=State.LIVE, cursor=16_000)
         await Meeting.objects.acreate(title="Over")
