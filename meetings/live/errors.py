@@ -29,7 +29,7 @@ class ErrorEntry:
 
 
 FAULTS: dict[Code, ErrorEntry] = {
-    "bad_token": ErrorEntry(4401, gettext_noop("This link is not valid, or no longer. Ask the host for a new one.")),
+    "bad_token": ErrorEntry(4401, gettext_noop("This link is not or no longer valid. Ask the host for a new one.")),
     "no_such_meeting": ErrorEntry(4404, gettext_noop("There is no such meeting. It may have been deleted.")),
     "ended": ErrorEntry(4404, gettext_noop("This meeting has ended.")),
     "another_host": ErrorEntry(

@@ -94,7 +94,7 @@ def talk_times(meeting: Meeting) -> list[Talk]:
     if not seconds:
         return []
     known = {speaker.label: (speaker.display_name, speaker.color) for speaker in present_speakers(meeting)}
-    unknown = {UNSURE: (_("Unknown speaker"), UNKNOWN_COLOR), "": (_("not told"), UNKNOWN_COLOR)}
+    unknown = {UNSURE: (_("Unknown speaker"), UNKNOWN_COLOR), "": (_("not identified"), UNKNOWN_COLOR)}
     names = {label: (label, UNKNOWN_COLOR) for label in seconds} | unknown | known
     longest, total = max(seconds.values()), sum(seconds.values())
     return [

@@ -50,7 +50,7 @@ def _begin(request: HttpRequest) -> tuple[HttpResponseBase, str]:
     except sample.SamplePlaying as playing:
         return _playing(request, playing.meeting_id), ""
     except sample.TooManySamples:
-        return _refused(request, _("That was often enough for now: try again in an hour."), 429), ""
+        return _refused(request, _("The sample was played often enough for now: try again in an hour."), 429), ""
     except (RedisError, OSError):
         return _refused(request, _("The sample cannot be played now: the broker does not answer."), 503), ""
     return redirect(_viewer_address(meeting)), meeting.pk

@@ -39,5 +39,5 @@ def test_a_token_is_revoked_after_a_question(page: Page, module_server: str) -> 
     asked: list[str] = []
     page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     page.get_by_role("button", name="Revoke Notes").click()
-    assert asked == ["Revoke \u201cNotes\u201d? Programs that use this token can do nothing any more."]
+    assert asked == ["Revoke \u201cNotes\u201d? Programs that use this token will stop working."]
     expect(page.get_by_text("Notes")).to_be_visible()

@@ -124,10 +124,10 @@ class TestViewer:
     def test_a_link_that_opens_nothing_any_more_is_told_in_a_sentence(
         self, viewer: Page, server: ScriptedIngest
     ) -> None:
-        server.say({"type": "error", "code": "bad_token", "message": "This link is not valid, or no longer."})
+        server.say({"type": "error", "code": "bad_token", "message": "This link is not or no longer valid."})
         server.close(4401)
         expect(viewer.locator("[data-connection]")).to_have_text("Not connected")
-        expect(viewer.locator("[data-notice]")).to_contain_text("This link is not valid, or no longer.")
+        expect(viewer.locator("[data-notice]")).to_contain_text("This link is not or no longer valid.")
 
 
 class TestHost:

@@ -25,20 +25,28 @@ from tests.conftest import REPOSITORY
 MARKERS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 JS_TEXT = re.compile(r'\bgettext\(\s*"((?:[^"\\]|\\.)*)"')
 CATALOGUES = sorted(LOCALE_DIR.glob("*/LC_MESSAGES/*.po"))
+ENDS = set(".:?!…")
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 ELSEWHERE = {
     "pt": re.compile(
         r"(?i)\b(arquivos?|telas?|compartilh\w+|senhas?|baix(ar|e)|usuári\w+|você|registros?|banco de dados|conex\w+"
-        r"|conect\w+|salv(ar|e|o)|detect\w+|ao vivo|planejam\w+|está \w+ndo|estão \w+ndo|em uma?|aba|pular)\b"
+        r"|conect\w+|salv(ar|e|o)|detect\w+|ao vivo|planejam\w+|está \w+ndo|estão \w+ndo|em uma?|aba|pular|todo mundo"
+        r"|precisa[mr]? \w+[aei]r|\w*[êô]ni[oa]s?|tcheco|polonês|controle|pression\w+|digit(ar|e|ando)|trav(ar|ou))\b"
     ),
     "pt_BR": re.compile(
         r"(?i)\b(ficheiros?|ecrãs?|partilh\w+|palavras?-passe|transf(erir|ira)|utilizador\w*|registos?|base de dados"
         r"|descodific\w+|detet\w+|em direto|planeam\w+|a \w+[aei]r de novo|está a \w+r|estão a \w+r|numa?|até ao|prima"
-        r"|separador|demasiad\w+|telefónic\w+)\b"
+        r"|separador|demasiad\w+|telefónic\w+|noutr[oa]s?|\w*[éó]ni[oa]s?|checo|polaco|controlo|contact\w+|ligaç\w+|percebe\w*"
+        r"|já não|(iniciar|inicie|terminar) sessão|à espera|de momento|entretanto|hífenes|definiç\w+|\w+-lhes?)\b"
     ),
 }
 """Words of one variety of Portuguese by the catalogue where they are wrong."""
+
+SYNONYMS = re.compile(r"(?i)\b(tokens?|orador\w*|(?<!-)falantes?|espectador\w*|subtítulos?|donos?|proprietári\w*)\b")
+"""Words for what docs/glossary.md has another word for."""
+GLUED = re.compile(r"[a-zà-ÿ][.?!][A-ZÀ-Ý]")
+"""A sentence right behind another one, as after a slip of the clipboard."""
 
 Key = tuple[str | None, str]
 """Context and English text."""
@@ -140,9 +148,14 @@ class TestCatalogue:
         differing = [e.msgid for e in entries if set(PLACES.findall(e.msgid)) != set(PLACES.findall(e.msgstr))]
         assert differing == []
 
-    def test_is_of_one_variety(self, path: Path) -> None:
-        other = ELSEWHERE[path.parent.parent.name]
-        assert [entry.msgstr for entry in polib.pofile(str(path)) if other.search(entry.msgstr)] == []
+    def test_is_of_one_variety_and_has_one_word_for_one_thing(self, path: Path) -> None:
+        wrong = (ELSEWHERE[path.parent.parent.name], SYNONYMS, GLUED)
+        texts = [entry.msgstr for entry in polib.pofile(str(path))]
+        assert [text for text in texts if any(pattern.search(text) for pattern in wrong)] == []
+
+    def test_ends_its_sentences_as_english_does(self, path: Path) -> None:
+        entries = polib.pofile(str(path))
+        assert [e.msgstr for e in entries if ENDS & {e.msgid[-1]} != ENDS & {e.msgstr[-1]}] == []
 
     def test_compiled_is_what_the_source_says(self, path: Path) -> None:
         compiled = polib.mofile(str(path.with_suffix(".mo")))
@@ -151,17 +164,24 @@ class TestCatalogue:
         }
 
 
+@pytest.mark.parametrize("folder", sorted({path.parent for path in CATALOGUES}), ids=lambda folder: folder.parent.name)
+def test_pages_and_scripts_use_the_same_words(folder: Path) -> None:
+    catalogues = (polib.pofile(str(folder / name)) for name in ("django.po", "djangojs.po"))
+    pages, scripts = ({entry.msgid: entry.msgstr for entry in entries} for entries in catalogues)
+    assert {text: scripts[text] for text in pages.keys() & scripts.keys() if pages[text] != scripts[text]} == {}
+
+
 def test_scripts_get_their_texts_in_the_language_of_the_page() -> None:
     assert catalogue("en") == {}
     assert catalogue("pt")["Jump to live"] == "Ir para o direto"
-    assert catalogue("pt-br")["Jump to live"] == "Ir para o vivo"
+    assert catalogue("pt-br")["Jump to live"] == "Voltar ao vivo"
 
 
 def test_languages_have_their_names_in_the_language_of_the_page() -> None:
     with translation.override("pt"):
         assert language_name("pt") == "português"
         detection, (common, _), (others, named) = spoken_choices()
-        assert (detection, common, others) == (("auto", "Detetar enquanto se fala"), "Comuns", "Todas as outras")
+        assert (detection, common, others) == (("auto", "Detetar enquanto se fala"), "Comuns", "Todos os outros")
         names = [name for _, name in named]
     assert names[:3] == ["Africanês", "Albanês", "Amárico"]
     assert len(named) + len(COMMON) == len(LANGUAGES)
