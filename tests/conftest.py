@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.test import TransactionTestCase
 
+from tests.migrated import migrated_database, share_folder
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 OURS_ALONE = ("PARLANCE_MODELS_DIR", "PARLANCE_SCREENSHOTS")
@@ -53,6 +55,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 hypothesis.settings.register_profile("parlance", deadline=None)
 hypothesis.settings.load_profile("parlance")
 atexit.register(shutil.rmtree, os.environ["PARLANCE_DATA"], ignore_errors=True)
+share_folder()
 
 
 def pytest_configure() -> None:
@@ -104,6 +107,12 @@ def _group(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Use the database that is laid out below, instead of migrating an empty one in each process."""
+    return not TEST_DATABASE_URL
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """A database in a file of this process, as in production: threads lock it as they would there.
 
@@ -115,6 +124,7 @@ def django_db_modify_db_settings() -> None:
         return
     database = settings.DATABASES["default"]
     database.setdefault("TEST", {})["NAME"] = f"{os.environ['PARLANCE_DATA']}/tests.sqlite3"
+    shutil.copy(migrated_database(), database["TEST"]["NAME"])
     database["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import json
 import os
 import shutil
@@ -18,7 +17,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from inference.audio import SAMPLE_RATE, decode_file
+from tests.migrated import migrated_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
 START_TIMEOUT_S = 180
 """Loading models on a busy machine."""
 FRAME_SAMPLES = SAMPLE_RATE // 10
@@ -166,7 +166,7 @@ class RunningParlance:
         if self.environment.get("DATABASE_URL"):
             self.manage("migrate", "--verbosity", "0")
         elif not (self.data / "parlance.sqlite3").exists():
-            shutil.copy(_migrated_database(), self.data)
+            shutil.copy(migrated_database(), self.data)
 
     @property
     def supervisor(self) -> psutil.Process:
@@ -198,15 +198,6 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, f"{arguments} ended with {done.returncode}: {done.stderr}"
     return done.stdout
-
-
-@cache
-def _migrated_database() -> Path:
-    """An empty database, brought up to date once: that takes longer than the start of a server on a copy of it."""
-    folder = Path(tempfile.mkdtemp(prefix="parlance-database-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _manage({**os.environ, "PARLANCE_DATA": str(folder)}, "migrate", "--verbosity", "0")
-    return folder / "parlance.sqlite3"
 
 
 def _is_named(process: psutil.Process, name: str) -> bool:
