@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 _SENTENCE_END = re.compile(r"[.!?…؟।][\"'”’»)\]]*\s+|[。！？][」』”’）]*\s*")
+_LAST_MARK = re.compile(r"[.!?…؟।。！？][\"'”’»)\]」』）]*$")
 _CLAUSE_END = re.compile(r"[,;:،–—]\s+|[，、；：]\s*")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|vs|etc|approx|sr|sra|srta|dra|exmo|av|pág|[^\W\d_](?:\.[^\W\d_])*)\.$",
@@ -29,19 +30,36 @@ def halves(sentence: str) -> tuple[str, str]:
     return sentence[:cut].rstrip(), sentence[cut:].lstrip()
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentence_starts(text: str) -> Iterator[int]:
+    """Yield where the sentences after the first begin in `text`."""
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        if _ends_sentence(text[start : end.start() + 1], text[end.end() :]):
-            yield text[start : end.end()].strip()
+        if _ends_sentence(text[start : end.start() + 1], text[end.end() : end.end() + 1]):
             start = end.end()
-    if rest := text[start:].strip():
-        yield rest
+            yield start
+
+
+def clause_starts(text: str) -> Iterator[int]:
+    """Yield where something begins in `text` after a comma, a colon or a dash."""
+    return (end.end() for end in _CLAUSE_END.finditer(text))
+
+
+def is_whole(text: str) -> bool:
+    """Return whether a sentence ends with `text`."""
+    return _LAST_MARK.search(text) is not None and not _ABBREVIATION.search(text)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    start = 0
+    for next_start in (*sentence_starts(text), len(text)):
+        if sentence := text[start:next_start].strip():
+            yield sentence
+        start = next_start
 
 
 def _ends_sentence(before: str, after: str) -> bool:
     """Return whether the mark at the end of `before` ends a sentence, judging by abbreviations and the next letter."""
-    continues = after[:1].islower() or not after
+    continues = after.islower() or not after
     return not continues and not _ABBREVIATION.search(before)
 
 

@@ -1,7 +1,7 @@
 """Transcripts as files: WebVTT, SubRip, plain text, Markdown, JSON, Word.
 
-People may say anything and models may write anything, so text must not become structure: a caption stays one line, and
-markup is escaped, or where the format has no escape, replaced by a look-alike.
+People may say anything and models may write anything, so text must not become structure: no text has line ends of its
+own, and markup is escaped, or where the format has no escape, replaced by a look-alike.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from webvtt.models import Timestamp
 from meetings.export import word_document
 from meetings.export.cues import Cue, meeting_cues, require_language, spoken_seconds
 from meetings.export.document import Document
+from meetings.export.subtitles import Subtitle, subtitles
 from meetings.export.summary import SummaryDocument, SummaryLine, newest_summary
 from meetings.languages import interface_of
 from meetings.models import Meeting
@@ -124,8 +125,8 @@ def speaker_objects(cues: Sequence[Cue]) -> list[dict[str, Any]]:
 def _webvtt(document: Document) -> str:
     """https://www.w3.org/TR/webvtt1/; a summary becomes a comment, which players do not show."""
     captions = [
-        webvtt.Caption(str(_timestamp(cue.start_ms)), str(_timestamp(cue.end_ms)), [_voice(cue)])
-        for cue in document.cues
+        webvtt.Caption(str(_timestamp(subtitle.start_ms)), str(_timestamp(subtitle.end_ms)), _voice(subtitle))
+        for subtitle in subtitles(document.cues)
     ]
     comments = ["\n".join(_summary_lines(document.digest)).replace("-->", "→")] if document.digest else []
     return webvtt.WebVTT(captions=captions, header_comments=comments).content.rstrip("\n") + "\n"
@@ -136,9 +137,10 @@ def _timestamp(milliseconds: int) -> Timestamp:
     return Timestamp(seconds // 3600, seconds // 60 % 60, seconds % 60, rest)
 
 
-def _voice(cue: Cue) -> str:
-    text = html.escape(cue.line, quote=False)
-    return f"<v {_voice_name(cue.speaker.label)}>{text}" if cue.speaker else text
+def _voice(subtitle: Subtitle) -> str:
+    """Return the lines in one voice span, which need not be closed at the end of a cue."""
+    text = html.escape("\n".join(subtitle.lines), quote=False)
+    return f"<v {_voice_name(subtitle.speaker.label)}>{text}" if subtitle.speaker else text
 
 
 def _voice_name(name: str) -> str:
@@ -148,16 +150,16 @@ def _voice_name(name: str) -> str:
 
 
 def _subrip(document: Document) -> str:
-    subtitles = (
+    composed = (
         srt.Subtitle(
             index,
-            timedelta(milliseconds=cue.start_ms),
-            timedelta(milliseconds=cue.end_ms),
-            cue.named_line.translate(SUBRIP_LOOKALIKES),
+            timedelta(milliseconds=subtitle.start_ms),
+            timedelta(milliseconds=subtitle.end_ms),
+            "\n".join(subtitle.lines).translate(SUBRIP_LOOKALIKES),
         )
-        for index, cue in enumerate(document.cues, start=1)
+        for index, subtitle in enumerate(subtitles(document.cues, named=True), start=1)
     )
-    return str(srt.compose(subtitles, reindex=False))
+    return str(srt.compose(composed, reindex=False))
 
 
 def _text(document: Document) -> str:

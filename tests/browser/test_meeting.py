@@ -262,11 +262,14 @@ def name_the_first_speaker(host: Page, translated_viewer: Page) -> None:
 
 
 def assert_read_in_portuguese(translated_viewer: Page, link: str) -> None:
-    """On the page, in a file and after a reload: the same lines of the same two people.
+    """On the page, in files and after a reload: the same lines of the same two people.
 
-    In the file, all words are Portuguese; on the page, ours are in the reader's language.
+    In the WebVTT file, all words are Portuguese; on the page, ours are in the reader's language.
     """
     cues = list(webvtt.from_string(fetch(link, "transcript.vtt?lang=pt&")))
+    captions = json.loads(fetch(link, "transcript.json?"))["captions"]
+    lines = [caption["translations"].get("pt", caption["text"]) for caption in captions]
+    assert " ".join(cue.text for cue in cues).split() == " ".join(lines).split()
     english = {"Pessoa desconhecida": UNSURE} | {f"Pessoa {number}": f"Speaker {number}" for number in range(1, 5)}
     speakers = [english.get(cue.voice, cue.voice) for cue in cues]
     voices = set(speakers)
@@ -276,7 +279,7 @@ def assert_read_in_portuguese(translated_viewer: Page, link: str) -> None:
     assert named.pop().startswith("Speaker ")
     assert speakers.count(UNSURE) <= len(cues) / 4
     for _ in range(2):
-        expect(portuguese_on(translated_viewer)).to_have_text([cue.text for cue in cues])
+        expect(portuguese_on(translated_viewer)).to_have_text(lines)
         wait_for_names(translated_viewer, voices)
         translated_viewer.reload()
         expect(translated_viewer.locator("[data-connection]")).to_have_text("Ended")

@@ -101,7 +101,7 @@ async def answered(token: str, **fields: Any) -> tuple[HttpResponse, Meeting]:
         (
             "srt",
             "application/x-subrip; charset=utf-8",
-            "1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n\n2\n00:00:01,000 --> 00:00:02,000\nBom ‹dia›.\n\n",
+            "1\n00:00:00,000 --> 00:00:01,000\nGood morning.\n\n2\n00:00:01,080 --> 00:00:02,080\nBom ‹dia›.\n\n",
         ),
     ],
 )
