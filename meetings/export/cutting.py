@@ -11,6 +11,8 @@ from meetings.export.line_breaks import Limits, columns
 
 SHORTEST_MS, LONGEST_MS, GAP_MS = 1_000, 7_000, 80
 """Of a subtitle, and between two: Netflix' two frames, at 25 frames a second."""
+SHORT_MS = SHORTEST_MS - GAP_MS
+"""So much is long enough, as the next one can wait for two frames."""
 LINGER_MS = 1_500
 """A subtitle stays this long after its words at most (BBC 5.2)."""
 WALL_MS = 1_500
@@ -138,8 +140,8 @@ class Cutter:
             if end > reach:
                 cost += SECOND_LINE * cheapest[reach - max(self._last_line[end], first + 1)]
             time_ms = max(1, min(self._gone[end - 1], start + LONGEST_MS) - start)
-            if time_ms < SHORTEST_MS:
-                cost += TOO_SHORT * (SHORTEST_MS - time_ms) / 1000
+            if time_ms < SHORT_MS:
+                cost += TOO_SHORT * (SHORT_MS - time_ms) / 1000
             needed_ms = (self._right[end - 1] - left) * self._column_ms
             if needed_ms > time_ms:
                 cost += TOO_FAST * min(needed_ms / time_ms - 1, SLOWEST)
