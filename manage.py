@@ -16,8 +16,13 @@ def main() -> None:
     if problem := processor_problem():
         print(problem, file=sys.stderr)
         sys.exit(BAD_INPUT)
-    from meetings.management.cli import main as command_line
+    try:
+        from meetings.management.cli import main as command_line
+    except ImportError as error:
+        from meetings.management.libraries import library_problem
 
+        print(library_problem(error), file=sys.stderr)
+        sys.exit(BAD_INPUT)
     command_line(sys.argv)
 
 

@@ -18,6 +18,7 @@ from inference.models.loading import (
     CHUNK_BYTES,
     ModelCorrupt,
     ModelMissing,
+    ModelUnreadable,
     ProgressCallback,
     check_size,
     check_sizes,
@@ -50,11 +51,14 @@ def ensure_model(model: Model, models: Path, advance: ProgressCallback = lambda 
         FetchFailed: the download failed; existing files are unchanged.
         AccessDenied: the terms must be accepted first; the message says where.
         ModelCorrupt: the download does not match the catalogue.
+        ModelUnreadable: the model is here, and this user may not read it.
     """
     readable_folder(models)
     with FileLock(models / f".{model.name}.lock"):
         try:
             return check_sizes(model, models)
+        except ModelUnreadable:
+            raise
         except (ModelMissing, ModelCorrupt):
             return _fetch(model, models, advance)
 

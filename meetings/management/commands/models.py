@@ -17,7 +17,14 @@ from tqdm import tqdm
 from inference.models.catalog import MODELS, Model, fetched_models, find_model
 from inference.models.device import choose_device
 from inference.models.fetching import ensure_model, fetch_model
-from inference.models.loading import ModelCorrupt, ModelMissing, ProgressCallback, check_sizes, verify_model
+from inference.models.loading import (
+    ModelCorrupt,
+    ModelMissing,
+    ModelUnreadable,
+    ProgressCallback,
+    check_sizes,
+    verify_model,
+)
 from inference.models.loading.component import Component, Form, NotMappable
 from inference.models.loading.manifest import SnapshotUnusable
 from inference.models.loading.snapshot import SnapshotDiffers, write_snapshot
@@ -74,7 +81,7 @@ class Command(ParlanceCommand):
         for model in MODELS:
             size = f"{model.size / MEBIBYTE:.0f} MiB" if model.size else "size unknown"
             self.stdout.write(
-                f"{model.name:<32} {model.stage:<11} {model.profile:<8} {_presence(model, models):<8} {size:<13} "
+                f"{model.name:<32} {model.stage:<11} {model.profile:<8} {_presence(model, models):<10} {size:<13} "
                 f"{model.licence:<18} {model.description}; {model.source}"
             )
 
@@ -139,6 +146,8 @@ def _chosen(names: list[str]) -> list[Model]:
 def _presence(model: Model, models: Path) -> str:
     try:
         check_sizes(model, models)
+    except ModelUnreadable:
+        return "unreadable"
     except ModelMissing:
         return "absent"
     except ModelCorrupt:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ class Failing(ParlanceCommand):
         (FileNotFoundError(2, "No such file or directory", "a.wav"), "a.wav: No such file or directory.", BAD_INPUT),
         (OSError(28, "No space left on device", "out.json"), "out.json: No space left on device.", FAILURE),
         (OSError(28, "No space left on device"), "No space left on device.", FAILURE),
+        (
+            ImportError("No module named 'x'"),
+            "A library cannot be loaded (No module named 'x'); install requirements.lock, or let this user read "
+            f"{sysconfig.get_path('purelib')}.",
+            BAD_INPUT,
+        ),
         (OperationalError("no such table: x"), "The database is not set up; run `manage.py migrate`.", FAILURE),
         (OperationalError("disk I/O error"), "The database cannot be used: disk I/O error.", FAILURE),
     ],
@@ -77,6 +84,15 @@ def test_an_odd_setting_stops_the_start_with_a_sentence() -> None:
     )
     assert result.stderr == "PARLANCE_DEVICE is 'toaster'; use auto, cpu, cuda or cuda:N.\n"
     assert result.returncode == BAD_INPUT
+
+
+def test_libraries_that_are_not_there_are_said() -> None:
+    """Without site-packages, as for a user who may not read them."""
+    command = [sys.executable, "-S", "manage.py", "models", "list"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("A library cannot be loaded (No module named 'django'); install requirements.lock, ")
+    assert (len(done.stderr.splitlines()), done.returncode) == (1, BAD_INPUT)
 
 
 def test_numpy_computes_in_one_thread_unless_the_operator_wants_more() -> None:

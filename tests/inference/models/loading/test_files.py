@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from inference.models.catalog import Model, ModelFile, UnknownModel, Wheels, find_model
-from inference.models.loading import ModelCorrupt, ModelMissing, check_digest, check_size, model_folder, verify_model
+from inference.models.loading import (
+    ModelCorrupt,
+    ModelMissing,
+    ModelUnreadable,
+    check_digest,
+    check_size,
+    model_folder,
+    verify_model,
+)
 
 CONTENT = b"weights"
 FILE = ModelFile("model.bin", len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), ("package/model.bin",))
@@ -47,6 +58,19 @@ def test_a_changed_byte_is_found_by_its_digest(folder: Path) -> None:
 def test_a_name_without_weights_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match="models fetch whisper-base"):
         model_folder("whisper-base", tmp_path)
+
+
+def test_what_this_user_may_not_read_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the answers of the system are played: for the file, and for the folder above it."""
+    (folder / "config.json").touch()
+    with monkeypatch.context() as system:
+        system.setattr(os, "access", lambda path, mode: path.name != "model.bin")
+        for look in (partial(check_size, MODEL, FILE, folder), partial(model_folder, str(folder), folder)):
+            with pytest.raises(ModelUnreadable, match=r"/tiny/model\.bin may not be read by this user"):
+                look()
+    monkeypatch.setattr(Path, "is_file", Mock(side_effect=PermissionError(13, "Permission denied")))
+    with pytest.raises(ModelUnreadable, match="open the folders above"):
+        check_size(MODEL, FILE, folder)
 
 
 def test_an_operators_own_folder_is_taken_as_it_is(tmp_path: Path) -> None:
