@@ -28,7 +28,7 @@ class ErrorEntry:
     sentence: str
 
 
-FAULTS: dict[Code, ErrorEntry] = {
+SOCKET_ERRORS: dict[Code, ErrorEntry] = {
     "bad_token": ErrorEntry(4401, gettext_noop("This link is not or no longer valid. Ask the host for a new one.")),
     "no_such_meeting": ErrorEntry(4404, gettext_noop("There is no such meeting. It may have been deleted.")),
     "ended": ErrorEntry(4404, gettext_noop("This meeting has ended.")),
@@ -70,6 +70,6 @@ class SocketFault(Exception):
     """
 
     def __init__(self, code: Code, detail: str = "") -> None:
-        super().__init__(f"{gettext(FAULTS[code].sentence)} {detail}".strip())
+        super().__init__(f"{gettext(SOCKET_ERRORS[code].sentence)} {detail}".strip())
         self.code: Code = code
-        self.close_code = FAULTS[code].close_code
+        self.close_code = SOCKET_ERRORS[code].close_code

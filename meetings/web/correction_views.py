@@ -22,7 +22,7 @@ from meetings.store.requeue import requeue
 from meetings.store.speakers import NoSuchCaption, NoSuchSpeaker, UnfitName, assign, merge_speakers, rename
 from meetings.store.summary_corrections import NoSuchSummary, Rewording
 from meetings.text import one_line
-from meetings.web.transcript import LanguageFilter, caption_line, requested_choice
+from meetings.web.transcript_page import LanguageFilter, caption_line, requested_choice
 
 ITEM_TEXT = re.compile(r"text-(\d{1,3})")
 """Field name of a summary's item."""

@@ -12,7 +12,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from meetings.broker.client import connect_sync
 from meetings.broker.leases import count_workers
-from meetings.ops.metrics import BrokerCollector, WorkersCollector
+from meetings.ops.collectors import BrokerCollector, WorkersCollector
 from meetings.postgresql.patience import answering_within
 
 OK = "ok"

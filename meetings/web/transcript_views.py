@@ -23,7 +23,7 @@ from meetings.store import recordings, uploads
 from meetings.store.corrections import MAX_TEXT
 from meetings.store.speakers import present_speakers
 from meetings.web.byte_ranges import file_response
-from meetings.web.transcript import SPOKEN, LanguageFilter, offered, page_lines, requested_choice
+from meetings.web.transcript_page import SPOKEN, LanguageFilter, offered, page_lines, requested_choice
 
 FLAC = "audio/flac"
 WORTH_SAYING_S = 1.0

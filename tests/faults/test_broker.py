@@ -17,7 +17,7 @@ from tests.faults.causes import killed_broker, lengthen
 from tests.faults.meeting import MID_SENTENCE, Clip, LiveMeeting
 from tests.faults.processes import broker_of, only_these_die
 from tests.live import Host, RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 

@@ -13,7 +13,7 @@ from tests.faults.causes import locked_database
 from tests.faults.meeting import Clip, LiveMeeting
 from tests.faults.processes import only_these_die
 from tests.live import RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.postgres import Cluster, running_cluster
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]

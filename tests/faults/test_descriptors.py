@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidHandshake
 from tests.faults.meeting import LOOK_S, PATIENCE_S, Clip, LiveMeeting
 from tests.faults.processes import only_these_die, second_web
 from tests.live import MeetingLinks, Reader, RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 

@@ -14,7 +14,7 @@ from tests.faults.failing_models import FAILING, Failure, fail_for, failures, me
 from tests.faults.meeting import MID_SENTENCE, SLOWLY, Clip, LiveMeeting
 from tests.faults.processes import Assignment, broker_of, only_these_die, second_worker
 from tests.live import RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.operations import Operator
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]

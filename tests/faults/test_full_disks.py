@@ -16,7 +16,7 @@ from tests.faults.meeting import MID_SENTENCE, Clip, LiveMeeting
 from tests.faults.privileges import Capability, require, run
 from tests.faults.processes import only_these_die
 from tests.live import RunningParlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.staged import until
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.meeting import SLOWLY, Clip, LiveMeeting
 from tests.faults.processes import only_these_die
 from tests.live import RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.recordings import STAND_IN, bomb, damaged, record, retagged
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]

@@ -16,7 +16,7 @@ from tests.faults.meeting import MID_SENTENCE, SLOWLY, Clip, LiveMeeting
 from tests.faults.network import HERE, FarHost, far_host
 from tests.faults.processes import Assignment, only_these_die, second_worker
 from tests.live import free_port, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.postgres import running_cluster
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]

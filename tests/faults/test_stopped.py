@@ -12,7 +12,7 @@ from tests.faults.causes import stopped
 from tests.faults.meeting import MID_SENTENCE, SLOWLY, Clip, LiveMeeting
 from tests.faults.processes import Assignment, Process, broker_of, only_these_die, second_web, second_worker
 from tests.live import MeetingLinks, RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 

@@ -19,7 +19,7 @@ from tests.faults.newer_version import FIELD, KIND, NEWER, OTHER_CHECKPOINTS
 from tests.faults.older_version import recorded
 from tests.faults.processes import Assignment, broker_of, only_these_die, second_web, second_worker
 from tests.live import REPOSITORY, MeetingLinks, Message, Reader, RunningParlance, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
 

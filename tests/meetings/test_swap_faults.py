@@ -17,7 +17,7 @@ from meetings.store.summary_status import FAILURE_SENTENCES
 from tests.fatal_settings import FATAL, HANG, Line
 from tests.inference.summarization import tiny_chat
 from tests.live import Message, Reader, RunningParlance, frames_of, load_pcm, running_parlance
-from tests.meetings.test_faults import assert_same
+from tests.meetings.test_nothing_lost import assert_same
 from tests.operations import Operator
 from tests.staged import StagedMeeting, play_whole
 

@@ -1,4 +1,4 @@
-"""The worker between a real broker and a real database, with a scripted transcriber (test_faults has the real one)."""
+"""The worker between a real broker and a real database, with a scripted model (test_nothing_lost has the real one)."""
 
 from __future__ import annotations
 

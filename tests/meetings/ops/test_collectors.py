@@ -8,7 +8,7 @@ from prometheus_client.registry import CollectorRegistry
 from meetings import metrics
 from meetings.broker.audio_log import AudioLog
 from meetings.broker.worker_reports import WorkerReport, file_report
-from meetings.ops.metrics import BrokerCollector, WorkersCollector
+from meetings.ops.collectors import BrokerCollector, WorkersCollector
 
 PCM = b"\x01\x00" * 16_000
 
