@@ -63,6 +63,26 @@ def test_every_test_that_the_security_table_names_exists() -> None:
     assert missing == []
 
 
+def test_every_file_on_the_three_walks_exists_and_is_counted() -> None:
+    page = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Files on the three walks")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?:frame|caption|summary) \| ([^|]+) \| ([^|]+) \| (\d+) \|$", table, re.MULTILINE)
+    assert len(rows) >= 10
+    for where, files, number in rows:
+        names = re.findall(r"`([\w.-]+)`", files)
+        assert len(set(names)) == int(number), where
+        assert [name for name in names if not walked(name, where).is_file()] == []
+
+
+def walked(name: str, where: str) -> Path:
+    """The file of a name in the table."""
+    if where == "browser":
+        return REPOSITORY / "static" / "js" / f"{name}.js"
+    path = f"{name.removeprefix('inference.').replace('.', '/')}.py"
+    layer = "inference" if (REPOSITORY / "inference" / path).is_file() else "meetings"
+    return REPOSITORY / layer / path
+
+
 def test_the_map_names_every_package() -> None:
     """And no more than that: it has at most fifteen lines."""
     working = README.partition("## Working on it")[2].partition("\n## ")[0]
