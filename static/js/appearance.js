@@ -1,4 +1,5 @@
 /** How captions look on this device: kept in localStorage, overruled by the page's query (for projectors and embeds). */
+import { keep, stored } from "./stored.js";
 
 const KEY = "parlance.appearance";
 
@@ -46,7 +47,7 @@ export class Appearance extends EventTarget {
   /** @param {URLSearchParams} query @param {Partial<typeof DEFAULTS>} preset what only the query overrules */
   constructor(query = new URLSearchParams(window.location.search), preset = {}) {
     super();
-    this.values = { ...DEFAULTS, ...stored(), ...preset, ...sensible(Object.fromEntries(query)) };
+    this.values = { ...DEFAULTS, ...sensible(stored(KEY)), ...preset, ...sensible(Object.fromEntries(query)) };
     this.#apply();
   }
 
@@ -66,7 +67,7 @@ export class Appearance extends EventTarget {
   set(name, value) {
     const off = Object.fromEntries(SWITCHES.map((each) => [each, false]));
     this.values = { ...this.values, ...off, ...sensible({ ...this.values, [name]: value }) };
-    save(this.values);
+    keep(KEY, this.values);
     this.#apply();
     this.dispatchEvent(new CustomEvent("change", { detail: this.values }));
   }
@@ -85,23 +86,4 @@ function fill(input, value) {
   if (input.type === "checkbox") input.checked = value;
   else if (input.type === "radio") input.checked = input.value === value;
   else input.value = String(value);
-}
-
-function stored() {
-  try {
-    return sensible(JSON.parse(localStorage.getItem(KEY) ?? "{}") ?? {});
-  } catch (error) {
-    // Unreadable or forbidden storage: the device simply starts with the defaults.
-    if (error instanceof SyntaxError || error instanceof DOMException) return {};
-    throw error;
-  }
-}
-
-function save(values) {
-  try {
-    localStorage.setItem(KEY, JSON.stringify(values));
-  } catch (error) {
-    // A full or forbidden storage costs the memory of a choice, not the choice.
-    if (!(error instanceof DOMException)) throw error;
-  }
 }

@@ -22,8 +22,10 @@ export async function copyShown(shown, answer) {
     thank(answer);
     return;
   }
-  if (shown.select) shown.select();
-  else getSelection().selectAllChildren(shown);
+  if (shown.select) {
+    shown.focus();
+    shown.select();
+  } else getSelection().selectAllChildren(shown);
   answer.textContent = BY_HAND;
 }
 

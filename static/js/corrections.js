@@ -1,4 +1,5 @@
 /** What the host knows better than the models, on its way to the server; says where it was not taken. */
+import { unfold } from "./folds.js";
 import { gettext } from "./i18n.js";
 
 /** Events: "refused" when what the page shows of it is not what is stored. */
@@ -25,6 +26,7 @@ export class Corrections extends EventTarget {
   }
 
   #refused(sentence) {
+    unfold(this.answer);
     this.answer.textContent = sentence;
     this.dispatchEvent(new CustomEvent("refused"));
   }

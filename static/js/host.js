@@ -3,6 +3,7 @@ import { Alarm } from "./alarm.js";
 import { CapturedCount } from "./captured-count.js";
 import { Corrections } from "./corrections.js";
 import { CaptionFeed } from "./feed.js";
+import { bindFolds, unfold } from "./folds.js";
 import { FrameCipher, WrongKeyError } from "./frame-cipher.js";
 import { FrameSender } from "./frame-sender.js";
 import { FrameStore } from "./frame-store.js";
@@ -48,6 +49,7 @@ const { meeting, token, joinToken, storageKey, worklet, ended, captionedS, missi
 const find = (name) => page.querySelector(`[data-${name}]`);
 
 bindSharing(page);
+bindFolds(page);
 if (ended === "true") review();
 else await host();
 takeInput();
@@ -60,10 +62,13 @@ function review() {
   new SummaryView(find("summary"), feed);
   tellOfSummary(feed);
   const captioned = Number(captionedS);
-  new Ledger(find("ledger")).update({ durable_s: captioned, captioned_s: captioned, missing_s: Number(missingS) });
+  new Ledger(find("ledger"), find("saved")).update({ durable_s: captioned, captioned_s: captioned, missing_s: Number(missingS) });
   tellMissing(Number(missingS));
   for (const name of ["controls", "speakers", "spoken", "summary", "summary-controls"]) find(name).hidden = true;
-  feed.addEventListener("summary", () => (find("summary").hidden = false));
+  feed.addEventListener("summary", () => {
+    find("summary").hidden = false;
+    unfold(find("summary-items"));
+  });
   socket.connect();
 }
 
@@ -199,7 +204,7 @@ function tellMissing(seconds) {
 }
 
 function showSound(socket, feed, sender) {
-  const ledger = new Ledger(find("ledger"));
+  const ledger = new Ledger(find("ledger"), find("saved"));
   feed.addEventListener("state", ({ detail }) => ledger.follow(detail));
   socket.addEventListener("message", ({ detail }) => {
     if (detail.type !== "ledger") return;

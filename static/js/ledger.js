@@ -1,12 +1,15 @@
 /** The figures that show that nothing is lost, in seconds of sound. */
+import { unfold } from "./folds.js";
+import { gettext } from "./i18n.js";
 import { clock } from "./transcript-view.js";
 
 /** While captions are live the last word is always some seconds old, which worries hosts for nothing. */
 const BEHIND_MATTERS = ["catching_up", "summarizing", "degraded"];
 
 export class Ledger {
-  /** @param {HTMLElement} list holds [data-figure] elements */
-  constructor(list) {
+  /** @param {HTMLElement} list holds [data-figure] elements @param {HTMLElement} saved what stands where they are folded */
+  constructor(list, saved) {
+    this.saved = saved;
     this.cells = Object.fromEntries([...list.querySelectorAll("[data-figure]")].map((cell) => [cell.dataset.figure, cell]));
     /** The server's last word; before it nothing is known to be behind. */
     this.server = null;
@@ -38,10 +41,13 @@ export class Ledger {
     if (this.server === null) return;
     const { durable_s: durable, captioned_s: captioned, missing_s: missing } = this.server;
     this.#write("durable", clock(durable));
+    if (durable > 0) this.saved.textContent = gettext("{time} saved", { time: clock(durable) });
     this.#write("captioned", clock(captioned));
     this.#write("behind", `${Math.max(0, captured - captioned).toFixed(0)} s`);
     this.#write("missing", `${missing.toFixed(missing % 1 === 0 ? 0 : 1)} s`);
-    this.cells.missing.parentElement.dataset.bad = String(missing > 0);
+    const { dataset } = this.cells.missing.parentElement;
+    if (missing > 0 && dataset.bad !== "true") unfold(this.cells.missing);
+    dataset.bad = String(missing > 0);
   }
 
   #write(figure, text) {

@@ -1,4 +1,5 @@
 /** The host's list of speakers: names them, joins two that are one person, and says how many there are. */
+import { offer } from "./folds.js";
 import { gettext } from "./i18n.js";
 import { speakerOf } from "./speakers.js";
 
@@ -10,7 +11,7 @@ export class SpeakerCard {
   constructor(card, feed, corrections) {
     this.speakers = feed.speakers;
     this.corrections = corrections;
-    for (const name of ["list", "row", "count", "none"]) this[name] = card.querySelector(`[data-speaker-${name}]`);
+    for (const name of ["list", "row", "count", "none", "total"]) this[name] = card.querySelector(`[data-speaker-${name}]`);
     /** Elements by speaker. */
     this.rows = new Map();
     this.speakers.addEventListener("change", () => this.#draw());
@@ -21,7 +22,9 @@ export class SpeakerCard {
 
   #draw() {
     const { listed } = this.speakers;
+    if (listed.length > 0 && this.rows.size === 0) offer(this.list);
     this.none.hidden = listed.length > 0;
+    this.total.textContent = listed.length || "";
     for (const [id, { element }] of this.rows) {
       if (listed.some((speaker) => speaker.id === id)) continue;
       element.remove();

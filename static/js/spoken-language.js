@@ -1,4 +1,5 @@
 /** The language that the host says is spoken, and a question where the models hear another one. */
+import { unfold } from "./folds.js";
 import { gettext } from "./i18n.js";
 import { languageName } from "./languages.js";
 
@@ -9,18 +10,19 @@ export class SpokenLanguage {
    */
   constructor(card, corrections) {
     this.corrections = corrections;
-    for (const name of ["language", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
+    for (const name of ["language", "name", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
     this.detected = null;
     /** Pairs of set and heard that the host wants to keep: asked once is enough. */
     this.kept = new Set();
     this.language.addEventListener("change", () => this.#set(this.language.value));
     this.switch.addEventListener("click", () => this.#set(this.detected));
     this.keep.addEventListener("click", () => this.#keep());
+    this.#show(this.language.value);
   }
 
   /** @param {{language?: string, detected_language?: string|null}} ledger the server's, once a second */
   update({ language, detected_language: detected = null }) {
-    if (language && document.activeElement !== this.language) this.language.value = language;
+    if (language && document.activeElement !== this.language) this.#show(language);
     this.#ask(this.kept.has(pair(this.language.value, detected)) ? null : detected);
   }
 
@@ -28,6 +30,7 @@ export class SpokenLanguage {
     if (detected === this.detected) return;
     this.detected = detected;
     this.buttons.hidden = detected === null;
+    if (detected !== null) unfold(this.question);
     this.question.textContent = detected === null ? "" : gettext("This sounds like {language}. Switch?", { language: languageName(detected) });
     if (detected === null) return;
     this.switch.textContent = gettext("Switch to {language}", { language: languageName(detected) });
@@ -36,8 +39,13 @@ export class SpokenLanguage {
 
   #set(language) {
     this.corrections.send({ type: "set_language", language });
-    this.language.value = language;
+    this.#show(language);
     this.#ask(null);
+  }
+
+  #show(language) {
+    this.language.value = language;
+    this.name.textContent = this.language.selectedOptions[0]?.text ?? "";
   }
 
   #keep() {

@@ -1,4 +1,5 @@
 /** The host's word on summaries: now, not now, or every so many minutes; and the newest one. */
+import { offer, unfold } from "./folds.js";
 import { gettext } from "./i18n.js";
 import { SummaryView } from "./summary-view.js";
 
@@ -50,6 +51,7 @@ export class SummaryCard {
 
   #came(isNews) {
     this.hasSummary = true;
+    if (isNews) offer(this.controls);
     if (isNews) this.#answered("");
     else this.#draw(this.answer.textContent);
   }
@@ -90,6 +92,7 @@ export class SummaryCard {
     if (trouble === this.trouble) return;
     this.trouble = trouble;
     this.isPutOff = trouble !== null;
+    if (this.isPutOff) unfold(this.controls);
     this.isPossible = !this.isPutOff || retry !== null;
     this.#draw(this.isPutOff ? "" : this.answer.textContent);
   }

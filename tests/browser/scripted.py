@@ -25,6 +25,9 @@ from meetings.web.upload_forms import UploadForm
 
 MEETING = Meeting(pk="scripted", title="Weekly planning", created_at=datetime(2026, 11, 30, 9, tzinfo=UTC))
 QR = f"data:image/svg+xml;base64,{b64encode(qr_svg('https://captions.example.org/m/scripted/?token=t')).decode()}"
+ALL_OPEN = json.dumps(dict.fromkeys(("summary", "spoken", "speakers", "ledger"), True))
+"""What a host's browser remembers who has opened all that folds."""
+
 POLL_MS = 20
 POLICY = "; ".join(f"{name} {' '.join(who)}" for name, who in settings.CONTENT_SECURITY_POLICY["DIRECTIVES"].items())
 """What the real pages may do."""
@@ -62,8 +65,8 @@ class ScriptedServer:
         context = {"meeting": MEETING, "token": "t", "transcripts": links, "is_overlay": "overlay=1" in query}
         self._serve(f"{base}m/scripted/?{query}", "meetings/viewer.html", context)
 
-    def open_host(self, base: str, **more: object) -> None:
-        """`more` is what the page is to be told besides."""
+    def open_host(self, base: str, *, folded: bool = False, **more: object) -> None:
+        """With all that folds open, as a host may leave it. `more` is what the page is to be told besides."""
         context = {
             "meeting": MEETING,
             "token": "t",
@@ -76,6 +79,7 @@ class ScriptedServer:
             "captioned_s": 0.0,
         }
         self.page.route_web_socket("**/ws/**", self._connected)
+        self.page.evaluate("(folds) => localStorage.setItem('parlance.folds', folds)", "{}" if folded else ALL_OPEN)
         self._serve(f"{base}host/scripted/", "meetings/host.html", {**context, **more})
         if self.held is None:
             self.wait_for_socket(1)
@@ -177,6 +181,12 @@ def ready(next_frame: int = 0) -> Message:
 
 def notice(state: str) -> Message:
     return {"type": "notice", "state": state, "message": f"Now {state}.", "expected_s": None, "behind_s": 0.0}
+
+
+def ledger(**changes: Any) -> Message:
+    figures = dict.fromkeys(("captured_s", "durable_s", "captioned_s", "behind_s", "missing_s"), 0.0)
+    summaries = dict.fromkeys(("next_summary_s", "summary_trouble", "retry_summary_s"))
+    return {"type": "ledger", **figures, **summaries, "language": "en", "detected_language": None, **changes}
 
 
 def path_of(url: str) -> str:

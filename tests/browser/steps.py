@@ -32,6 +32,10 @@ def create_meeting(host: Page, parlance: RunningParlance, *, keep_recording: boo
     return host.get_by_label("Link for viewers").input_value()
 
 
+def unfold(host: Page, name: str) -> None:
+    host.locator(f"[data-fold={name}] > summary").click()
+
+
 def start_captions(host: Page) -> None:
     host.get_by_role("button", name="Start captions").click()
     host.get_by_role("button", name="Yes, start captions").click()

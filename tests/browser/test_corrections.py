@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.scripted import POLL_MS, Message, ScriptedServer, caption, hello, speaker
-from tests.browser.test_host import ready
+from tests.browser.scripted import POLL_MS, Message, ScriptedServer, caption, hello, ledger, ready, speaker
 
 ANA, BEN = speaker(1, "Ana"), speaker(2)
 
@@ -33,12 +30,6 @@ def wait_for(server: ScriptedServer, message: Message) -> None:
 
 def sent(server: ScriptedServer, kind: str) -> list[Message]:
     return [message for message in server.received if isinstance(message, dict) and message["type"] == kind]
-
-
-def ledger(**changes: Any) -> Message:
-    figures = dict.fromkeys(("captured_s", "durable_s", "captioned_s", "behind_s", "missing_s"), 0.0)
-    summaries = dict.fromkeys(("next_summary_s", "summary_trouble", "retry_summary_s"))
-    return {"type": "ledger", **figures, **summaries, "language": "en", "detected_language": None, **changes}
 
 
 def name_field(page: Page, name: str) -> Locator:

@@ -71,6 +71,7 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         viewer.shows("[data-connection]", "Waiting for the host")
         host = Window(driver, f"{parlance.url}/host/{links.id}/?token={links.host_token}")
         host.shows("[data-connection]", "Ready to start")
+        host.press("[data-fold=ledger] > summary")
         host.press("[data-start]")
         host.press("[data-consent-yes]")
         host.shows("[data-pause]", "Pause")

@@ -6,10 +6,11 @@ import json
 import struct
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from meetings.models import Meeting
-from tests.browser.scripted import POLL_MS, ScriptedIngest, caption, hello, notice, ready
+from tests.browser.accessibility import violations
+from tests.browser.scripted import POLL_MS, ScriptedIngest, caption, hello, ledger, notice, ready, speaker
 from tests.browser.steps import ask_to_end, start_captions
 
 FRAME_BYTES = 4 + 3_200
@@ -260,6 +261,72 @@ class TestLedger:
         shown = host.locator("[data-figure]").all_inner_texts()
         assert shown == ["1:15", "1:15", "1:10", "5 s", "1.5 s"]
         assert host.locator("[data-bad=true]").count() == 1
+
+
+class TestFolds:
+    """What stands below Start."""
+
+    @pytest.fixture
+    def host(self, page: Page, module_server: str, server: ScriptedIngest) -> Page:
+        server.open_host(module_server, folded=True)
+        server.say(ready(), hello(state="waiting"))
+        expect(page.locator("[data-connection]")).to_have_text("Ready to start")
+        return page
+
+    def test_is_folded_until_the_host_opens_it_and_stays_so(self, host: Page, server: ScriptedIngest) -> None:
+        assert open_folds(host) == []
+        assert host.get_by_role("button", name="Start captions").is_visible()
+        host.locator("[data-fold=spoken] summary").focus()
+        host.keyboard.press("Enter")
+        expect(host.get_by_label("Spoken language")).to_be_visible()
+        host.reload()
+        server.wait_for_socket(2)
+        expect(host.get_by_label("Spoken language")).to_be_visible()
+        assert violations(host) == []
+
+    def test_opens_where_something_wants_to_be_seen(self, host: Page, server: ScriptedIngest) -> None:
+        server.say(ledger(detected_language="pt"))
+        expect(host.get_by_text("This sounds like Portuguese. Switch?")).to_be_visible()
+        assert open_folds(host) == ["spoken"]
+        server.say(ledger(missing_s=2.0))
+        expect(host.locator("[data-figure=missing]")).to_be_visible()
+        server.say(ledger(missing_s=2.0, summary_trouble="The summary was put off.", retry_summary_s=30.0))
+        expect(host.get_by_text("The summary was put off.")).to_be_visible()
+        server.say(speaker(1), {"type": "error", "code": "unfit_correction", "message": "Not made."})
+        expect(host.get_by_text("Not made.")).to_be_visible()
+        assert open_folds(host) == ["summary", "spoken", "speakers", "ledger"]
+
+    def test_what_the_host_has_folded_is_opened_by_no_news(self, host: Page, server: ScriptedIngest) -> None:
+        server.say(speaker(1))
+        expect(host.get_by_label("Name of Speaker 1")).to_be_visible()
+        host.locator("[data-fold=speakers] summary").click()
+        host.reload()
+        server.wait_for_socket(2)
+        server.say(ready(), hello(state="live", speakers=(speaker(1), speaker(2))))
+        expect(host.locator("[data-speaker-total]")).to_have_text("2")
+        assert open_folds(host) == []
+
+    def test_sharing_stands_beside_the_title_once_captions_run(self, host: Page, server: ScriptedIngest) -> None:
+        link, code = host.get_by_label("Link for viewers"), host.locator("[data-join-code]")
+        title = host.get_by_role("heading", level=1)
+        expect(link).to_be_in_viewport()
+        assert top(code) > top(title)
+        start_captions(host)
+        server.say(notice("live"))
+        expect(link).not_to_be_in_viewport()
+        assert top(code) == pytest.approx(top(title), abs=12)
+        link.focus()
+        expect(link).to_be_in_viewport()
+
+
+def open_folds(page: Page) -> list[str]:
+    """Names, in their order on the page."""
+    names: list[str] = page.locator("details[data-fold][open]").evaluate_all("(all) => all.map((f) => f.dataset.fold)")
+    return names
+
+
+def top(part: Locator) -> float:
+    return (part.bounding_box() or {})["y"]
 
 
 class TestPage:

@@ -29,6 +29,7 @@ from tests.browser.steps import (
     first_line,
     place_of,
     start_captions,
+    unfold,
     wait_until_captured,
 )
 from tests.conftest import REPOSITORY
@@ -171,6 +172,8 @@ def test_people_read_all_that_is_said(
         expect(page.locator("[data-connection]")).to_have_text("Waiting for the host")
     # As little as possible between the recording and the model.
     host.get_by_label("Whole room or mixer").check()
+    for name in ("summary", "ledger"):
+        unfold(host, name)
     start_captions(host)
     translated_viewer.get_by_label("Caption language").select_option("pt")
 

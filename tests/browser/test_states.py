@@ -9,9 +9,19 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from meetings.models import Meeting, State
 from tests.browser.accessibility import violations
-from tests.browser.scripted import Message, ScriptedIngest, caption, hello, notice, partial, ready, speaker, summary
+from tests.browser.scripted import (
+    Message,
+    ScriptedIngest,
+    caption,
+    hello,
+    ledger,
+    notice,
+    partial,
+    ready,
+    speaker,
+    summary,
+)
 from tests.browser.steps import ask_to_end, start_captions
-from tests.browser.test_corrections import ledger
 from tests.browser.test_summary import ACTION
 
 OPENED_AT = datetime(2026, 11, 30, 9, tzinfo=UTC)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.scripted import ScriptedServer, caption, hello
-from tests.browser.test_corrections import ledger
+from tests.browser.scripted import ScriptedServer, caption, hello, ledger
 from tests.browser.test_host import notice, ready
 
 
