@@ -15,6 +15,7 @@ from typing import Any, Literal
 import redis.asyncio
 
 from meetings.broker.client import EVEN_WHEN_FULL
+from meetings.broker.leases import lease_key
 
 SAMPLE_BYTES = 2
 """Signed 16-bit."""
@@ -134,6 +135,8 @@ class LogState:
     """Expected end of the phase in Unix time; 0: unknown."""
     detected: str
     """The language heard if it differs from the one that is set, or empty."""
+    is_held: bool = True
+    """Whether a worker holds the meeting; True where only the hash was read."""
 
 
 def audio_key(meeting_id: str) -> str:
@@ -166,11 +169,11 @@ KEYS = (audio_key, state_key, host_key, beat_key, pages_key)
 """Everything that the broker holds about a meeting's audio."""
 
 
-def log_state(values: Sequence[bytes | None]) -> LogState:
+def log_state(values: Sequence[bytes | None], *, is_held: bool = True) -> LogState:
     """Build the state from the values of STATE_FIELDS; missing ones become zero or empty."""
     next_frame, next_sample, captioned = (int(number or 0) for number in values[:3])
     phase, until, detected = ((value or b"").decode() for value in values[3:])
-    return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected)
+    return LogState(next_frame, next_sample, captioned, phase, float(until or 0), detected, is_held)
 
 
 # KEYS: audio stream, log state, host, beat. ARGV: connection, host TTL in ms, frame, samples, PCM, most samples of the
@@ -404,7 +407,16 @@ class AudioLog:
         return bool(await _awaited(self._broker.get(beat_key(meeting_id))) == b"end")
 
     async def state(self, meeting_id: str) -> LogState:
-        return log_state(await _awaited(self._broker.hmget(state_key(meeting_id), STATE_FIELDS)))
+        [state] = await self.states([meeting_id])
+        return state
+
+    async def states(self, meeting_ids: Sequence[str]) -> list[LogState]:
+        async with self._broker.pipeline(transaction=False) as together:
+            for meeting_id in meeting_ids:
+                together.hmget(state_key(meeting_id), STATE_FIELDS)
+                together.exists(lease_key(meeting_id))
+            answers = await together.execute()
+        return [log_state(values, is_held=count > 0) for values, count in zip(answers[::2], answers[1::2], strict=True)]
 
     # -- the worker's side -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from meetings.broker.hints import Hint, PartialMessage, Recheck, StoredChange, e
 from meetings.broker.notices import Notice, notice
 from meetings.broker.reader_languages import TELL_S, ReaderLanguages
 from meetings.live.admission import dismiss_uninvited
+from meetings.live.caption_watch import CaptionWatch
 from meetings.live.heartbeat import Heartbeat
 from meetings.live.host_watch import HostWatch
 from meetings.live.outages import Contact, OutageMonitor, stored_meeting
@@ -56,6 +57,8 @@ class Feed:
         self.is_host_away = False
         self.host_looked_for_at = 0.0
         """Monotonic seconds at which the absent host's meeting was read last; 0.0: the host is heard."""
+        self.neglected_at: float | None = None
+        """Monotonic seconds since when nobody captions what was received; None: somebody does."""
         self._seq = 0
         self._reading = asyncio.Lock()
 
@@ -74,10 +77,14 @@ class Feed:
         """Send a partial or a notice, which is not stored, to all viewers."""
         passing = EncodedBroadcast(message)
         for viewer in tuple(self.viewers):
-            if self.is_host_away and viewer.reads_only and passing.state in HIDDEN_BY_ABSENCE:
-                await self._repeat_absence(viewer)
-            else:
-                await viewer.offer_passing(passing)
+            await self.offer(viewer, passing)
+
+    async def offer(self, viewer: Viewer, passing: EncodedBroadcast) -> None:
+        """Send a partial or a notice to one viewer. Of an absent host readers are told, not of states that say less."""
+        if self.is_host_away and viewer.reads_only and passing.state in HIDDEN_BY_ABSENCE:
+            await self._repeat_absence(viewer)
+        else:
+            await viewer.offer_passing(passing)
 
     async def _repeat_absence(self, viewer: Viewer) -> None:
         """Tell the absence again to a viewer that was told something else since."""
@@ -204,7 +211,7 @@ class Broadcaster:
         self._connect = connect
         self._broker: redis.asyncio.Redis | None = None
         self._subscriptions: dict[str, Subscription] = {}
-        self._watches: list[OutageMonitor | HostWatch | Heartbeat] = []
+        self._watches: list[OutageMonitor | HostWatch | CaptionWatch | Heartbeat] = []
         self._presence: Presence | None = None
         self._room: AudioCapacity | None = None
 
@@ -228,6 +235,7 @@ class Broadcaster:
             self._watches = [
                 OutageMonitor(self.broker, self._feeds),
                 HostWatch(self.broker, self._feeds),
+                CaptionWatch(self.broker, self._feeds),
                 Heartbeat(self._feeds),
             ]
         subscription.feed.viewers.add(viewer)

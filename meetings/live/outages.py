@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 DEGRADED_AFTER_S = 2.0
 """Time without an answer from the database or the broker."""
 
+NEGLECTED_S = 3.0
+"""Seconds received beyond what is captioned, in a meeting that no worker holds: a healthy start needs less."""
+
 CHECK_INTERVAL_S = 0.5
 BROKER_PING_S = 1.0
 
@@ -102,8 +105,15 @@ class OutageMonitor:
         log.info("feed_recovered", meeting=feed.meeting_id)
 
 
+def is_neglected(state: LogState, *, cursor: int = 0) -> bool:
+    """Return whether nobody captions what was received. `cursor`: of the row, should the broker have lost its own."""
+    return not state.is_held and state.next_sample - max(state.captioned, cursor) > NEGLECTED_S * SAMPLE_RATE
+
+
 def current_notice(meeting: Meeting, state: LogState) -> notices.Notice:
     """Return the current state of a meeting as a notice, for viewers that join late."""
+    if meeting.state != State.ENDED and is_neglected(state, cursor=meeting.cursor):
+        return notices.notice("degraded")
     if meeting.state != State.LIVE or not state.phase:
         return notices.notice(cast(notices.NoticeState, meeting.state))
     behind_s = max(0, state.next_sample - state.captioned) / SAMPLE_RATE

@@ -39,7 +39,7 @@ async def test_frames_are_numbered_and_placed(log: AudioLog) -> None:
         (b"1-0", 0, 1600),
         (b"2-0", 1600, 1700),
     ]
-    assert await log.state("m") == LogState(2, 1700, captioned=0, phase="", until=0.0, detected="")
+    assert await log.state("m") == LogState(2, 1700, captioned=0, phase="", until=0.0, detected="", is_held=False)
 
 
 async def test_what_came_after_an_entry_is_found(log: AudioLog) -> None:
