@@ -53,7 +53,7 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Recheck:
-    """Links, a password or a sign-in have changed: check open sockets again."""
+    """Links, a password, a sign-in or the spoken language have changed: check open sockets again."""
 
 
 Hint = StoredChange | Broadcast | Recheck

@@ -136,6 +136,7 @@ class MeetingConsumer(AsyncWebsocketConsumer):
             language=language or "",
             interface=self.interface,
             state=told["state"],
+            spoken=meeting.language,
             admission=Admission(self.role, self.query("token"), self.dismiss),
         )
         await self.broadcaster.join(self.viewer)

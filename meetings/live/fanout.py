@@ -28,6 +28,7 @@ from meetings.live.outages import Contact, OutageMonitor, stored_meeting
 from meetings.live.presence import Presence
 from meetings.live.subscription import BrokerSubscription
 from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer
+from meetings.offers import meeting_languages
 from meetings.queries import read_rows
 from meetings.store import transcript
 
@@ -92,14 +93,20 @@ class Feed:
             await viewer.offer_passing(EncodedBroadcast(notice("host_away")))
 
     async def recheck(self, *viewers: Viewer) -> None:
-        """Close the sockets whose links, passwords or sign-ins are no longer valid: of `viewers`, or of all.
+        """Read the meeting's row again for `viewers`, or for all: close the sockets whose links, passwords or sign-ins
+        are no longer valid, and tell the others of another spoken language.
 
         Check a new viewer's access again after subscribing: it may have been revoked between the handshake and the
         subscription.
         """
         asked = viewers or tuple(self.viewers)
         admissions = [viewer.admission for viewer in asked if viewer.admission is not None]
-        await dismiss_uninvited(await read_rows(stored_meeting, self.meeting_id), admissions)
+        meeting = await read_rows(stored_meeting, self.meeting_id)
+        await dismiss_uninvited(meeting, admissions)
+        if meeting is not None:
+            languages = meeting_languages(settings.ENVIRONMENT, meeting)
+            for viewer in asked:
+                await viewer.follow_language(meeting.language, languages)
 
     async def read_stored(self) -> None:
         """Read once for all viewers what was stored since the last call."""

@@ -108,14 +108,16 @@ class Viewer:
         language: str = "",
         interface: str = wire.INTERFACE,
         state: str = "",
+        spoken: str = "",
         admission: Admission | None = None,
     ) -> None:
         """`language`: of captions; empty for the original. `interface`: language of notices.
 
-        `state`: of the meeting, as the socket was told. `admission`: how it was admitted; None if its opener checks
-        that.
+        `state` and `spoken`: of the meeting, as the socket was told. `admission`: how it was admitted; None if its
+        opener checks that.
         """
         self.state = state
+        self.spoken = spoken
         self.admission = admission
         self.meeting_id = meeting_id
         self.language = language
@@ -157,6 +159,12 @@ class Viewer:
             self._credit.spend(self.sent_seq, text)
             self.state = passing.state or self.state
             await self._send(text)
+
+    async def follow_language(self, spoken: str, languages: Sequence[str]) -> None:
+        """Tell a reader what is spoken now, if it was told another language."""
+        if self.reads_only and self.spoken not in ("", spoken):
+            self.spoken = spoken
+            await self._send(wire.encode({"type": "languages", "spoken": spoken, "languages": list(languages)}))
 
     async def tick(self) -> None:
         """Show that the link works. A tick needs no credit: `serving.framing` bounds what nobody reads."""

@@ -42,6 +42,15 @@ class Hello(TypedDict):
     """The meeting has ended, and its last summary is still to be written."""
 
 
+class Languages(TypedDict):
+    """To readers: the host has changed what is spoken."""
+
+    type: Literal["languages"]
+    spoken: str
+    languages: list[str]
+    """What captions can be read in, as in `hello`."""
+
+
 class Resync(TypedDict):
     type: Literal["resync"]
     after: int
@@ -89,6 +98,7 @@ class ErrorMessage(TypedDict):
 
 Message = (
     Hello
+    | Languages
     | CaptionMessage
     | SpeakerMessage
     | SummaryMessage

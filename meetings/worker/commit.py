@@ -10,7 +10,7 @@ import structlog
 from inference.audio import SAMPLE_RATE
 from inference.types import Progress
 from meetings.broker.audio_log import AudioEntry, AudioLog
-from meetings.broker.hints import Broadcast, StoredChange, partial
+from meetings.broker.hints import Broadcast, Recheck, StoredChange, partial
 from meetings.models import State
 from meetings.store import recordings, transcript
 from meetings.worker.publisher import Publisher
@@ -107,6 +107,7 @@ class CommitStep:
                 await self._publisher.set_state(stream, State.LIVE)
             case "language":
                 await self._publisher.store(stream, transcript.set_language, stream.lease, mark.value)
+                await self._publisher.publish(stream, [Recheck()])
             case "end":
                 self._on_end(stream)
 

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from meetings import supervise
 from meetings.broker.audio_log import AudioLog
-from meetings.broker.hints import Broadcast, StoredChange, events_channel, pack
+from meetings.broker.hints import Broadcast, Hint, StoredChange, events_channel, pack
 from meetings.broker.notices import NoticeState, end_notice, notice
 from meetings.models import State
 from meetings.queries import in_database
@@ -71,7 +71,7 @@ class Publisher:
         seq = await self.store(stream, verb, *args, **kwargs)
         await self.publish(stream, [StoredChange(seq)])
 
-    async def publish(self, stream: MeetingStream, hints: Sequence[StoredChange | Broadcast]) -> None:
+    async def publish(self, stream: MeetingStream, hints: Sequence[Hint]) -> None:
         """Publish hints to every subscriber of the meeting."""
         if hints:
             await self._broker.publish(events_channel(stream.meeting_id), pack(hints))

@@ -14,10 +14,10 @@ const SEEN_EVERY_MS = 5_000;
 const QUIET_AFTER_MS = 20_000;
 
 /**
- * Events: "hello", "notice" and "error" (detail: the message); "state" (detail: the state); "caption" (detail: the
- * caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "words" when there is something
- * new to read; "summary" (detail: the newest, and whether it is news and not a new wording); "summary-due" (detail:
- * whether the last summary of a meeting that is over is still to be written).
+ * Events: "hello", "languages", "notice" and "error" (detail: the message); "state" (detail: the state); "caption"
+ * (detail: the caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "words" when there
+ * is something new to read; "summary" (detail: the newest, and whether it is news and not a new wording); "summary-due"
+ * (detail: whether the last summary of a meeting that is over is still to be written).
  */
 export class CaptionFeed extends EventTarget {
   /**
@@ -85,8 +85,9 @@ export class CaptionFeed extends EventTarget {
       speaker: () => this.#named(message),
       summary: () => this.#summedUp(message),
       notice: () => this.#noticed(message),
+      languages: () => this.#tell("languages", message),
       resync: () => this.store.rewind(message.after),
-      error: () => this.dispatchEvent(new CustomEvent("error", { detail: message })),
+      error: () => this.#tell("error", message),
     };
     handlers[message.type]?.();
   }
@@ -99,7 +100,7 @@ export class CaptionFeed extends EventTarget {
     this.#setState(message.state);
     if (message.state === "ended") this.#end(message.summary_due === true, message.last_seq);
     else this.banner.show({ state: message.state });
-    this.dispatchEvent(new CustomEvent("hello", { detail: message }));
+    this.#tell("hello", message);
   }
 
   #captioned(caption) {
@@ -110,8 +111,8 @@ export class CaptionFeed extends EventTarget {
     this.scroll.follow(isNew ? 1 : 0);
     // A caption that is still open grows by revisions.
     if (change !== "known" && this.store.ordered.at(-1) === caption) this.dispatchEvent(new CustomEvent("words"));
-    if (isNew && caption.seq > this.announceAfter) this.dispatchEvent(new CustomEvent("final", { detail: caption }));
-    this.dispatchEvent(new CustomEvent("caption", { detail: caption }));
+    if (isNew && caption.seq > this.announceAfter) this.#tell("final", caption);
+    this.#tell("caption", caption);
     this.#count();
   }
 
@@ -138,7 +139,7 @@ export class CaptionFeed extends EventTarget {
     const summary = this.summaries.newest;
     if (summary.id === message.id) {
       const isNews = isNew && message.seq > this.announceAfter;
-      this.dispatchEvent(new CustomEvent("summary", { detail: { summary, isNews } }));
+      this.#tell("summary", { summary, isNews });
     }
     this.#count();
   }
@@ -147,14 +148,14 @@ export class CaptionFeed extends EventTarget {
     this.#setState(notice.state);
     if (notice.state === "ended") this.#end(notice.summary_due === true, this.store.lastSeq);
     else this.banner.show(notice);
-    this.dispatchEvent(new CustomEvent("notice", { detail: notice }));
+    this.#tell("notice", notice);
   }
 
   /** @param {boolean} isSummaryDue @param {number} lastSeq the last summary's number is above it */
   #end(isSummaryDue, lastSeq = Infinity) {
     this.summaryDueAfter = isSummaryDue ? lastSeq : Infinity;
     this.banner.showEnd(isSummaryDue);
-    this.dispatchEvent(new CustomEvent("summary-due", { detail: isSummaryDue }));
+    this.#tell("summary-due", isSummaryDue);
   }
 
   /** After the end it is no trouble that nothing more comes. */
@@ -174,7 +175,11 @@ export class CaptionFeed extends EventTarget {
 
   #setState(state) {
     this.status.setMeetingState(state);
-    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+    this.#tell("state", state);
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
   #count() {

@@ -24,7 +24,8 @@ export class LanguageMenu extends EventTarget {
 
   /** @param {string[]} codes what the server offers @param {string} spoken "auto" where it is detected */
   offer(codes, spoken) {
-    const others = codes.filter((code) => code !== spoken);
+    // Who reads Portuguese goes on doing so when it is spoken: what was said before would change its language.
+    const others = codes.filter((code) => code !== spoken || code === this.chosen);
     this.label.hidden = others.length === 0;
     this.select.replaceChildren(asSpoken(spoken), ...others.map(languageOption));
     if (!others.includes(this.chosen)) this.chosen = "";

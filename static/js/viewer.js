@@ -45,6 +45,7 @@ function readIn(language) {
 feed.addEventListener("final", ({ detail }) => announcer.say(detail));
 feed.addEventListener("caption", ({ detail }) => announcer.revise(detail));
 feed.addEventListener("hello", ({ detail }) => languages.offer(detail.languages ?? [], detail.meeting.language));
+feed.addEventListener("languages", ({ detail }) => languages.offer(detail.languages, detail.spoken));
 feed.addEventListener("error", ({ detail }) => detail.code === "language_unavailable" && languages.refuse(detail.message));
 languages.addEventListener("change", ({ detail }) => readIn(detail));
 original.addEventListener("click", () => appearance.set("original", !appearance.values.original));

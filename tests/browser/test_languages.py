@@ -67,6 +67,16 @@ def test_another_language_without_a_new_connection(viewer: Page, server: Scripte
     assert (asked, len(server.sockets)) == (["pt", ""], 1)
 
 
+def test_the_menu_follows_what_is_spoken(viewer: Page, server: ScriptedServer) -> None:
+    options = menu(viewer).locator("option")
+    server.say({"type": "languages", "spoken": "pt", "languages": ["pt", "en"]})
+    expect(options).to_have_text(["As spoken (Português)", "English"])
+    menu(viewer).select_option("en")
+    server.say({"type": "languages", "spoken": "en", "languages": ["en", "pt"]})
+    expect(options).to_have_text(["As spoken (English)", "English", "Português"])
+    expect(menu(viewer)).to_have_value("en")
+
+
 def test_a_cut_while_the_language_changes_loses_nothing(viewer: Page, server: ScriptedServer) -> None:
     server.say(caption(1), caption(2))
     expect(text(viewer)).to_have_count(2)

@@ -313,6 +313,22 @@ async def ring(broker: redis.asyncio.Redis, lease: Lease) -> None:
     await broker.publish(hints.events_channel(lease.meeting_id), packed)
 
 
+async def test_readers_follow_the_spoken_language(broadcaster: Broadcaster, broker: redis.asyncio.Redis) -> None:
+    meeting = await Meeting.objects.acreate(title="Budget", language="en")
+    messages: list[dict[str, Any]] = []
+    told = asyncio.Event()
+
+    async def take(text: str) -> None:
+        messages.append(json.loads(text))
+        told.set()
+
+    await broadcaster.join(Viewer(meeting.pk, take, after=0, spoken="en"))
+    await Meeting.objects.filter(pk=meeting.pk).aupdate(language="pt")
+    await broker.publish(hints.events_channel(meeting.pk), hints.pack([hints.Recheck(), hints.Recheck()]))
+    await asyncio.wait_for(told.wait(), 30)
+    assert messages == [{"type": "languages", "spoken": "pt", "languages": ["pt", "en"]}]
+
+
 class TestOutages:
     """A moment without the database or the broker silences nobody for good, and is told."""
 

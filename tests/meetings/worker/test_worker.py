@@ -287,22 +287,30 @@ async def test_pause_resume_and_language_take_effect_in_their_place(
             await speak(broker, meeting, pcm[8 * SAMPLE_RATE * 2 :], first=following)
             await log.mark(meeting.pk, "end")
             await until(lambda: state_of(meeting) == State.ENDED)
-        notices = await notices_until_the_end(subscription)
-    assert notices == ["live", "paused", "live", "ended"]
+        said = await said_until_the_end(subscription)
+    assert states_in(said) == ["live", "paused", "live", "ended"]
+    assert said.count("recheck") == 1, "readers are told of the language"
     rows = [row async for row in Caption.objects.filter(meeting=meeting).order_by("start")]
     assert [row.language for row in rows] == ["en" if row.start < 8 else "pt" for row in rows]
     assert {row.language for row in rows} == {"en", "pt"}
     assert (await Meeting.objects.aget(pk=meeting.pk)).language == "pt"
 
 
-async def notices_until_the_end(subscription: Any) -> list[str]:
-    states: list[str] = []
-    while "ended" not in states:
+async def said_until_the_end(subscription: Any) -> list[Any]:
+    said: list[Any] = []
+    while "ended" not in states_in(said):
         async with asyncio.timeout(5):
             message = await subscription.get_message(timeout=5)
-        items = json.loads(message["data"]) if message else []
-        states += [item["state"] for item in items if isinstance(item, dict) and item["type"] == "notice"]
-    return states
+        said += json.loads(message["data"]) if message else []
+    return said
+
+
+async def notices_until_the_end(subscription: Any) -> list[str]:
+    return states_in(await said_until_the_end(subscription))
+
+
+def states_in(said: list[Any]) -> list[str]:
+    return [item["state"] for item in said if isinstance(item, dict) and item["type"] == "notice"]
 
 
 async def test_a_database_that_refuses_is_waited_for_and_people_are_told(
