@@ -17,6 +17,10 @@ class Notice(TypedDict):
     behind_s: float
     summary_due: NotRequired[bool]
     """Of `ended` only: the last summary is still to be written."""
+    summary_failure: NotRequired[str]
+    """Why it is put off (`SummaryFailure`), between processes; viewers are told the sentence."""
+    summary_trouble: NotRequired[str]
+    """The sentence."""
 
 
 NOTICES: dict[NoticeState, str] = {
@@ -38,5 +42,6 @@ def notice(state: NoticeState, *, behind_s: float = 0.0, expected_s: float | Non
     )
 
 
-def end_notice(*, summary_due: bool) -> Notice:
-    return {**notice("ended"), "summary_due": summary_due}
+def end_notice(*, summary_due: bool, summary_failure: str = "") -> Notice:
+    told: Notice = {**notice("ended"), "summary_due": summary_due}
+    return {**told, "summary_failure": summary_failure} if summary_failure else told

@@ -12,7 +12,9 @@ from django.utils.translation import get_language, gettext, override
 from meetings.broker.hints import PartialMessage
 from meetings.broker.notices import NOTICES, Notice, NoticeState, notice
 from meetings.models import Meeting, Speaker
+from meetings.store import summary_status
 from meetings.store.serializers import CaptionMessage, SpeakerMessage, SummaryMessage
+from meetings.store.summary_attempts import attempt_of
 
 INTERFACE = "en"
 """The language of the sentences in the code."""
@@ -40,6 +42,8 @@ class Hello(TypedDict):
     downloads: bool
     summary_due: bool
     """The meeting has ended, and its last summary is still to be written."""
+    summary_trouble: NotRequired[str]
+    """A sentence: why the last summary is put off."""
 
 
 class Languages(TypedDict):
@@ -121,7 +125,8 @@ def encode(message: Message) -> str:
 def hello(
     meeting: Meeting, state: str, *, languages: Sequence[str], speakers: Sequence[Speaker], summary_due: bool = False
 ) -> Hello:
-    return Hello(
+    trouble = summary_status.sentence(attempt_of(meeting).error) if summary_due else None
+    told = Hello(
         type="hello",
         meeting=MeetingInfo(id=meeting.pk, title=meeting.title, language=meeting.language),
         languages=list(languages),
@@ -131,12 +136,15 @@ def hello(
         downloads=meeting.allow_downloads,
         summary_due=summary_due,
     )
+    return {**told, "summary_trouble": trouble} if trouble else told
 
 
 def in_interface(message: Notice, interface: str) -> Notice:
     """Return the notice in the viewer's interface language."""
     with override(interface):
-        return {**message, "message": gettext(NOTICES[message["state"]])}
+        told: Notice = {**message, "message": gettext(NOTICES[message["state"]])}
+        trouble = summary_status.sentence(told.pop("summary_failure", ""))
+        return {**told, "summary_trouble": trouble} if trouble else told
 
 
 def phase_notice(phase: NoticeState, *, until: float, behind_s: float) -> Notice:

@@ -115,6 +115,11 @@ def reset_after_takeover(meeting_id: str) -> None:
     left.filter(state=AttemptState.UNDER_WAY).update(state=AttemptState.PUT_OFF, error=SummaryFailure.BROKEN_OFF)
 
 
+def failure_of_last(meeting_id: str) -> str:
+    """Return why the meeting's summary is put off (`SummaryFailure`); empty: it is not."""
+    return SummaryAttempt.objects.filter(pk=meeting_id).values_list("error", flat=True).first() or ""
+
+
 def attempt_of(meeting: Meeting) -> SummaryAttempt:
     """Return the meeting's attempts, also where none was made."""
     return getattr(meeting, "summary_attempt", None) or SummaryAttempt(meeting=meeting)

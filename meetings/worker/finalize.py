@@ -9,7 +9,7 @@ import structlog
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage, State
 from meetings.queries import in_database
-from meetings.store import recordings, tombstones, transcript
+from meetings.store import recordings, summary_attempts, tombstones, transcript
 from meetings.worker.assignment import Assignments
 from meetings.worker.commit import record
 from meetings.worker.diarize import DiarizeStep
@@ -76,10 +76,12 @@ class FinalizeStep:
             self._ended.put_nowait(stream)
 
     async def _is_summary_due(self, stream: MeetingStream) -> bool:
-        """Return whether the last summary is still to be written. Readers are told when that changes."""
+        """Return whether the last summary is still to be written. Readers are told when that changes, or the reason."""
         is_due = await self._summarize_step.is_wanted(stream)
-        if is_due != stream.is_summary_due:
-            await self._publisher.set_summary_due(stream, is_due=is_due)
+        failure = await in_database(summary_attempts.failure_of_last, stream.meeting_id) if is_due else ""
+        if (is_due, failure) != stream.told_of_summary:
+            stream.told_of_summary = (is_due, failure)
+            await self._publisher.set_summary_due(stream, is_due=is_due, failure=failure)
         return is_due
 
     async def _end(self, stream: MeetingStream) -> None:

@@ -94,12 +94,14 @@ class Publisher:
         stream.state = state
         await self.notify(stream, "paused" if state is State.PAUSED else "ended" if state is State.ENDED else "live")
 
-    async def set_summary_due(self, stream: MeetingStream, *, is_due: bool) -> None:
-        """Publish whether an ended meeting's last summary is still to be written, and store it for late joiners."""
-        stream.is_summary_due = is_due
+    async def set_summary_due(self, stream: MeetingStream, *, is_due: bool, failure: str) -> None:
+        """Publish whether an ended meeting's last summary is still to be written, and store it for late joiners.
+
+        `failure`: why it is put off (`SummaryFailure`); empty: it is not. Late joiners read it in its row.
+        """
         phase = "summarizing" if is_due else ""
         await self._audio.report(stream.meeting_id, captioned=stream.committed, phase=phase)
-        await self.publish(stream, [Broadcast(end_notice(summary_due=is_due))])
+        await self.publish(stream, [Broadcast(end_notice(summary_due=is_due, summary_failure=failure))])
 
     async def set_phase(
         self, stream: MeetingStream, phase: Phase, *, behind_s: float = 0.0, expected_s: float | None = None

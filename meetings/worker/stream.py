@@ -118,8 +118,8 @@ class MeetingStream:
         self.newest: AudioEntry | None = None
         """The last entry read. The log always keeps it, so a log without it was truncated."""
         self.phase: Phase = ""
-        self.is_summary_due = False
-        """Whether viewers were told that the last summary is still to be written."""
+        self.told_of_summary = (False, "")
+        """What viewers were told of the last summary: whether it is still to be written, and why it is put off."""
         self.committed = meeting.cursor
         """Samples whose captions are stored."""
         self.recorded_until = meeting.recorded_until

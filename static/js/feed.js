@@ -1,5 +1,6 @@
 /** From the socket to the screen: captions, names and notices, for viewers and the host alike. */
 import { CaptionStore } from "./captions.js";
+import { gettext } from "./i18n.js";
 import { BLOCKED, ConnectionStatus, NoticeBanner } from "./notice.js";
 import { ScrollLock } from "./scroll-lock.js";
 import { SpeechPause } from "./speech-pause.js";
@@ -12,12 +13,13 @@ const SEEN_EVERY_MESSAGES = 50;
 const SEEN_EVERY_MS = 5_000;
 /** Readers who hear nothing cannot tell a silent room from a failure. */
 const QUIET_AFTER_MS = 20_000;
+const SUMMARY_DUE = gettext("The summary is being written and appears here by itself.");
 
 /**
  * Events: "hello", "languages", "notice" and "error" (detail: the message); "state" (detail: the state); "caption"
  * (detail: the caption, at every change of it); "final" (detail: the caption, once, as it is spoken); "words" when there
  * is something new to read; "summary" (detail: the newest, and whether it is news and not a new wording); "summary-due"
- * (detail: whether the last summary of a meeting that is over is still to be written).
+ * (detail: what there is to say of the last summary of a meeting that is over; empty: it is not due).
  */
 export class CaptionFeed extends EventTarget {
   /**
@@ -98,7 +100,7 @@ export class CaptionFeed extends EventTarget {
     if (this.announceAfter === Infinity) this.announceAfter = message.last_seq;
     this.speakers.replaceAll(message.speakers ?? []);
     this.#setState(message.state);
-    if (message.state === "ended") this.#end(message.summary_due === true, message.last_seq);
+    if (message.state === "ended") this.#end(message, message.last_seq);
     else this.banner.show({ state: message.state });
     this.#tell("hello", message);
   }
@@ -135,7 +137,7 @@ export class CaptionFeed extends EventTarget {
   #summedUp(message) {
     this.store.lastSeq = Math.max(this.store.lastSeq, message.seq);
     const isNew = this.summaries.apply(message);
-    if (isNew && message.seq > this.summaryDueAfter) this.#end(false);
+    if (isNew && message.seq > this.summaryDueAfter) this.#end();
     const summary = this.summaries.newest;
     if (summary.id === message.id) {
       const isNews = isNew && message.seq > this.announceAfter;
@@ -146,16 +148,17 @@ export class CaptionFeed extends EventTarget {
 
   #noticed(notice) {
     this.#setState(notice.state);
-    if (notice.state === "ended") this.#end(notice.summary_due === true, this.store.lastSeq);
+    if (notice.state === "ended") this.#end(notice, this.store.lastSeq);
     else this.banner.show(notice);
     this.#tell("notice", notice);
   }
 
-  /** @param {boolean} isSummaryDue @param {number} lastSeq the last summary's number is above it */
-  #end(isSummaryDue, lastSeq = Infinity) {
-    this.summaryDueAfter = isSummaryDue ? lastSeq : Infinity;
-    this.banner.showEnd(isSummaryDue);
-    this.#tell("summary-due", isSummaryDue);
+  /** @param {{summary_due?: boolean, summary_trouble?: string}} told @param {number} lastSeq the last summary's number is above it */
+  #end({ summary_due: isDue = false, summary_trouble: trouble } = {}, lastSeq = Infinity) {
+    const words = isDue ? (trouble ?? SUMMARY_DUE) : "";
+    this.summaryDueAfter = isDue ? lastSeq : Infinity;
+    this.banner.showEnd(words);
+    this.#tell("summary-due", words);
   }
 
   /** After the end it is no trouble that nothing more comes. */

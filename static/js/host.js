@@ -121,7 +121,7 @@ function readOn(socket, claim) {
 }
 
 function tellOfSummary(feed) {
-  feed.addEventListener("summary-due", ({ detail }) => (find("summary-due").hidden = !detail));
+  feed.addEventListener("summary-due", ({ detail }) => (find("summary-due").textContent = detail));
 }
 
 /** Ends with the meeting, and stops listening where the server will have no more of it. */

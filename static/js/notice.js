@@ -21,7 +21,6 @@ const HOST_WORDS = { ...STATE_WORDS, waiting: gettext("Ready to start") };
 /** States of which the host page tells beside its own buttons. */
 const TOLD_ELSEWHERE = ["paused", "closed", "ended"];
 const ENDED = LAST_WORDS[OVER];
-const SUMMARY_DUE = gettext("The summary is being written and appears here by itself.");
 /** Said by the page itself. The next `hello` takes it back. */
 export const BLOCKED = {
   state: "blocked",
@@ -92,9 +91,9 @@ export class NoticeBanner {
     if (!isOver && notice.expected_s) this.#countDown(notice.expected_s);
   }
 
-  /** @param {boolean} isSummaryDue whether the last summary is still to be written */
-  showEnd(isSummaryDue) {
-    this.show({ state: "ended", message: isSummaryDue ? `${ENDED} ${SUMMARY_DUE}` : ENDED });
+  /** @param {string} summary what there is to say of the last summary; empty: it is written, or none is due */
+  showEnd(summary) {
+    this.show({ state: "ended", message: `${ENDED} ${summary}`.trimEnd() });
   }
 
   #write(text) {

@@ -26,6 +26,7 @@ from tests.browser.test_summary import ACTION
 
 OPENED_AT = datetime(2026, 11, 30, 9, tzinfo=UTC)
 AWAY: Message = notice("host_away") | {"message": "The host is not connected. Captions continue when they are back."}
+PUT_OFF = "The summary was put off: the model that writes it failed."
 DUE = "The summary is being written and appears here by itself."
 
 
@@ -51,8 +52,8 @@ def host(page: Page, module_server: str, server: ScriptedIngest) -> Page:
     return page
 
 
-def ended(*, summary_due: bool = False) -> Message:
-    return notice("ended") | {"summary_due": summary_due}
+def ended(*, summary_due: bool = False, **more: str) -> Message:
+    return notice("ended") | {"summary_due": summary_due} | more
 
 
 def figures(page: Page) -> list[str]:
@@ -119,6 +120,8 @@ class TestViewer:
         expect(banner.locator("[data-notice-text]")).to_have_text(f"The meeting has ended. {DUE}")
         expect(banner.get_by_role("link", name="Open transcript")).to_be_visible()
         assert violations(viewer) == []
+        server.say(ended(summary_due=True, summary_trouble=PUT_OFF))
+        expect(banner.locator("[data-notice-text]")).to_have_text(f"The meeting has ended. {PUT_OFF}")
         server.say(summary(1, ACTION))
         expect(banner.locator("[data-notice-text]")).to_have_text("The meeting has ended.")
         server.close(1012)

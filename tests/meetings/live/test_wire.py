@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference.types import PartialCaption
 from meetings.broker import hints, notices
 from meetings.broker.hints import Broadcast, Recheck, StoredChange, pack, unpack
+from meetings.live import wire
+from meetings.models import Meeting, SummaryAttempt
 
 PARTIAL = Broadcast(hints.partial(PartialCaption("9", 9.0, "and so")))
 NOTICE = Broadcast(notices.notice("degraded"))
@@ -73,3 +76,21 @@ def test_what_is_no_list_of_hints_holds_none(data: bytes) -> None:
 def test_whatever_is_sent_what_is_read_is_a_hint(items: list[object]) -> None:
     for hint in unpack(json.dumps(items).encode()):
         assert isinstance(hint, StoredChange | Broadcast | Recheck)
+
+
+@pytest.mark.parametrize(
+    ("interface", "sentence"),
+    [
+        ("en", "The summary was put off: the model that writes it failed."),
+        ("pt", "O resumo foi adiado: o modelo que o escreve falhou."),
+    ],
+)
+def test_why_the_last_summary_is_put_off_is_said_in_the_readers_language(interface: str, sentence: str) -> None:
+    told = wire.in_interface(notices.end_notice(summary_due=True, summary_failure="failed"), interface)
+    assert (told["summary_trouble"], "summary_failure" in told) == (sentence, False)
+    meeting = Meeting(title="Budget", state="ended")
+    SummaryAttempt(meeting=meeting, error="failed")
+    with override(interface):
+        greeting = wire.hello(meeting, "ended", languages=[], speakers=[], summary_due=True)
+        assert greeting["summary_trouble"] == sentence
+        assert "summary_trouble" not in wire.hello(meeting, "ended", languages=[], speakers=[])

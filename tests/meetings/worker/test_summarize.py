@@ -215,8 +215,10 @@ async def test_a_worker_that_dies_while_it_writes_leaves_the_summary_to_the_next
 
 
 async def test_a_summariser_that_cannot_be_had_costs_no_caption(
-    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes
+    broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(summary_attempts, "MAX_FINAL_ATTEMPTS", 1_000)
+
     def missing() -> Any:
         raise MemoryError("no room")
 
@@ -228,6 +230,7 @@ async def test_a_summariser_that_cannot_be_had_costs_no_caption(
         assert (await Swap.objects.afirst()).outcome == "failed"
         await AudioLog(broker).mark(meeting.pk, "end")
         await until(lambda: state_of(meeting) == State.ENDED)
+        await until(lambda: any(one.get("summary_failure") == "no_room" for one in told.notices))
     assert len(await asyncio.to_thread(texts, meeting)) >= 4
     assert (await Meeting.objects.aget(pk=meeting.pk)).summary_asked_at is not None, "still wanted"
     assert "summarizing" in told.states
