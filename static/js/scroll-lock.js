@@ -20,6 +20,8 @@ export class ScrollLock {
     this.top = 0;
     /** The first line that the reader sees, and where on the page it stands; null while the newest is followed. */
     this.place = null;
+    /** Room above the first line, in CSS pixels, where what stood there before is gone and there is nothing to scroll. */
+    this.room = 0;
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     button.addEventListener("click", () => this.jump());
     const sizes = new ResizeObserver(() => this.follow());
@@ -65,7 +67,15 @@ export class ScrollLock {
     const hasMoved = this.scroller.scrollTop !== this.top;
     if (!line || hasMoved) return this.#notePlace();
     this.scroller.scrollTop += line.getBoundingClientRect().top - this.place.top;
+    const missing = this.place.top - line.getBoundingClientRect().top;
+    if (missing >= 1) this.#setRoom(this.room + missing);
     this.top = this.scroller.scrollTop;
+  }
+
+  #setRoom(room) {
+    if (room === this.room) return;
+    this.room = room;
+    this.scroller.style.setProperty("--room-above", `${room}px`);
   }
 
   /** By halving: a day of text has thousands of lines. */
@@ -105,6 +115,7 @@ export class ScrollLock {
     if (isFollowing === this.isFollowing) return;
     this.isFollowing = isFollowing;
     this.unread = 0;
+    if (isFollowing) this.#setRoom(0);
     this.#label();
   }
 

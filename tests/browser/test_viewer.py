@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.scripted import ScriptedServer, caption, hello, notice, partial, speaker
-from tests.browser.steps import first_line, place_of
+from tests.browser.steps import STILL, first_line, place_of
 
 ENOUGH_TO_SCROLL = 80
 
@@ -121,6 +121,24 @@ class TestReading:
         )
         expect(viewer.locator("[data-to-live]")).to_have_text("Jump to live (1 new)")
         assert place_of(viewer, segment) == (segment, pytest.approx(place, abs=1))
+
+    def test_a_notice_that_goes_does_not_move_what_is_read_at_the_very_top(
+        self, viewer: Page, server: ScriptedServer
+    ) -> None:
+        server.say(*(caption(number) for number in range(1, ENOUGH_TO_SCROLL)), notice("paused"))
+        expect(viewer.locator("[data-notice]")).to_be_visible()
+        expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL - 1}.")).to_be_in_viewport()
+        viewer.locator("[data-transcript]").hover()
+        viewer.mouse.wheel(0, -9_000)
+        expect(shown(viewer, "This is caption number 1.")).to_be_in_viewport()
+        segment, place = first_line(viewer)
+        for state in ("live", "paused", "live"):
+            server.say(notice(state))
+            expect(viewer.locator("[data-notice]")).to_be_visible(visible=state == "paused")
+            viewer.evaluate(STILL)
+            assert place_of(viewer, segment) == (segment, pytest.approx(place, abs=1))
+        viewer.locator("[data-to-live]").click()
+        expect(shown(viewer, f"This is caption number {ENOUGH_TO_SCROLL - 1}.")).to_be_in_viewport()
 
     def test_text_that_grows_faster_than_it_scrolls_is_still_followed(
         self, viewer: Page, server: ScriptedServer
