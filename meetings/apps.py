@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import axes.apps
 from django.apps import AppConfig
 from django.contrib.admin import AdminSite
 from django.contrib.admin import apps as admin_apps
@@ -33,6 +34,13 @@ class MeetingsConfig(AppConfig):
         post_migrate.connect(ensure_index, sender=self)
 
 
+class SignInAttemptsConfig(axes.apps.AppConfig):
+    """django-axes under a name that can be read."""
+
+    verbose_name = gettext_lazy("Sign-in attempts")
+    default = False
+
+
 class ParlanceAdminSite(AdminSite):
     site_header = site_title = "Parlance"
     index_title = gettext_lazy("Administration")
@@ -44,8 +52,6 @@ class ParlanceAdminSite(AdminSite):
         apps = super().get_app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda model: _place(MODEL_ORDER, model["object_name"]))
-            if app["app_label"] == "axes":
-                app["name"] = gettext_lazy("Sign-in attempts")
         return sorted(apps, key=lambda app: _place(APP_ORDER, app["app_label"]))
 
 

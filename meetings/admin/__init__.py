@@ -1,5 +1,5 @@
 """Django admin for meetings and everything that belongs to them: find, filter, read, correct, export, delete."""
 
-from meetings.admin import captions, meetings, speakers, summaries, swaps, translations
+from meetings.admin import captions, meetings, sign_in_attempts, speakers, summaries, swaps, translations
 
-__all__ = ["captions", "meetings", "speakers", "summaries", "swaps", "translations"]
+__all__ = ["captions", "meetings", "sign_in_attempts", "speakers", "summaries", "swaps", "translations"]

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pytest
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.contrib.admin.utils import label_for_field
 from django.contrib.auth.models import Permission, User
@@ -23,8 +26,8 @@ def make_meeting(title: str, *texts: str) -> Meeting:
 
 
 def names_of_the_admin(language: str) -> dict[str, str]:
-    """Of our models and of the columns of their lists."""
-    ours = {model: view for model, view in admin.site._registry.items() if model._meta.app_label == "meetings"}
+    """Of the models and of the columns of their lists; Django's own are Django's to translate."""
+    ours = {model: view for model, view in admin.site._registry.items() if model._meta.app_label != "auth"}
     with translation.override(language):
         columns = {
             f"{model.__name__}.{column}": str(label_for_field(column, model, view))
@@ -41,6 +44,22 @@ def test_every_name_is_translated(language: str) -> None:
         "Swap.gibibytes",
         "Swap.gigabytes_per_s",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("pt", "Tentativas de início de sessão"), ("pt-br", "Tentativas de entrada")]
+)
+def test_sign_in_attempts_are_named_and_deleted_in_portuguese(admin_client: Client, language: str, name: str) -> None:
+    AccessAttempt.objects.create(username="ana", ip_address="10.0.0.1", path_info="/", failures_since_start=5)
+    admin_client.cookies["django_language"] = language
+    listed = admin_client.get("/admin/axes/accessattempt/")
+    chosen = {"action": "delete_selected", "_selected_action": [row.pk for row in listed.context["cl"].queryset]}
+    asked = admin_client.post("/admin/axes/accessattempt/", chosen).content.decode()
+    for page in (listed.content.decode(), asked):
+        assert name in page
+        assert not re.findall("(?i)axes<|access attempt|attempted access", page)
+    admin_client.post("/admin/axes/accessattempt/", {**chosen, "post": "yes"})
+    assert not AccessAttempt.objects.exists()
 
 
 def test_meetings_are_found_by_what_was_said(admin_client: Client) -> None:
