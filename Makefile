@@ -24,9 +24,9 @@ test: $(INSTALLED)
 
 test-all: test test-long
 
-# What takes minutes by nature: in two groups, for they keep a core busy each.
+# What takes minutes by nature.
 test-long: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --durations 25 -m long
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations 25 -m long
 
 # What faces the database, on a PostgreSQL that is started for it (Debian: apt-get install postgresql).
 test-postgresql: $(INSTALLED)

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.test import TransactionTestCase
 
-from tests.migrated import migrated_database, share_folder
+from tests.once_a_run import migrated_database, share_folder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
@@ -30,7 +30,7 @@ QUICK_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"
 OF_THE_MIGRATIONS = {"auth_permission", "django_content_type", "django_migrations"}
 """Tables whose rows no test changes, and that every test needs."""
 
-LONGEST_GROUPS = ("browser", "processes", "faults", "servers")
+LONGEST_GROUPS = ("browser", "processes", "faults", "failures", "servers")
 """They begin first, so that no process is left alone with one of them at the end."""
 
 TEST_DATABASE_URL = os.environ.pop("PARLANCE_TEST_DATABASE_URL", "")

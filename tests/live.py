@@ -26,7 +26,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from inference.audio import SAMPLE_RATE, decode_file
-from tests.migrated import migrated_database
+from tests.once_a_run import migrated_database
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

@@ -17,7 +17,7 @@ from tests.live import RunningParlance, running_parlance
 from tests.meetings.test_nothing_lost import assert_same
 from tests.operations import Operator
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("failures"), pytest.mark.timeout(900)]
 
 HANG_LIMIT_S = 3
 TAKEN_OVER_WITHIN_S = 10.0

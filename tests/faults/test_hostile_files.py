@@ -15,7 +15,7 @@ from tests.live import RunningParlance, running_parlance
 from tests.meetings.test_nothing_lost import assert_same
 from tests.recordings import STAND_IN, bomb, damaged, record, retagged
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("failures"), pytest.mark.timeout(900)]
 
 NEW_TOKEN = """
 from django.contrib.auth.models import User

@@ -19,7 +19,7 @@ from tests.live import free_port, running_parlance
 from tests.meetings.test_nothing_lost import assert_same
 from tests.postgres import running_cluster
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("failures"), pytest.mark.timeout(900)]
 
 CUT_S = 10.0
 """More than a lease lasts."""

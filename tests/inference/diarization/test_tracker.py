@@ -275,7 +275,7 @@ def test_after_all_is_forgotten_a_voice_is_a_stranger() -> None:
     ("meeting", "found"),
     [
         ("two_voices", {2}),
-        ("four_voices", {4}),
+        pytest.param("four_voices", {4}, marks=pytest.mark.long),
         # One reader's first word may be a stranger's.
         pytest.param("eight_voices", {8, 9}, marks=pytest.mark.long),
     ],

@@ -60,6 +60,7 @@ def test_an_english_recording_is_english_throughout(speech: Path, transcriber: C
     assert is_heard(said, " ".join(caption.text for caption in captions))
 
 
+@pytest.mark.long
 def test_live_and_resumed_captions_are_the_same(speech: Path, transcriber: CTranslate2Transcriber) -> None:
     samples = np.concatenate(list(decode_file(speech / "lobster_24s.flac")))[: 16 * 16_000]
     config = SessionConfig("en")

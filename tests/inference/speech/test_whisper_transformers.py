@@ -111,15 +111,6 @@ def test_a_prefix_is_kept_and_words_to_expect_are_heeded(
     assert biased.text.lower() == whole.text.lower()
 
 
-def test_a_batch_answers_as_each_alone_in_the_order_of_the_requests(
-    transcriber: TransformersTranscriber, sentence: DecodeRequest, whole: Hypothesis
-) -> None:
-    half = replace(sentence, audio=sentence.audio[: round(2.6 * SAMPLE_RATE)])
-    (alone,) = transcriber.transcribe([half])
-    for heard, expected in zip(transcriber.transcribe([half, sentence, half]), (alone, whole, alone), strict=True):
-        assert_alike(heard, expected)
-
-
 def test_the_whole_window_is_encoded_as_by_transformers_itself(transcriber: TransformersTranscriber) -> None:
     noise = torch.randn((1, 80, 3_000), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
@@ -127,6 +118,7 @@ def test_the_whole_window_is_encoded_as_by_transformers_itself(transcriber: Tran
         torch.testing.assert_close(encode(transcriber.network, noise), expected)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("written")
 def test_a_snapshot_is_the_same_network_in_the_hubs_layout(
     folder: Path,

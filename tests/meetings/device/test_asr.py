@@ -49,6 +49,7 @@ def test_ctranslate2_is_taken_unless_it_is_set(environment: Environment) -> None
     assert speech_backend(environment) == "transformers"
 
 
+@pytest.mark.long
 async def test_a_meeting_is_captioned_and_the_network_is_unloaded_and_comes_back(
     broker: redis.asyncio.Redis, environment: Environment, whisper_base: Path, speech: Path
 ) -> None:

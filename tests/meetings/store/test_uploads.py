@@ -365,6 +365,7 @@ async def test_a_worker_learns_for_whose_text_a_program_begins_to_wait(
     assert seen == [False, True]
 
 
+@pytest.mark.long
 async def test_long_recordings_give_their_places_to_each_other_and_go_on_where_they_were(
     broker: redis.asyncio.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

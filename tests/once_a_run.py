@@ -1,16 +1,20 @@
-"""One empty database with every migration applied, shared by all processes of a run."""
+"""What the processes of a run share: made by the first that asks, while the others wait."""
 
 from __future__ import annotations
 
 import atexit
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 FOLDER = "TESTS_RUN_FOLDER"
 """The variable with the folder that all processes of a run share."""
@@ -23,18 +27,33 @@ def share_folder() -> None:
         atexit.register(shutil.rmtree, os.environ[FOLDER], ignore_errors=True)
 
 
+def once_a_run(name: str, make: Callable[[], Any]) -> Any:
+    """Return what `make` returned in the first process that asked for `name`: a value that JSON can hold."""
+    with _locked(name) as folder:
+        made = folder / f"{name}.json"
+        if not made.exists():
+            made.write_text(json.dumps(make()), encoding="utf-8")
+        return json.loads(made.read_text(encoding="utf-8"))
+
+
 @cache
 def migrated_database() -> Path:
-    """Return the SQLite file. The first process that asks makes it, with five seconds of a core; the others wait."""
-    share_folder()
-    folder = Path(os.environ[FOLDER])
-    database = folder / "parlance.sqlite3"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """Return an SQLite file with every migration applied, which takes five seconds of a core."""
+    with _locked("database") as folder:
+        database = folder / "parlance.sqlite3"
         if not database.exists():
             _migrate(folder / "being-made")
             (folder / "being-made" / database.name).rename(database)
     return database
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[Path]:
+    share_folder()
+    folder = Path(os.environ[FOLDER])
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
 
 
 def _migrate(data: Path) -> None:
