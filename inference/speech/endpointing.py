@@ -24,6 +24,8 @@ class Utterance:
     """Samples: start of the first window classified as speech."""
     speech: int
     """Samples in windows classified as speech."""
+    surest: float
+    """The highest speech probability of a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,11 @@ class Endpointer:
         """Samples of silence at the end of the open utterance."""
         return self._pause
 
+    @property
+    def surest(self) -> float:
+        """The highest speech probability of the open utterance's windows so far; 0: none is open."""
+        return max(self._probabilities, default=0.0)
+
     def push(self, probability: float) -> Utterance | None:
         """Process the next window's probability; return the utterance that it closes, if any."""
         self.window += 1
@@ -178,7 +185,7 @@ class Endpointer:
         first = (self.window - len(self._probabilities)) * VAD_WINDOW
         speech = [place for place, probability in enumerate(probabilities) if probability >= self.policy.onset]
         onset = first + speech[0] * VAD_WINDOW if speech else self.start
-        return Utterance(self.start, end, onset, VAD_WINDOW * len(speech))
+        return Utterance(self.start, end, onset, VAD_WINDOW * len(speech), max(probabilities))
 
 
 def _samples(seconds: float) -> int:

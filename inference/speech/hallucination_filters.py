@@ -2,8 +2,9 @@
 
 The thresholds for no-speech, log-probability and compression are those of Whisper's decoding loop (Radford et al. 2022,
 section 4.5). The share of speech and the loop checks are our own. People repeat themselves ("go, go, go", prayers,
-bingo), so a loop is told by repetition that cannot have been spoken: too fast, without duration, or unsure. A rejected
-hypothesis is dropped completely and never enters a later prompt.
+bingo), so a loop is told by repetition that cannot have been spoken: too fast, without duration, or unsure. Babble, the
+voices of guests in a restaurant, is told by three doubts at once: whether anybody speaks, in which language, and what.
+A rejected hypothesis is dropped completely and never enters a later prompt.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import re
 from dataclasses import replace
 from enum import StrEnum
 from itertools import takewhile
+from math import log
 
 from inference.repetition import COMPRESSION_RATIO, compression_ratio, longest_run
 from inference.speech.asr import Hypothesis
+from inference.speech.language_id import NEGLIGIBLE
 
 NO_SPEECH = 0.6
 UNSURE_LOG_PROBABILITY = -1.0
@@ -25,6 +28,14 @@ LEAST_SPEECH_S = 0.1
 
 _SIGN = r"[\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 """A letter of a script without spaces, or of Korean, whose syllables are signs too."""
+SURE_SPEECH = 0.95
+"""Speech probability that a window reaches when somebody speaks to be heard, on the telephone and at −45 dB too."""
+GUESSED = -1.5
+"""Log-probability of the best language plus that of the text, below which both are guessed."""
+GUESSED_BRIEF = -2.1
+"""The same for BRIEF_S of speech and less: "mm-hmm" is never sure."""
+BRIEF_S = 1.0
+
 STRETCHED = re.compile(r"((?![\u3400-\u9fff\uac00-\ud7af])[^\W\d])\1{3}")
 """A letter repeated four times is a cry ("Ahhhhh!"), not a word. Ideographs and Korean syllables are words."""
 
@@ -50,6 +61,7 @@ class Rejection(StrEnum):
     NO_SPEECH = "no speech"
     IMPROBABLE = "improbable"
     REPETITIVE = "repetitive"
+    BABBLE = "babble"
     EMPTY = "empty"
 
 
@@ -63,8 +75,13 @@ def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
     return replace(hypothesis, words=tuple(audible))
 
 
-def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
-    """Return why to drop `hypothesis`, given `speech_s` seconds of detected speech in its audio; None to keep it."""
+def rejection(hypothesis: Hypothesis, *, speech_s: float, surest: float = 1.0) -> Rejection | None:
+    """Return why to drop `hypothesis`, or None to keep it.
+
+    Args:
+        speech_s: Seconds of detected speech in its audio.
+        surest: The highest speech probability of a window of it.
+    """
     if all(STRETCHED.search(word) for word in _words(hypothesis.text)):
         return Rejection.EMPTY
     if speech_s < LEAST_SPEECH_S:
@@ -73,9 +90,20 @@ def rejection(hypothesis: Hypothesis, *, speech_s: float) -> Rejection | None:
         return Rejection.NO_SPEECH
     if hypothesis.mean_log_probability < HOPELESS_LOG_PROBABILITY:
         return Rejection.IMPROBABLE
+    if surest < SURE_SPEECH and _is_babble(hypothesis, speech_s):
+        return Rejection.BABBLE
     if _repeats(hypothesis.text) and _cannot_be_spoken(hypothesis, speech_s):
         return Rejection.REPETITIVE
     return None
+
+
+def _is_babble(hypothesis: Hypothesis, speech_s: float) -> bool:
+    """Return whether both language and text are guessed. A given language is not doubted."""
+    if not hypothesis.ranking:
+        return False
+    language = log(max(hypothesis.ranking[0][1], NEGLIGIBLE))
+    guessed = GUESSED_BRIEF if speech_s <= BRIEF_S else GUESSED
+    return language + hypothesis.mean_log_probability < guessed
 
 
 def _repeats(text: str) -> bool:

@@ -208,7 +208,8 @@ class CaptionSession:
             raise ValueError(f"no {request.kind} decode of {request.start} is waited for")
         closed.decoded.append(hypothesis)
         hypothesis = without_tail(hypothesis, audio_s=len(closed.audio) / SAMPLE_RATE)
-        refused = rejection(hypothesis, speech_s=closed.utterance.speech / SAMPLE_RATE)
+        utterance = closed.utterance
+        refused = rejection(hypothesis, speech_s=utterance.speech / SAMPLE_RATE, surest=utterance.surest)
         if refused in DOUBTFUL and closed.kind == "final":
             closed.kind = "careful"
         else:
@@ -263,7 +264,7 @@ class CaptionSession:
         self._pace.took(hypothesis.seconds)
         audio_s = len(request.audio) / SAMPLE_RATE
         hypothesis = without_tail(hypothesis, audio_s=audio_s)
-        if rejection(hypothesis, speech_s=audio_s):
+        if rejection(hypothesis, speech_s=audio_s, surest=self._endpointer.surest):
             return []
         shown = self._hypothesis.text
         text = self._hypothesis.update(hypothesis, audio_s=audio_s)

@@ -19,8 +19,8 @@ def cut(endpointer: Endpointer, probabilities: Iterable[float]) -> list[Utteranc
     return [utterance for probability in probabilities if (utterance := endpointer.push(probability))]
 
 
-def windows(first: int, last: int, onset: int, speech: int) -> Utterance:
-    return Utterance(first * VAD_WINDOW, last * VAD_WINDOW, onset * VAD_WINDOW, speech * VAD_WINDOW)
+def windows(first: int, last: int, onset: int, speech: int, surest: float = 0.9) -> Utterance:
+    return Utterance(first * VAD_WINDOW, last * VAD_WINDOW, onset * VAD_WINDOW, speech * VAD_WINDOW, surest)
 
 
 def test_speech_between_pauses_is_one_utterance_with_pre_roll() -> None:
@@ -70,7 +70,7 @@ def test_a_deeper_gap_long_before_the_cap_is_left_alone() -> None:
 def test_flush_closes_where_it_falls_and_again_changes_nothing() -> None:
     endpointer = Endpointer(STEADY)
     cut(endpointer, [0.9] * 10)
-    assert endpointer.flush(10 * VAD_WINDOW + 100) == Utterance(0, 10 * VAD_WINDOW + 100, 0, 10 * VAD_WINDOW)
+    assert endpointer.flush(10 * VAD_WINDOW + 100) == Utterance(0, 10 * VAD_WINDOW + 100, 0, 10 * VAD_WINDOW, 0.9)
     assert endpointer.flush(10 * VAD_WINDOW + 100) is None
     assert endpointer.push(0.9) is None
     assert endpointer.start == 10 * VAD_WINDOW + 100

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,32 @@ def piled_up(text: str, times: int) -> Hypothesis:
 )
 def test_rejection(heard: Hypothesis, speech_s: float, expected: Rejection | None) -> None:
     assert rejection(heard, speech_s=speech_s) is expected
+
+
+DOUBTED, KNOWN = (("ko", 0.3), ("zh", 0.1)), (("ko", 0.6), ("zh", 0.1))
+
+
+@pytest.mark.parametrize(
+    ("surest", "ranking", "mean_log_probability", "speech_s", "expected"),
+    [
+        (0.93, DOUBTED, -0.6, 4.0, Rejection.BABBLE),
+        (0.96, DOUBTED, -0.6, 4.0, None),
+        (0.93, KNOWN, -0.6, 4.0, None),
+        (0.93, (), -1.2, 4.0, None),
+        (0.93, DOUBTED, -0.2, 4.0, None),
+        (0.7, DOUBTED, -0.8, 0.3, None),
+        (0.7, DOUBTED, -1.0, 0.3, Rejection.BABBLE),
+    ],
+)
+def test_babble_is_told_by_doubt_of_voice_language_and_text(
+    surest: float,
+    ranking: tuple[tuple[str, float], ...],
+    mean_log_probability: float,
+    speech_s: float,
+    expected: Rejection | None,
+) -> None:
+    heard = replace(said("우정?", mean_log_probability=mean_log_probability), ranking=ranking)
+    assert rejection(heard, speech_s=speech_s, surest=surest) is expected
 
 
 @pytest.mark.parametrize(
