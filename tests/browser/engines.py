@@ -31,6 +31,14 @@ FIREFOX_CHOICES = {
     "media.navigator.streams.fake": False,
     "media.autoplay.default": 0,
 }
+HEARD = (
+    "module-null-sink sink_name=speaker",  # Firefox listens only where something could be heard
+    "module-null-sink sink_name=voice rate=48000 channels=1",
+    "module-remap-source master=voice.monitor source_name=microphone",
+)
+SILENT = ("module-null-source source_name=microphone",)
+"""A desktop without loudspeakers: every sink is an output, so nothing can be played into its microphone."""
+
 START_S = 20.0
 
 
@@ -40,9 +48,9 @@ def missing(engine: str) -> str:
 
 
 class Sound:
-    """A PulseAudio of its own: `play` is heard by whatever listens to the microphone."""
+    """A PulseAudio of its own: `play` is heard by what listens to the microphone; without an output it is silent."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_output: bool = True) -> None:
         socket = folder / "native"
         self.environment = {
             **os.environ,
@@ -51,19 +59,15 @@ class Sound:
             "PULSE_RUNTIME_PATH": str(folder / "pulse"),
             "PULSE_SERVER": f"unix:{socket}",
         }
-        modules = (
-            f"module-native-protocol-unix socket={socket} auth-anonymous=1",
-            "module-null-sink sink_name=speaker",  # Firefox listens only where something could be heard
-            "module-null-sink sink_name=voice rate=48000 channels=1",
-            "module-remap-source master=voice.monitor source_name=microphone",
-        )
+        modules = (f"module-native-protocol-unix socket={socket} auth-anonymous=1", *(HEARD if has_output else SILENT))
         loaded = [part for module in modules for part in ("-L", module)]
         self._server = subprocess.Popen(
             ["pulseaudio", "-n", "--exit-idle-time=-1", "--use-pid-file=no", *loaded],
             env=self.environment,
             stderr=subprocess.DEVNULL,
         )
-        self._control("set-default-sink", "speaker")
+        if has_output:
+            self._control("set-default-sink", "speaker")
         self._control("set-default-source", "microphone")
 
     def play(self, recording: Path) -> subprocess.Popen[bytes]:
@@ -81,9 +85,9 @@ class Sound:
 
 
 @contextmanager
-def running_sound() -> Iterator[Sound]:
+def running_sound(*, has_output: bool = True) -> Iterator[Sound]:
     with tempfile.TemporaryDirectory(prefix="parlance-sound-") as folder:
-        sound = Sound(Path(folder))
+        sound = Sound(Path(folder), has_output=has_output)
         try:
             yield sound
         finally:

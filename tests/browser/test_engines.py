@@ -1,4 +1,4 @@
-"""One meeting in Firefox and in WebKitGTK: speech through the microphone, captions, and a link that stands still."""
+"""Meetings in Firefox and in WebKitGTK: speech, captions, a link that stands still, and what else is not as usual."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ class Window:
         self._handle = driver.current_window_handle
         driver.get(address)
 
+    def reload(self) -> None:
+        self._driver.switch_to.window(self._handle)
+        self._driver.refresh()
+
+    def close(self) -> None:
+        self._driver.switch_to.window(self._handle)
+        self._driver.close()
+
     def text(self, selector: str) -> str:
         self._driver.switch_to.window(self._handle)
         return " ".join(element.text for element in self._driver.find_elements(By.CSS_SELECTOR, selector))
@@ -53,9 +61,19 @@ class Window:
 @pytest.fixture(params=["firefox", "webkit"])
 def engine(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if absent := missing(name):
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{absent}: not installed")
+    require(name)
     return name
+
+
+def require(engine: str) -> None:
+    if absent := missing(engine):
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{absent}: not installed")
+
+
+def start(host: Window) -> None:
+    host.press("[data-start]")
+    host.press("[data-consent-yes]")
+    host.shows("[data-pause]", "Pause")
 
 
 @pytest.fixture
@@ -72,9 +90,7 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         host = Window(driver, f"{parlance.url}/host/{links.id}/?token={links.host_token}")
         host.shows("[data-connection]", "Ready to start")
         host.press("[data-fold=ledger] > summary")
-        host.press("[data-start]")
-        host.press("[data-consent-yes]")
-        host.shows("[data-pause]", "Pause")
+        start(host)
         playing = sound.play(CLIP)
         viewer.shows("[data-captions] .final", "lobster", within_s=SPEECH_S)
         relay.stand_still()
@@ -88,3 +104,43 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         host.press("[data-end]")
         host.press("[data-end-yes]")
         viewer.shows("[data-connection]", "Ended", within_s=SPEECH_S)
+
+
+def test_pages_say_what_is_not_as_usual_in_every_engine(engine: str, parlance: RunningParlance) -> None:
+    """What `test_states` holds of Chromium: a reload, a second host, a host that is gone, and an end."""
+    links = parlance.create_meeting("--language", "en")
+    address = f"{parlance.url}/host/{links.id}/?token={links.host_token}"
+    with running_sound() as sound, driven(engine, sound) as driver:
+        viewer = Window(driver, f"{parlance.url}/m/{links.id}/?token={links.join_token}")
+        host = Window(driver, address)
+        start(host)
+        viewer.shows("[data-connection]", "Live", within_s=SPEECH_S)
+        host.reload()
+        host.shows("[data-alarm]", "Nobody is heard")
+        start(host)
+        second = Window(driver, address)
+        second.shows("[data-elsewhere]", "Another page is hosting this meeting")
+        host.close()
+        viewer.shows("[data-connection]", "Host not connected")
+        second.press("[data-takeover]")
+        viewer.shows("[data-connection]", "Live")
+        second.press("[data-end]")
+        second.press("[data-end-yes]")
+        for shown in (lambda: None, second.reload):
+            shown()
+            second.shows("[data-finished]", "The meeting has ended", within_s=SPEECH_S)
+        for shown in (lambda: None, viewer.reload):
+            shown()
+            viewer.shows("[data-connection]", "Ended")
+            viewer.shows("[data-notice]", "The meeting has ended.")
+
+
+def test_firefox_without_a_sound_output_says_so(parlance: RunningParlance) -> None:
+    require("firefox")
+    links = parlance.create_meeting("--language", "en")
+    with running_sound(has_output=False) as sound, driven("firefox", sound) as driver:
+        host = Window(driver, f"{parlance.url}/host/{links.id}/?token={links.host_token}")
+        host.press("[data-start]")
+        host.press("[data-consent-yes]")
+        host.shows("[data-alarm]", "It needs a sound output for that")
+        host.shows("[data-start]", "Start captions")
