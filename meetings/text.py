@@ -1,4 +1,4 @@
-"""What people wrote or said, as one line."""
+"""What people wrote or said, as one line; positions in it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ def one_line(text: str) -> str:
         return " ".join(text.split())
     visible = (character for character in text.translate(BIDI_CONTROLS) if not _is_control(character))
     return " ".join("".join(visible).split())
+
+
+def clock(seconds: float) -> str:
+    """Format a position as `1:02:03` or `2:03`, as the captions page does."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _is_control(character: str) -> bool:

@@ -19,7 +19,7 @@ from meetings.admin.translations import Translations, save_translation
 from meetings.models import Caption
 from meetings.search.finding import saying
 from meetings.store.corrections import ChangedMeanwhile, correct_text, corrected_languages
-from meetings.templatetags.clock import clock
+from meetings.text import clock
 
 INLINE_CAPTIONS = 50
 """An hour of speech has about a thousand captions; the page of a meeting shows the newest, the caption list all."""

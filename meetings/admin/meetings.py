@@ -29,7 +29,7 @@ from meetings.export.zip_archive import stream_zip
 from meetings.models import Caption, Meeting, Speaker, Summary
 from meetings.ops.meeting_charts import charts_of
 from meetings.search.finding import about
-from meetings.templatetags.clock import clock
+from meetings.text import clock
 
 BELONGINGS: tuple[type[Model], ...] = (Caption, Speaker, Summary)
 """Deleting a meeting requires the permission to delete these, too."""

@@ -22,6 +22,7 @@ from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files
 from meetings.store.nothing_heard import why_nothing
+from meetings.text import clock
 
 MAX_UPLOAD_ATTEMPTS = 3
 """Openings of a file without progress after which it is given up."""
@@ -365,9 +366,3 @@ def _tracks(upload: Upload) -> str:
     if "," in upload.tracks_heard:
         return _("The file has %(tracks)d audio tracks. Captioned are %(numbers)s, mixed.") % numbers
     return _("The file has %(tracks)d audio tracks. Captioned is number %(numbers)s.") % numbers
-
-
-def clock(seconds: float) -> str:
-    """Format as hours, minutes and seconds."""
-    whole = int(seconds)
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

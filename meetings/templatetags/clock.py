@@ -9,15 +9,12 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from meetings.text import clock
+
 register = template.Library()
 
 
-@register.filter
-def clock(seconds: float) -> str:
-    """Format as `1:02:03` or `2:03`, as the captions page does."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+register.filter(clock)
 
 
 @register.filter

@@ -1,8 +1,12 @@
-/** The menus of the viewer's bar. They close like menus: by a click elsewhere, by a choice, or by Escape. */
+/** Menus, which close like menus: by a click elsewhere, or by Escape. */
 
-/** @param {HTMLElement} bar holds details.menu elements and [data-further], which only a narrow window shows as a menu */
-export function bindMenus(bar) {
-  const menus = [...[...bar.querySelectorAll("details.menu")].map(detailsMenu), furtherMenu(bar.querySelector("[data-further]"))];
+/** The viewer's. @param {HTMLElement} bar holds details.menu elements and [data-further], which only a narrow window shows as a menu */
+export function bindBar(bar) {
+  bindMenus([...[...bar.querySelectorAll("details.menu")].map(detailsMenu), furtherMenu(bar.querySelector("[data-further]"))]);
+}
+
+/** @param {{element: HTMLElement, opener: HTMLElement, isOpen: boolean, close: () => void}[]} menus */
+export function bindMenus(menus) {
   document.addEventListener("click", ({ target }) => {
     for (const menu of menus) if (menu.isOpen && !menu.element.contains(target)) menu.close();
   });
@@ -15,7 +19,8 @@ export function bindMenus(bar) {
   });
 }
 
-function detailsMenu(element) {
+/** @param {HTMLDetailsElement} element */
+export function detailsMenu(element) {
   return {
     element,
     opener: element.querySelector("summary"),
@@ -26,7 +31,7 @@ function detailsMenu(element) {
   };
 }
 
-/** Not a details element: a wide window shows what is in it without a menu. */
+/** Closes by a choice, too. Not a details element: a wide window shows what is in it without a menu. */
 function furtherMenu(element) {
   const opener = element.querySelector("[data-further-toggle]");
   const open = (isOpen) => opener.setAttribute("aria-expanded", String(isOpen));

@@ -4,7 +4,7 @@ import { Appearance } from "./appearance.js";
 import { CaptionFeed } from "./feed.js";
 import { gettext } from "./i18n.js";
 import { LanguageMenu } from "./language-menu.js";
-import { bindMenus } from "./menus.js";
+import { bindBar } from "./menus.js";
 import { Overlay } from "./overlay.js";
 import { takeInput } from "./ready.js";
 import { ReconnectingSocket, socketUrl } from "./socket.js";
@@ -62,7 +62,7 @@ fullscreen.addEventListener("click", () =>
 document.addEventListener("fullscreenchange", () => {
   fullscreen.textContent = document.fullscreenElement ? gettext("Leave full screen") : gettext("Full screen");
 });
-bindMenus(document.querySelector(".bar"));
+bindBar(document.querySelector(".bar"));
 
 takeInput();
 socket.connect();

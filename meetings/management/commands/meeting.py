@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 
+from meetings.accounts.join_codes import join_code
 from meetings.accounts.link_tokens import meeting_token
 from meetings.exit_codes import BAD_INPUT
 from meetings.languages import AUTO, LANGUAGES, language_code
@@ -32,11 +33,13 @@ class Command(ParlanceCommand):
         create.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        links = meeting_links(create_meeting(options), base_url())
+        meeting = create_meeting(options)
+        links = meeting_links(meeting, base_url())
         if options["json"]:
             self.stdout.write(json.dumps(links))
         else:
             self.stdout.write(f"Speak: {links['host_url']}\nRead:  {links['viewer_url']}")
+            self.stdout.write(f"Code:  {join_code(meeting)}, typed at {base_url()}/join")
 
 
 def create_meeting(options: dict[str, Any]) -> Meeting:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import CommandError, call_command
 
+from meetings.accounts.join_codes import find_by_code, join_code
 from meetings.accounts.link_tokens import is_meeting_token
 from meetings.models import Meeting
 
@@ -36,11 +37,13 @@ def test_links_lead_to_where_live_listens() -> None:
     assert json.loads(create("--title", "Weekly", "--json"))["host_url"].startswith("http://127.0.0.1:9/host/")
 
 
-def test_people_get_two_lines() -> None:
-    speak, read = create("--title", "Weekly").splitlines()
+def test_people_get_three_lines() -> None:
+    speak, read, code = create("--title", "Weekly").splitlines()
     meeting = Meeting.objects.get()
     assert speak.startswith(f"Speak: http://127.0.0.1:8000/host/{meeting.pk}/?token=")
     assert read.startswith(f"Read:  http://127.0.0.1:8000/m/{meeting.pk}/?token=")
+    assert code == f"Code:  {join_code(meeting)}, typed at http://127.0.0.1:8000/join"
+    assert find_by_code(code[7:18]) == meeting
 
 
 def test_options_are_stored() -> None:

@@ -512,7 +512,7 @@ async def test_a_file_that_ends_its_decoder_is_given_up_and_nobody_else_is_touch
     assert openings.read_text() == "x" * uploads.MAX_UPLOAD_ATTEMPTS
     assert (upload.seconds, upload.missing_s) == (1.0, 9.0)
     assert uploads.sentence(upload) == (
-        "The decoder ended each time it read this file. What comes before 0:00:01 is captioned."
+        "The decoder ended each time it read this file. What comes before 0:01 is captioned."
     )
     assert len(await asyncio.to_thread(texts, live)) >= 4
 
@@ -684,7 +684,7 @@ async def test_a_recording_that_is_too_long_is_captioned_as_far_as_it_may_be(
     upload = await asyncio.to_thread(upload_of, meeting)
     assert (upload.state, upload.failure) == (UploadState.FAILED, UploadFailure.TOO_LONG)
     assert upload.seconds == pytest.approx(11.5, abs=0.6)
-    assert uploads.sentence(upload).endswith("What comes before 0:00:11 is captioned.")
+    assert uploads.sentence(upload).endswith("What comes before 0:11 is captioned.")
 
 
 @pytest.mark.parametrize("reason", list(Reason))
