@@ -130,7 +130,7 @@ class ServerCommand(ParlanceCommand):
     def execute(self, *args: Any, **options: Any) -> str | None:
         if options["verbosity"]:
             for name, similar in misspelt_names(os.environ).items():
-                self.stderr.write(f"{name} is no setting" + (f"; do you mean {similar}?" if similar else "."))
+                self.stderr.write(f"{name} is not a setting." + (f" Did you mean {similar}?" if similar else ""))
         return super().execute(*args, **options)
 
 

@@ -116,7 +116,7 @@ def test_settings_that_only_a_process_can_refuse_end_the_start(whisper_alone: Pa
     )
     sentences = [line for line in refused.stderr.splitlines() if not line.startswith("{")]
     assert refused.returncode == 2
-    assert sentences[0] == "PARLANCE_PROFIL is no setting; do you mean PARLANCE_PROFILE?"
+    assert sentences[0] == "PARLANCE_PROFIL is not a setting. Did you mean PARLANCE_PROFILE?"
     assert sentences[1].startswith("whisper-base needs ")
     assert sentences[2:] == ["The inference process cannot start with these settings; it says why above."]
 

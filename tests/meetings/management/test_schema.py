@@ -45,7 +45,7 @@ def test_a_process_of_its_own_says_what_to_run(tmp_path: Path, command: str, whi
     assert (done.returncode, done.stderr.splitlines()) == (
         2,
         [
-            "PARLANCE_PROFIL is no setting; do you mean PARLANCE_PROFILE?",
+            "PARLANCE_PROFIL is not a setting. Did you mean PARLANCE_PROFILE?",
             "The database is not set up for this version; run `manage.py migrate`.",
         ],
     )
