@@ -10,11 +10,21 @@ from meetings.broker.hints import Recheck, StoredChange, events_channel, pack
 
 log = structlog.get_logger(__name__)
 
+UPLOADS_CHANNEL = "parlance:uploads"
+
 
 def notify_change(meeting_id: str, seq: int) -> None:
     """Publish that changes up to `seq` are stored. While the broker is away, feeds poll the database."""
     try:
         connect_sync().publish(events_channel(meeting_id), pack([StoredChange(seq)]))
+    except (RedisError, OSError) as error:
+        log.warning("broker_not_notified", meeting=meeting_id, error=str(error))
+
+
+def notify_upload(meeting_id: str) -> None:
+    """Publish that a recording waits for a worker. Workers that miss it look once a second."""
+    try:
+        connect_sync().publish(UPLOADS_CHANNEL, meeting_id)
     except (RedisError, OSError) as error:
         log.warning("broker_not_notified", meeting=meeting_id, error=str(error))
 

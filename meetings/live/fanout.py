@@ -20,13 +20,13 @@ from meetings.broker.audio_capacity import AudioCapacity
 from meetings.broker.hints import Hint, PartialMessage, Recheck, StoredChange, events_channel, unpack
 from meetings.broker.notices import Notice, notice
 from meetings.broker.reader_languages import TELL_S, ReaderLanguages
+from meetings.broker.subscription import BrokerSubscription
 from meetings.live.admission import dismiss_uninvited
 from meetings.live.caption_watch import CaptionWatch
 from meetings.live.heartbeat import Heartbeat
 from meetings.live.host_watch import HostWatch
 from meetings.live.outages import Contact, OutageMonitor, stored_meeting
 from meetings.live.presence import Presence
-from meetings.live.subscription import BrokerSubscription
 from meetings.live.viewers import PAGE, EncodedBroadcast, EncodedChange, Viewer
 from meetings.offers import meeting_languages
 from meetings.queries import read_rows

@@ -18,7 +18,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from meetings import supervise
-from meetings.live.subscription import BrokerSubscription
+from meetings.broker.subscription import BrokerSubscription
 
 LINK = "parlance.link"
 """Extension of the ASGI scope: the server's end of a socket (`Link`)."""

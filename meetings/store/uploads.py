@@ -9,6 +9,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 from inference.diarization.turns import SpeakerTurn, SpeakerTurns, speaker_name
 from inference.media.options import DecodeOptions, track_options
 from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS
+from meetings.broker.notify import notify_upload
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
 from meetings.store import upload_files
 from meetings.store.nothing_heard import why_nothing
@@ -147,6 +149,7 @@ def is_upload(meeting_id: str) -> bool:
 def finish_receiving(meeting_id: str) -> None:
     """Mark the file as complete; the next free worker takes it."""
     Upload.objects.filter(pk=meeting_id, state=UploadState.RECEIVING).update(state=UploadState.WAITING)
+    transaction.on_commit(partial(notify_upload, meeting_id))
 
 
 def waiting(*, but_of: Collection[int] = (), limit: int = WAITING_LOOKED_AT) -> list[Upload]:

@@ -24,6 +24,8 @@ from inference.speech.recorded_file import RecordedFile
 from meetings import supervise
 from meetings.broker.audio_log import AppendOutcome, AudioLog, LogState
 from meetings.broker.leases import Leases
+from meetings.broker.notify import UPLOADS_CHANNEL
+from meetings.broker.subscription import BrokerSubscription
 from meetings.models import Meeting, State, Upload, UploadFailure
 from meetings.queries import in_database
 from meetings.store import upload_files, uploads
@@ -104,9 +106,21 @@ class UploadStep:
         """Uploads that made room for others, or were put off by an outage; the next opening is not an attempt."""
         self._not_before: dict[str, float] = {}
         self._look_at = 0.0
+        self._announced = BrokerSubscription(broker, UPLOADS_CHANNEL)
+
+    async def listen(self) -> None:
+        """Wait for a recording to be announced, and have `turn` look at once. Raises outages."""
+        if not self._announced.is_open:
+            await self._announced.open()
+        elif await self._announced.next() is None:
+            return
+        self._look_at = 0.0
 
     async def turn(self, streams: Mapping[str, MeetingStream]) -> None:
-        """Check for uploads once a second, and feed those that have a place and room. Raises outages."""
+        """Check for uploads when one is announced and once a second; feed those that have a place and room.
+
+        Raises outages.
+        """
         self._drop_lost(streams)
         held = [stream for stream in streams.values() if stream.is_upload and stream.state is not State.ENDED]
         if time.monotonic() >= self._look_at:
@@ -122,6 +136,7 @@ class UploadStep:
 
     async def close(self) -> None:
         """End the decoders of all files when the worker stops."""
+        await self._announced.close()
         for step in self._steps.values():
             step.cancel()
         await asyncio.gather(*self._steps.values(), return_exceptions=True)

@@ -121,6 +121,7 @@ class Worker:
                 ("summarise", self._summarise, WATCH_S),
                 *[("close", self._finalize_step.turn, 0.0)] * MOST_HELD,
                 ("ingest", self._ingest, 0.0),
+                ("listen for uploads", self._upload_step.listen, 0.0),
                 *self._jobs.loops(),
                 ("watch", self._watch, WATCH_S),
                 ("obey", self._obey_operators, 0.0),

@@ -348,6 +348,22 @@ async def test_short_recordings_are_captioned_while_a_long_one_is(
     assert len(await asyncio.to_thread(texts, long)) > 6 * len(await asyncio.to_thread(texts, short))
 
 
+async def test_a_recording_that_arrives_is_taken_at_once(
+    broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_uploads, "UPLOAD_POLL_S", 3_600.0)
+    step = worker_uploads.UploadStep("worker", broker, places=1)
+    await step.listen()
+    await step.turn({})
+    meeting = await asyncio.to_thread(uploaded, CLIP.read_bytes())
+    await step.turn({})
+    assert (await asyncio.to_thread(upload_of, meeting)).state == UploadState.WAITING
+    await step.listen()
+    await step.turn({})
+    assert (await asyncio.to_thread(upload_of, meeting)).state == UploadState.CAPTIONING
+    await step.close()
+
+
 async def test_a_worker_learns_for_whose_text_a_program_begins_to_wait(
     broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

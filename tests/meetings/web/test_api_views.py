@@ -499,8 +499,7 @@ class TestJobs:
         await self.begun(token)
         assert not (await Upload.objects.aget()).is_awaited
         asked = asyncio.create_task(ask(token))
-        await until(lambda: ApiJob.objects.filter(readers=1).exists())
-        assert (await Upload.objects.aget()).is_awaited
+        await until(lambda: Upload.objects.filter(is_awaited=True).exists())
         await worker()
         assert (await asked).content.decode() == JSON
 
