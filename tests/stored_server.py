@@ -23,7 +23,7 @@ WAIT_S = 120
 
 @contextmanager
 def stored_server(data: Path) -> Iterator[MeetingLinks]:
-    """The meeting of `tests.meetings.weekly`, over, summed up and with its recording, in a folder of its own."""
+    """The meeting of `tests.meetings.weekly` and two paragraphs, over, summed up and with its recording, in `data`."""
     port = free_port()
     command = [sys.executable, "-m", "tests.stored_server", str(data), str(port)]
     with subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -65,13 +65,19 @@ def main(data: str, port: str) -> None:
 def _store() -> dict[str, str]:
     """The rows and the sound; says how the meeting is reached."""
     from meetings.accounts.link_tokens import meeting_token
-    from meetings.models import Meeting, State, Summary
+    from meetings.models import Caption, Meeting, State, Summary
     from meetings.store import recordings
     from meetings.web import sample
     from tests.meetings.weekly import weekly_meeting
 
     meeting = weekly_meeting()
     segment = meeting.captions.get(text="now").segment
+    more = ((9.5, "then", ""), (14.0, "alpha.", "S2"), (15.0, "beta.", "S2"))
+    for seq, (start, text, speaker) in enumerate(more, start=6):
+        place = f"{start:06}"
+        caption = Caption(meeting=meeting, segment=place, utterance=place, seq=seq, start=start, end=start + 0.5)
+        caption.text, caption.language, caption.speaker = text, "en", speaker
+        caption.save()
     items = [{"kind": "action", "text": "Do it now.", "owner": "S1", "segments": [segment]}]
     Summary.objects.create(meeting=meeting, seq=13, from_s=0, to_s=9, language="en", items=items)
     Meeting.objects.filter(pk=meeting.pk).update(state=State.ENDED, last_seq=13)

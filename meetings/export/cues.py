@@ -77,11 +77,6 @@ class Cue:
         return one_line(self.text)
 
     @property
-    def named_line(self) -> str:
-        """`line`, preceded by the speaker if there is one."""
-        return f"{self.speaker.label}: {self.line}" if self.speaker else self.line
-
-    @property
     def clock(self) -> str:
         """Its start as hours, minutes and seconds since the first sample."""
         seconds = self.start_ms // 1000

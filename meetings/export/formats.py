@@ -22,6 +22,7 @@ from webvtt.models import Timestamp
 from meetings.export import word_document
 from meetings.export.cues import Cue, meeting_cues, require_language, spoken_seconds
 from meetings.export.document import Document
+from meetings.export.paragraphs import named, paragraphs
 from meetings.export.subtitles import Subtitle, subtitles
 from meetings.export.summary import SummaryDocument, SummaryLine, newest_summary
 from meetings.languages import interface_of
@@ -163,7 +164,7 @@ def _subrip(document: Document) -> str:
 
 
 def _text(document: Document) -> str:
-    lines = [f"[{cue.clock}] {cue.named_line}" for cue in document.cues]
+    lines = [f"[{paragraph[0].clock}] {named(paragraph)}" for paragraph in paragraphs(document.cues)]
     summary = [*_summary_lines(document.digest), ""] if document.digest else []
     return "\n".join([one_line(document.title), "", *summary, *lines]) + "\n"
 
@@ -183,8 +184,8 @@ def _plain_item(item: SummaryLine) -> str:
 def _markdown(document: Document) -> str:
     """CommonMark; text is also escaped for HTML, which Markdown passes through."""
     summary = _markdown_summary(document.digest) if document.digest else []
-    paragraphs = [f"**{cue.clock}** {_markdown_text(cue.named_line)}" for cue in document.cues]
-    return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *paragraphs]) + "\n"
+    blocks = [f"**{run[0].clock}** {_markdown_text(named(run))}" for run in paragraphs(document.cues)]
+    return "\n\n".join([f"# {_markdown_text(one_line(document.title))}", *summary, *blocks]) + "\n"
 
 
 def _markdown_summary(digest: SummaryDocument) -> list[str]:

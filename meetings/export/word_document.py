@@ -11,12 +11,16 @@ import io
 import re
 import unicodedata
 import zipfile
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
+from inference.text import space_of
 from meetings.export.cues import Cue
 from meetings.export.document import Document
+from meetings.export.paragraphs import paragraphs
 from meetings.export.summary import SummaryLine
 from meetings.languages import interface_tag, is_right_to_left
 from meetings.text import one_line
@@ -42,7 +46,7 @@ EARLIEST = (1980, 1, 1, 0, 0, 0)
 
 
 def word_document(document: Document) -> bytes:
-    """Render a title, the summary by its kinds, and one paragraph per caption: `0:00:05 Ana: What was said.`"""
+    """Render a title, the summary by its kinds, and the paragraphs: `0:00:05 Ana: What was said.`"""
     import docx
 
     word = docx.Document()
@@ -50,8 +54,8 @@ def word_document(document: Document) -> bytes:
     _write(word.add_heading(level=0), document.title, interface_tag())
     if document.digest:
         _write_summary(word, document)
-    for cue in document.cues:
-        _write_cue(word.add_paragraph(), cue)
+    for spoken in paragraphs(document.cues):
+        _write_spoken(word.add_paragraph(), spoken)
     file = io.BytesIO()
     word.save(file)
     return _without_dates(file)
@@ -87,11 +91,15 @@ def _item_text(item: SummaryLine) -> str:
     return f"{item.text} ({item.owner})" if item.owner else item.text
 
 
-def _write_cue(paragraph: Paragraph, cue: Cue) -> None:
-    _write(paragraph, cue.clock, "", after=" ")
-    if cue.speaker:
-        _write(paragraph, cue.speaker.label, "", after=": ").bold = True
-    _write(paragraph, cue.line, cue.language)
+def _write_spoken(paragraph: Paragraph, cues: Sequence[Cue]) -> None:
+    """Write captions of one speaker, each in its language: of a translated meeting, some may not be translated."""
+    first = cues[0]
+    _write(paragraph, first.clock, "", after=" ")
+    if first.speaker:
+        _write(paragraph, first.speaker.label, "", after=": ").bold = True
+    for cue, after in zip_longest(cues, cues[1:]):
+        space = space_of(cue.language) or space_of(after.language) if after else ""
+        _write(paragraph, cue.line, cue.language, after=space)
 
 
 def _write(paragraph: Paragraph, text: str, language: str, *, after: str = "") -> Run:

@@ -1,14 +1,17 @@
-"""Content of the transcript page: every line in the chosen languages, side by side."""
+"""Content of the transcript page: every line in the chosen languages, side by side, and the paragraphs they make."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from django.http import HttpRequest
 from django.utils.text import capfirst
 
+from inference.text import space_of
 from meetings.export.cues import Cue, caption_cue, meeting_cues, require_known
+from meetings.export.paragraphs import paragraphs
 from meetings.languages import is_right_to_left, language_code, language_name
 from meetings.models import SPEAKER_COLORS, Caption, Meeting, Translation
 from meetings.text import one_line
@@ -66,12 +69,31 @@ class Line:
     wordings: tuple[Wording, ...]
     is_turn: bool
     """Whether the speaker changes here."""
+    space: str = ""
+    """What stands between it and the line before, in one paragraph."""
 
     @property
     def color(self) -> int:
         """As in static/css/captions.css: from 1; 0: the speaker is unknown."""
         number = self.cue.speaker.number if self.cue.speaker else 0
         return (number - 1) % len(SPEAKER_COLORS) + 1 if number else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Lines that are read as one text."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def direction(self) -> str:
+        """Of the first column."""
+        return self.lines[0].wordings[0].direction
+
+    @property
+    def is_parted(self) -> bool:
+        """Whether it has several lines."""
+        return len(self.lines) > 1
 
 
 def read_choice(language: str, beside: str) -> LanguageFilter:
@@ -99,9 +121,13 @@ def offered(meeting: Meeting, choice: LanguageFilter) -> list[tuple[str, str]]:
     return [(code, capfirst(language_name(code))) for code in sorted(codes)]
 
 
-def page_lines(meeting: Meeting, choice: LanguageFilter) -> list[Line]:
-    """Return the lines of the meeting that have text."""
-    return list(_lines([cue for cue in meeting_cues(meeting) if cue.line], choice))
+def page_paragraphs(meeting: Meeting, choice: LanguageFilter) -> list[Paragraph]:
+    """Return the lines of the meeting that have text, in the paragraphs of the file in the same language."""
+    cues = [cue for cue in meeting_cues(meeting) if cue.line]
+    lines = _lines(cues, choice)
+    return [
+        Paragraph(tuple(islice(lines, len(run)))) for run in paragraphs(_read(cue, choice.language) for cue in cues)
+    ]
 
 
 def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
@@ -111,11 +137,13 @@ def caption_line(caption: Caption, choice: LanguageFilter) -> Line:
 
 
 def _lines(cues: Sequence[Cue], choice: LanguageFilter) -> Iterator[Line]:
-    before: Cue | None = None
+    before: Line | None = None
     for cue in cues:
-        is_turn = cue.speaker is not None and (before is None or cue.speaker != before.speaker)
-        yield Line(cue, _wordings(cue, choice), is_turn)
-        before = cue
+        wordings = _wordings(cue, choice)
+        is_turn = cue.speaker is not None and (before is None or cue.speaker != before.cue.speaker)
+        space = space_of(before.wordings[0].language) or space_of(wordings[0].language) if before else ""
+        before = Line(cue, wordings, is_turn, space)
+        yield before
 
 
 def _wordings(cue: Cue, choice: LanguageFilter) -> tuple[Wording, ...]:
@@ -123,6 +151,10 @@ def _wordings(cue: Cue, choice: LanguageFilter) -> tuple[Wording, ...]:
 
 
 def _wording(cue: Cue, language: str) -> Wording:
-    read = cue if language == SPOKEN else cue.in_language(language)
+    read = _read(cue, language)
     is_pending = language not in (SPOKEN, read.language)
     return Wording(one_line(read.text), language, read.language, is_pending)
+
+
+def _read(cue: Cue, language: str) -> Cue:
+    return cue if language == SPOKEN else cue.in_language(language)

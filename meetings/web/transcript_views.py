@@ -23,7 +23,7 @@ from meetings.store import recordings, uploads
 from meetings.store.corrections import MAX_TEXT
 from meetings.store.speakers import present_speakers
 from meetings.web.byte_ranges import file_response
-from meetings.web.transcript_page import SPOKEN, LanguageFilter, offered, page_lines, requested_choice
+from meetings.web.transcript_page import SPOKEN, LanguageFilter, offered, page_paragraphs, requested_choice
 
 FLAC = "audio/flac"
 WORTH_SAYING_S = 1.0
@@ -56,13 +56,14 @@ async def recording(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
 
 
 def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter) -> dict[str, Any]:
-    lines = page_lines(meeting, choice)
+    paragraphs = page_paragraphs(meeting, choice)
+    lines = [line for paragraph in paragraphs for line in paragraph.lines]
     digest = newest_summary(meeting, choice.file_language)
     token = link_token(request, meeting)
     may_load = meeting.allow_downloads or may_do(request, Deed.READ, meeting)
     return {
         "meeting": meeting,
-        "lines": lines,
+        "paragraphs": paragraphs,
         "missing": missing_sentence(meeting),
         "why_empty": "" if lines else uploads.why_empty(meeting, uploads.find(meeting.pk)),
         "segments": frozenset(line.cue.segment for line in lines),

@@ -10,7 +10,7 @@ export class LineEditor {
     this.list = list;
     this.form = dialog.querySelector("form");
     this.answer = dialog.querySelector("[data-correction-answer]");
-    list.addEventListener("click", ({ target }) => target.closest("[data-correct]") && this.#open(target.closest("li")));
+    list.addEventListener("click", ({ target }) => target.closest("[data-correct]") && this.#open(target.closest("[data-segment]")));
     dialog.querySelector("[data-correction-cancel]").addEventListener("click", () => dialog.close());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -47,8 +47,7 @@ export class LineEditor {
     this.dialog.close();
     const next = line.querySelector("[data-correct]");
     if (said === "") {
-      (line.nextElementSibling ?? line.previousElementSibling)?.querySelector("[data-correct]").focus();
-      line.remove();
+      this.#remove(line);
     } else {
       line.dataset.said = said;
       line.querySelectorAll("[data-wording]").forEach((element, index) => write(element, wordings[index]));
@@ -56,6 +55,14 @@ export class LineEditor {
       next.focus();
     }
     markTurns(this.list);
+  }
+
+  #remove(line) {
+    const lines = [...this.list.querySelectorAll("[data-segment]")];
+    const index = lines.indexOf(line);
+    const isAlone = line.parentElement.children.length === 1;
+    (isAlone ? line.closest("[data-paragraph]") : line).remove();
+    (lines[index + 1] ?? lines[index - 1])?.querySelector("[data-correct]").focus();
   }
 
   #attribute(line, { id, name, color }) {
@@ -85,7 +92,7 @@ function write(element, { text, language, direction, is_pending: isPending }) {
 /** A name stands where somebody else speaks than before. */
 function markTurns(list) {
   let before = null;
-  for (const line of list.children) {
+  for (const line of list.querySelectorAll("[data-segment]")) {
     const name = line.querySelector("[data-speaker-name]").textContent;
     line.querySelector(".speaker").hidden = name === "" || name === before;
     before = name;

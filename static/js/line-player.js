@@ -25,7 +25,7 @@ export class LinePlayer {
   }
 
   #mark() {
-    const line = lineAt([...this.#lines.children], this.audio.currentTime + LEAD_S);
+    const line = lineAt([...this.#lines.querySelectorAll("[data-segment]")], this.audio.currentTime + LEAD_S);
     if (line === this.#heard) return;
     const follows = this.#heard !== null && isInView(this.#heard) && !this.audio.paused;
     this.#heard?.removeAttribute("aria-current");

@@ -16,6 +16,7 @@ new Appearance();
 
 if (list !== null) {
   new TextSearch(find("search"), list);
+  list.addEventListener("click", showLines);
   if (find("player") !== null) new LinePlayer(find("player"), list);
   if (find("correction") !== null) new LineEditor(find("correction"), list);
   bindCopy(find("copy"), find("copied"));
@@ -54,13 +55,28 @@ function bindCopy(button, answer) {
   });
 }
 
-/** One line a caption, as it is read. */
-function asText({ children }) {
-  return [...children].map(asLine).join("\n");
+/** Its captions one below the other, each with its time and what can be done with it. */
+function showLines({ target }) {
+  const button = target.closest("[data-parts]");
+  if (button === null) return;
+  const isJoined = button.closest("[data-paragraph]").toggleAttribute("data-joined");
+  button.setAttribute("aria-expanded", String(!isJoined));
 }
 
-function asLine(line) {
+/** One line a paragraph, as it is read; a new one where a correction has made it somebody else's. */
+function asText(lines) {
+  let text = "";
+  for (const line of lines.querySelectorAll("[data-segment]")) {
+    const { previousSibling } = line;
+    const isJoined = previousSibling !== null && line.querySelector(".speaker").hidden;
+    const space = previousSibling?.nodeType === Node.TEXT_NODE ? previousSibling.data : "";
+    text += isJoined ? space : `${text && "\n"}${opening(line)}`;
+    text += line.querySelector("[data-wording]").textContent;
+  }
+  return text;
+}
+
+function opening(line) {
   const name = line.querySelector("[data-speaker-name]").textContent;
-  const text = line.querySelector("[data-wording]").textContent;
-  return `[${line.querySelector(".time").textContent.trim()}] ${name ? `${name}: ` : ""}${text}`;
+  return `[${line.querySelector(".time").textContent.trim()}] ${name ? `${name}: ` : ""}`;
 }

@@ -40,7 +40,7 @@ def transcript(browser: Browser, stored: MeetingLinks) -> Iterator[Page]:
 
 def line(page: Page, text: str) -> str:
     """A selector of the line that says `text` now, which holds when it says something else."""
-    segment = page.locator("[data-lines] > li").filter(has_text=text).get_attribute("data-segment")
+    segment = page.locator("[data-lines] [data-segment]").filter(has_text=text).get_attribute("data-segment")
     return f"[data-segment='{segment}']"
 
 
@@ -82,6 +82,45 @@ def test_a_correction_is_on_the_page_and_on_open_screens(transcript: Page, store
     expect(row.locator("[data-speaker-name]")).to_have_text("Ana")
     expect(row.get_by_role("button", name="Edit")).to_be_focused()
     expect(viewer.locator("[data-captions]")).to_contain_text("Who, <b>?")
+
+
+def test_a_paragraph_is_opened_for_its_lines(transcript: Page) -> None:
+    first, second = (transcript.locator(line(transcript, text)) for text in ("now", "then"))
+    paragraph = transcript.locator("[data-paragraph]").filter(has=first)
+    expect(paragraph).to_contain_text("now then", use_inner_text=True)
+    expect(second.get_by_role("button")).to_have_count(0)
+    second.get_by_text("then").click()
+    expect(second).to_have_attribute("aria-current", "true")
+    opener = paragraph.get_by_role("button", name="Edit the lines from 0:08")
+    opener.focus()
+    opener.press("Enter")
+    expect(second.get_by_role("button")).to_have_text(["0:09", "Edit"])
+    assert violations(transcript) == []
+    paragraph.get_by_role("button", name="As a paragraph").click()
+    expect(second.get_by_role("button")).to_have_count(0)
+
+
+def test_a_line_that_is_somebody_elses_parts_its_paragraph(transcript: Page) -> None:
+    first, second = (transcript.locator(line(transcript, text)) for text in ("alpha", "beta"))
+    transcript.get_by_role("button", name="Edit the lines from 0:14").click()
+    second.get_by_role("button", name="Edit").click()
+    transcript.get_by_label("Who said it?").select_option("Ana")
+    transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(second.locator(".speaker")).to_have_text("Ana")
+    expect(second.locator(".speaker")).to_be_visible()
+    transcript.get_by_role("button", name="Copy").click()
+    expect(transcript.locator("[data-copied]")).to_have_text("Copied.")
+    lines = transcript.evaluate("navigator.clipboard.readText()").splitlines()
+    assert lines[-2:] == ["[0:14] Speaker 2: alpha.", "[0:15] Ana: beta."]
+    transcript.reload()
+    paragraphs = transcript.locator("[data-paragraph]")
+    expect(paragraphs.filter(has=first)).not_to_contain_text("beta.")
+    count = paragraphs.count()
+    second.get_by_role("button", name="Edit").click()
+    transcript.get_by_label("What was said").fill("")
+    transcript.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(second).to_have_count(0)
+    expect(paragraphs).to_have_count(count - 1)
 
 
 def test_two_people_that_are_one_are_asked_about(transcript: Page) -> None:
@@ -167,7 +206,7 @@ def test_it_is_copied_as_text(transcript: Page) -> None:
     transcript.get_by_role("button", name="Copy").click()
     expect(transcript.locator("[data-copied]")).to_have_text("Copied.")
     lines = transcript.evaluate("navigator.clipboard.readText()").splitlines()
-    assert (lines[0], lines[-1], len(lines)) == ("[0:01] Ana: first", "[0:08] now", 4)
+    assert (lines[0], lines[3]) == ("[0:01] Ana: first", "[0:08] now then")
 
 
 def test_on_paper_there_is_text_and_nothing_to_press(transcript: Page) -> None:
@@ -188,7 +227,7 @@ def test_a_viewer_corrects_nothing(browser: Browser, stored: MeetingLinks) -> No
     page = browser.new_page()
     page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/?token={stored.join_token}")
     page.get_by_role("link", name="Transcript", exact=True).click()
-    expect(page.locator("[data-lines] > li")).to_have_count(4)
+    expect(page.locator("[data-lines] [data-segment]").first).to_be_visible()
     expect(page.get_by_role("button", name="Edit")).to_have_count(0)
     assert violations(page) == []
     page.close()

@@ -17,7 +17,7 @@ def address(meeting: Meeting, role: Role, suffix: str = "read/", **query: str) -
 
 
 def texts_of(page: str) -> list[str]:
-    return [unescape(text) for text in re.findall(r"data-wording>([^<]*)</p>", page)]
+    return [unescape(text) for text in re.findall(r"data-wording>([^<]*)</span>", page)]
 
 
 def body(client: Client, path: str) -> str:
