@@ -22,6 +22,7 @@ WEBKIT_BROWSER = Path(f"/usr/lib/{platform.machine()}-linux-gnu/webkit2gtk-4.1/M
 GECKODRIVERS = {"x86_64": "geckodriver_linux64", "aarch64": "geckodriver_aarch64"}
 PROGRAMS = {
     "firefox": ("firefox-esr", "pulseaudio", "pactl", "paplay"),
+    "hardened firefox": ("firefox-esr", "pulseaudio", "pactl", "paplay"),
     "webkit": (WEBKIT_DRIVER, "Xvfb", "pulseaudio", "pactl", "paplay"),
 }
 """What each engine needs here; `.ci/run` installs it."""
@@ -38,7 +39,8 @@ HEARD = (
 )
 SILENT = ("module-null-source source_name=microphone",)
 """A desktop without loudspeakers: every sink is an output, so nothing can be played into its microphone."""
-
+HARDENED_CHOICES = {"privacy.resistFingerprinting": True}
+"""Those of LibreWolf and the Tor browser: the rate of the microphone is hidden."""
 START_S = 20.0
 
 
@@ -98,17 +100,21 @@ def running_sound(*, has_output: bool = True) -> Iterator[Sound]:
 def driven(engine: str, sound: Sound) -> Iterator[WebDriver]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parlance-engine-")))
-        driver = (_firefox if engine == "firefox" else _webkit)(stack, folder, sound.environment)
+        if engine == "webkit":
+            driver = _webkit(stack, folder, sound.environment)
+        else:
+            choices = FIREFOX_CHOICES | (HARDENED_CHOICES if engine == "hardened firefox" else {})
+            driver = _firefox(folder, sound.environment, choices)
         stack.callback(driver.quit)
         driver.set_window_size(1280, 800)
         yield driver
 
 
-def _firefox(_: ExitStack, folder: Path, environment: dict[str, str]) -> WebDriver:
+def _firefox(folder: Path, environment: dict[str, str], choices: dict[str, bool | int]) -> WebDriver:
     options = webdriver.FirefoxOptions()
     options.binary_location = shutil.which("firefox-esr") or ""
     options.add_argument("-headless")
-    for name, value in FIREFOX_CHOICES.items():
+    for name, value in choices.items():
         options.set_preference(name, value)
     service = webdriver.FirefoxService(executable_path=str(_geckodriver(folder)), env=environment)
     return webdriver.Firefox(options=options, service=service)

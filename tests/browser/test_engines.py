@@ -82,6 +82,7 @@ def relay(parlance: RunningParlance) -> Iterator[Relay]:
         yield relay
 
 
+@pytest.mark.parametrize("engine", ["firefox", "hardened firefox", "webkit"], indirect=True)
 def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningParlance, relay: Relay) -> None:
     links = parlance.create_meeting("--language", "en")
     with running_sound() as sound, driven(engine, sound) as driver:
@@ -100,7 +101,7 @@ def test_people_speak_and_read_in_every_engine(engine: str, parlance: RunningPar
         assert playing.wait(SPEECH_S) == 0
         assert float(host.text("[data-figure=missing]").removesuffix(" s")) <= MOST_STARVED_S
         host.press("[data-pause]")
-        viewer.shows("[data-notice]", "paused")
+        viewer.shows("[data-notice]", "paused", within_s=SPEECH_S)
         host.press("[data-end]")
         host.press("[data-end-yes]")
         viewer.shows("[data-connection]", "Ended", within_s=SPEECH_S)
