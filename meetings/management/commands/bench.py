@@ -28,15 +28,13 @@ class Command(ParlanceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", metavar="NAME")
-        parser.add_argument("--list", action="store_true", help="say which benchmarks there are")
-        parser.add_argument("--json", type=Path, metavar="OUT", help="write the result there too")
-        parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings, where a benchmark plays some")
-        parser.add_argument(
-            "--hours", type=float, metavar="HOURS", help="of audio, where a benchmark is a long session"
-        )
-        parser.add_argument("--minutes", type=float, metavar="MINUTES", help="after which a long session ends anyway")
-        parser.add_argument("--model", type=Path, metavar="FOLDER", help="another Whisper, where a benchmark takes one")
-        parser.add_argument("--quick", action="store_const", const=True, help="less of it, where a benchmark is long")
+        parser.add_argument("--list", action="store_true", help="list the benchmarks")
+        parser.add_argument("--json", type=Path, metavar="OUT", help="also write the result to this file")
+        parser.add_argument("--audio", type=Path, metavar="FOLDER", help="recordings, for those that play some")
+        parser.add_argument("--hours", type=float, metavar="HOURS", help="hours of audio, for long sessions")
+        parser.add_argument("--minutes", type=float, metavar="MINUTES", help="minutes after which a long session ends")
+        parser.add_argument("--model", type=Path, metavar="FOLDER", help="another Whisper, for those that take one")
+        parser.add_argument("--quick", action="store_const", const=True, help="run less of a long benchmark")
 
     def handle(self, *_: Any, name: str | None, **options: Any) -> None:
         if options["list"]:

@@ -53,14 +53,16 @@ class Command(ParlanceCommand):
         fetch.add_argument("--force", action="store_true", help="download again what is here and whole")
         verify = actions.add_parser("verify", help="read every byte and compare it with the published sha256")
         verify.add_argument("names", nargs="*", metavar="NAME", help="default: the models of PARLANCE_PROFILE")
-        snapshot = actions.add_parser("snapshot", help="write networks as they will lie in memory, and compare")
+        snapshot = actions.add_parser("snapshot", help="write networks in their in-memory layout, and compare")
         snapshot.add_argument("names", nargs="+", metavar="NAME")
-        load = actions.add_parser("load", help="load networks once; print how, how long, and the memory it took")
+        load = actions.add_parser("load", help="load networks once; print how, the seconds and the memory")
         load.add_argument("names", nargs="+", metavar="NAME")
-        load.add_argument("--strategy", choices=STRATEGIES, help="this way alone; default: the first that works")
+        load.add_argument("--strategy", choices=STRATEGIES, help="try only this way; default: the first that works")
         for action in (snapshot, load):
             action.add_argument(
-                "--device", choices=("cpu", "cuda"), help="what they will run on, here or elsewhere; default: as set"
+                "--device",
+                choices=("cpu", "cuda"),
+                help="the device that they will run on, here or elsewhere; default: PARLANCE_DEVICE",
             )
 
     def handle(self, *_: Any, action: str, **options: Any) -> None:

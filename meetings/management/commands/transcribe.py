@@ -83,14 +83,14 @@ class Command(ParlanceCommand):
             "--language",
             default=AUTO,
             metavar="CODE[,CODE]",
-            help="spoken language; with several each utterance is in one of them; default: detected among all",
+            help="spoken language, or several of which each utterance has one; default: detect among all",
         )
         parser.add_argument(
             "--track",
             default="",
             metavar="N",
-            help="audio track of a film, from 1, or all of them mixed: all; default: the default one, with those on "
-            "which others speak",
+            help="number of a film's audio track, from 1, or `all` to mix them; default: the default one, mixed with "
+            "others on which people speak",
         )
         parser.add_argument(
             "--input-format", default="", metavar="FORMAT", help=f"what a file without a header holds: {OFFERED}"
@@ -105,7 +105,7 @@ class Command(ParlanceCommand):
         )
         speakers = parser.add_mutually_exclusive_group()
         speakers.add_argument("--no-speakers", action="store_true", help="do not tell speakers apart")
-        speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: found out")
+        speakers.add_argument("--speakers", type=int, metavar="N", help="how many people speak; default: detected")
         speakers.add_argument(
             "--speaker-per-channel", action="store_true", help="each channel of a file is a speaker, such as in calls"
         )
@@ -116,17 +116,19 @@ class Command(ParlanceCommand):
             help="the library that runs Whisper; default: PARLANCE_ASR_BACKEND",
         )
         parser.add_argument(
-            "--summary", action="store_true", help=f"sum up what was said; not in {', '.join(WITHOUT_SUMMARY)}"
+            "--summary", action="store_true", help=f"add a summary; not in {', '.join(WITHOUT_SUMMARY)}"
         )
         parser.add_argument("--format", choices=FORMATS, help=f"default: by the ending of OUT, else {DEFAULT_FORMAT}")
         parser.add_argument(
             "-o",
             "--output",
             metavar="OUT",
-            help="a file; or a folder or s3://bucket/prefix for several: what is there and younger than its FILE is "
-            "not done again; default: standard output",
+            help="a file, or a folder or s3://bucket/prefix for several; a transcript newer than its FILE is skipped; "
+            "default: standard output",
         )
-        parser.add_argument("--again", action="store_true", help="do again what is done")
+        parser.add_argument(
+            "--again", action="store_true", help="write transcripts again that are newer than their FILE"
+        )
 
     def handle(self, *_: Any, files: list[Path], output: str | None, **options: Any) -> None:
         format_name = options["format"] or _format_of(output)
