@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,12 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import psutil
 
+from tests.answering import wait_for_answer
 from tests.live import REPOSITORY, free_port
-
-WAIT_S = 120
+from tests.once_a_run import migrated_database
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,12 @@ def main(data: str, port: str, kind: str) -> None:
     django.setup()
     from django.conf import settings
     from django.contrib.auth.models import User
-    from django.core.management import call_command
 
     from meetings.accounts.api_tokens import create_token
     from meetings.broker.embedded import EmbeddedBroker
     from meetings.models import ApiToken
 
-    call_command("migrate", verbosity=0)
+    shutil.copy(migrated_database(), data)
     user = User.objects.create_user("ana")
     revoked = create_token(user, "revoked")
     ApiToken.objects.all().delete()
@@ -74,8 +73,7 @@ def main(data: str, port: str, kind: str) -> None:
     broker.start()
     web = subprocess.Popen([sys.executable, "manage.py", "web", "--port", port], stdout=subprocess.DEVNULL)
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=WAIT_S)) as client:
-            client.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
+        wait_for_answer(f"http://127.0.0.1:{port}/healthz", web)
         print(json.dumps({"token": token, "revoked": revoked, "web": web.pid}), flush=True)
         sys.stdin.read()
     finally:

@@ -14,11 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
+from tests.answering import wait_for_answer
 from tests.live import REPOSITORY, MeetingLinks, free_port
-
-WAIT_S = 120
+from tests.once_a_run import migrated_database
 
 
 @contextmanager
@@ -43,17 +41,16 @@ def main(data: str, port: str) -> None:
 
     django.setup()
     from django.conf import settings
-    from django.core.management import call_command
 
     from meetings.broker.embedded import EmbeddedBroker
 
-    call_command("migrate", verbosity=0)
+    shutil.copy(migrated_database(), data)
     links = _store()
     broker = EmbeddedBroker(settings.ENVIRONMENT.data / "broker", settings.ENVIRONMENT.broker_socket)
     broker.start()
     web = subprocess.Popen([sys.executable, "manage.py", "web", "--port", port], stdout=subprocess.DEVNULL)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/healthz")
+        wait_for_answer(f"http://127.0.0.1:{port}/healthz", web)
         print(json.dumps(links), flush=True)
         sys.stdin.read()
     finally:
@@ -84,11 +81,6 @@ def _store() -> dict[str, str]:
     recordings.flac_path(meeting.pk).parent.mkdir(parents=True)
     shutil.copy(sample.CLIP, recordings.flac_path(meeting.pk))
     return {"id": meeting.pk, "host": meeting_token(meeting, "host"), "join": meeting_token(meeting, "join")}
-
-
-def _wait_for(address: str) -> None:
-    with httpx.Client(transport=httpx.HTTPTransport(retries=WAIT_S)) as client:
-        client.get(address).raise_for_status()
 
 
 if __name__ == "__main__":

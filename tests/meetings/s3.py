@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import boto3
-import httpx
 
+from tests.answering import wait_for_answer
 from tests.live import free_port
 
 BUCKET = "captions"
@@ -37,8 +37,7 @@ class S3Server:
         """Returns when it answers and has an empty BUCKET."""
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
-            client.get(f"http://127.0.0.1:{self.port}/")
+        wait_for_answer(f"http://127.0.0.1:{self.port}/", self._process)
         self.client().create_bucket(Bucket=BUCKET)
 
     def stop(self) -> None:

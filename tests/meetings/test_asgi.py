@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from channels.testing import WebsocketCommunicator
 
+from tests.answering import wait_for_answer
 from tests.conftest import REPOSITORY
 from tests.live import free_port
 from tests.postgres import Cluster, running_cluster
@@ -71,8 +72,7 @@ def web(environment: dict[str, str]) -> Iterator[str]:
     command = [sys.executable, "manage.py", "web", "--port", str(port)]
     process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.DEVNULL)
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(retries=20)) as client:
-            client.get(f"http://127.0.0.1:{port}/healthz").raise_for_status()
+        wait_for_answer(f"http://127.0.0.1:{port}/healthz", process)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
