@@ -11,7 +11,7 @@ import { UnsavedFrames } from "./frames.js";
 import { HostControls } from "./host-controls.js";
 import { HostSession } from "./host-session.js";
 import { gettext } from "./i18n.js";
-import { Ledger } from "./ledger.js";
+import { Ledger, MISSING_SECONDS } from "./ledger.js";
 import { LineDialog } from "./line-dialog.js";
 import { takeInput } from "./ready.js";
 import { bindSharing } from "./share.js";
@@ -34,8 +34,6 @@ const LAST_WORDS = {
 };
 /** Worth a word to the host: less is always on its way. */
 const UNSAVED_SECONDS = 2;
-/** Less is a syllable. */
-const MISSING_SECONDS = 1;
 /** States of a meeting in which nobody is to be heard. */
 const SILENT = ["waiting", "paused", "ended"];
 /** Said by the page itself. The next `hello` takes it back. */

@@ -6,6 +6,9 @@ import { clock } from "./transcript-view.js";
 /** While captions are live the last word is always some seconds old, which worries hosts for nothing. */
 const BEHIND_MATTERS = ["catching_up", "summarizing", "degraded"];
 
+/** Less is a syllable. */
+export const MISSING_SECONDS = 1;
+
 export class Ledger {
   /** @param {HTMLElement} list holds [data-figure] elements @param {HTMLElement} saved what stands where they are folded */
   constructor(list, saved) {
@@ -14,6 +17,7 @@ export class Ledger {
     /** The server's last word; before it nothing is known to be behind. */
     this.server = null;
     this.captured = 0;
+    this.missing = 0;
     this.follow("waiting");
   }
 
@@ -45,9 +49,9 @@ export class Ledger {
     this.#write("captioned", clock(captioned));
     this.#write("behind", `${Math.max(0, captured - captioned).toFixed(0)} s`);
     this.#write("missing", `${missing.toFixed(missing % 1 === 0 ? 0 : 1)} s`);
-    const { dataset } = this.cells.missing.parentElement;
-    if (missing > 0 && dataset.bad !== "true") unfold(this.cells.missing);
-    dataset.bad = String(missing > 0);
+    this.cells.missing.parentElement.dataset.bad = String(missing > 0);
+    if (missing >= MISSING_SECONDS && this.missing < MISSING_SECONDS) unfold(this.cells.missing);
+    this.missing = missing;
   }
 
   #write(figure, text) {

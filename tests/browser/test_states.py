@@ -199,6 +199,7 @@ class TestHost:
         expect(elsewhere).to_contain_text("the other page then stops listening")
         expect(elsewhere.get_by_role("link", name="Read as a viewer")).to_be_visible()
         expect(host.get_by_role("button", name="Start captions")).to_be_hidden()
+        expect(host.get_by_label("Spoken language")).to_be_hidden()
         expect(host.get_by_role("alert")).to_be_hidden()
         assert violations(host) == []
         elsewhere.get_by_role("button", name="Take over here").click()
