@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ from meetings.environment import misspelt_names
 from meetings.exit_codes import BAD_INPUT, FAILURE
 from meetings.management.libraries import library_problem
 from meetings.supervisor import AlreadyRunning, PortInUse, SettingsRefused
+
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,13 @@ class ParlanceCommand(BaseCommand):
             raise failure
         self.stderr.write(str(failure))
         sys.exit(failure.returncode)
+
+
+def port_number(value: str) -> int:
+    """Read the number of a TCP port. Raises ArgumentTypeError."""
+    if not value.isdecimal() or not 1 <= int(value) <= MAX_PORT:
+        raise ArgumentTypeError(f"{value!r} is no port; use a number from 1 to {MAX_PORT}")
+    return int(value)
 
 
 class ServerCommand(ParlanceCommand):

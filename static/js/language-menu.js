@@ -17,7 +17,9 @@ export class LanguageMenu extends EventTarget {
     this.label = element.querySelector("label");
     this.select = element.querySelector("select");
     this.answer = element.querySelector("[data-language-answer]");
-    this.chosen = asked ?? sessionStorage.getItem(KEY) ?? "";
+    /** What the reader chose. It is read again as soon as it can be. */
+    this.wished = asked ?? sessionStorage.getItem(KEY) ?? "";
+    this.chosen = this.wished;
     this.previous = "";
     this.select.addEventListener("change", () => this.#choose(this.select.value));
   }
@@ -25,31 +27,36 @@ export class LanguageMenu extends EventTarget {
   /** @param {string[]} codes what the server offers @param {string} spoken "auto" where it is detected */
   offer(codes, spoken) {
     // Who reads Portuguese goes on doing so when it is spoken: what was said before would change its language.
-    const others = codes.filter((code) => code !== spoken || code === this.chosen);
+    const others = codes.filter((code) => code !== spoken || code === this.wished);
     this.label.hidden = others.length === 0;
     this.select.replaceChildren(asSpoken(spoken), ...others.map(languageOption));
-    if (!others.includes(this.chosen)) this.chosen = "";
-    this.#show();
+    this.#read(others.includes(this.wished) ? this.wished : "");
   }
 
   /** The server does not offer what was chosen: back to what is read, with its sentence. */
   refuse(sentence) {
-    this.chosen = this.previous;
+    this.wished = this.chosen = this.previous;
     this.#show();
     this.answer.textContent = sentence;
   }
 
   #choose(language) {
     this.previous = this.chosen;
+    this.wished = language;
+    this.#read(language);
+  }
+
+  #read(language) {
+    const isOther = language !== this.chosen;
     this.chosen = language;
     this.#show();
-    this.socket.send({ type: "language", language });
+    if (isOther) this.socket.send({ type: "language", language });
   }
 
   #show() {
     this.answer.textContent = "";
     this.select.value = this.chosen;
-    sessionStorage.setItem(KEY, this.chosen);
+    sessionStorage.setItem(KEY, this.wished);
     this.dispatchEvent(new CustomEvent("change", { detail: this.chosen }));
   }
 }

@@ -3,6 +3,9 @@ import { unfold } from "./folds.js";
 import { gettext } from "./i18n.js";
 import { languageName } from "./languages.js";
 
+/** Milliseconds after which the page stops waiting for a choice to hold. */
+const LATEST = 120_000;
+
 export class SpokenLanguage {
   /**
    * @param {HTMLElement} card holds the data-spoken-… elements of templates/meetings/_spoken.html
@@ -10,8 +13,11 @@ export class SpokenLanguage {
    */
   constructor(card, corrections) {
     this.corrections = corrections;
-    for (const name of ["language", "name", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
+    for (const name of ["language", "name", "pending", "question", "buttons", "switch", "keep"]) this[name] = card.querySelector(`[data-spoken-${name}]`);
     this.detected = null;
+    /** The choice that does not hold yet, because what was said before is still being captioned, and since when. */
+    this.awaited = null;
+    corrections.addEventListener("refused", () => this.#await(null));
     /** Pairs of set and heard that the host wants to keep: asked once is enough. */
     this.kept = new Set();
     this.language.addEventListener("change", () => this.#set(this.language.value));
@@ -22,7 +28,8 @@ export class SpokenLanguage {
 
   /** @param {{language?: string, detected_language?: string|null}} ledger the server's, once a second */
   update({ language, detected_language: detected = null }) {
-    if (language && document.activeElement !== this.language) this.#show(language);
+    if (this.awaited !== null && (language === this.awaited.language || performance.now() - this.awaited.since > LATEST)) this.#await(null);
+    if (language && this.awaited === null && document.activeElement !== this.language) this.#show(language);
     this.#ask(this.kept.has(pair(this.language.value, detected)) ? null : detected);
   }
 
@@ -38,9 +45,15 @@ export class SpokenLanguage {
   }
 
   #set(language) {
+    this.#await(language);
     this.corrections.send({ type: "set_language", language });
     this.#show(language);
     this.#ask(null);
+  }
+
+  #await(language) {
+    this.awaited = language === null ? null : { language, since: performance.now() };
+    this.pending.textContent = language === null ? "" : gettext("This holds from here on, once everything said before is captioned.");
   }
 
   #show(language) {

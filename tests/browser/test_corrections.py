@@ -164,6 +164,13 @@ class TestLanguage:
         language.select_option("auto")
         wait_for(server, {"type": "set_language", "language": "auto"})
         language.blur()
+        pending = host.locator("[data-spoken-pending]")
+        server.say(ledger(durable_s=61.0))
+        expect(host.locator("[data-figure=durable]")).to_have_text("1:01")
+        expect(language).to_have_value("auto")
+        expect(pending).to_have_text("This holds from here on, once everything said before is captioned.")
+        server.say(ledger(language="auto"))
+        expect(pending).to_have_text("")
         server.say(ledger(language="pt"))
         expect(language).to_have_value("pt")
 

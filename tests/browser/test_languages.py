@@ -77,6 +77,16 @@ def test_the_menu_follows_what_is_spoken(viewer: Page, server: ScriptedServer) -
     expect(menu(viewer)).to_have_value("en")
 
 
+def test_a_choice_comes_back_with_its_language(viewer: Page, server: ScriptedServer) -> None:
+    menu(viewer).select_option("pt")
+    server.say({"type": "languages", "spoken": "fr", "languages": ["fr"]})
+    expect(menu(viewer)).to_be_hidden()
+    server.say({"type": "languages", "spoken": "en", "languages": list(LANGUAGES)})
+    expect(menu(viewer)).to_have_value("pt")
+    asked = [m["language"] for m in server.received if isinstance(m, dict) and m["type"] == "language"]
+    assert asked == ["pt", "", "pt"]
+
+
 def test_a_cut_while_the_language_changes_loses_nothing(viewer: Page, server: ScriptedServer) -> None:
     server.say(caption(1), caption(2))
     expect(text(viewer)).to_have_count(2)

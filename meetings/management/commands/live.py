@@ -21,7 +21,7 @@ from meetings.broker.leases import count_workers
 from meetings.device.asr import speech_model
 from meetings.device.summarization import is_packed, summary_model
 from meetings.environment import Environment
-from meetings.management.cli import ServerCommand
+from meetings.management.cli import ServerCommand, port_number
 from meetings.management.schema import has_pending_migrations
 from meetings.supervisor import Supervisor, check_port, data_folder_lock, run_to_end
 
@@ -36,7 +36,7 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=port_number, default=8000)
 
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         environment: Environment = settings.ENVIRONMENT

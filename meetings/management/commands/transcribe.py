@@ -143,7 +143,10 @@ class Command(ParlanceCommand):
             self._batch(files, output, format_name, produce, again=options["again"])
             return
         if len(files) > 1:
-            raise CommandError("Several files need -o with a folder or s3://bucket/prefix.", returncode=BAD_INPUT)
+            found = "" if output is None else f" There is no folder {output}."
+            raise CommandError(
+                f"Several files need -o with a folder or s3://bucket/prefix.{found}", returncode=BAD_INPUT
+            )
         place = None if output is None else _writable(Path(output))
         product = produce(files[0])
         if place is None:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from meetings import descriptors
-from meetings.management.cli import ServerCommand
+from meetings.management.cli import ServerCommand, port_number
 from meetings.management.schema import require_schema
 from meetings.supervisor import check_port
 
@@ -16,7 +16,7 @@ class Command(ServerCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=port_number, default=8000)
 
     def handle(self, *_: Any, host: str, port: int, **__: Any) -> None:
         check_port(host, port)

@@ -157,7 +157,10 @@ def test_a_bucket_is_filled_and_gone_on_with(recordings: list[Path], monkeypatch
     ("arguments", "sentence"),
     [
         (("a.wav", "b.wav"), "Several files need -o with a folder or s3://bucket/prefix."),
-        (("a.wav", "b.wav", "-o", "out.txt"), "Several files need -o with a folder or s3://bucket/prefix."),
+        (
+            ("a.wav", "b.wav", "-o", "out"),
+            "Several files need -o with a folder or s3://bucket/prefix. There is no folder out.",
+        ),
         (("x/a.wav", "y/a.mp3", "-o", "/tmp/"), "x/a.wav and y/a.mp3 would both become a.txt; rename one"),
         (("nowhere.wav", "-o", "/tmp/"), "1 of 1 files could not be transcribed: nowhere.wav."),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from inference.audio import UnreadableAudioError
@@ -104,3 +104,9 @@ def test_numpy_computes_in_one_thread_unless_the_operator_wants_more() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["1"]
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_there_is_not_is_said(port: str) -> None:
+    with pytest.raises(CommandError, match="is no port; use a number from 1 to 65535"):
+        call_command("web", f"--port={port}")
