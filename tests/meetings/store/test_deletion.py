@@ -116,7 +116,7 @@ def test_a_second_deletion_while_the_file_is_rewritten_waits_for_its_own(
     first, second = Meeting.objects.create(title="One"), Meeting.objects.create(title="Two")
     async_to_sync(hear)(second, CANARY.encode() * 400)
     broker_sync.mset({f"filler:{number}": number for number in range(20)})
-    broker_sync.config_set("rdb-key-save-delay", 200_000)  # long enough to be caught
+    broker_sync.config_set("rdb-key-save-delay", 400_000)  # ten seconds: long enough to be caught
     first.delete()
     broker_sync.config_set("rdb-key-save-delay", 0)
     with stopped(rewriting(valkey)):
