@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from meetings.export.formats import FORMATS, render_transcript
 from meetings.export.storages import S3, open_storage
-from meetings.models import Meeting, State, Upload
+from meetings.models import Meeting, State, Upload, UploadState
 from meetings.store import tombstones
 
 FOLDER_NAME = "transcript"
@@ -39,13 +39,14 @@ def file_name(meeting_id: str, format_name: str) -> str:
 def due(*, limit: int) -> list[str]:
     """Return ended meetings whose files are missing or older than their transcript.
 
-    Failed ones are left out during their backoff.
+    Failed ones are left out during their backoff, and so are recordings that were refused: they have no transcript.
     """
     which = settings.ENVIRONMENT.results_of
     if which == "none":
         return []
     meetings = Meeting.objects.filter(state=State.ENDED, is_ephemeral=False).exclude(results_seq=F("last_seq"))
     meetings = meetings.filter(Q(results_not_before=None) | Q(results_not_before__lte=timezone.now()))
+    meetings = meetings.exclude(last_seq=0, pk__in=Upload.objects.filter(state=UploadState.FAILED).values("pk"))
     if which == "uploads":
         meetings = meetings.filter(pk__in=Upload.objects.values("pk"))
     return list(meetings.order_by("ended_at").values_list("pk", flat=True)[:limit])

@@ -18,7 +18,7 @@ from meetings.broker.client import broker_url
 from meetings.export import results
 from meetings.export.formats import FORMATS, render_transcript
 from meetings.export.storages import FolderStorage, open_storage, storage_errors
-from meetings.models import Meeting, State, Tombstone, Upload
+from meetings.models import Meeting, State, Tombstone, Upload, UploadState
 from meetings.worker import results as worker_results
 from meetings.worker.erasure import ErasureJob
 from meetings.worker.results import FAILURES_PER_TURN, ResultsJob
@@ -100,6 +100,14 @@ def test_whose_results_are_stored_is_a_setting(
     configure(results_of=results_of)
     meeting = ended(is_upload=is_upload)
     assert results.due(limit=9) == ([meeting.pk] if is_due else [])
+
+
+def test_a_recording_that_was_refused_has_no_results(configure: Configure) -> None:
+    configure()
+    refused, broken_off = ended(), ended()
+    Upload.objects.update(state=UploadState.FAILED)
+    Meeting.objects.filter(pk=refused.pk).update(last_seq=0)
+    assert results.due(limit=9) == [broken_off.pk]
 
 
 async def test_results_go_to_a_bucket_and_leave_it_with_their_meeting(
