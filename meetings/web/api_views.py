@@ -51,6 +51,8 @@ ADDRESS_SHOWN = 80
 
 FORM = "multipart/form-data"
 
+HEADERLESS = "This file does not say how its sound is stored. Name it with input_format."
+
 RELEASED = 1663718400
 """Seconds since 1970 of Whisper's publication, for clients that require a date of each model."""
 
@@ -240,7 +242,8 @@ def _is_finished(upload: Upload) -> bool:
     if upload.failure == UploadFailure.SET_ASIDE:
         raise Refused(500, "not_captioned", uploads.sentence(upload))
     if upload.failure == UploadFailure.MISSING or not upload.seconds:
-        raise Refused(400, "unreadable_file", uploads.sentence(upload), field="file")
+        field = "input_format" if upload.failure == UploadFailure.NO_HEADER else "file"
+        raise Refused(400, "unreadable_file", HEADERLESS if field != "file" else uploads.sentence(upload), field=field)
     return True
 
 

@@ -511,6 +511,15 @@ class TestJobs:
         assert (answer.status_code, error["code"], error["param"]) == (400, "unreadable_file", "file")
         assert error["message"].startswith("There is no sound in this file")
 
+    async def test_a_file_without_a_header_is_told_the_field(self, token: str, broker_sync: redis.Redis) -> None:
+        address = await self.begun(token)
+        await worker(lambda upload: uploads.fail(upload.pk, UploadFailure.NO_HEADER))
+        error = json.loads((await self.fetched(token, address)).content)["error"]
+        assert (error["param"], error["message"]) == (
+            "input_format",
+            "This file does not say how its sound is stored. Name it with input_format.",
+        )
+
     async def test_deleting_cancels_it(self, token: str, broker_sync: redis.Redis) -> None:
         address = await self.begun(token)
         upload = await Upload.objects.aget()
