@@ -9,8 +9,8 @@ from inference.text import UNSPACED, join_passages
 from meetings.export.cues import Cue
 from meetings.languages import is_right_to_left
 
-PAUSE_S = 2.0
-"""Silence that ends a paragraph, as on the pages of live captions."""
+TURN_PAUSE_MS = 2_000
+"""Silence that ends a turn, as on the pages of live captions."""
 WORDS, MOST_WORDS = 60, 120
 """A paragraph of so many words ends with its sentence, or with its caption."""
 LETTERS_A_WORD = 2
@@ -45,7 +45,7 @@ def _ends(last: Cue, cue: Cue, words: int) -> bool:
     """Return whether a paragraph of `words` words ends with its cue `last`."""
     is_other = last.speaker != cue.speaker or is_right_to_left(last.language) != is_right_to_left(cue.language)
     is_long = words >= MOST_WORDS or (words >= WORDS and is_whole(last.line))
-    return is_other or is_long or cue.start - last.end >= PAUSE_S
+    return is_other or is_long or cue.start_ms - last.end_ms >= TURN_PAUSE_MS
 
 
 def _word_count(cue: Cue) -> int:

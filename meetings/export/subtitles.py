@@ -18,10 +18,9 @@ from inference.text import space_of
 from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.cutting import GAP_MS, LINGER_MS, LONGEST_MS, SHORTEST_MS, SUBTITLE, Cutter, TimedPiece
 from meetings.export.line_breaks import CLAUSE, SENTENCE, columns, limits_of, pieces
+from meetings.export.paragraphs import TURN_PAUSE_MS
 from meetings.export.word_times import WordTimes
 
-TURN_PAUSE_MS = 2_000
-"""A pause that ends a turn, as on the pages."""
 CLOSED_GAP_MS = 1_000
 """A shorter gap only flickers (BBC 4.5)."""
 LATE_MS = 500
