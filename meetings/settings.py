@@ -24,7 +24,6 @@ ALLOWED_HOSTS = ENVIRONMENT.allowed_hosts
 CSRF_TRUSTED_ORIGINS = ENVIRONMENT.trusted_origins
 
 INSTALLED_APPS = [
-    "daphne",
     "meetings.apps.ParlanceAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

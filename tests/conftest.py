@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -17,9 +18,10 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.test import TransactionTestCase
 
+from manage import GARBAGE_THRESHOLD
+from tests import REPOSITORY
 from tests.once_a_run import migrated_database, share_folder
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DJANGO_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 OURS_ALONE = ("PARLANCE_MODELS_DIR", "PARLANCE_SCREENSHOTS")
 """Variables that may reach the tests; all other settings of a shell could aim them at something real."""
@@ -32,6 +34,9 @@ OF_THE_MIGRATIONS = {"auth_permission", "django_content_type", "django_migration
 
 LONGEST_GROUPS = ("browser", "processes", "faults", "failures", "servers")
 """They begin first, so that no process is left alone with one of them at the end."""
+
+EXAMPLES = int(os.environ.get("TESTS_EXAMPLES", "40"))
+"""What Hypothesis tries of each property, unless the test says otherwise."""
 
 TEST_DATABASE_URL = os.environ.pop("PARLANCE_TEST_DATABASE_URL", "")
 """Runs the tests on another database than SQLite: a PostgreSQL server in which they may create one."""
@@ -46,13 +51,14 @@ os.environ.setdefault("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models"))
 os.environ["PARLANCE_DATA"] = tempfile.mkdtemp(prefix="parlance-tests-")
 if TEST_DATABASE_URL:
     os.environ["DATABASE_URL"] = TEST_DATABASE_URL
+gc.set_threshold(GARBAGE_THRESHOLD)
 # Hundreds of processes are started, and each would compile our modules again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # As many processes as cores or more run at once: threads of one network would wait for each other, not for work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# A busy machine makes any example slow; slowness is measured in benchmarks/.
-hypothesis.settings.register_profile("parlance", deadline=None)
+# A busy machine makes any example slow; slowness is measured in benchmarks/. Each run tries others.
+hypothesis.settings.register_profile("parlance", deadline=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("parlance")
 atexit.register(shutil.rmtree, os.environ["PARLANCE_DATA"], ignore_errors=True)
 share_folder()
@@ -92,6 +98,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(REPOSITORY / "tests").with_suffix(""))))
     tests = Counter(map(_group, items))
     items.sort(key=lambda item: (_group(item) not in LONGEST_GROUPS, -tests[_group(item)]))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays until the end: no search for garbage needs to look at it again."""
+    gc.freeze()
 
 
 def _uses_database(item: pytest.Item) -> bool:

@@ -26,9 +26,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from inference.audio import SAMPLE_RATE, decode_file
+from tests import REPOSITORY
 from tests.once_a_run import migrated_database
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 START_TIMEOUT_S = 180
 """Loading models on a busy machine."""

@@ -26,9 +26,9 @@ from inference.models.catalog import profile_models
 from meetings.environment import Profile, read_environment
 from meetings.exit_codes import BAD_INPUT
 from meetings.management.commands.live import entrance
+from tests import REPOSITORY
 from tests.test_documentation import AskedVariables
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DEPLOY = REPOSITORY / "docs" / "deploy"
 LOOK_S = 0.05
 PATIENCE_S = 60.0

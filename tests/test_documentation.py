@@ -9,8 +9,8 @@ from django.core.management import get_commands
 
 from inference.models.optimization.flags import FLAGS
 from meetings.environment import read_environment
+from tests import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 DOCUMENT = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 

@@ -8,10 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MODEL_LIBRARIES = ("ctranslate2", "faster_whisper", "onnxruntime", "torch", "transformers", "huggingface_hub")
+OF_THE_WEB_PROCESS = (
+    "meetings.asgi",
+    "meetings.serving.daphne_server",
+    "meetings.serving.uvicorn_server",
+    "meetings.management.commands.live",
+)
 
 
 def imported(path: Path) -> set[str]:
@@ -32,17 +37,8 @@ def test_inference_imports_neither_django_nor_a_broker() -> None:
     assert [str(path) for path in paths if imported(path) & {"django", "channels", "redis"}] == []
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "meetings.asgi",
-        "meetings.serving.daphne_server",
-        "meetings.serving.uvicorn_server",
-        "meetings.management.commands.live",
-    ],
-)
-def test_the_web_process_loads_no_model_library(module: str) -> None:
-    script = f"import sys, django; django.setup(); import {module}; print(*sys.modules)"
+def test_the_web_process_loads_no_model_library() -> None:
+    script = f"import sys, django; django.setup(); import {', '.join(OF_THE_WEB_PROCESS)}; print(*sys.modules)"
     result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=REPOSITORY,

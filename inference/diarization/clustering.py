@@ -12,9 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import squareform
 
 from inference.diarization.local_speakers import LocalVoice
 from inference.diarization.turns import NO_SPEAKER
@@ -113,6 +110,8 @@ def match_voices(voices: Sequence[LocalVoice], known: np.ndarray, *, least: floa
     The assignment maximizes the total similarity (Kuhn-Munkres). Embeddings with enough clean speech must reach
     `least`, others GUESS.
     """
+    from scipy.optimize import linear_sum_assignment
+
     numbers = [NO_SPEAKER] * len(voices)
     heard = [index for index, voice in enumerate(voices) if voice.print is not None]
     if not heard or not len(known):
@@ -198,6 +197,9 @@ def _join_alike(sums: np.ndarray, hint: SpeakerHint) -> np.ndarray:
 
 def _agglomerate(prints: np.ndarray, windows: np.ndarray, hint: SpeakerHint) -> np.ndarray:
     """Return the cluster of each embedding: int, shape (n,)."""
+    from scipy.cluster.hierarchy import cut_tree, fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     if len(prints) == 1:
         return np.ones(1, int)
     distances = 1.0 - prints @ prints.T

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from inference.diarization.turns import SpeakerTurn, speaker_name
 
@@ -21,6 +20,8 @@ def keep_ids(
     on the shared seconds, like the speaker mapping of the diarization error rate). Speakers without shared time are
     numbered from `next_number` in order of appearance, so that no id is reused for another person.
     """
+    from scipy.optimize import linear_sum_assignment
+
     new, old = _speakers(turns), _speakers(known)
     shared = _shared_seconds(turns, known, new, old)
     pairs = zip(*linear_sum_assignment(shared, maximize=True), strict=True)

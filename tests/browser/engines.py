@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from selenium import webdriver
-from selenium.webdriver.remote.webdriver import WebDriver
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver  # a second, of every process that collects tests
+
 
 WEBKIT_DRIVER = "WebKitWebDriver"
 WEBKIT_BROWSER = Path(f"/usr/lib/{platform.machine()}-linux-gnu/webkit2gtk-4.1/MiniBrowser")
@@ -111,6 +113,8 @@ def driven(engine: str, sound: Sound) -> Iterator[WebDriver]:
 
 
 def _firefox(folder: Path, environment: dict[str, str], choices: dict[str, bool | int]) -> WebDriver:
+    from selenium import webdriver
+
     options = webdriver.FirefoxOptions()
     options.binary_location = shutil.which("firefox-esr") or ""
     options.add_argument("-headless")
@@ -132,6 +136,8 @@ def _geckodriver(folder: Path) -> Path:
 
 
 def _webkit(stack: ExitStack, folder: Path, environment: dict[str, str]) -> WebDriver:
+    from selenium import webdriver
+
     display = _display(stack, folder)
     options = webdriver.WebKitGTKOptions()
     options.binary_location = str(WEBKIT_BROWSER)

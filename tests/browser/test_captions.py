@@ -81,14 +81,14 @@ def present_form(history: list[Message]) -> list[Message]:
     return sorted(newest.values(), key=lambda change: change["seq"])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries())
 def test_watched_live_reads_like_joined_late(reader: Page, delivery: tuple[list[Message], list[Message]]) -> None:
     history, arrived = delivery
     assert read(reader, arrived) == read(reader, present_form(history))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(delivery=deliveries(), data=st.data())
 def test_dropped_and_resynced_reads_like_joined_late(
     reader: Page, delivery: tuple[list[Message], list[Message]], data: st.DataObject

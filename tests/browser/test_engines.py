@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from selenium.common.exceptions import TimeoutException
-from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.browser.engines import driven, missing, running_sound
 from tests.conftest import REPOSITORY
 from tests.live import RunningParlance
 from tests.relay import Relay
+
+if TYPE_CHECKING:
+    from selenium.webdriver.remote.webdriver import WebDriver  # see tests.browser.engines
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -43,15 +43,20 @@ class Window:
 
     def text(self, selector: str) -> str:
         self._driver.switch_to.window(self._handle)
-        return " ".join(element.text for element in self._driver.find_elements(By.CSS_SELECTOR, selector))
+        return " ".join(element.text for element in self._driver.find_elements("css selector", selector))
 
     def press(self, selector: str) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
         self._driver.switch_to.window(self._handle)
-        button = self._driver.find_element(By.CSS_SELECTOR, selector)
+        button = self._driver.find_element("css selector", selector)
         WebDriverWait(self._driver, SOON_S).until(lambda _: button.is_displayed() and button.is_enabled())
         button.click()
 
     def shows(self, selector: str, words: str, *, within_s: float = SOON_S) -> None:
+        from selenium.common.exceptions import TimeoutException
+        from selenium.webdriver.support.wait import WebDriverWait
+
         try:
             WebDriverWait(self._driver, within_s).until(lambda _: words in self.text(selector))
         except TimeoutException:

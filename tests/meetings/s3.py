@@ -7,8 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import boto3
-
 from tests.answering import wait_for_answer
 from tests.live import free_port
 
@@ -51,6 +49,8 @@ class S3Server:
         return {entry["Key"]: self._content(entry["Key"]) for entry in listed}
 
     def client(self) -> object:
+        import boto3
+
         keys = {"aws_access_key_id": "tests", "aws_secret_access_key": "tests", "region_name": "us-east-1"}
         return boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}", **keys)
 

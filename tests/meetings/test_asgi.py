@@ -81,8 +81,13 @@ def web(environment: dict[str, str]) -> Iterator[str]:
 
 def test_pages_leave_no_connection_behind(cluster: Cluster, environment: dict[str, str]) -> None:
     """A request's thread ends with it. Were its connection not ended with it, these would fill the server."""
-    with web(environment) as address, ThreadPoolExecutor(8) as many, psycopg.connect(cluster.url) as observer:
-        answers = list(many.map(lambda _: httpx.get(f"{address}/m/nobody/").status_code, range(REQUESTS)))
+    with (
+        web(environment) as address,
+        httpx.Client() as client,
+        ThreadPoolExecutor(8) as many,
+        psycopg.connect(cluster.url) as observer,
+    ):
+        answers = list(many.map(lambda _: client.get(f"{address}/m/nobody/").status_code, range(REQUESTS)))
         assert answers == [404] * REQUESTS
         observer.autocommit = True
         deadline = time.monotonic() + ENDED_WITHIN_S

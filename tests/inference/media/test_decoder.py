@@ -26,9 +26,7 @@ from inference.media.errors import (
 from inference.media.process import DecoderProcess
 from inference.media.protocol import Gap, Header, MediaMessage, Samples
 from inference.media.sandbox import DEFAULT_LIMITS, Limits
-from tests import recordings
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests import REPOSITORY, recordings
 
 
 def heard(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[float, float | None]:

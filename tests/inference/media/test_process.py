@@ -27,9 +27,8 @@ from inference.media.errors import (
 )
 from inference.media.process import DecoderProcess
 from inference.media.sandbox import DEFAULT_LIMITS, Limits
-from tests import recordings
+from tests import REPOSITORY, recordings
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 PRELUDE = """
 import os, sys, time, signal, ctypes, resource
 import numpy as np

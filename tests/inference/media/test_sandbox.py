@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests import REPOSITORY
 
 
 def confined(attempt: str) -> str:

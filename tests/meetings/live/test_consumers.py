@@ -642,7 +642,7 @@ MESSAGES = st.one_of(
 
 
 @given(messages=st.lists(MESSAGES, max_size=6))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_message_breaks_a_consumer(meeting: Meeting, broker_sync: redis.Redis, messages: list[bytes | str]) -> None:
     """Whatever is sent, the consumer answers or closes with a code of the contract; an exception would end the test."""
 

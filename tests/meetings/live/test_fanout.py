@@ -141,7 +141,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_live_equals_reloaded_equals_late(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[str, int]]) -> None:
     """Bells are dropped, doubled, late (`bell` rings an old number); viewers join, confirm and switch at any time."""
     monkeypatch.setattr(viewers, "MAX_UNCONFIRMED", 4)

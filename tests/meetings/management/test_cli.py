@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import sysconfig
-from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -14,8 +13,7 @@ from django.db import OperationalError
 from inference.audio import UnreadableAudioError
 from inference.models.loading import ModelMissing
 from meetings.management.cli import BAD_INPUT, FAILURE, ParlanceCommand, command_error
-
-REPOSITORY = Path(__file__).resolve().parents[3]
+from tests import REPOSITORY
 
 
 class Failing(ParlanceCommand):

@@ -30,13 +30,13 @@ from inference.summarization.summarizer import ChatSummarizer
 from inference.summarization.translated import translate_summary
 from inference.translation.m2m100 import M2M100Translator
 from inference.translation.translator import TranslationRequest
+from tests import REPOSITORY
 from tests.inference.summarization import tiny_chat
 from tests.inference.summarization.talk import BUDGET
 from tests.inference.translation import tiny_m2m100
 
 pytestmark = [pytest.mark.xdist_group("voices"), pytest.mark.filterwarnings("ignore")]  # torchcodec, lightning
 
-REPOSITORY = Path(__file__).resolve().parents[4]
 PRODUCT = sorted([*(REPOSITORY / "inference").rglob("*.py"), *(REPOSITORY / "meetings").rglob("*.py")])
 MOVES_WEIGHTS = ("inference/models/loading", "inference/models/residency")
 """Folders of modules that read, move and count weights."""
