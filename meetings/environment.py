@@ -81,6 +81,8 @@ class Environment:
     """Whether the summariser is loaded at the start, and not for the first summary."""
     results: str
     """Where transcript files are stored: LOCAL_RESULTS, or `s3://bucket/prefix`."""
+    second_pass: bool
+    """Whether the server reads recordings again when they are captioned."""
     results_of: ResultsOf
     """Which meetings' transcripts are stored as files when they are ready."""
     upload_limit: int
@@ -169,6 +171,7 @@ def read_environment(values: dict[str, str] | None = None) -> Environment:
         bridge=cast(Bridge, _one_of(env, "PARLANCE_BRIDGE", get_args(Bridge))),
         warm_start=cast(WarmStart, _one_of(env, "PARLANCE_WARM_START", get_args(WarmStart))),
         results=_results(env.get("PARLANCE_RESULTS") or LOCAL_RESULTS),
+        second_pass=_switch("PARLANCE_SECOND_PASS", env.get("PARLANCE_SECOND_PASS") or "1"),
         results_of=cast(ResultsOf, _one_of(env, "PARLANCE_RESULTS_OF", get_args(ResultsOf))),
         upload_limit=_gigabytes("PARLANCE_UPLOAD_LIMIT_GB", env.get("PARLANCE_UPLOAD_LIMIT_GB") or "4") or 0,
         longest_media_s=_hours("PARLANCE_MAX_MEDIA_HOURS", env.get("PARLANCE_MAX_MEDIA_HOURS") or "12"),

@@ -30,6 +30,7 @@ urlpatterns = [
     path("m/<str:meeting_id>/", meeting_views.viewer_page, name="viewer"),
     path("m/<str:meeting_id>/transcript.<str:format_name>", meeting_views.transcript, name="transcript"),
     path("m/<str:meeting_id>/read/", transcript_views.transcript_page, name="read"),
+    path("m/<str:meeting_id>/read/second-pass", transcript_views.second_pass_state, name="second-pass"),
     path("m/<str:meeting_id>/recording", transcript_views.recording, name="recording"),
     path("m/<str:meeting_id>/lines/<str:segment>", correction_views.correct_line, name="correct-line"),
     path("m/<str:meeting_id>/speakers/<str:label>", correction_views.correct_speaker, name="correct-speaker"),

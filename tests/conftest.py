@@ -49,6 +49,8 @@ for name in list(os.environ):
         del os.environ[name]
 os.environ.setdefault("PARLANCE_MODELS_DIR", str(REPOSITORY / "var" / "models"))
 os.environ["PARLANCE_DATA"] = tempfile.mkdtemp(prefix="parlance-tests-")
+# Captions would change while a test looks at them; those of the second pass switch it on.
+os.environ["PARLANCE_SECOND_PASS"] = "0"
 if TEST_DATABASE_URL:
     os.environ["DATABASE_URL"] = TEST_DATABASE_URL
 gc.set_threshold(GARBAGE_THRESHOLD)

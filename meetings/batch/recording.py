@@ -34,6 +34,10 @@ class Hearing:
         except UnreadableAudioError as error:
             self.broken_off = error
 
+    def again(self) -> Hearing:
+        """Return the same audio once more."""
+        return Hearing(self._path, self._options)
+
     @property
     def duration_s(self) -> float | None:
         """From the file's metadata; None: not given there."""

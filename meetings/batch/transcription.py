@@ -29,6 +29,7 @@ from inference.summarization.summary import Summary
 from inference.translation.background import BackgroundTranslation
 from inference.translation.translator import Translator
 from inference.types import FinalCaption
+from meetings.batch.second_pass import read_finals_again
 from meetings.export.cues import Cue, CueSpeaker
 from meetings.export.formats import cue_object, speaker_objects
 from meetings.export.summary import SummaryDocument
@@ -82,8 +83,8 @@ class Transcription:
     """Seconds from the first sample to the last caption, without loading."""
     stages: dict[str, float]
     """Seconds by stage: `audio` (reading, voice activity detection), `asr` (recognition), `speakers` (diarization),
-    `translation`, `summary`. All but the last run concurrently, so their sum may exceed `elapsed_s`; the last follows
-    them and is not part of it.
+    `second_pass` (reading again), `translation`, `summary`. Speakers and translation run beside the others, so their
+    sum may exceed `elapsed_s`; the summary follows them and is not part of it.
     """
     summary: Summary | None = None
     """None: there is no summary."""
@@ -103,12 +104,15 @@ def transcribe_recording(
     models: Models,
     wishes: TranscriptionOptions,
     *,
+    again: Callable[[], Iterable[np.ndarray]] | None = None,
     advance: AudioProgress = lambda _: None,
     channels: Channels | None = None,
 ) -> Transcription:
     """Caption float32 blocks at SAMPLE_RATE; at most two minutes of audio are buffered. Raises errors of the models.
 
-    `channels`: each channel is a speaker, and blocks have the shape (channels, n).
+    Args:
+        again: Returns the same blocks once more, for the second pass; None: there is none.
+        channels: Each channel is a speaker, and blocks have the shape (channels, n).
     """
     clock = _AudioClock(blocks, advance)
     with ExitStack() as stack:
@@ -119,7 +123,7 @@ def transcribe_recording(
             translation = stack.enter_context(background)
         if models.listener and not channels:
             diarization = stack.enter_context(BackgroundDiarization(models.listener, wishes.speakers))
-        return _Work(clock, models.engine, wishes.session, diarization, translation, channels).transcription()
+        return _Work(clock, models.engine, wishes.session, diarization, translation, channels, again).transcription()
 
 
 def transcription_object(transcription: Transcription, *, digest: SummaryDocument | None = None) -> dict[str, Any]:
@@ -218,6 +222,7 @@ class _Work:
     diarization: BackgroundDiarization | None
     translation: BackgroundTranslation | None
     channels: Channels | None
+    again: Callable[[], Iterable[np.ndarray]] | None
 
     def transcription(self) -> Transcription:
         started = time.perf_counter()
@@ -225,6 +230,10 @@ class _Work:
         finals = list(self._finals())
         decoding = self.engine.timings.compute_s - decoding_before
         stages = {"audio": time.perf_counter() - started - decoding, "asr": decoding}
+        if self.again:
+            begun = time.perf_counter()
+            finals = read_finals_again(self.again(), finals, self.session, self.engine)
+            stages["second_pass"] = time.perf_counter() - begun
         turns = self._turns(stages)
         cues = self._translated(self._cues(finals, turns), stages)
         return Transcription(
@@ -242,7 +251,7 @@ class _Work:
         apart = blocks if self.channels else (block[np.newaxis] for block in blocks)
         for channel, event in caption_channels(apart, sessions, self.engine):
             if isinstance(event, FinalCaption):
-                if self.translation:
+                if self.translation and not self.again:
                     self.translation.begin(event.text, event.language)
                 yield channel, event
 

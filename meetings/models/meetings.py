@@ -82,6 +82,11 @@ class Meeting(models.Model):
         default=True, help_text="Viewers may read the transcript on a page, and hear the recording where it is kept."
     )
     keep_recording = models.BooleanField(default=False, help_text="Keep the audio after it is captioned.")
+    is_read_again = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="Keep the audio until the transcript has been read again, if it is not kept longer.",
+    )
     link_generation = models.PositiveIntegerField(default=0, help_text="Raise it to revoke every link of this meeting.")
     link_password = models.CharField(
         max_length=128, blank=True, editable=False, help_text="Hash; empty: none is asked."
@@ -315,6 +320,9 @@ class Upload(models.Model):
     is_awaited = models.BooleanField(
         default=False, db_default=False, help_text="A program waits for the text, so it comes before other recordings."
     )
+    is_read_again = models.BooleanField(
+        default=True, db_default=True, help_text="The recording is read a second time when it is captioned."
+    )
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Openings since it last went on.")
     failure = models.CharField(
         max_length=16, choices=UploadFailure.choices, blank=True, help_text="While it is captioned: of the last try."
@@ -326,6 +334,42 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SecondPassState(models.TextChoices):
+    """How far the second reading of a recording is."""
+
+    WAITING = "waiting"
+    READING = "reading"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class SecondPass(models.Model):
+    """The second reading of an ended meeting's recording. Without a row there is none.
+
+    Functions are in `meetings.store.second_passes`.
+    """
+
+    meeting = models.OneToOneField(Meeting, on_delete=models.CASCADE, primary_key=True, related_name="second_pass")
+    state = models.CharField(max_length=16, choices=SecondPassState.choices, default=SecondPassState.WAITING)
+    epoch = models.PositiveIntegerField(default=0, help_text="Fences off a worker that lost it.")
+    claimed_until = models.DateTimeField(
+        null=True, blank=True, help_text="A worker reads until then, and longer if it renews the claim."
+    )
+    not_before = models.DateTimeField(null=True, blank=True, help_text="When it may begin again, after a failure.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Since it last went on.")
+    position = models.PositiveBigIntegerField(default=0, help_text="Samples that are read again for good.")
+    is_sound_held = models.BooleanField(default=True, help_text="Sound that the meeting does not keep may be left.")
+    error = models.CharField(max_length=120, blank=True, help_text="Class of the last error; never its text.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.position}"
 
 
 class Tombstone(models.Model):

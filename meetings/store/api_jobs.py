@@ -74,7 +74,8 @@ def begin_or_join(job: ApiJob, meeting: Meeting, file: Announced, place: Callabl
 
 def find_job(token_id: int, job_id: str) -> ApiJob | None:
     """Return the token's job with meeting and upload; None: it has none of that id."""
-    job = ApiJob.objects.select_related("meeting__upload").filter(pk=job_id, token_id=token_id).first()
+    rows = ApiJob.objects.select_related("meeting__upload", "meeting__second_pass")
+    job = rows.filter(pk=job_id, token_id=token_id).first()
     if job is not None:
         _note_asked(job)
     return job
@@ -83,7 +84,7 @@ def find_job(token_id: int, job_id: str) -> ApiJob | None:
 def upload_of(job: ApiJob) -> Upload | None:
     """Return the upload of a job that somebody waits for; None: it is deleted."""
     _note_asked(job)
-    return Upload.objects.filter(pk=job.meeting_id).first()
+    return Upload.objects.filter(pk=job.meeting_id).select_related("meeting__second_pass").first()
 
 
 def _note_asked(job: ApiJob) -> None:

@@ -146,7 +146,8 @@ def _with_old_sound(now: datetime) -> Iterator[str]:
     days = settings.ENVIRONMENT.keep_audio_days
     if days is None:
         return
-    kept = Q(keep_recording=True) | Q(upload__state=UploadState.FAILED)
+    kept = Q(keep_recording=True) | Q(is_read_again=True) | Q(upload__state=UploadState.FAILED)
+    kept |= Q(second_pass__is_sound_held=True)
     old = Meeting.objects.filter(kept, ended_at__lt=now - timedelta(days=days))
     sounds = _sounds()
     while some := list(islice(sounds, ROWS_PER_QUERY)):

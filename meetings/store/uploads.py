@@ -22,7 +22,7 @@ from inference.media.options import DecodeOptions, track_options
 from inference.media.protocol import MAX_CHANNELS, MAX_TRACKS
 from meetings.broker.notify import notify_upload
 from meetings.models import Meeting, Stage, State, Upload, UploadFailure, UploadState
-from meetings.store import upload_files
+from meetings.store import second_passes, upload_files
 from meetings.store.nothing_heard import why_nothing
 from meetings.text import clock
 
@@ -59,6 +59,8 @@ class Announced:
     """Number of the audio track, or `all` (`inference.media.options.track_options`)."""
     is_speaker_per_channel: bool = False
     """Whether each channel is a speaker of its own."""
+    is_read_again: bool = True
+    """Whether it is read a second time when it is captioned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,13 +276,13 @@ def fail(meeting_id: str, failure: UploadFailure) -> None:
 
 
 def settle() -> None:
-    """Mark uploads of ended meetings as ready, deleting their files, or as failed."""
+    """Mark uploads of ended meetings as ready, deleting their files unless they are read again, or as failed."""
     taken = Upload.objects.filter(state=UploadState.CAPTIONING)
-    for meeting_id, failure in list(taken.filter(meeting__state=State.ENDED).values_list("pk", "failure")):
-        if not failure:
-            upload_files.delete(meeting_id)
-        state = UploadState.FAILED if failure else UploadState.READY
-        taken.filter(pk=meeting_id).update(state=state)
+    for upload in list(taken.filter(meeting__state=State.ENDED)):
+        if not upload.failure and not (upload.is_read_again and second_passes.want(upload.pk)):
+            upload_files.delete(upload.pk)
+        state = UploadState.FAILED if upload.failure else UploadState.READY
+        taken.filter(pk=upload.pk).update(state=state)
     failed = {"meeting__stage_failures__stage": Stage.CAPTIONS, "meeting__stage_failures__set_aside_at__isnull": False}
     for meeting_id in list(taken.filter(**failed).values_list("pk", flat=True)):
         fail(meeting_id, UploadFailure.SET_ASIDE)
@@ -340,10 +342,13 @@ def _reason(failure: UploadFailure) -> str:
 
 
 def note(upload: Upload) -> str:
-    """Return what is missing from a recording that is ready, and what was chosen, for people; empty: nothing."""
+    """Return what is missing from a recording that is ready, what was chosen, and whether it is read again, for people.
+
+    Empty: nothing.
+    """
     if upload.state != UploadState.READY:
         return ""
-    return " ".join(filter(None, (_missing(upload), _tracks(upload))))
+    return " ".join(filter(None, (_missing(upload), _tracks(upload), second_passes.sentence(upload.meeting))))
 
 
 def why_empty(meeting: Meeting, upload: Upload | None) -> str:

@@ -81,8 +81,7 @@ class AudioForm(ReadingForm):
         return name
 
     def clean_stream(self) -> bool:
-        value: str = self.cleaned_data["stream"]
-        return value.lower() in ("true", "1")
+        return is_true(self.cleaned_data["stream"])
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]
@@ -101,6 +100,7 @@ class AudioForm(ReadingForm):
             chosen["input_format"],
             chosen["track"],
             chosen["speaker_per_channel"],
+            chosen.get("second_pass", False),
         )
 
     def meeting(self, owner_id: int) -> Meeting:
@@ -146,10 +146,14 @@ class TranscriptionForm(AudioForm):
     formats = (*RESPONSE_FORMATS, "diarized_json")
     timestamp_granularities = ListField(*GRANULARITIES)
     languages = ListField()
+    second_pass = forms.CharField(required=False)
     keywords = ListField()
 
     def clean_languages(self) -> list[str]:
         return sorted({spoken_code(text) for text in self.cleaned_data["languages"]})
+
+    def clean_second_pass(self) -> bool:
+        return is_true(self.cleaned_data["second_pass"])
 
     def meeting(self, owner_id: int) -> Meeting:
         meeting = super().meeting(owner_id)
@@ -164,7 +168,7 @@ class TranscriptionForm(AudioForm):
     @property
     def options(self) -> dict[str, Any]:
         chosen = self.cleaned_data
-        return {**super().options, "languages": chosen["languages"], "keywords": chosen["keywords"]}
+        return {**super().options, **{name: chosen[name] for name in ("languages", "keywords", "second_pass")}}
 
     @property
     def result_options(self) -> dict[str, Any]:
@@ -190,6 +194,10 @@ class TranslationForm(AudioForm):
         meeting = super().meeting(owner_id)
         meeting.languages = [ENGLISH]
         return meeting
+
+
+def is_true(text: str) -> bool:
+    return text.lower() in ("true", "1")
 
 
 def spoken_code(text: str) -> str:

@@ -27,7 +27,7 @@ from meetings.broker.rate_limit import RateLimited, count_attempt
 from meetings.models import ApiJob, ApiToken, Upload, UploadFailure, UploadState
 from meetings.offers import speech_model_name
 from meetings.queries import in_database
-from meetings.store import api_jobs, upload_files, uploads
+from meetings.store import api_jobs, second_passes, upload_files, uploads
 from meetings.store.incoming_files import IncomingHandler
 from meetings.web import api_results
 from meetings.web.api_forms import AudioForm, TranscriptionForm, TranslationForm
@@ -238,7 +238,7 @@ async def _upload(begun: ApiJob) -> Upload:
 def _is_finished(upload: Upload) -> bool:
     """Return whether there is a result. Raises Refused if nothing was read before the file broke off."""
     if upload.state != UploadState.FAILED:
-        return upload.state == UploadState.READY
+        return upload.state == UploadState.READY and not second_passes.is_under_way(upload.meeting)
     if upload.failure == UploadFailure.SET_ASIDE:
         raise Refused(500, "not_captioned", uploads.sentence(upload))
     if upload.failure == UploadFailure.MISSING or not upload.seconds:
@@ -254,7 +254,7 @@ def _under_way(begun: ApiJob, headers: dict[str, str] | None = None) -> JsonResp
     content = {
         "id": begun.pk,
         "object": "audio.job",
-        "status": "in_progress" if upload.state == UploadState.CAPTIONING else "queued",
+        "status": "queued" if upload.state in (UploadState.RECEIVING, UploadState.WAITING) else "in_progress",
         "progress": None if done is None else round(done, 3),
         "created_at": int(begun.created_at.timestamp()),
     }

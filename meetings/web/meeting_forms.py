@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from meetings.languages import AUTO, LANGUAGES, named_languages, spoken_choices
 from meetings.models import Meeting
 from meetings.offers import offered_targets, readable_languages, translator_label, why_unreadable
+from meetings.store import second_passes
 
 SUMMARY_CHOICES = (
     (None, _("Off")),
@@ -76,6 +77,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript",
             "allow_downloads",
             "keep_recording",
+            "is_read_again",
             "is_ephemeral",
         )
         labels: ClassVar[dict[str, str | Promise]] = {
@@ -85,6 +87,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript": _("Viewers may read the transcript later"),
             "allow_downloads": _("Viewers may download the transcript"),
             "keep_recording": _("Keep the recording"),
+            "is_read_again": _("Keep the sound until the transcript has been read again"),
             "is_ephemeral": _("Do not store this meeting"),
         }
         error_messages: ClassVar[dict[str, dict[str, str | Promise]]] = {
@@ -96,6 +99,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
             "allow_transcript": _("And hear the recording, where it is kept; as long as their link is valid."),
             "allow_downloads": "",
             "keep_recording": _("Otherwise audio is deleted a minute after it is captioned."),
+            "is_read_again": _("The second reading corrects the captions after the end; then the sound is deleted."),
             "is_ephemeral": _("Captions, names and summaries are deleted a minute after the end."),
         }
         widgets: ClassVar[dict[str, forms.Widget]] = {
@@ -105,6 +109,8 @@ class MeetingForm(forms.ModelForm[Meeting]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not second_passes.is_on():
+            self.fields.pop("is_read_again", None)
         if offered := self.fields.get("languages"):  # absent in the admin of a user who may only read
             offered.help_text = gettext("What %(models)s can translate.") % {
                 "models": translator_label(settings.ENVIRONMENT)
@@ -117,7 +123,7 @@ class MeetingForm(forms.ModelForm[Meeting]):
         if spoken != AUTO and "spoken_languages" in cleaned:
             cleaned["spoken_languages"] = []
         if cleaned.get("is_ephemeral"):
-            cleaned["keep_recording"] = cleaned["allow_transcript"] = False
+            cleaned["keep_recording"] = cleaned["is_read_again"] = cleaned["allow_transcript"] = False
         if spoken is not None and "languages" in cleaned:
             cleaned["languages"] = self._offered(spoken, cleaned["languages"])
         return cleaned

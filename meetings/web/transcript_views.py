@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from channels.db import database_sync_to_async
-from django.http import Http404, HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from meetings.export.formats import FORMATS
 from meetings.export.summary import newest_summary
 from meetings.languages import named_languages
 from meetings.models import Meeting, State
-from meetings.store import recordings, uploads
+from meetings.store import recordings, second_passes, uploads
 from meetings.store.corrections import MAX_TEXT
 from meetings.store.speakers import present_speakers
 from meetings.web.byte_ranges import file_response
@@ -55,6 +55,15 @@ async def recording(request: HttpRequest, meeting_id: str) -> HttpResponseBase:
         raise Http404(_("There is no recording of this meeting.")) from error
 
 
+@private
+@require_GET
+def second_pass_state(request: HttpRequest, meeting_id: str) -> JsonResponse:
+    """Return whether the recording is still being read again, for those who may read the transcript."""
+    meeting = find_meeting(meeting_id)
+    require_reader(request, meeting)
+    return JsonResponse({"is_pending": second_passes.is_pending(meeting.pk)})
+
+
 def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter) -> dict[str, Any]:
     paragraphs = page_paragraphs(meeting, choice)
     lines = [line for paragraph in paragraphs for line in paragraph.lines]
@@ -65,6 +74,8 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
         "meeting": meeting,
         "paragraphs": paragraphs,
         "missing": missing_sentence(meeting),
+        "second_pass": second_passes.sentence(meeting),
+        "is_read_again": second_passes.is_pending(meeting.pk),
         "why_empty": "" if lines else uploads.why_empty(meeting, uploads.find(meeting.pk)),
         "segments": frozenset(line.cue.segment for line in lines),
         "choice": choice,
@@ -78,12 +89,18 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
         "can_correct_speakers": may_do(request, Deed.CORRECT_SPEAKERS, meeting),
         "can_correct_summaries": may_do(request, Deed.CORRECT_SUMMARIES, meeting),
         "speakers": present_speakers(meeting),
-        "has_recording": recordings.flac_path(meeting.pk).exists(),
+        "has_recording": has_recording(meeting),
         "formats": list(FORMATS) if may_load else [],
         "is_over": meeting.state == State.ENDED,
         "longest": MAX_TEXT,
         "translations": named_languages(choice.languages),
     }
+
+
+def has_recording(meeting: Meeting) -> bool:
+    """Return whether people may hear the meeting. Sound that is kept for the second pass alone is for nobody."""
+    is_for_people = meeting.keep_recording or not meeting.is_read_again
+    return is_for_people and recordings.flac_path(meeting.pk).exists()
 
 
 def missing_sentence(meeting: Meeting) -> str:
@@ -113,4 +130,7 @@ def _query(token: str, choice: LanguageFilter) -> str:
 @database_sync_to_async
 def _authorise_listening(request: HttpRequest, meeting_id: str) -> None:
     """Check that the request may play the recording. Raises Http404, PermissionDenied."""
-    require_reader(request, find_meeting(meeting_id))
+    meeting = find_meeting(meeting_id)
+    require_reader(request, meeting)
+    if not has_recording(meeting):
+        raise Http404(_("There is no recording of this meeting."))

@@ -57,7 +57,7 @@ def upload_page(request: HttpRequest) -> HttpResponseBase:
 def upload_list(request: HttpRequest) -> JsonResponse:
     """Return the progress of every upload."""
     by_people = uploads_of(request).filter(meeting__api_job=None)  # what programs send is theirs to fetch and delete
-    rows = by_people.select_related("meeting").order_by("-created_at")[:UPLOADS_SHOWN]
+    rows = by_people.select_related("meeting__second_pass").order_by("-created_at")[:UPLOADS_SHOWN]
     return JsonResponse({"uploads": [upload_object(request, upload) for upload in rows]})
 
 

@@ -9,7 +9,7 @@ import structlog
 from meetings.broker.audio_log import AudioLog
 from meetings.models import Stage, State
 from meetings.queries import in_database
-from meetings.store import recordings, summary_attempts, tombstones, transcript
+from meetings.store import recordings, second_passes, summary_attempts, tombstones, transcript
 from meetings.worker.assignment import Assignments
 from meetings.worker.commit import record
 from meetings.worker.diarize import DiarizeStep
@@ -70,6 +70,8 @@ class FinalizeStep:
             await self._end(stream)
         is_summary_due = await self._is_summary_due(stream)
         if is_recorded and not is_summary_due:
+            if stream.keep_recording and not stream.is_upload:
+                await in_database(second_passes.want_after_end, stream.meeting_id)
             await self._forget(stream)
         elif self._assignments.holds(stream):
             await asyncio.sleep(AGAIN_S)

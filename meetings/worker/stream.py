@@ -100,7 +100,8 @@ class MeetingStream:
         """Whether a program waits for the text."""
         self.lease = Lease(meeting.pk, meeting.lease_epoch)
         self.state = State(meeting.state)
-        self.keep_recording = meeting.keep_recording
+        self.keep_recording = meeting.keep_recording or meeting.is_read_again
+        """Whether the audio is recorded, for people or for the second pass."""
         self.vocabulary = meeting.vocabulary_terms
         self.voices = SpeakerTrack(memory, meeting.expected_speakers, behind=BACKLOG if self.is_upload else BEHIND)
         self.has_channel_speakers = False

@@ -41,6 +41,7 @@ from meetings.worker.operator_commands import OperatorCommands
 from meetings.worker.priority import Priority, spoken
 from meetings.worker.publisher import Publisher
 from meetings.worker.recording_scheduler import MOST_HELD
+from meetings.worker.second_pass import SecondPassStep
 from meetings.worker.stream import MeetingStream
 from meetings.worker.summarize import SummarizeStep
 from meetings.worker.transcribe import TranscribeStep
@@ -121,6 +122,7 @@ class Worker:
                 ("summarise", self._summarise, WATCH_S),
                 *[("close", self._finalize_step.turn, 0.0)] * MOST_HELD,
                 ("ingest", self._ingest, 0.0),
+                ("second pass", self._read_again, 0.0),
                 ("listen for uploads", self._upload_step.listen, 0.0),
                 *self._jobs.loops(),
                 ("watch", self._watch, WATCH_S),
@@ -138,6 +140,7 @@ class Worker:
                 task.cancel()
             results = await asyncio.gather(*loops, return_exceptions=True)
             await self._upload_step.close()
+            await self._second_pass_step.close()
         failed = [result for result in results if isinstance(result, FATAL)]
         if failed:
             await self._assignments.abandon()
@@ -160,6 +163,8 @@ class Worker:
             unheard_s=self._diarize_step.unheard_s,
             on_taken=self._taken.set,
         )
+        places = self._transcribe_step.places
+        self._second_pass_step = SecondPassStep(pool, self._on_device, places=places)
         self._jobs = Jobs(self._name, self._broker)
         self._summarize_step = SummarizeStep(
             self._name,
@@ -267,6 +272,12 @@ class Worker:
             await asyncio.sleep(ASSIGN_S)
         else:
             await self._upload_step.turn(self._streams)
+
+    async def _read_again(self) -> None:
+        if self._stopping.is_set():
+            await asyncio.sleep(ASSIGN_S)
+        else:
+            await self._second_pass_step.turn(self._streams)
 
     # -- monitoring ----------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ import { LineEditor } from "./line-editor.js";
 import { LinePlayer } from "./line-player.js";
 import { gettext } from "./i18n.js";
 import { takeInput } from "./ready.js";
+import { SecondPass } from "./second-pass.js";
 import { SummaryEditor } from "./summary-editor.js";
 import { TextSearch } from "./text-search.js";
 
@@ -19,6 +20,7 @@ if (list !== null) {
   list.addEventListener("click", showLines);
   if (find("player") !== null) new LinePlayer(find("player"), list);
   if (find("correction") !== null) new LineEditor(find("correction"), list);
+  if (find("second-pass") !== null) new SecondPass(find("second-pass"), list, find("correction"));
   bindCopy(find("copy"), find("copied"));
   const print = find("print");
   print.hidden = false;

@@ -60,6 +60,7 @@ def test_every_documented_setting_is_known(tmp_path: Path) -> None:
     ("name", "value"),
     [
         ("PARLANCE_PROFILE", "huge"),
+        ("PARLANCE_SECOND_PASS", "sometimes"),
         ("PARLANCE_DEVICE", "tpu"),
         ("PARLANCE_DEVICE", "cuda:x"),
         ("PARLANCE_ASR_BACKEND", "whisper.cpp"),

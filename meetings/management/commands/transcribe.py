@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
@@ -20,6 +21,7 @@ from django.core.files.storage import Storage
 from django.core.management import CommandError
 from tqdm import tqdm
 
+from inference.audio import SAMPLE_RATE
 from inference.diarization.clustering import SpeakerHint
 from inference.media.options import DecodeOptions, UnknownTrack, track_options
 from inference.media.raw_formats import OFFERED, UnknownInputFormat, raw_format
@@ -114,6 +116,9 @@ class Command(ParlanceCommand):
             choices=get_args(AsrBackend),
             default=settings.ENVIRONMENT.asr_backend,
             help="the library that runs Whisper; default: PARLANCE_ASR_BACKEND",
+        )
+        parser.add_argument(
+            "--no-second-pass", action="store_true", help="do not read the recording again: faster, with more errors"
         )
         parser.add_argument(
             "--summary", action="store_true", help=f"add a summary; not in {', '.join(WITHOUT_SUMMARY)}"
@@ -302,7 +307,7 @@ def _producer(
         # Read the first second before loading models, so that an unsuitable file is rejected at once.
         hearing = Hearing(file, decoding)
         models = load() if options["no_speakers"] or hearing.channels > 1 else add_listener(load())
-        transcription = _transcribe(hearing, file.name, wishes, models)
+        transcription = _transcribe(hearing, file.name, wishes, models, is_read_again=not options["no_second_pass"])
         if options["summary"]:
             transcription = _summed_up(transcription, wishes)
         content = _rendered(transcription, wishes, format_name, title=file.name)
@@ -318,11 +323,22 @@ def _writable(output: Path) -> Path:
     return output
 
 
-def _transcribe(hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models) -> Transcription:
+def _transcribe(
+    hearing: Hearing, name: str, wishes: TranscriptionOptions, models: Models, *, is_read_again: bool
+) -> Transcription:
+    channels = Channels(hearing.channels, hearing.loudness) if hearing.channels > 1 else None
+    again = partial(_heard_again, hearing, f"{name}, second pass") if is_read_again else None
     with _progress(name, hearing.duration_s) as advance:
-        channels = Channels(hearing.channels, hearing.loudness) if hearing.channels > 1 else None
-        transcription = transcribe_recording(hearing, models, wishes, advance=advance, channels=channels)
+        transcription = transcribe_recording(hearing, models, wishes, again=again, advance=advance, channels=channels)
     return replace(transcription, missing_s=hearing.missing_s, sound=hearing.sound)
+
+
+def _heard_again(hearing: Hearing, name: str) -> Iterator[np.ndarray]:
+    """Yield the audio once more, with a progress bar of its own."""
+    with _progress(name, hearing.duration_s) as advance:
+        for block in hearing.again():
+            yield block
+            advance(block.shape[-1] / SAMPLE_RATE)
 
 
 def _load(environment: Environment, *, translates: bool) -> Models:

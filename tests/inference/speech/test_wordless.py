@@ -10,6 +10,7 @@ import pytest
 from inference.audio import SAMPLE_RATE, decode_file
 from inference.speech.engine import Engine
 from inference.speech.recording import caption_recording
+from inference.speech.second_pass import SecondPass, decode
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.speech.whisper import CTranslate2Transcriber
 from inference.types import FinalCaption
@@ -34,6 +35,15 @@ def sounds(speech: Path, name: str) -> np.ndarray:
 
 def test_a_moment_of_each_gives_no_words(speech: Path, transcriber: CTranslate2Transcriber) -> None:
     assert words(np.concatenate([sounds(speech, name) for name in SOUNDS]), transcriber) == []
+
+
+def test_nor_does_a_second_pass(speech: Path, transcriber: CTranslate2Transcriber) -> None:
+    second_pass = SecondPass(SessionConfig("en"))
+    second_pass.feed(np.concatenate([np.zeros(20 * SAMPLE_RATE, np.float32), sounds(speech, "hiss")]))
+    second_pass.flush()
+    while second_pass.requests():
+        decode(second_pass, transcriber, at_once=2)
+    assert [piece.words for piece in second_pass.pieces() if piece.words] == []
 
 
 @pytest.mark.long
