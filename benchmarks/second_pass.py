@@ -1,6 +1,7 @@
 """Second pass: word errors and real-time factors of the first and the second reading of recordings.
 
-Plain faster-whisper stands beside them: the same weights over the whole file (sequential, beam 5), in the same run on the same number of threads.
+Plain faster-whisper stands beside them: the same weights over the whole file (sequential, beam 5), in the same run on
+the same number of threads.
 """
 
 from __future__ import annotations

@@ -173,12 +173,10 @@ def let_sounds_go() -> None:
 
 def sentence(meeting: Meeting) -> str:
     """Return what people should know of the second pass; empty: nothing."""
-    if meeting.state != State.ENDED or not is_on():
-        return ""
     row = getattr(meeting, "second_pass", None)
     if row is not None:
         return _state_sentence(SecondPassState(row.state))
-    if hasattr(meeting, "upload") or not meeting.last_seq:
+    if not is_on() or meeting.state != State.ENDED or hasattr(meeting, "upload") or not meeting.last_seq:
         return ""
     return _("There was no second reading: the sound of this meeting was not kept.")
 

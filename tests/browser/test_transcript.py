@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,12 @@ SEARCH = "Search in this transcript"
 
 
 @pytest.fixture(scope="module")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MeetingLinks]:
-    data: Path = tmp_path_factory.mktemp("stored")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stored")
+
+
+@pytest.fixture(scope="module")
+def stored(data: Path) -> Iterator[MeetingLinks]:
     with stored_server(data) as links:
         yield links
 
@@ -251,3 +257,29 @@ def test_a_search_minds_neither_case_nor_accents(page: Page, text: str, wanted: 
         return matches(text, wanted).map(([start, end]) => text.slice(start, end));
     }"""
     assert page.evaluate(script, [text, wanted]) == found
+
+
+def test_what_a_second_pass_changes_appears_on_the_open_page(
+    browser: Browser, stored: MeetingLinks, data: Path
+) -> None:
+    """It is played here: the server of this test has no models."""
+
+    def store(statement: str, *values: object) -> None:
+        with closing(sqlite3.connect(data / "parlance.sqlite3", timeout=30)) as rows, rows:
+            rows.execute(statement, values)
+
+    store(
+        "INSERT INTO meetings_secondpass (meeting_id, state, epoch, attempts, position, is_sound_held, error,"
+        " created_at) VALUES (?, 'reading', 1, 1, 0, 1, '', '2026-11-30 12:00:00')",
+        stored.id,
+    )
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(f"http://127.0.0.1:{stored.port}/m/{stored.id}/read/?token={stored.join_token}")
+    expect(page.get_by_role("status").filter(has_text="is being read again")).to_be_visible()
+    changed = page.locator(line(page, "first"))
+    assert violations(page) == []
+    store("UPDATE meetings_caption SET text = 'fifth' WHERE meeting_id = ? AND text = 'first'", stored.id)
+    store("UPDATE meetings_secondpass SET state = 'done'")
+    expect(changed.locator("[data-wording]")).to_have_text("fifth", timeout=30_000)
+    expect(page.get_by_role("status").filter(has_text="has been read again")).to_be_visible()
+    page.close()

@@ -19,11 +19,13 @@ from django.http import HttpResponse
 from django.test import AsyncClient
 from django.utils import timezone
 
+from inference.speech.second_pass import Piece
+from inference.types import Word
 from meetings.accounts.api_tokens import create_token, user_of_token
 from meetings.accounts.bearer import is_well_made, new_token
 from meetings.languages import LANGUAGES
-from meetings.models import ApiJob, ApiToken, Meeting, State, Upload, UploadFailure, UploadState
-from meetings.store import api_jobs, retention, upload_files, uploads
+from meetings.models import ApiJob, ApiToken, Meeting, SecondPass, State, Upload, UploadFailure, UploadState
+from meetings.store import api_jobs, retention, second_passes, upload_files, uploads
 from meetings.web import api_results
 
 T = TypeVar("T")
@@ -114,6 +116,24 @@ async def test_answers_in_each_format(
     assert (meeting.language, meeting.is_ephemeral) == ("auto", True)
     assert not await Meeting.objects.aexists(), "nothing is kept"
     assert not upload_files.path(meeting.pk).exists()
+
+
+async def test_the_second_pass_is_waited_for_if_it_is_asked_for(
+    token: str, broker_sync: redis.Redis, settings: Any
+) -> None:
+    settings.ENVIRONMENT = replace(settings.ENVIRONMENT, second_pass=True)
+    answer, _ = await answered(token)
+    assert (answer.status_code, await SecondPass.objects.acount()) == (200, 0)
+    asked = asyncio.create_task(ask(token, second_pass="true"))
+    meeting = await worker()
+    claim = await asyncio.to_thread(second_passes.claim)
+    assert claim is not None
+    assert claim.meeting_id == meeting.pk
+    words = (Word(0.0, 0.5, "Good", 0.9), Word(0.5, 1.0, "evening.", 0.9))
+    await asyncio.to_thread(second_passes.revise, claim, [Piece(0.0, 1.0, "en", words)])
+    assert not asked.done()
+    await asyncio.to_thread(second_passes.finish, claim)
+    assert json.loads((await asked).content)["text"] == "Good evening. Bom <dia>."
 
 
 async def test_scripts_without_spaces_are_joined_without_them(token: str, broker_sync: redis.Redis) -> None:
