@@ -26,8 +26,8 @@ from meetings.store.transcript import changing, corrected_captions, save_revisio
 MAX_SECOND_PASS_ATTEMPTS = 3
 """Attempts without progress after which the captions stay as they are."""
 
-CLAIM_TTL = timedelta(seconds=30)
-"""Time after which the work of a worker that died is free."""
+CLAIM_TTL = timedelta(minutes=3)
+"""Time after which the work of a worker that died is free; longer than a batch takes on a busy machine."""
 
 AGAIN_AFTER = timedelta(seconds=15)
 

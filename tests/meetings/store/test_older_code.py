@@ -17,8 +17,14 @@ from meetings.store import stage_failures, summaries, summary_attempts
 from meetings.store.transcript import Lease, take_lease
 
 NEWER: dict[type[models.Model], dict[str, Any]] = {
-    Meeting: {"code_digest": "", "recorded_until": 0, "is_leased": False, "results_attempts": 0},
-    Upload: {"missing_s": 0.0},
+    Meeting: {
+        "code_digest": "",
+        "recorded_until": 0,
+        "is_leased": False,
+        "results_attempts": 0,
+        "is_read_again": False,
+    },
+    Upload: {"missing_s": 0.0, "is_read_again": True},
 }
 """Columns that db43a70 has not, with what a row that was stored by it holds there."""
 
