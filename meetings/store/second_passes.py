@@ -31,6 +31,9 @@ CLAIM_TTL = timedelta(minutes=3)
 
 AGAIN_AFTER = timedelta(seconds=15)
 
+LOOKED_AT = 10
+"""Waiting ones that a worker chooses from."""
+
 LONGEST_WAIT = timedelta(days=7)
 """After it, sound that is kept for a second pass alone is deleted, even if no worker had time for it."""
 
@@ -71,13 +74,8 @@ def want_after_end(meeting_id: str) -> None:
         recordings.delete(meeting_id)
 
 
-def is_pending(meeting_id: str) -> bool:
+def is_pending(meeting: Meeting) -> bool:
     """Return whether captions may still be revised."""
-    return SecondPass.objects.filter(pk=meeting_id, state__in=PENDING).exists()
-
-
-def is_under_way(meeting: Meeting) -> bool:
-    """Return the same from the row that was read with the meeting's."""
     row = getattr(meeting, "second_pass", None)
     return row is not None and row.state in PENDING
 
@@ -96,7 +94,7 @@ def claim() -> Claim | None:
     free = Q(state=SecondPassState.WAITING) | Q(state=SecondPassState.READING, claimed_until__lt=now)
     due = SecondPass.objects.filter(free, Q(not_before=None) | Q(not_before__lte=now), meeting__state=State.ENDED)
     awaited_first = F("meeting__upload__is_awaited").desc(nulls_last=True)
-    for row in due.order_by(awaited_first, "created_at")[:MAX_SECOND_PASS_ATTEMPTS]:
+    for row in due.order_by(awaited_first, "created_at")[:LOOKED_AT]:
         if row.attempts >= MAX_SECOND_PASS_ATTEMPTS:
             SecondPass.objects.filter(pk=row.pk, epoch=row.epoch).update(**_ended(SecondPassState.FAILED))
             continue
@@ -162,7 +160,8 @@ def finish(claim: Claim) -> None:
 def let_sounds_go() -> None:
     """Delete the sound that was kept for second passes alone and is needed no more."""
     late = SecondPass.objects.filter(state__in=PENDING, created_at__lt=timezone.now() - LONGEST_WAIT)
-    late.update(**_ended(SecondPassState.FAILED))
+    if late.exists():  # an update would lock SQLite each time
+        late.update(**_ended(SecondPassState.FAILED))
     over = SecondPass.objects.exclude(state__in=PENDING).filter(is_sound_held=True).select_related("meeting")
     for row in over:
         upload_files.delete(row.pk)

@@ -238,7 +238,7 @@ async def _upload(begun: ApiJob) -> Upload:
 def _is_finished(upload: Upload) -> bool:
     """Return whether there is a result. Raises Refused if nothing was read before the file broke off."""
     if upload.state != UploadState.FAILED:
-        return upload.state == UploadState.READY and not second_passes.is_under_way(upload.meeting)
+        return upload.state == UploadState.READY and not second_passes.is_pending(upload.meeting)
     if upload.failure == UploadFailure.SET_ASIDE:
         raise Refused(500, "not_captioned", uploads.sentence(upload))
     if upload.failure == UploadFailure.MISSING or not upload.seconds:

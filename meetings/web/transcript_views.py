@@ -61,7 +61,7 @@ def second_pass_state(request: HttpRequest, meeting_id: str) -> JsonResponse:
     """Return whether the recording is still being read again, for those who may read the transcript."""
     meeting = find_meeting(meeting_id)
     require_reader(request, meeting)
-    return JsonResponse({"is_pending": second_passes.is_pending(meeting.pk)})
+    return JsonResponse({"is_pending": second_passes.is_pending(meeting)})
 
 
 def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _page_context(request: HttpRequest, meeting: Meeting, choice: LanguageFilter
         "paragraphs": paragraphs,
         "missing": missing_sentence(meeting),
         "second_pass": second_passes.sentence(meeting),
-        "is_read_again": second_passes.is_pending(meeting.pk),
+        "is_read_again": second_passes.is_pending(meeting),
         "why_empty": "" if lines else uploads.why_empty(meeting, uploads.find(meeting.pk)),
         "segments": frozenset(line.cue.segment for line in lines),
         "choice": choice,

@@ -103,7 +103,7 @@ class TestReading:
     def test_queries_do_not_grow_with_the_lines(
         self, meeting: Meeting, client: Client, django_assert_num_queries: Any
     ) -> None:
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             client.get(address(meeting, "join"))
 
 
