@@ -123,7 +123,9 @@ class MeetingForm(forms.ModelForm[Meeting]):
         if spoken != AUTO and "spoken_languages" in cleaned:
             cleaned["spoken_languages"] = []
         if cleaned.get("is_ephemeral"):
-            cleaned["keep_recording"] = cleaned["is_read_again"] = cleaned["allow_transcript"] = False
+            cleaned["keep_recording"] = cleaned["allow_transcript"] = False
+            if "is_read_again" in cleaned:
+                cleaned["is_read_again"] = False
         if spoken is not None and "languages" in cleaned:
             cleaned["languages"] = self._offered(spoken, cleaned["languages"])
         return cleaned

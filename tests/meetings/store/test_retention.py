@@ -286,10 +286,20 @@ class TestPages:
         client.force_login(User.objects.create_user("ana"))
         return client
 
-    def test_a_meeting_that_is_not_stored_keeps_no_recording(self, host: Client) -> None:
-        host.post("/", {"title": "Retro", "language": "en", "is_ephemeral": "on", "keep_recording": "on"})
+    @pytest.mark.parametrize("is_on", [False, True], ids=["no second pass here", "a second pass"])
+    def test_a_meeting_that_is_not_stored_keeps_no_recording(self, host: Client, settings: Any, *, is_on: bool) -> None:
+        settings.ENVIRONMENT = replace(settings.ENVIRONMENT, second_pass=is_on)
+        kept = {"keep_recording": "on", "is_read_again": "on"}
+        host.post("/", {"title": "Retro", "language": "en", "is_ephemeral": "on", **kept})
         meeting = Meeting.objects.get()
         assert (meeting.is_ephemeral, meeting.keep_recording, meeting.allow_transcript) == (True, False, False)
+        assert not meeting.is_read_again
+
+    def test_a_host_may_lend_the_sound(self, host: Client, settings: Any) -> None:
+        settings.ENVIRONMENT = replace(settings.ENVIRONMENT, second_pass=True)
+        assert "until the transcript has been read again" in host.get("/").content.decode()
+        host.post("/", {"title": "Retro", "language": "en", "is_read_again": "on"})
+        assert Meeting.objects.get().is_read_again
 
     @pytest.mark.parametrize(
         ("fields", "sentence"),
