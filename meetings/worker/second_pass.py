@@ -110,13 +110,12 @@ class SecondPassStep:
         error = done.error
         if error is None or isinstance(error, ModelAsleep):
             return
+        if supervise.outage_of(error) is not None:
+            raise error  # what is told and not stored waits
         self._forget()
         if isinstance(error, (second_passes.ClaimLost, NoSuchMeeting)):
             log.info("second_pass_lost", meeting=claim.meeting_id)
             return
-        outage = supervise.outage_of(error)
-        if outage is not None:
-            raise error
         kind = supervise.class_of(error)
         log.error("second_pass_failed", meeting=claim.meeting_id, error=kind, where=supervise.where(error))
         await in_database(second_passes.release, claim, error=kind)
