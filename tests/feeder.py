@@ -18,7 +18,9 @@ import django
 SENTENCE = "The quick brown fox jumps over the lazy dog while nobody looks. "
 
 
-def feed(meeting_id: str, *, first: int, count: int, size: int, rate: float, batch: int) -> dict[int, float]:
+def feed(
+    meeting_id: str, *, count: int, first: int = 0, size: int = 80, rate: float = 0.0, batch: int = 1
+) -> dict[int, float]:
     """Stores and announces `count` captions of `size` characters, `batch` to a transaction, `rate` a second (0: as
     fast as they can be stored)."""
     from inference.types import FinalCaption

@@ -15,11 +15,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+import httpx
 import numpy as np
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
@@ -31,6 +32,7 @@ from tests.once_a_run import migrated_database
 
 START_TIMEOUT_S = 180
 """Loading models on a busy machine."""
+LOOK_S = 0.1
 FRAME_SAMPLES = SAMPLE_RATE // 10
 MAX_IN_FLIGHT = 40
 
@@ -116,6 +118,21 @@ class RunningParlance:
             raise AssertionError(f"live did not become ready:\n{self.output}")
         self.ready_s = time.monotonic() - began
 
+    @property
+    def is_running(self) -> bool:
+        return self._live is not None and self._live.poll() is None
+
+    def wait_until_ready(self) -> None:
+        """Until all of its processes are, as `/readyz` says. One that was killed does not even answer."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with httpx.Client(base_url=self.url) as client:
+            while True:
+                with suppress(httpx.TransportError):
+                    if client.get("/readyz").is_success:
+                        return
+                assert time.monotonic() < deadline, self.output
+                time.sleep(LOOK_S)
+
     def stop(self) -> int:
         """SIGTERM, as an operator would; returns the exit code."""
         assert self._live is not None
@@ -138,18 +155,34 @@ class RunningParlance:
         """Store a meeting's state, as a worker does."""
         self._have("state", meeting_id, state)
 
+    @contextmanager
+    def feeding(self, meeting_id: str, *, count: int, **choices: float) -> Iterator[None]:
+        """`count` captions are written into the meeting while the block runs; ends when all of them are.
+
+        `choices` are those of `tests.feeder.feed`.
+        """
+        clerk = self._ask("feed", meeting_id, {"count": count, **choices})
+        try:
+            yield
+        finally:
+            fed = clerk.readline()
+        assert fed == f"{count}\n"
+
     def new_sign_in_link(self, address: str = "") -> str:
         """As `manage.py signin` prints one for pages at `address`, or at this server; each can be used once."""
         return self._have("link", address or self.url).strip()
 
     def _have(self, *wish: str) -> str:
-        """From the clerk, who comes when there is something to do."""
+        return self._ask(*wish).readline()
+
+    def _ask(self, *wish: object) -> IO[str]:
+        """What the clerk answers, who comes when there is something to do."""
         clerk = self._clerk = self._clerk or self._hire()
         assert clerk.stdin is not None
         assert clerk.stdout is not None
         clerk.stdin.write(json.dumps(wish) + "\n")
         clerk.stdin.flush()
-        return clerk.stdout.readline()
+        return clerk.stdout
 
     def _hire(self) -> subprocess.Popen[str]:
         return subprocess.Popen(

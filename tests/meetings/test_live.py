@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -22,21 +21,6 @@ from tests.live import REPOSITORY, RunningParlance, free_port
 pytestmark = pytest.mark.xdist_group("processes")
 
 LOOK_S = 0.1
-
-
-@pytest.fixture(scope="module")
-def parlance(whisper_alone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningParlance]:
-    """In a folder and with a umask that most machines have: everybody may look."""
-    data = tmp_path_factory.mktemp("data")
-    data.chmod(0o755)
-    running = RunningParlance(data, environment={"PARLANCE_MODELS_DIR": str(whisper_alone)})
-    before = os.umask(0o022)
-    try:
-        running.start()
-    finally:
-        os.umask(before)
-    yield running
-    running.stop()
 
 
 def run_live(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

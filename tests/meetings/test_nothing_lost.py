@@ -26,17 +26,6 @@ MID_SENTENCE = 95
 
 
 @pytest.fixture(scope="module")
-def environment(whisper_alone: Path) -> dict[str, str]:
-    return {"PARLANCE_MODELS_DIR": str(whisper_alone)}
-
-
-@pytest.fixture(scope="module")
-def parlance(environment: dict[str, str]) -> Iterator[RunningParlance]:
-    with running_parlance(environment=environment) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def frames(speech: Path) -> list[bytes]:
     return frames_of(load_pcm(speech / "lobster_24s.flac"))
 
@@ -120,10 +109,10 @@ def test_a_worker_killed_again_and_again_loses_nothing(
 
 @pytest.mark.long
 def test_a_full_disk_loses_nothing(
-    small_disk: Path, frames: list[bytes], undisturbed: list[Message], environment: dict[str, str]
+    small_disk: Path, frames: list[bytes], undisturbed: list[Message], whisper_alone: Path
 ) -> None:
     """Broker and database both refuse; the host keeps what is not acknowledged until there is room again."""
-    parlance = RunningParlance(small_disk, environment=environment)
+    parlance = RunningParlance(small_disk, environment={"PARLANCE_MODELS_DIR": str(whisper_alone)})
     filler = small_disk / "filler"
 
     async def fill_then_free(host: Host) -> None:

@@ -12,7 +12,7 @@ import pytest
 import srt
 import webvtt
 
-from tests.live import RunningParlance, running_parlance
+from tests.live import RunningParlance
 
 if TYPE_CHECKING:
     from openai import OpenAI  # two seconds, of every process that collects tests
@@ -27,12 +27,6 @@ print(create_token(User.objects.create_user("program"), "client"))
 SAID = "teste"
 IN_ENGLISH = "test"
 MODEL = "whisper-1"
-
-
-@pytest.fixture(scope="module")
-def parlance(whisper_alone: Path) -> Iterator[RunningParlance]:
-    with running_parlance(environment={"PARLANCE_MODELS_DIR": str(whisper_alone)}) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
