@@ -90,13 +90,15 @@ def measure(parlance: RunningParlance, recording: Recording, model: WhisperModel
 
 
 def revised_words(finals: Sequence[Message]) -> int:
-    """Return the number of words in finals whose text was revised; a name or a translation does not count."""
-    texts: dict[str, str] = {}
+    """Return the number of words in finals whose text was revised; names, translations and growth do not count."""
+    texts: dict[str, list[str]] = {}
     revised = 0
     for caption in finals:
-        if texts.get(caption["segment"], caption["text"]) != caption["text"]:
-            revised += len(words_of(caption["text"]))
-        texts[caption["segment"]] = caption["text"]
+        words = words_of(caption["text"])
+        before = texts.get(caption["segment"], [])
+        if words[: len(before)] != before:
+            revised += len(words)
+        texts[caption["segment"]] = words
     return revised
 
 
@@ -121,14 +123,24 @@ def timeline(messages: Sequence[tuple[float, Message]], started: float) -> list[
         if message["type"] == "caption":
             finals[message["segment"]] = message
             # As in static/js/captions.js: a final replaces partials that start no later.
-            moving = {key: partial for key, partial in moving.items() if partial["start"] > message["start"]}
-            moving.pop(message["segment"], None)
-        elif message["type"] == "partial" and message["segment"] not in finals:
+            moving = {
+                key: partial
+                for key, partial in moving.items()
+                if partial["start"] > message["start"] and (key != message["segment"] or _goes_on(message, partial))
+            }
+        elif message["type"] == "partial" and (
+            message["segment"] not in finals or _goes_on(finals[message["segment"]], message)
+        ):
             moving[message["segment"]] = message
         else:
             continue
         screens.append(Screen(at - started, _text(finals), _text(moving)))
     return screens
+
+
+def _goes_on(caption: Message, partial: Message) -> bool:
+    """Return whether the partial has the words after the sealed ones of an open caption."""
+    return bool(caption.get("open")) and partial["start"] >= caption["end"]
 
 
 def _text(messages: dict[str, Message]) -> str:

@@ -24,6 +24,7 @@ from inference.speech.asr import DecodeRequest, Hypothesis, StageSeconds, Transc
 from inference.speech.endpointing import EndpointPolicy
 from inference.speech.engine import Engine
 from inference.speech.hypothesis import LivePolicy
+from inference.speech.sealing import SealPolicy
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, PartialCaption
 from meetings.device.asr import speech_model
@@ -65,7 +66,7 @@ class Display:
     """The final and the unstable text as on a viewer's page."""
 
     def __init__(self) -> None:
-        self._finals: list[str] = []
+        self._finals: dict[str, FinalCaption] = {}
         self._moving: PartialCaption | None = None
 
     def take(self, events: Sequence[CaptionEvent]) -> None:
@@ -73,12 +74,13 @@ class Display:
             if isinstance(event, PartialCaption):
                 self._moving = event
             elif isinstance(event, FinalCaption):
-                self._finals.append(event.text)
-                if self._moving and self._moving.segment <= event.segment:
+                self._finals[event.segment] = event
+                if self._moving and self._moving.start < event.end:
                     self._moving = None
 
     def at(self, clock: float) -> Screen:
-        return Screen(clock, " ".join(self._finals), self._moving.text if self._moving else "")
+        final = " ".join(caption.text for caption in self._finals.values())
+        return Screen(clock, final, self._moving.text if self._moving else "")
 
 
 def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def run(*, audio: Path = AUDIO, quick: bool = False) -> dict[str, Any]:
     recordings = [load_recording(path, aligner, limit_s=LIMIT_S) for path in paths]
     transcriber = CTranslate2Transcriber(folder)
     transcriber.warm_up()
-    each = {recording.name: play(recording, transcriber) for recording in recordings}
+    each = {recording.name: play(recording, transcriber, sealing=SealPolicy()) for recording in recordings}
     return {**{name: figures([paced]) for name, paced in each.items()}, "all": figures(list(each.values()))}
 
 
@@ -103,9 +105,10 @@ def play(
     *,
     endpointing: EndpointPolicy | None = None,
     live: LivePolicy | None = None,
+    sealing: SealPolicy | None = None,
 ) -> Paced:
     """Play the recording as a meeting at real time, optionally with other policies than the defaults."""
-    session = CaptionSession(SessionConfig("en"), endpointing=endpointing, live=live)
+    session = CaptionSession(SessionConfig("en"), endpointing=endpointing, live=live, sealing=sealing)
     measured = MeasuredTranscriber(transcriber)
     screens = list(_screens(recording.samples, session, measured))
     return Paced(score(screens, recording.words, recording.text), recording.seconds, measured.processor_s)
@@ -116,7 +119,7 @@ def _screens(samples: np.ndarray, session: CaptionSession, transcriber: Measured
     clock = 0.0
     yield display.at(clock)
     while True:
-        due = min(int(clock * SAMPLE_RATE) // FRAME * FRAME, len(samples))
+        due = min(round(clock * SAMPLE_RATE) // FRAME * FRAME, len(samples))
         session.feed(samples[session.received : due])
         if due == len(samples):
             session.flush()

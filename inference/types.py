@@ -36,7 +36,7 @@ class PartialCaption:
 
 @dataclass(frozen=True, slots=True)
 class FinalCaption:
-    """One finished caption: a pure function of the audio and the meeting's settings, never of timing.
+    """One caption, or the sealed part of one: a pure function of the audio and the meeting's settings, never of timing.
 
     The same audio gives the same finals whether it arrives live, after a crash, from a backlog or from a file.
     """
@@ -49,6 +49,8 @@ class FinalCaption:
     language: str
     """ISO 639-1 code of the spoken language."""
     words: tuple[Word, ...]
+    is_open: bool = False
+    """Whether the utterance is still spoken: later captions of the segment begin with the same words."""
 
 
 @dataclass(frozen=True, slots=True)

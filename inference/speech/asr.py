@@ -15,9 +15,10 @@ import numpy as np
 
 from inference.types import Word
 
-DecodeKind = Literal["live", "final", "careful"]
-"""`live`: fast greedy decode, shown and replaced. `final`: beam search. `careful`: another decode of a final whose
-first hypothesis was implausible, with other settings.
+DecodeKind = Literal["live", "seal", "final", "careful"]
+"""`live`: fast greedy decode, shown and replaced. `seal`: greedy, with more context; most of its words stand. `final`:
+beam search, of a whole utterance. `careful`: another decode of a final whose first hypothesis was implausible, with
+other settings.
 """
 
 
@@ -27,7 +28,7 @@ class DecodeRequest:
 
     kind: DecodeKind
     start: int
-    """Position in samples where `audio` begins in the meeting; identifies the utterance."""
+    """Position in samples where `audio` begins in the meeting."""
     audio: np.ndarray
     """float32, shape (samples,), at SAMPLE_RATE."""
     language: str | None
@@ -38,8 +39,8 @@ class DecodeRequest:
     """Probabilities of the languages in the preceding speech; empty: none was heard."""
     vocabulary: tuple[str, ...] = ()
     """Names and jargon to expect."""
-    prefix: tuple[int, ...] = ()
-    """Tokens that the text must begin with."""
+    utterance: int | None = None
+    """Position in samples where its utterance begins; None: at `start`."""
 
 
 @dataclass(frozen=True, slots=True)

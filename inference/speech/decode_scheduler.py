@@ -32,6 +32,12 @@ class DecodeScheduler:
         """Record that a live decode of all audio so far was requested."""
         self._until = endpointer.window * VAD_WINDOW
 
+    def decoded(self, until: int) -> bool:
+        """Record another decode, up to the sample `until`; return whether it is newer than the last live one."""
+        is_newer = until > self._until
+        self._until = max(until, self._until)
+        return is_newer
+
     def took(self, seconds: float) -> None:
         """Record the compute time of that decode."""
         self._cost = seconds

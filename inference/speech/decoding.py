@@ -56,19 +56,20 @@ class DecodePolicy:
 
 POLICIES: dict[DecodeKind, DecodePolicy] = {
     "live": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
+    "seal": DecodePolicy(beam=1, window=12.0, padding=1.0, window_step=1.0),
     "final": DecodePolicy(beam=5, window=12.0, padding=1.0, window_step=1.0),
     "careful": DecodePolicy(beam=5, window=30.0, padding=1.0, window_step=1.0, no_repeat=4),
 }
 
 
-def batch_key(request: DecodeRequest) -> tuple[str, int, str, tuple[str, ...], int]:
-    """Return the batch key. Requests with equal keys have the same window, prompt length and language.
+def batch_key(request: DecodeRequest) -> tuple[int, int, int, str, tuple[str, ...]]:
+    """Return the batch key. Requests with equal keys have the same window, search, language and vocabulary.
 
     A request whose language must be detected has a unique key.
     """
-    frames = POLICIES[request.kind].frames(len(request.audio))
+    policy = POLICIES[request.kind]
     language = request.language or f"of {request.start}"
-    return request.kind, frames, language, request.vocabulary, len(request.prefix)
+    return policy.frames(len(request.audio)), policy.beam, policy.no_repeat, language, request.vocabulary
 
 
 def share_batches(requests: Sequence[DecodeRequest], *, most: int) -> Iterator[list[int]]:

@@ -47,6 +47,11 @@ class EndpointPolicy:
     overlap: float = 0.1
     """Audio of the closing pause that the next utterance may begin with."""
 
+    @property
+    def earliest_cut(self) -> float:
+        """Length at which an utterance may be cut at the earliest."""
+        return self.cap - self.cap_search
+
     def pause(self, length: float) -> float:
         """Return the pause that closes an utterance of this length."""
         (low, longest), (high, shortest) = self.pauses[0], self.pauses[-1]
@@ -55,6 +60,10 @@ class EndpointPolicy:
         if length >= high:
             return shortest
         return longest + (shortest - longest) * (length - low) / (high - low)
+
+
+SPOKEN = EndpointPolicy(pauses=((0.0, 0.6), (1.0, 0.6)), cap=15.0, cap_search=2.5)
+"""Of utterances whose words are sealed while they are spoken: nobody waits for their end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,10 @@ class Endpointer:
     def surest(self) -> float:
         """The highest speech probability of the open utterance's windows so far; 0: none is open."""
         return max(self._probabilities, default=0.0)
+
+    def so_far(self) -> Utterance:
+        """Return the open utterance up to the last window. Only valid if one is open."""
+        return self._utterance(self.window * VAD_WINDOW, self._probabilities)
 
     def push(self, probability: float) -> Utterance | None:
         """Process the next window's probability; return the utterance that it closes, if any."""

@@ -1,11 +1,13 @@
-"""The unstable text of the current utterance: the part to show, and the part that the next decode takes as fixed."""
+"""The unstable text of the current utterance: the words after the sealed ones that are shown, until they are sealed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 
-from inference.speech.asr import DecodedWord, Hypothesis, spell
+from inference.speech.asr import DecodedWord, spell
+from inference.speech.sealing import comparable, first_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,58 +16,79 @@ class LivePolicy:
 
     first: float = 0.8
     """Audio of an utterance, including pre-roll, before its first live decode."""
-    step: float = 0.6
+    step: float = 0.5
     """New audio between two live decodes during speech."""
     step_cost: float = 1.5
     """The step is at least this many times the last decode's compute time, so that a slow machine keeps up."""
     breath: float = 0.1
     """A pause of this length triggers a decode of the preceding speech; further live decodes wait for more speech."""
-    hold_back: float = 1.0
-    """Words that end closer than this to the end of the audio may still change, so they are never forced."""
+    context: float = 2.0
+    """Audio before the last sealed word that is decoded again."""
+    fresh: float = 1.0
+    """Words that end closer than this to the end of the audio are shown at once only if they are sure."""
     sure: float = 0.3
-    """Words at the end of the audio with a lower probability are not shown yet."""
+    """Probability from which a word is sure. A fresh one below is shown when a second decode has it too."""
+    surer: float = 0.4
+    """A word stays on the screen unless another one in its place is more probable by this."""
 
 
 class HypothesisBuffer:
-    """Words of successive decodes of one growing utterance.
+    """The words shown of one utterance, from successive decodes of its growing audio. Times are the meeting's."""
 
-    A word is agreed on if it ended well before the end of its audio. Agreed words are the forced prefix of the next
-    decode (hold-back after AlignAtt, Papi et al. 2023, with the alignment computed after the decode).
-    """
-
-    def __init__(self, policy: LivePolicy) -> None:
+    def __init__(self, policy: LivePolicy, words: Sequence[DecodedWord] = ()) -> None:
         self._policy = policy
-        self._words: tuple[DecodedWord, ...] = ()
-        self._agreed = 0
-        self.text = ""
+        self._words = tuple(words)
+        self._decoded = self._words
+        """All words of the last decode."""
 
     @property
-    def prefix(self) -> tuple[int, ...]:
-        """Tokens of the agreed words."""
-        return tuple(token for word in self._words[: self._agreed] for token in word.tokens)
+    def text(self) -> str:
+        """The words as one line."""
+        return spell(self._words)
 
-    def update(self, hypothesis: Hypothesis, *, audio_s: float) -> str:
-        """Process the decode of the utterance's first `audio_s` seconds; return the text to show."""
-        limit = audio_s - self._policy.hold_back
-        words = hypothesis.words
-        agreed = self._agreed
-        while agreed < len(words) and words[agreed].end <= limit:
-            agreed += 1
-        self._agreed = agreed
-        self._words = tuple(self._shown(words))
-        self.text = spell(self._words)
+    def update(self, words: Sequence[DecodedWord], *, audio_end: float) -> str:
+        """Process a new decode of the words after the sealed ones; return the text to show."""
+        self._words = tuple(self._steadied(words[: self._trusted(words, audio_end - self._policy.fresh)]))
+        self._decoded = tuple(words)
         return self.text
+
+    def seal(self, until: float) -> None:
+        """Drop the words up to `until` seconds, which are sealed now."""
+        self._words = self._words[first_after(self._words, until) :]
+        self._decoded = self._decoded[first_after(self._decoded, until) :]
 
     def after(self, seconds: float) -> HypothesisBuffer:
         """Return the words from `seconds` on, as the beginning of the utterance that starts there."""
-        rest = HypothesisBuffer(self._policy)
-        words = [word for word in self._words if word.start >= seconds]
-        rest._words = tuple(replace(word, start=word.start - seconds, end=word.end - seconds) for word in words)
-        rest.text = spell(words)
-        return rest
+        return HypothesisBuffer(self._policy, [word for word in self._words if word.start >= seconds])
 
-    def _shown(self, words: Sequence[DecodedWord]) -> Sequence[DecodedWord]:
-        shown = len(words)
-        while shown > self._agreed and words[shown - 1].probability < self._policy.sure:
-            shown -= 1
-        return words[:shown]
+    def _trusted(self, words: Sequence[DecodedWord], limit: float) -> int:
+        """Return how many of the first words end by `limit`, are sure, or were decoded before."""
+        before, now = [comparable(word) for word in self._decoded], [comparable(word) for word in words]
+        repeated: set[int] = set()
+        for block in SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks():
+            repeated.update(range(block.b, block.b + block.size))
+        unsure = (
+            place for place, word in enumerate(words) if word.probability < self._policy.sure and place not in repeated
+        )
+        return next(unsure, len(words))
+
+    def _steadied(self, words: Sequence[DecodedWord]) -> list[DecodedWord]:
+        """Return the words as they are shown already where they are the same, or not surer."""
+        before = [comparable(word) for word in self._words]
+        now = [comparable(word) for word in words]
+        steady: list[DecodedWord] = []
+        for kind, first, last, begin, end in SequenceMatcher(None, before, now, autojunk=False).get_opcodes():
+            old, new = self._words[first:last], words[begin:end]
+            is_kept = kind == "equal" or self._is_kept(old, new)
+            steady += map(_placed, old, new) if is_kept else new
+        return steady
+
+    def _is_kept(self, old: Sequence[DecodedWord], new: Sequence[DecodedWord]) -> bool:
+        if len(old) != len(new):
+            return False
+        return all(was.probability + self._policy.surer > word.probability for was, word in zip(old, new, strict=True))
+
+
+def _placed(word: DecodedWord, decoded: DecodedWord) -> DecodedWord:
+    """Return `word` at the time of the one that was decoded in its place."""
+    return replace(word, start=decoded.start, end=decoded.end)

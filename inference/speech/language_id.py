@@ -43,7 +43,7 @@ _RATES = {language: rank**-EVENNESS for rank, language in enumerate(_BY_TRAINING
 def is_detection_told(request: DecodeRequest) -> bool:
     """Return whether the result of `request` should include the detected language although one was given."""
     is_long = len(request.audio) >= SHORTEST_DETECTION_S * SAMPLE_RATE
-    return request.kind != "live" and request.language is not None and is_long
+    return request.kind in ("final", "careful") and request.language is not None and is_long
 
 
 def choose_language(request: DecodeRequest, ranking: Sequence[tuple[str, float]]) -> tuple[str, float]:

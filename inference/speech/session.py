@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from inference.audio import SAMPLE_RATE, AudioBuffer
-from inference.speech.asr import DecodeKind, DecodeRequest, Hypothesis
+from inference.speech.asr import DecodeRequest, Hypothesis
 from inference.speech.decode_scheduler import DecodeScheduler
-from inference.speech.endpointing import Boundary, Endpointer, EndpointPolicy, Utterance
-from inference.speech.hallucination_filters import DOUBTFUL, rejection, without_tail
+from inference.speech.endpointing import SPOKEN, Boundary, Endpointer, EndpointPolicy, Utterance
+from inference.speech.hallucination_filters import rejection, without_tail
 from inference.speech.hypothesis import HypothesisBuffer, LivePolicy
-from inference.speech.language_id import choose_language, heard_languages
+from inference.speech.pending_utterance import Closing, PendingUtterance, segment_id
 from inference.speech.resume_state import Checkpoint, CheckpointError
+from inference.speech.sealing import SealPolicy, TickClock, shifted
 from inference.speech.vad import VAD_WINDOW, DetectorState, SpeechDetector, shared_detector
-from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress, Word
+from inference.types import CaptionEvent, LanguageHeard, PartialCaption, Progress
 
 PROGRESS_S = 10.0
 """Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
-
-ONSET_LAG_S = 0.1
-"""Delay in seconds with which the detector may notice speech."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +42,6 @@ class SessionConfig:
     """Names and jargon to expect."""
 
 
-@dataclass(slots=True, eq=False)
-class _Closed:
-    """An utterance that waits for its final text."""
-
-    utterance: Utterance
-    audio: np.ndarray
-    config: SessionConfig
-    boundary: Boundary
-    detector: DetectorState
-    """Boundary and detector state when the utterance closed."""
-    kind: DecodeKind = "final"
-    """How to decode it."""
-    heard: Hypothesis | None = None
-    """The accepted hypothesis; without words if it was rejected."""
-    decoded: list[Hypothesis] = field(default_factory=list)
-    """All hypotheses so far; each must be in the language that it has once the speech before it is known."""
-
-    def is_in_another_language(self, request: DecodeRequest) -> bool:
-        """Return whether `request`, made now, would have given a hypothesis in another language."""
-        return any(
-            found.ranking and choose_language(request, found.ranking)[0] != found.language for found in self.decoded
-        )
-
-    def decode_again(self) -> None:
-        """Discard all results and start again as a final."""
-        self.kind, self.heard = "final", None
-        self.decoded.clear()
-
-
 class CaptionSession:
     """One meeting's session. `feed` runs the voice activity detection, about 1 ms per second of audio."""
 
@@ -84,13 +53,18 @@ class CaptionSession:
         detector: SpeechDetector | None = None,
         endpointing: EndpointPolicy | None = None,
         live: LivePolicy | None = None,
+        sealing: SealPolicy | None = None,
     ) -> None:
-        """Raises CheckpointError if this version cannot read `checkpoint`."""
+        """`sealing`: seal words while they are spoken; None: only at the end of an utterance.
+
+        Raises CheckpointError if this version cannot read `checkpoint`.
+        """
         resumed = Checkpoint.loads(checkpoint) if checkpoint else Checkpoint.at(0)
         self._config = config
         self._detector = detector or shared_detector()
         self._state = _detector_state(resumed)
-        self._endpointer = Endpointer(endpointing or EndpointPolicy(), resumed.boundary)
+        self._endpointer = Endpointer(endpointing or (SPOKEN if sealing else EndpointPolicy()), resumed.boundary)
+        self._sealing = sealing
         self._live_policy = live or LivePolicy()
         self._pace = DecodeScheduler(self._live_policy)
         self._hypothesis = HypothesisBuffer(self._live_policy)
@@ -100,7 +74,11 @@ class CaptionSession:
         self.audio_from = min(self._endpointer.earliest, resumed.boundary.window * VAD_WINDOW)
         self.position = resumed.boundary.position
         self._buffer = AudioBuffer(self.audio_from)
-        self._closed: deque[_Closed] = deque()
+        self._closed: deque[PendingUtterance] = deque()
+        self._open: PendingUtterance | None = None
+        self._clock: TickClock | None = None
+        if self._endpointer.start is not None:
+            self._begin(self._endpointer.start)
 
     @property
     def received(self) -> int:
@@ -108,9 +86,15 @@ class CaptionSession:
         return self._buffer.end
 
     @property
+    def captioned(self) -> int:
+        """Position up to which words are final."""
+        sealed_until = self._open.sealed_until if self._open and not self._closed else 0.0
+        return max(self.position, int(sealed_until * SAMPLE_RATE))
+
+    @property
     def backlog(self) -> int:
-        """Number of closed utterances that wait for their final decode."""
-        return len(self._closed)
+        """Number of utterances that wait for a decode: closed ones, and the open one at a tick."""
+        return len(self._closed) + (self._open is not None and self._open.is_due)
 
     @property
     def is_speaking(self) -> bool:
@@ -143,9 +127,12 @@ class CaptionSession:
         return copy.deepcopy(self, {id(self._detector): self._detector})
 
     def requests(self, *, live: bool) -> list[DecodeRequest]:
-        """Return the next decode requests: finals of closed utterances in order, else the open utterance if due."""
-        if self._closed:
-            return [self._final_request(closed) for closed in self._closed if closed.heard is None]
+        """Return the next decode requests: what gives final words, in spoken order, else live text if due."""
+        due = [utterance for utterance in self._pending if utterance.is_due]
+        if due and self._sealing and self._config.language is None:
+            due = due[:1]  # sealed words stand, and their language depends on the speech before them
+        if due or self._closed:
+            return [self._final_request(utterance) for utterance in due]
         if live and self._pace.is_due(self._endpointer):
             return [self._live_request()]
         return []
@@ -158,7 +145,7 @@ class CaptionSession:
         if request.kind == "live":
             return self._accept_live(request, hypothesis)
         self._accept_final(request, hypothesis)
-        return self._take_heard()
+        return self._news()
 
     def progress(self) -> Progress | None:
         """Return a resume point after a long silence or a flush; None if speech is pending or there is little news."""
@@ -179,65 +166,88 @@ class CaptionSession:
         utterance = self._endpointer.push(probability)
         if utterance:
             self._close(utterance)
+        elif self._open is None and self._endpointer.start is not None:
+            self._begin(self._endpointer.start)
+        if self._open and self._clock and self._clock.is_due(start + VAD_WINDOW):
+            self._open.ticks.append(self._endpointer.so_far())
+
+    def _begin(self, start: int) -> None:
+        self._open = PendingUtterance(start, self._config, self._sealing)
+        if self._sealing:
+            self._clock = TickClock(self._sealing, start, until=self._endpointer.policy.earliest_cut)
 
     def _close(self, utterance: Utterance) -> None:
+        assert self._open is not None
         audio = self._buffer.slice(utterance.start, utterance.end)
-        self._closed.append(_Closed(utterance, audio, self._config, self._endpointer.boundary, self._state))
-        is_cut = self._endpointer.start is not None
-        carried = self._hypothesis.after((utterance.end - utterance.start) / SAMPLE_RATE)
-        self._hypothesis = carried if is_cut else HypothesisBuffer(self._live_policy)
+        self._open.config = self._config
+        self._open.closing = Closing(utterance, audio, self._endpointer.boundary, self._state)
+        self._closed.append(self._open)
+        self._open = self._clock = None
+        if self._endpointer.start is not None:
+            self._begin(self._endpointer.start)
+            self._hypothesis = self._hypothesis.after(utterance.end / SAMPLE_RATE)
+        else:
+            self._hypothesis = HypothesisBuffer(self._live_policy)
         self._pace.begin()
 
     # -- finals -----------------------------------------------------------------------------------------------------
 
-    def _final_request(self, closed: _Closed) -> DecodeRequest:
-        config = closed.config
-        return DecodeRequest(
-            kind=closed.kind,
-            start=closed.utterance.start,
-            audio=closed.audio,
-            language=config.language,
-            allowed=config.allowed,
-            heard=self._heard,
-            vocabulary=config.vocabulary,
-        )
+    @property
+    def _pending(self) -> list[PendingUtterance]:
+        return [*self._closed, self._open] if self._open else list(self._closed)
+
+    def _final_request(self, utterance: PendingUtterance) -> DecodeRequest:
+        part = utterance.part
+        assert part is not None
+        start = utterance.window_start()
+        if utterance.closing:
+            audio = utterance.closing.audio[start - utterance.start : part.end - utterance.start]
+        else:
+            audio = self._buffer.slice(start, part.end)
+        return utterance.request(audio, start, self._heard)
 
     def _accept_final(self, request: DecodeRequest, hypothesis: Hypothesis) -> None:
-        closed = next((closed for closed in self._closed if closed.utterance.start == request.start), None)
-        if closed is None or closed.kind != request.kind or closed.heard:
-            raise ValueError(f"no {request.kind} decode of {request.start} is waited for")
-        closed.decoded.append(hypothesis)
-        hypothesis = without_tail(hypothesis, audio_s=len(closed.audio) / SAMPLE_RATE)
-        utterance = closed.utterance
-        refused = rejection(hypothesis, speech_s=utterance.speech / SAMPLE_RATE, surest=utterance.surest)
-        if refused in DOUBTFUL and closed.kind == "final":
-            closed.kind = "careful"
-        else:
-            closed.heard = replace(hypothesis, words=()) if refused else hypothesis
+        utterance = next((one for one in self._pending if one.start == request.utterance), None)
+        if utterance is None or utterance.next_kind != request.kind:
+            raise ValueError(f"no {request.kind} decode of {request.utterance} is waited for")
+        unsealed = utterance.accept(request, hypothesis)
+        if utterance is self._open:
+            self._hypothesis.seal(utterance.sealed_until)
+            tick = request.start + len(request.audio)
+            if unsealed and self._pace.decoded(tick):
+                self._hypothesis.update(unsealed, audio_end=tick / SAMPLE_RATE)
 
-    def _take_heard(self) -> list[CaptionEvent]:
-        """Return the events of the oldest utterances that are decoded without a gap.
+    def _news(self) -> list[CaptionEvent]:
+        """Return the events of the oldest utterances that are decoded without a gap, and sealed words of the next.
 
         The language of an utterance depends on those before it. If it was decoded in another language before they were
         known, it is decoded again.
         """
         events: list[CaptionEvent] = []
-        while self._closed and (heard := self._closed[0].heard):
-            request = self._final_request(self._closed[0])
-            if self._closed[0].is_in_another_language(request):
+        while self._closed and self._closed[0].heard:
+            if self._closed[0].is_in_another_language(self._closed[0].language_request(self._heard)):
                 self._closed[0].decode_again()
                 break
-            closed = self._closed.popleft()
-            if heard.words:
-                self._language = heard.language
-                self._heard = heard_languages(request, heard.ranking) if heard.ranking else {heard.language: 1.0}
-                events.append(_final_caption(closed.utterance, heard))
-                if heard.detected:
-                    events.append(LanguageHeard(segment_id(closed.utterance.start), *heard.detected))
-            events.append(self._progress(closed.boundary, closed.detector))
-            if not self._closed and self._hypothesis.text:
-                events.append(self._partial())
+            events += self._finished(self._closed.popleft())
+        caption = self._pending[0].open_caption() if self._pending else None
+        if caption:
+            events.append(caption)
+        if events and not self._closed and self._hypothesis.text:
+            events.append(self._partial())
         return events
+
+    def _finished(self, utterance: PendingUtterance) -> list[CaptionEvent]:
+        assert utterance.closing is not None
+        assert utterance.heard is not None
+        events: list[CaptionEvent] = []
+        caption = utterance.final_caption()
+        if caption:
+            self._language = caption.language
+            self._heard = utterance.languages_after(self._heard)
+            events.append(caption)
+            if utterance.heard.detected and utterance.heard.words:
+                events.append(LanguageHeard(caption.segment, *utterance.heard.detected))
+        return [*events, self._progress(utterance.closing.boundary, utterance.closing.detector)]
 
     def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
         self.position = boundary.position
@@ -246,20 +256,21 @@ class CaptionSession:
     # -- live -------------------------------------------------------------------------------------------------------
 
     def _live_request(self) -> DecodeRequest:
-        start = self._endpointer.earliest
+        assert self._open is not None
+        start = self._open.start_before_seal(self._live_policy.context)
         self._pace.asked(self._endpointer)
         return DecodeRequest(
             kind="live",
             start=start,
+            utterance=self._open.start,
             audio=self._buffer.slice(start, self._buffer.end),
-            language=self._config.language or self._language,
+            language=self._open.language or self._config.language or self._language,
             allowed=self._config.allowed,
             vocabulary=self._config.vocabulary,
-            prefix=self._hypothesis.prefix,
         )
 
     def _accept_live(self, request: DecodeRequest, hypothesis: Hypothesis) -> list[CaptionEvent]:
-        if request.start != self._endpointer.start:
+        if self._open is None or request.utterance != self._open.start:
             return []  # the utterance has closed, and its final will replace this text
         self._pace.took(hypothesis.seconds)
         audio_s = len(request.audio) / SAMPLE_RATE
@@ -267,14 +278,15 @@ class CaptionSession:
         if rejection(hypothesis, speech_s=audio_s, surest=self._endpointer.surest):
             return []
         shown = self._hypothesis.text
-        text = self._hypothesis.update(hypothesis, audio_s=audio_s)
-        if text == shown:
-            return []
-        return [self._partial()]
+        start = request.start / SAMPLE_RATE
+        words = self._open.unsealed(shifted(hypothesis.words, start))
+        text = self._hypothesis.update(words, audio_end=start + audio_s)
+        return [self._partial()] if text != shown else []
 
     def _partial(self) -> PartialCaption:
-        start = self._endpointer.earliest
-        return PartialCaption(segment_id(start), round(start / SAMPLE_RATE, 2), self._hypothesis.text)
+        assert self._open is not None
+        start = self._open.sealed_until or self._open.start / SAMPLE_RATE
+        return PartialCaption(segment_id(self._open.start), round(start, 2), self._hypothesis.text)
 
 
 def _detector_state(checkpoint: Checkpoint) -> DetectorState:
@@ -282,26 +294,3 @@ def _detector_state(checkpoint: Checkpoint) -> DetectorState:
         return DetectorState.loads(checkpoint.detector)
     except ValueError as error:
         raise CheckpointError("a checkpoint with another detector's state") from error
-
-
-def segment_id(start: int) -> str:
-    """Return the id of the utterance that starts at this sample. Ids sort in utterance order."""
-    return f"{start:012d}"
-
-
-def _final_caption(utterance: Utterance, hypothesis: Hypothesis) -> FinalCaption:
-    words = [word.at(utterance.start / SAMPLE_RATE) for word in hypothesis.words]
-    words[0] = _begun(words[0], utterance.onset / SAMPLE_RATE - ONSET_LAG_S)
-    return FinalCaption(
-        segment=segment_id(utterance.start),
-        start=words[0].start,
-        end=words[-1].end,
-        text=hypothesis.text,
-        language=hypothesis.language,
-        words=tuple(words),
-    )
-
-
-def _begun(first: Word, onset: float) -> Word:
-    """Trim the first word's leading silence, which the decoder's attention includes."""
-    return replace(first, start=round(max(first.start, min(onset, first.end)), 2))

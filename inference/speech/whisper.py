@@ -86,7 +86,6 @@ class CTranslate2Transcriber:
         language, certainty = choose_language(requests[0], ranking) if ranking else (requests[0].language or "en", 1.0)
         detected = self._detected(requests, encoded, stages)
         results = self._generate(requests, encoded, language, stages)
-        # CTranslate2's output includes the forced prefix.
         texts = [self._vocabulary.plain(result.sequences_ids[0]) for result in results]
         words = self._align(requests, encoded, language, texts, stages)
         seconds = (time.perf_counter() - started) / len(requests)
@@ -133,10 +132,7 @@ class CTranslate2Transcriber:
         self, requests: list[DecodeRequest], encoded: ctranslate2.StorageView, language: str, stages: StageSeconds
     ) -> list[Any]:
         policy = POLICIES[requests[0].kind]
-        prompts = [
-            self._vocabulary.prompt(language, hotwords=request.vocabulary, prefix=request.prefix)
-            for request in requests
-        ]
+        prompts = [self._vocabulary.prompt(language, hotwords=request.vocabulary) for request in requests]
         longest = policy.max_tokens(len(requests[0].audio))
         with timed(stages, "decode"):
             return self._model.generate(

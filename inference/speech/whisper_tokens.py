@@ -43,8 +43,8 @@ class Vocabulary:
         """Return the tokens that open a transcript."""
         return list(self._in_language(language).sot_sequence)
 
-    def prompt(self, language: str, *, hotwords: Sequence[str], prefix: Sequence[int]) -> list[int]:
-        """Return the decoder's prompt: hotwords as preceding text, the opening tokens, and the fixed prefix.
+    def prompt(self, language: str, *, hotwords: Sequence[str]) -> list[int]:
+        """Return the decoder's prompt: hotwords as preceding text, and the opening tokens.
 
         Special tokens in hotwords (`<|endoftext|>`) are dropped, because they would control the decoder.
         """
@@ -52,7 +52,7 @@ class Vocabulary:
         before: list[int] = []
         if hotwords:
             before = [tokenizer.sot_prev, *self.plain(tokenizer.encode(" " + ", ".join(hotwords)))[-HOTWORD_TOKENS:]]
-        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps, *prefix]
+        return [*before, *tokenizer.sot_sequence, tokenizer.no_timestamps]
 
     def suppressed(self) -> list[int]:
         """Return tokens that must not be generated: special ones, and the symbols of sound descriptions."""

@@ -161,10 +161,7 @@ class TransformersTranscriber:
         import torch
 
         transformers = import_transformers()
-        prompts = [
-            self._vocabulary.prompt(language, hotwords=request.vocabulary, prefix=request.prefix)
-            for request in requests
-        ]
+        prompts = [self._vocabulary.prompt(language, hotwords=request.vocabulary) for request in requests]
         # Beam search would need a copy of the cache per beam, so it computes its own.
         cache = {"past_key_values": opening.fresh_cache()} if self._beams == 1 else {}
         answer = transformers.GenerationMixin.generate(
@@ -179,21 +176,21 @@ class TransformersTranscriber:
             answer.sequences, answer.scores, getattr(answer, "beam_indices", None), normalize_logits=True
         )
         return [
-            self._read(request, row[len(prompts[0]) :], score)
-            for request, row, score in zip(requests, answer.sequences.tolist(), scores.tolist(), strict=True)
+            self._read(row[len(prompts[0]) :], score)
+            for row, score in zip(answer.sequences.tolist(), scores.tolist(), strict=True)
         ]
 
     def _config(self, request: DecodeRequest, prompt: list[int]) -> Any:
         """Return the generation settings for `request` and its whole batch."""
         policy = POLICIES[request.kind]
-        longest = policy.max_tokens(len(request.audio)) - len(request.prefix)
+        longest = policy.max_tokens(len(request.audio))
         return import_transformers().GenerationConfig(
             do_sample=False,
             num_beams=self._beams,
             max_new_tokens=max(1, min(POSITIONS - len(prompt), longest)),
             no_repeat_ngram_size=policy.no_repeat,
             suppress_tokens=self._suppressed(),
-            begin_suppress_tokens=None if request.prefix else self._vocabulary.blank(),
+            begin_suppress_tokens=self._vocabulary.blank(),
             # A prompt with another first token would get this one prepended.
             decoder_start_token_id=prompt[0],
             eos_token_id=self._vocabulary.end,
@@ -207,11 +204,11 @@ class TransformersTranscriber:
         special = range(self._vocabulary.end + 1, self.network.config.vocab_size)
         return sorted({*self._vocabulary.suppressed(), *special})
 
-    def _read(self, request: DecodeRequest, generated: list[int], scores: list[float]) -> DecodedText:
-        """Return the text with its forced prefix. The mean is over the generated tokens, including the end token."""
+    def _read(self, generated: list[int], scores: list[float]) -> DecodedText:
+        """Return the text. The mean is over the generated tokens, including the end token."""
         end = self._vocabulary.end
         length = generated.index(end) + 1 if end in generated else len(generated)
-        tokens = self._vocabulary.plain([*request.prefix, *generated[:length]])
+        tokens = self._vocabulary.plain(generated[:length])
         return DecodedText(tokens, sum(scores[:length]) / max(1, length))
 
     def _align(

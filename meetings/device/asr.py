@@ -11,6 +11,7 @@ from inference.models.residency.plan import Group, ModelNeed, ModelSize
 from inference.models.residency.torch_module import TorchResident
 from inference.models.residency.transfers import Member
 from inference.speech.backends import Backend, Recognizer, load_recognizer, speech_bytes, speech_folder
+from inference.speech.sealing import SealPolicy
 from meetings.environment import Environment
 
 ASR = "asr"
@@ -29,6 +30,11 @@ def speech_model(environment: Environment) -> Path:
     """Return the folder of the chosen Whisper. Raises what `inference.speech.backends.speech_folder` raises."""
     name = environment.asr_model or default_model(environment.profile, "asr").name
     return speech_folder(name, environment.models, speech_backend(environment))
+
+
+def seal_policy(environment: Environment) -> SealPolicy:
+    """Return when the words of live meetings are sealed. A GPU decodes more often."""
+    return SealPolicy(first=1.0, step=0.5) if environment.profile == "gpu" else SealPolicy()
 
 
 def load_warm_recognizer(environment: Environment) -> Recognizer:

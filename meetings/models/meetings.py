@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -44,6 +44,20 @@ class State(models.TextChoices):
     LIVE = "live", gettext_lazy("Live")
     PAUSED = "paused", gettext_lazy("Paused")
     ENDED = "ended", gettext_lazy("Ended")
+
+
+class MeetingQuerySet(models.QuerySet["Meeting"]):
+    """Meetings that are deleted with their rows locked."""
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the meetings and what belongs to them.
+
+        Django collects what belongs to a row before its transaction. A caption that a worker stored in between would
+        belong to nothing.
+        """
+        with transaction.atomic():
+            list(self.order_by().select_for_update().values_list("pk", flat=True))
+            return super().delete()
 
 
 class Meeting(models.Model):
@@ -144,12 +158,20 @@ class Meeting(models.Model):
     )
     missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
 
+    objects = MeetingQuerySet.as_manager()
+
     class Meta:
         verbose_name, verbose_name_plural = gettext_lazy("meeting"), gettext_lazy("meetings")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
         return self.title
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the meeting with its row locked, as `MeetingQuerySet.delete` does."""
+        with transaction.atomic():
+            Meeting.objects.select_for_update().filter(pk=self.pk).first()
+            return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
         """Take out of the title what nobody sees, and what makes it read as another one."""
@@ -470,6 +492,9 @@ class Caption(models.Model):
         default=False,
         help_text=gettext_lazy("Somebody corrected the text; no model changes it."),
     )
+    is_open = models.BooleanField(
+        default=False, db_default=False, help_text="It is still being spoken: what is stored is its beginning."
+    )
     seq = models.PositiveBigIntegerField()
     revision = models.PositiveIntegerField(default=0)
     start = models.FloatField(help_text="Seconds since the meeting's first sample.")
@@ -497,13 +522,19 @@ class Caption(models.Model):
 
 
 class Translation(models.Model):
-    """The translation of a caption's present text, or the text itself where no model could translate it."""
+    """The translation of a caption's present text, or the text itself where no model could translate it.
+
+    While a caption is open, it may be that of its beginning.
+    """
 
     caption = models.ForeignKey(
         Caption, verbose_name=gettext_lazy("caption"), on_delete=models.CASCADE, related_name="translations"
     )
     language = models.CharField(gettext_lazy("language"), max_length=8)
     text = models.TextField(gettext_lazy("text"))
+    is_behind = models.BooleanField(
+        default=False, db_default=False, help_text="The caption has grown since it was translated."
+    )
     is_translated = models.BooleanField(
         gettext_lazy("translated"), default=True, help_text=gettext_lazy("False: a part stands as it was said.")
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from meetings.models import Caption, Correction, Meeting, Translation
+from meetings.models import Caption, Correction, Meeting, State, Translation
 from meetings.store.speakers import NoSuchCaption
 from meetings.store.transcript import bump_seq, changing, save_revision
 from meetings.text import one_line
@@ -18,6 +18,13 @@ MAX_TEXT = 2_000
 
 class UnfitText(ValueError):
     """The text cannot be a caption; the message is a sentence for people."""
+
+
+class StillOpen(UnfitText):
+    """The line is still being spoken."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This line is still being spoken. Correct it once it is complete."))
 
 
 class ChangedMeanwhile(Exception):
@@ -39,7 +46,7 @@ def correct_text(meeting_id: str, segment: str, text: str, *, editor_id: int | N
         seen: The text that the editor saw; None: replace whatever is stored.
 
     Raises:
-        UnfitText, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
+        UnfitText, StillOpen, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
     """
     text = fit_text(text)
     with changing(meeting_id) as meeting:
@@ -63,7 +70,7 @@ def correct_translation(
         editor_id, seen: As for `correct_text`.
 
     Raises:
-        UnfitText, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
+        UnfitText, StillOpen, ChangedMeanwhile, NoSuchCaption, NoSuchMeeting: nothing was stored.
     """
     text = fit_text(text)
     with changing(meeting_id) as meeting:
@@ -102,10 +109,12 @@ def require_seen(seen: str | None, present: str) -> None:
 
 
 def _caption(meeting: Meeting, segment: str) -> Caption:
-    """Return the caption. Raises NoSuchCaption."""
+    """Return the caption. Raises NoSuchCaption, and StillOpen if a worker would go on with its text."""
     caption = Caption.objects.filter(meeting=meeting, segment=segment).first()
     if caption is None:
         raise NoSuchCaption(f"There is no line {segment}.")
+    if caption.is_open and meeting.state != State.ENDED:
+        raise StillOpen
     return caption
 
 

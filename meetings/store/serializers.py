@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
+from inference.sentences import is_whole, sentence_starts
 from meetings.broker.hints import ROUND_S
 from meetings.models import UNSURE, Caption, Speaker, Summary
 from meetings.store.transcript import Change
@@ -12,6 +13,8 @@ from meetings.store.transcript import Change
 class TranslationInfo(TypedDict):
     language: str
     text: str
+    settled: NotRequired[int]
+    """While the caption is open: characters of the sentences that are complete. The rest may change."""
 
 
 class CaptionMessage(TypedDict):
@@ -27,6 +30,8 @@ class CaptionMessage(TypedDict):
     text: str
     translation: TranslationInfo | None
     provisional: bool
+    open: NotRequired[bool]
+    """True while it is still being spoken: the next revision goes on with its text."""
 
 
 class SpeakerMessage(TypedDict):
@@ -67,7 +72,7 @@ def change(row: Change, language: str) -> CaptionMessage | SpeakerMessage | Summ
 
 
 def caption(row: Caption, language: str = "") -> CaptionMessage:
-    return CaptionMessage(
+    message = CaptionMessage(
         type="caption",
         seq=row.seq,
         segment=row.segment,
@@ -81,6 +86,7 @@ def caption(row: Caption, language: str = "") -> CaptionMessage:
         translation=_translation(row, language),
         provisional=False,
     )
+    return {**message, "open": True} if row.is_open else message
 
 
 def _translation(row: Caption, language: str) -> TranslationInfo | None:
@@ -88,7 +94,15 @@ def _translation(row: Caption, language: str) -> TranslationInfo | None:
         return None
     found = (stored.text for stored in row.translations.all() if stored.language == language and stored.is_shown)
     text = next(found, None)
-    return None if text is None else TranslationInfo(language=language, text=text)
+    if text is None:
+        return None
+    translation = TranslationInfo(language=language, text=text)
+    return {**translation, "settled": _settled(row.text, text)} if row.is_open else translation
+
+
+def _settled(text: str, translation: str) -> int:
+    """Return the characters of the translation whose sentences are complete in the text."""
+    return len(translation) if is_whole(text) else max((0, *sentence_starts(translation)))
 
 
 def speaker(row: Speaker) -> SpeakerMessage:

@@ -209,8 +209,16 @@ def _label(labels: _Labels, parts: Sequence[Caption], near: Sequence[SpeakerTurn
                 save_revision(labels.meeting, part, speaker=labels.stored(_main_speaker(part, near)))
         return
     runs = label_words(words_of(parts), near)
-    if runs:
+    if runs and parts[0].is_open:
+        _label_open(labels, parts[0], runs[0].speaker)
+    elif runs:
         _divide(labels, parts, runs)
+
+
+def _label_open(labels: _Labels, caption: Caption, speaker: str | None) -> None:
+    """Name who began to speak. The caption is divided, and an unknown speaker shown, when it is complete."""
+    if speaker is not None:
+        save_revision(labels.meeting, caption, speaker=labels.stored(speaker))
 
 
 def _main_speaker(part: Caption, turns: Sequence[SpeakerTurn]) -> str | None:

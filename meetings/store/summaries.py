@@ -12,8 +12,8 @@ from meetings.store.webhooks import announce
 
 
 def new_captions(meeting_id: str, from_s: float) -> list[Caption]:
-    """Return the captions that start at or after `from_s`, the end of the last summary."""
-    rows = Caption.objects.filter(meeting_id=meeting_id, start__gte=from_s).exclude(text="")
+    """Return the complete captions that start at or after `from_s`, the end of the last summary."""
+    rows = Caption.objects.filter(meeting_id=meeting_id, start__gte=from_s, is_open=False).exclude(text="")
     return list(rows.order_by("start", "segment"))
 
 

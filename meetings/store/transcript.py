@@ -203,7 +203,7 @@ def parts_of_all(meeting: Meeting, utterances: Collection[str]) -> dict[str, lis
 def save_revision(meeting: Meeting, stored: Caption | None, **content: Any) -> bool:
     """Store a caption's new content as the meeting's next change; return whether anything changed.
 
-    Translations of a replaced text are deleted.
+    Translations of a replaced text are deleted. Those of a text that has grown stay until they are made again.
     """
     if stored is not None and all(getattr(stored, name) == value for name, value in content.items()):
         return False
@@ -213,7 +213,11 @@ def save_revision(meeting: Meeting, stored: Caption | None, **content: Any) -> b
         return True
     Caption.objects.filter(pk=stored.pk).update(seq=meeting.last_seq, revision=F("revision") + 1, **content)
     if "text" in content and content["text"] != stored.text:
-        Translation.objects.filter(caption=stored).delete()
+        translations = Translation.objects.filter(caption=stored)
+        if stored.is_open and stored.text and content["text"].startswith(stored.text):
+            translations.update(is_behind=True)
+        else:
+            translations.delete()
     return True
 
 
@@ -263,9 +267,7 @@ def _store(meeting: Meeting, final: FinalCaption) -> None:
     """Store an utterance; one that is already stored stays as it is, even if divided or corrected since."""
     final = _storable(final)
     parts = parts_of(meeting, final.segment)
-    if are_corrected(parts):
-        return
-    if parts and words_of(parts) == final.words and parts[0].language == final.language:
+    if are_corrected(parts) or _is_stored(parts, final):
         return
     save_revision(
         meeting,
@@ -277,6 +279,17 @@ def _store(meeting: Meeting, final: FinalCaption) -> None:
         language=final.language,
         text=final.text,
         words=words_as_stored(final.words),
+        is_open=final.is_open,
     )
     for leftover in parts[1:]:
         save_revision(meeting, leftover, text="", words=[])
+
+
+def _is_stored(parts: Sequence[Caption], final: FinalCaption) -> bool:
+    """Return whether `final`, or more of its utterance, is stored: a worker that resumes repeats what was sealed."""
+    if not parts or parts[0].language != final.language:
+        return False
+    stored = words_of(parts)
+    if final.is_open:
+        return not parts[0].is_open or stored[: len(final.words)] == final.words
+    return not parts[0].is_open and stored == final.words

@@ -23,8 +23,8 @@ class Untranslated:
 
 
 def untranslated(meeting_id: str, target: str, *, sources: Collection[str], limit: int) -> list[Untranslated]:
-    """Return the newest captions in one of the languages `sources` without a translation into `target`."""
-    done = Translation.objects.filter(caption=OuterRef("pk"), language=target)
+    """Return the newest captions in one of the languages `sources` without a whole translation into `target`."""
+    done = Translation.objects.filter(caption=OuterRef("pk"), language=target, is_behind=False)
     rows = Caption.objects.filter(~Exists(done), meeting_id=meeting_id, language__in=sources)
     missing = rows.exclude(language=target).exclude(text="").order_by("-start")[:limit]
     return [Untranslated(caption.pk, caption.text, caption.language, target) for caption in missing]
@@ -50,7 +50,7 @@ def store_translations(lease: Lease, done: Sequence[tuple[Untranslated, Translat
             Translation.objects.update_or_create(
                 caption=caption,
                 language=wanted.target,
-                defaults={"text": translated.text, "is_translated": translated.translated},
+                defaults={"text": translated.text, "is_translated": translated.translated, "is_behind": False},
             )
             changed.add(caption.pk)
         for pk in sorted(changed, key=lambda pk: captions[pk].seq):

@@ -75,6 +75,8 @@ class CommitStep:
         await self._tell_language(stream, result)
         if result.progress:
             await self._forget(stream, result.progress)
+        elif result.finals:
+            await self._audio.report(stream.meeting_id, captioned=stream.captioned, phase=stream.phase)
 
     async def _tell_language(self, stream: MeetingStream, result: TurnResult) -> None:
         """Report to the host when the language heard differs from the one that is set."""
@@ -95,7 +97,7 @@ class CommitStep:
         before = stream.forgettable(progress)
         if before is not None:
             await self._audio.trim(stream.meeting_id, before)
-        await self._audio.report(stream.meeting_id, captioned=progress.position, phase=stream.phase)
+        await self._audio.report(stream.meeting_id, captioned=stream.captioned, phase=stream.phase)
         if stream.keep_recording:
             await record(stream, progress.position)
 

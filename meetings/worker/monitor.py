@@ -55,7 +55,7 @@ class Monitor:
         worst, live, is_moving = 0.0, {}, False
         for stream in list(streams.values()):
             state = await self._audio.state(stream.meeting_id)
-            behind_s = max(0, state.next_sample - stream.session.position) / SAMPLE_RATE
+            behind_s = max(0, state.next_sample - stream.session.captioned) / SAMPLE_RATE
             worst = max(worst, behind_s)
             if stream.state is State.LIVE and not stream.is_upload:
                 live[stream.meeting_id] = behind_s

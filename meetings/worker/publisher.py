@@ -100,7 +100,7 @@ class Publisher:
         `failure`: why it is put off (`SummaryFailure`); empty: it is not. Late joiners read it in its row.
         """
         phase = "summarizing" if is_due else ""
-        await self._audio.report(stream.meeting_id, captioned=stream.committed, phase=phase)
+        await self._audio.report(stream.meeting_id, captioned=stream.captioned, phase=phase)
         await self.publish(stream, [Broadcast(end_notice(summary_due=is_due, summary_failure=failure))])
 
     async def set_phase(
@@ -112,7 +112,7 @@ class Publisher:
         stream.phase = phase
         await self._audio.report(
             stream.meeting_id,
-            captioned=stream.committed,
+            captioned=stream.captioned,
             phase=phase,
             until=time.time() + expected_s if expected_s else 0.0,
         )

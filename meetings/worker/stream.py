@@ -10,14 +10,17 @@ from typing import Literal, get_args
 
 import numpy as np
 import structlog
+from django.conf import settings
 
 from inference.audio import SAMPLE_RATE, pcm16_to_float
 from inference.diarization.tracker import BACKLOG, BEHIND
 from inference.speech.language_mismatch import LanguageMismatch
 from inference.speech.resume_state import Checkpoint, CheckpointError
+from inference.speech.sealing import SealPolicy
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
 from meetings.broker.audio_log import AudioEntry, Mark
+from meetings.device.asr import seal_policy
 from meetings.languages import AUTO
 from meetings.models import Meeting, Stage, State, Upload
 from meetings.store.transcript import Lease
@@ -114,7 +117,8 @@ class MeetingStream:
         """Whether there may be captions without a translation into every wanted language."""
         self._languages_asked: frozenset[str] = frozenset()
         self._config = session_config(meeting, meeting.language)
-        self.session = resumed_session(meeting, self._config)
+        sealing = None if self.is_upload else seal_policy(settings.ENVIRONMENT)
+        self.session = resumed_session(meeting, self._config, sealing=sealing)
         self.last_read = b"0-0"
         self.newest: AudioEntry | None = None
         """The last entry read. The log always keeps it, so a log without it was truncated."""
@@ -151,6 +155,11 @@ class MeetingStream:
         self._inbox: deque[AudioEntry] = deque()
         self._kept: deque[AudioEntry] = deque()
         """Audio that a resumed session would need, or that is not in the recording yet."""
+
+    @property
+    def captioned(self) -> int:
+        """Samples up to which words are final: those captioned, and those sealed of the utterance that is spoken."""
+        return max(self.committed, self.session.captioned)
 
     @property
     def languages_wanted(self) -> frozenset[str]:
@@ -275,16 +284,18 @@ class MeetingStream:
             self.voices.rest()
 
 
-def resumed_session(meeting: Meeting, config: SessionConfig) -> CaptionSession:
+def resumed_session(meeting: Meeting, config: SessionConfig, *, sealing: SealPolicy | None = None) -> CaptionSession:
     """Return the meeting's session, resumed from its checkpoint.
+
+    `sealing`: of a meeting that people follow; None: the text of an utterance is final at its end.
 
     A checkpoint that this version cannot read is ignored; captions then resume at the cursor.
     """
     try:
-        return CaptionSession(config, meeting.checkpoint or None)
+        return CaptionSession(config, meeting.checkpoint or None, sealing=sealing)
     except CheckpointError as error:
         log.warning("checkpoint_ignored", meeting=meeting.pk, cursor_s=meeting.cursor / SAMPLE_RATE, error=str(error))
-        return CaptionSession(config, Checkpoint.at(meeting.cursor).dumps())
+        return CaptionSession(config, Checkpoint.at(meeting.cursor).dumps(), sealing=sealing)
 
 
 def session_config(meeting: Meeting, language: str) -> SessionConfig:

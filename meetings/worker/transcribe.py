@@ -13,6 +13,7 @@ from inference.models.residency.drain_lock import ModelAsleep
 from inference.models.residency.pool import ModelPool
 from inference.speech.engine import Decoded, Engine
 from inference.speech.session import CaptionSession
+from inference.speech.whisper import CPU_WORKERS, GPU_BATCH
 from inference.types import CaptionEvent
 from meetings.device import watchdog
 from meetings.device.asr import ASR
@@ -53,7 +54,7 @@ class TranscribeStep:
         self._turns = Turns()
         pool.start()
         with pool.use(ASR) as transcriber:
-            self._engine = Engine(transcriber)
+            self._engine = Engine(transcriber, max_batch=CPU_WORKERS if pool.device.kind == "cpu" else GPU_BATCH)
         self.places = places_of(pool.device, self._engine)
         """Utterances of recordings that are decoded at once."""
 

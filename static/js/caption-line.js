@@ -8,18 +8,21 @@ export class CaptionLine {
     this.element.className = "caption";
     this.element.dataset.segment = caption.segment;
     this.final = textSpan("final");
+    this.moving = textSpan("partial");
     this.show(caption, reading);
   }
 
   /** Rewrites in place. @param {string} reading language that is read; empty: as spoken */
   show(caption, reading) {
-    const { text, language, isTranslation, isPending } = wording(caption, reading);
-    write(this.final, text, language);
+    const { text, language, isTranslation, isPending, settled = text.length } = wording(caption, reading);
+    write(this.final, text.slice(0, settled), language);
     this.final.dataset.pending = String(isPending);
-    const beside = [];
+    const beside = settled < text.length ? [write(this.moving, text.slice(settled), language)] : [];
     if (isTranslation) beside.push(" ", write(textSpan("original"), caption.text, caption.language));
     if (isPending) beside.push(" ", languageTag(language));
-    this.element.replaceChildren(this.final, ...beside);
+    const parts = [this.final, ...beside];
+    // What stands already is not put there again: it would lose a selection.
+    if (parts.length > 1 || this.element.childNodes.length !== 1) this.element.replaceChildren(...parts);
   }
 }
 

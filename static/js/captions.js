@@ -27,7 +27,8 @@ export class CaptionStore {
 
   /** @returns {boolean} whether there is something new to show */
   applyPartial(partial) {
-    if (this.bySegment.has(partial.segment)) return false;
+    const caption = this.bySegment.get(partial.segment);
+    if (caption && !(caption.open && caption.end <= partial.start)) return false;
     if (partial.text) this.partials.set(partial.segment, partial);
     else this.partials.delete(partial.segment);
     return true;
@@ -72,10 +73,14 @@ export class CaptionStore {
     return index;
   }
 
-  /** Finals come in order, so moving text that starts no later than this final is settled by it. */
+  /**
+   * Finals come in order, so moving text that starts no later than this final is settled by it. Beside a caption that is
+   * still open, what moves begins where its words end.
+   */
   #settlePartials(caption) {
     for (const [segment, partial] of this.partials) {
-      if (segment === caption.segment || partial.start <= caption.start) this.partials.delete(segment);
+      const isSettled = segment === caption.segment && !(caption.open && caption.end <= partial.start);
+      if (isSettled || partial.start <= caption.start) this.partials.delete(segment);
     }
   }
 }
@@ -87,8 +92,9 @@ function isAfter(a, b) {
 /**
  * What the reader reads of a caption.
  * @param {string} reading language that is read; empty: as spoken
- * @returns {{text: string, language: string, isTranslation: boolean, isPending: boolean}} pending: the original
- *   stands where a translation is still to come
+ * @returns {{text: string, language: string, isTranslation: boolean, isPending: boolean, settled?: number}} pending: the
+ *   original stands where a translation is still to come; settled: letters of a translation that change no more, while
+ *   the caption is open
  */
 export function wording({ text, language = "", translation = null }, reading) {
   if (reading === "" || language === reading) return { text, language, isTranslation: false, isPending: false };

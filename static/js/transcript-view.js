@@ -137,7 +137,11 @@ export class TranscriptView {
   #rewrite(caption) {
     const entry = this.drawn.get(caption.segment);
     if (entry === undefined) return true;
-    if (!cutsAlike(entry, caption)) return false;
+    const { paragraph } = entry;
+    const isLast = entry === this.paragraphs.at(-1)?.last;
+    if (!cutsAlike(entry, caption, isLast)) return false;
+    paragraph.words += wordCount(caption) - wordCount(entry.caption);
+    if (isLast) paragraph.end = caption.end;
     entry.caption = caption;
     this.#fill(entry);
     return true;
@@ -251,12 +255,13 @@ function wordCount({ text, language }) {
   return isUnspaced(language) ? Math.ceil(text.length / LETTERS_A_WORD) : text.split(/\s+/).length;
 }
 
-/** Whether a revision of a drawn caption leaves every paragraph as it is. */
-function cutsAlike({ caption: old, paragraph }, caption) {
+/** Whether a revision of a drawn caption leaves every paragraph as it is. The last caption may grow. */
+function cutsAlike({ caption: old, paragraph }, caption, isLast) {
   const speaker = speakerOf(caption);
   const isSpeakerAlike = speaker === speakerOf(old) || (speakerOf(old) === null && speaker === paragraph.speaker);
   const isDirectionAlike = directionOf(caption.language) === directionOf(old.language);
-  return isSpeakerAlike && isDirectionAlike && caption.end === old.end && wordCount(caption) === wordCount(old);
+  const isAsLong = isLast || (caption.end === old.end && wordCount(caption) === wordCount(old));
+  return isSpeakerAlike && isDirectionAlike && isAsLong;
 }
 
 /** Who is not told yet goes on in the paragraph that is there, so that nothing jumps when the name comes. */

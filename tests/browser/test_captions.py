@@ -107,3 +107,33 @@ def test_words_of_a_caption_are_read_in_the_order_of_speech(reader: Page) -> Non
     assert [result["html"].index(word) for word in ("One.", "Two.", "Three.")] == sorted(
         result["html"].index(word) for word in ("One.", "Two.", "Three.")
     )
+
+
+def test_beside_an_open_caption_only_the_words_after_it_move(reader: Page) -> None:
+    def sealed(text: str, seq: int, **more: object) -> Message:
+        return caption(1, text, seq=seq, revision=seq, **more)
+
+    shown = """(messages) => {
+        const store = window.store ??= new window.Store();
+        for (const message of messages) {
+            if (message.type === "caption") store.applyCaption(message);
+            else store.applyPartial(message);
+        }
+        return [...store.ordered, ...store.moving].map(({ text }) => text).join(" | ");
+    }"""
+    reader.evaluate("""async () => { window.Store = (await import("/static/js/captions.js")).CaptionStore; }""")
+
+    def moving(text: str, start: float) -> Message:
+        return {**partial(1, text), "start": start}
+
+    for messages, text in (
+        ([moving("when is a", 3.0)], "when is a"),
+        ([sealed("When is", 1, end=3.5, open=True)], "When is"),
+        ([moving("a lobster", 3.5)], "When is | a lobster"),
+        ([sealed("When is", 2, end=3.5, open=True)], "When is | a lobster"),
+        ([sealed("When is a", 3, end=3.8, open=True)], "When is a"),
+        ([moving("stale", 3.5), moving("lobster", 3.8)], "When is a | lobster"),
+        ([sealed("When is a lobster?", 4, end=4.5)], "When is a lobster?"),
+        ([moving("late", 4.5)], "When is a lobster?"),
+    ):
+        assert reader.evaluate(shown, messages) == text

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from meetings.models import SPEAKER_COLORS
-from tests.browser.scripted import ScriptedServer, caption, hello, speaker
+from tests.browser.scripted import Message, ScriptedServer, caption, hello, speaker
 
 ANA, BEN = speaker(1, "Ana"), speaker(2)
 
@@ -145,6 +145,20 @@ class TestAnnouncement:
         expect(said).to_have_text(["Ana: Hello.", "Speaker 2: Hi."])
         announced.clock.run_for(4_000)
         expect(said).to_have_text(["Ana: Hello.", "Speaker 2: Hi.", "Well?"])
+
+    def test_clauses_of_an_open_caption_are_said_as_they_come(self, announced: Page, server: ScriptedServer) -> None:
+        said = announced.locator("[role=log] p")
+
+        def sealed(text: str, seq: int, **more: object) -> Message:
+            return caption(1, text, seq=seq, revision=seq, speaker="S1", **more)
+
+        server.say(sealed("When is a lobster,", 1, open=True))
+        expect(said).to_have_text(["Ana: When is a lobster,"])
+        server.say(sealed("When is a lobster, one asks, not", 2, open=True))
+        expect(said).to_have_text(["Ana: When is a lobster,", "one asks,"])
+        server.say(caption(1, "a lobster?", seq=3, segment="00000001.1", speaker="S2", start=5.0))
+        server.say(sealed("When is a lobster, one asks, not", 4))
+        expect(said).to_have_text(["Ana: When is a lobster,", "one asks,", "not", "Speaker 2: a lobster?"])
 
     def test_a_translation_is_waited_for(self, announced: Page, server: ScriptedServer) -> None:
         announced.get_by_label("Caption language").select_option("pt")

@@ -89,15 +89,6 @@ def test_words_have_times_in_order_and_their_tokens(
     assert "".join(word.spelling for word in heard.words).strip() == heard.text
 
 
-def test_a_forced_prefix_is_kept_and_continued(recognizer: Recognizer, alone: Alone, sentence: DecodeRequest) -> None:
-    live = replace(sentence, kind="live")
-    whole = alone(recognizer, live)
-    prefix = tuple(token for word in whole.words[:4] for token in word.tokens)
-    (forced,) = recognizer.transcribe([replace(live, prefix=prefix)])
-    assert is_heard(SENTENCE, forced.text)
-    assert [word.tokens for word in forced.words[:4]] == [word.tokens for word in whole.words[:4]]
-
-
 def test_answers_come_in_the_order_of_the_requests(
     recognizer: Recognizer, alone: Alone, sentence: DecodeRequest
 ) -> None:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from inference.speech.decoding import share_batches
 from inference.speech.endpointing import EndpointPolicy
 from inference.speech.engine import Engine, Timings
 from inference.speech.hypothesis import LivePolicy
+from inference.speech.sealing import SealPolicy
 from inference.speech.session import CaptionSession, SessionConfig
+from inference.speech.whisper import GPU_BATCH
 from inference.types import FinalCaption, PartialCaption
 from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, sound
 
@@ -40,6 +43,22 @@ def test_meetings_share_a_batch() -> None:
         "a": [PartialCaption],
         "b": [PartialCaption],
     }
+
+
+def test_many_meetings_fill_the_batches_of_a_gpu_whatever_was_sealed_before() -> None:
+    transcriber = ScriptedTranscriber()
+    sessions = {}
+    for meeting in range(24):
+        session = CaptionSession(
+            SessionConfig("en"), detector=ScriptedDetector(), endpointing=ENDPOINTING, live=LIVE, sealing=SealPolicy()
+        )
+        session.feed(sound((0.9, 50 + 2 * meeting), seed=meeting))
+        sessions[meeting] = session
+    engine = Engine(transcriber, max_batch=GPU_BATCH)
+    while engine.step(sessions):
+        pass
+    sizes = [len(batch) for step in transcriber.batches for batch in share_batches(step, most=GPU_BATCH)]
+    assert sizes == [16, 7, 11, 7, 2]
 
 
 def test_a_backlog_shares_the_batch_with_other_meetings() -> None:

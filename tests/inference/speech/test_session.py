@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.audio import SAMPLE_RATE
-from inference.speech.asr import DecodeRequest, Hypothesis
+from inference.speech.asr import DecodedWord, DecodeRequest, Hypothesis
 from inference.speech.endpointing import EndpointPolicy
 from inference.speech.hypothesis import LivePolicy
 from inference.speech.language_id import choose_language
 from inference.speech.resume_state import Checkpoint
+from inference.speech.sealing import SealPolicy
 from inference.speech.session import CaptionSession, SessionConfig
 from inference.speech.vad import VAD_WINDOW
 from inference.types import CaptionEvent, FinalCaption, LanguageHeard, PartialCaption, Progress
@@ -26,10 +28,14 @@ from tests.inference.doubles import ScriptedDetector, ScriptedTranscriber, hypot
 ENGLISH = SessionConfig("en")
 ENDPOINTING = EndpointPolicy(pauses=((1.0, 0.8), (4.0, 0.3)), cap=6.0, cap_search=2.0)
 LIVE = LivePolicy(first=0.5, step=0.5, step_cost=0.0)
+SEALING = SealPolicy(first=2.0, step=0.8, hold_back=0.5, context=1.0)
 
 
-def open_session(config: SessionConfig = ENGLISH, checkpoint: str | None = None) -> CaptionSession:
-    return CaptionSession(config, checkpoint, detector=ScriptedDetector(), endpointing=ENDPOINTING, live=LIVE)
+def open_session(
+    config: SessionConfig = ENGLISH, checkpoint: str | None = None, *, sealing: SealPolicy | None = None
+) -> CaptionSession:
+    detector = ScriptedDetector()
+    return CaptionSession(config, checkpoint, detector=detector, endpointing=ENDPOINTING, live=LIVE, sealing=sealing)
 
 
 def decode(session: CaptionSession, *, live: bool = False) -> list[CaptionEvent]:
@@ -49,7 +55,11 @@ def caption_at_once(samples: np.ndarray) -> list[FinalCaption]:
 
 
 def finals(events: list[CaptionEvent]) -> list[FinalCaption]:
-    return [event for event in events if isinstance(event, FinalCaption)]
+    return [event for event in events if isinstance(event, FinalCaption) and not event.is_open]
+
+
+def open_captions(events: list[CaptionEvent]) -> list[FinalCaption]:
+    return [event for event in events if isinstance(event, FinalCaption) and event.is_open]
 
 
 def progresses(events: list[CaptionEvent]) -> list[Progress]:
@@ -370,26 +380,55 @@ def play(session: CaptionSession, meeting: Meeting, data: st.DataObject | None =
     return events
 
 
-@settings(max_examples=60, deadline=None)
-@given(meetings(), st.data())
-def test_finals_do_not_depend_on_chunks_or_live_decodes(meeting: Meeting, data: st.DataObject) -> None:
-    assert finals(play(open_session(), meeting, data)) == finals(play(open_session(), meeting))
+sealings = st.sampled_from([None, SEALING])
 
 
 @settings(max_examples=60, deadline=None)
-@given(meetings(), st.data())
-def test_finals_do_not_depend_on_where_a_crash_fell(meeting: Meeting, data: st.DataObject) -> None:
-    events = play(open_session(), meeting, data)
+@given(meetings(), st.data(), sealings)
+def test_finals_do_not_depend_on_chunks_or_live_decodes(
+    meeting: Meeting, data: st.DataObject, sealing: SealPolicy | None
+) -> None:
+    chunked = play(open_session(sealing=sealing), meeting, data)
+    assert finals(chunked) == finals(play(open_session(sealing=sealing), meeting))
+
+
+@settings(max_examples=60, deadline=None)
+@given(meetings(), st.data(), sealings)
+def test_finals_do_not_depend_on_where_a_crash_fell(
+    meeting: Meeting, data: st.DataObject, sealing: SealPolicy | None
+) -> None:
+    events = play(open_session(sealing=sealing), meeting, data)
     checkpoints = [(place, event) for place, event in enumerate(events) if isinstance(event, Progress)]
     if not checkpoints:
         assert finals(events) == []
         return
     place, progress = data.draw(st.sampled_from(checkpoints))
-    resumed = open_session(checkpoint=progress.checkpoint)
+    resumed = open_session(checkpoint=progress.checkpoint, sealing=sealing)
     assert resumed.audio_from <= resumed.position == progress.position
     resumed_events = play(resumed, meeting)
     assert finals(resumed_events) == finals(events[place:])
     assert progresses(resumed_events)[-1:] == progresses(events[place + 1 :])[-1:]
+
+
+@settings(max_examples=60, deadline=None)
+@given(meetings(), st.data())
+def test_sealed_words_only_grow_however_the_audio_comes(meeting: Meeting, data: st.DataObject) -> None:
+    one = by_segment(open_captions(play(open_session(sealing=SEALING), meeting, data)))
+    other = by_segment(open_captions(play(open_session(sealing=SEALING), meeting)))
+    for captions in (one, other):
+        for grown in captions.values():
+            for before, after in pairwise(grown):
+                assert len(before.words) < len(after.words)
+                assert after.words[: len(before.words)] == before.words
+    for segment in one.keys() & other.keys():
+        assert one[segment][-1] == other[segment][-1]
+
+
+def by_segment(captions: list[FinalCaption]) -> dict[str, list[FinalCaption]]:
+    found: dict[str, list[FinalCaption]] = {}
+    for caption in captions:
+        found.setdefault(caption.segment, []).append(caption)
+    return found
 
 
 @settings(max_examples=60, deadline=None)
@@ -398,6 +437,81 @@ def test_ids_and_times_rise(meeting: Meeting) -> None:
     captions = finals(play(open_session(), meeting))
     assert [caption.segment for caption in captions] == sorted({caption.segment for caption in captions})
     assert [caption.start for caption in captions] == sorted(caption.start for caption in captions)
+
+
+# -- sealed words -----------------------------------------------------------------------------------------------------
+
+
+def said(count: int, *, at: float = 0.0, probability: float = 0.9) -> list[DecodedWord]:
+    """A word each half second from `at` on, named after its place, 0.4 s long."""
+    return [
+        word(f"w{at + place / 2:g}", place / 2, end=place / 2 + 0.4, probability=probability) for place in range(count)
+    ]
+
+
+def sealing_session() -> CaptionSession:
+    """A session with one tick waiting: 2 s of speech are decoded from its start."""
+    session = open_session(sealing=SEALING)
+    session.feed(sound((0.9, 65)))
+    return session
+
+
+def test_words_that_end_well_before_a_tick_are_sealed_and_the_rest_moves() -> None:
+    session = sealing_session()
+    (tick,) = session.requests(live=True)
+    assert (tick.kind, tick.utterance, len(tick.audio)) == ("seal", 0, 62 * VAD_WINDOW)
+    caption, rest = session.accept(tick, hypothesis(said(4)))
+    assert isinstance(caption, FinalCaption)
+    assert (caption.text, caption.is_open, caption.end) == ("w0 w0.5 w1", True, 1.4)
+    assert session.captioned == round(1.4 * SAMPLE_RATE)
+    session.feed(sound((0.9, 15)))
+    (live,) = session.requests(live=True)
+    (moved,) = session.accept(live, hypothesis([word("w1.5", 1.5), word("w2", 2.0)]))
+    for partial, text in ((rest, "w1.5"), (moved, "w1.5 w2")):
+        assert partial == PartialCaption(caption.segment, 1.4, text)
+
+
+def test_the_decode_of_a_tick_begins_before_the_sealed_words() -> None:
+    session = sealing_session()
+    session.accept(*session.requests(live=False), hypothesis(said(4)))
+    session.feed(sound((0.9, 30)))
+    (tick,) = session.requests(live=False)
+    assert tick.start == int(0.4 * SAMPLE_RATE) // VAD_WINDOW * VAD_WINDOW
+    caption, _ = session.accept(tick, hypothesis(said(5, at=0.4)))
+    assert isinstance(caption, FinalCaption)
+    assert caption.text.startswith("w0 w0.5 w1 ")
+
+
+def test_at_its_end_an_utterance_is_decoded_as_a_whole_and_only_surer_words_replace_sealed_ones() -> None:
+    session = sealing_session()
+    session.accept(*session.requests(live=False), hypothesis([*said(1), *said(3, probability=0.5)[1:]]))
+    session.feed(sound((0, 40)))
+    (request,) = session.requests(live=False)
+    assert (request.kind, request.start) == ("final", 0)
+    decoded = [word("x0", 0.0, end=0.4), word("x0.5", 0.5, end=0.9), *said(4)[2:]]
+    (final, _) = session.accept(request, hypothesis(decoded))
+    assert isinstance(final, FinalCaption)
+    assert (final.text, final.is_open) == ("w0 x0.5 w1 w1.5", False)
+
+
+def test_an_implausible_decode_seals_nothing() -> None:
+    session = sealing_session()
+    (tick,) = session.requests(live=False)
+    assert session.accept(tick, hypothesis(said(4), no_speech=0.9, mean_log_probability=-1.2)) == []
+
+
+def test_a_detected_language_is_sealed_only_when_it_is_sure_and_then_kept() -> None:
+    session = open_session(SessionConfig(None), sealing=SEALING)
+    session.feed(sound((0.9, 65)))
+    (tick,) = session.requests(live=False)
+    assert session.accept(tick, replace(hypothesis(said(4)), language_probability=0.6)) == []
+    session.feed(sound((0.9, 30)))
+    (tick,) = session.requests(live=False)
+    (caption,) = session.accept(tick, replace(hypothesis(said(4), language="pt"), language_probability=0.97))
+    assert isinstance(caption, FinalCaption)
+    assert caption.language == "pt"
+    session.feed(sound((0, 40)))
+    assert [request.language for request in session.requests(live=False)] == ["pt"]
 
 
 def test_requests_do_not_share_memory_with_the_buffer() -> None:

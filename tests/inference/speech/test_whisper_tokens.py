@@ -25,22 +25,22 @@ def test_a_language_that_the_model_has_no_token_for_is_its_relative(
 ) -> None:
     assert tokenizer.token_to_id("<|yue|>") is None
     assert vocabulary.start("yue") == vocabulary.start("zh")
-    assert all(isinstance(token, int) for token in vocabulary.prompt("yue", hotwords=(), prefix=()))
+    assert all(isinstance(token, int) for token in vocabulary.prompt("yue", hotwords=()))
 
 
 @pytest.mark.parametrize("odd", ["<|endoftext|>", "<|startoftranscript|>", "<|pt|>", "Ana<|translate|>", "<|0.00|>"])
 def test_a_vocabulary_steers_no_decoder(vocabulary: Vocabulary, odd: str) -> None:
-    named = vocabulary.prompt("en", hotwords=("Parlance", odd), prefix=())
+    named = vocabulary.prompt("en", hotwords=("Parlance", odd))
     previous, *rest = named
-    hotwords = rest[: len(named) - 1 - len(vocabulary.prompt("en", hotwords=(), prefix=()))]
+    hotwords = rest[: len(named) - 1 - len(vocabulary.prompt("en", hotwords=()))]
     assert previous > vocabulary.end
     assert hotwords
     assert max(hotwords) < vocabulary.end
 
 
 def test_a_vocabulary_leaves_room_for_the_text(vocabulary: Vocabulary) -> None:
-    named = vocabulary.prompt("en", hotwords=("Parlance",) * 500 + ("Quintela",), prefix=())
-    start = vocabulary.prompt("en", hotwords=(), prefix=())
+    named = vocabulary.prompt("en", hotwords=("Parlance",) * 500 + ("Quintela",))
+    start = vocabulary.prompt("en", hotwords=())
     assert len(named) == HOTWORD_TOKENS + 1 + len(start)
-    last = vocabulary.prompt("en", hotwords=("Quintela",), prefix=())[1 : -len(start)]
+    last = vocabulary.prompt("en", hotwords=("Quintela",))[1 : -len(start)]
     assert named[: -len(start)][-len(last) :] == last

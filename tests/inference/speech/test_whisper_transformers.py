@@ -100,12 +100,9 @@ def test_texts_times_and_certainties_are_those_of_ctranslate2(
     assert is_heard(SENTENCE, whole.text)
 
 
-def test_a_prefix_is_kept_and_words_to_expect_are_heeded(
+def test_words_to_expect_are_heeded(
     transcriber: TransformersTranscriber, sentence: DecodeRequest, whole: Hypothesis
 ) -> None:
-    prefix = tuple(token for word in whole.words[:4] for token in word.tokens)
-    (forced,) = transcriber.transcribe([replace(sentence, prefix=prefix)])
-    assert forced.text == whole.text
     (biased,) = transcriber.transcribe([replace(sentence, vocabulary=("CRAYFISH", "LOBSTER"))])
     assert biased.mean_log_probability != whole.mean_log_probability
     assert biased.text.lower() == whole.text.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from meetings.store import serializers
 from meetings.store.corrections import (
     MAX_TEXT,
     ChangedMeanwhile,
+    StillOpen,
     UnfitText,
     correct_text,
     correct_translation,
@@ -215,3 +217,12 @@ def test_a_broker_that_is_away_stops_no_correction(
     say(lease, final("000", 0))
     correct(meeting, "Good evening.")
     assert first(meeting).text == "Good evening."
+
+
+def test_a_line_is_corrected_once_it_is_complete(meeting: Meeting, lease: Lease) -> None:
+    say(lease, replace(final("000", 0), is_open=True))
+    with pytest.raises(StillOpen):
+        correct_text(meeting.pk, "000", "Bye.", editor_id=None)
+    say(lease, final("000", 0))
+    correct_text(meeting.pk, "000", "Bye.", editor_id=None)
+    assert Caption.objects.get().text == "Bye."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -261,3 +262,15 @@ def test_however_it_is_labelled_the_words_stay(lease: Lease, changes: list[list[
 
 def _translated(wanted: list[Untranslated]) -> list[Translation]:
     return ScriptedTranslator().translate([TranslationRequest(item.text, item.source, item.target) for item in wanted])
+
+
+def test_an_open_caption_names_who_began_and_is_divided_at_its_end(lease: Lease) -> None:
+    whole = final("000", 0)
+    say(lease, replace(whole, is_open=True))
+    label_captions(lease, turns((0, 3, None), (3, 6, "S2")))
+    assert lines(lease) == [("000", "", LINE)]
+    label_captions(lease, turns((0, 3, "S1"), (3, 6, "S2")))
+    assert lines(lease) == [("000", "S1", LINE)]
+    say(lease, whole)
+    label_captions(lease, turns((0, 3, "S1"), (3, 6, "S2")))
+    assert lines(lease) == [("000", "S1", "Good morning, all."), ("000.1", "S2", "Hello to you.")]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -145,3 +146,33 @@ def test_what_no_database_takes_does_not_stop_a_caption(lease: Lease, odd: float
     assert caption.text == "Good morning."
     assert [(word["text"], word["probability"]) for word in caption.words] == [("Good", 0.0), ("morning.", 0.9)]
     assert commit(lease, finals, None) == seq, "storing it twice changes nothing"
+
+
+def spoken(text: str) -> FinalCaption:
+    """The caption while it is still being spoken."""
+    return replace(final(0, text), is_open=True)
+
+
+def test_an_open_caption_grows_and_is_closed(lease: Lease) -> None:
+    for text in ("good", "good morning"):
+        commit(lease, [spoken(text)], None)
+    assert Caption.objects.get().is_open
+    commit(lease, [final(0, "good morning all")], None)
+    assert stored(lease) == [(3, 2, "good morning all")]
+    assert not Caption.objects.get().is_open
+
+
+def test_closing_without_another_word_is_a_revision(lease: Lease) -> None:
+    commit(lease, [spoken("good morning")], None)
+    commit(lease, [final(0, "good morning")], None)
+    assert (stored(lease), Caption.objects.get().is_open) == ([(2, 1, "good morning")], False)
+
+
+def test_a_worker_that_resumes_repeats_sealed_words_without_effect(lease: Lease) -> None:
+    commit(lease, [spoken("good morning")], None)
+    for text in ("good", "good morning"):
+        commit(lease, [spoken(text)], None)
+    assert stored(lease) == [(1, 0, "good morning")]
+    commit(lease, [final(0, "good morning all")], None)
+    commit(lease, [spoken("good")], None)
+    assert (stored(lease), Caption.objects.get().is_open) == ([(2, 1, "good morning all")], False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from inference.translation.translator import Translation as Translated
@@ -108,3 +110,22 @@ def test_what_was_not_understood_stands_as_it_was_said(lease: Lease) -> None:
 
 def wanted_caption(lease: Lease) -> Caption:
     return Caption.objects.prefetch_related("translations").get(meeting=lease.meeting_id)
+
+
+def test_the_translation_of_an_open_caption_stays_until_it_is_made_again(lease: Lease) -> None:
+    words = (Word(0, 1, "Good morning.", 0.9), Word(1, 2, "All", 0.9), Word(2, 3, "of", 0.9))
+    begun = FinalCaption("000", 0, 2, "Good morning. All", "en", words[:2], is_open=True)
+    commit(lease, [begun], None)
+    translate(lease, missing(lease, "pt", "en"))
+    commit(lease, [replace(begun, end=3, text="Good morning. All of", words=words)], None)
+    assert serializers.caption(Caption.objects.get(), "pt")["translation"] == {
+        "language": "pt",
+        "text": "pt: Good morning. All",
+        "settled": len("pt: Good morning. "),
+    }
+    assert [item.text for item in missing(lease, "pt", "en")] == ["Good morning. All of"]
+    translate(lease, missing(lease, "pt", "en"))
+    assert missing(lease, "pt", "en") == []
+    commit(lease, [replace(begun, text="Good evening. All of", words=words, is_open=False)], None)
+    closed = serializers.caption(Caption.objects.get(), "pt")
+    assert (closed["translation"], "open" in closed) == (None, False)

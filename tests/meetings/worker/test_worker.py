@@ -107,7 +107,9 @@ def state_of(meeting: Meeting) -> str:
 
 
 def texts(meeting: Meeting) -> list[str]:
-    return list(Caption.objects.filter(meeting=meeting).order_by("start").values_list("text", flat=True))
+    """Of the captions that are complete."""
+    complete = Caption.objects.filter(meeting=meeting, is_open=False)
+    return list(complete.order_by("start").values_list("text", flat=True))
 
 
 async def caption_all(broker: redis.asyncio.Redis, meeting: Meeting, pcm: bytes) -> list[str]:
@@ -268,7 +270,7 @@ async def test_the_log_is_trimmed_behind_the_cursor(
         await until(lambda: len(texts(meeting)) >= 3)
     assert await broker.xlen(audio_key(meeting.pk)) < total / 2
     state = await AudioLog(broker).state(meeting.pk)
-    assert state.captioned == (await Meeting.objects.aget(pk=meeting.pk)).cursor > 0
+    assert state.captioned >= (await Meeting.objects.aget(pk=meeting.pk)).cursor > 0
 
 
 async def test_pause_resume_and_language_take_effect_in_their_place(
