@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('meetings', '0019_words_of_the_admin'),
+        ('meetings', '0020_second_passes'),
     ]
 
     operations = [
