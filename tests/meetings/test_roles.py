@@ -74,6 +74,7 @@ PAGES: dict[str, tuple[str, str, Codes]] = {
     "viewer": ("get", "/m/{id}/", READERS),
     "transcript": ("get", "/m/{id}/transcript.txt", READERS),
     "read": ("get", "/m/{id}/read/", READERS),
+    "second-pass": ("get", "/m/{id}/read/second-pass", READERS),
     "recording": ("get", "/m/{id}/recording", (403, 404, 404, 403, 403, 404, 403, 404, 404)),
     "correct-line": ("post", "/m/{id}/lines/0", CORRECTORS),
     "correct-speaker": ("post", "/m/{id}/speakers/S1", CORRECTORS),
