@@ -342,13 +342,10 @@ def _reason(failure: UploadFailure) -> str:
 
 
 def note(upload: Upload) -> str:
-    """Return what is missing from a recording that is ready, what was chosen, and whether it is read again, for people.
-
-    Empty: nothing.
-    """
+    """Return what is missing from a recording that is ready, and what was chosen, for people; empty: nothing."""
     if upload.state != UploadState.READY:
         return ""
-    return " ".join(filter(None, (_missing(upload), _tracks(upload), second_passes.sentence(upload.meeting))))
+    return " ".join(filter(None, (_missing(upload), _tracks(upload))))
 
 
 def why_empty(meeting: Meeting, upload: Upload | None) -> str:

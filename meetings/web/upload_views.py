@@ -23,7 +23,7 @@ from inference.audio import SAMPLE_RATE
 from meetings.accounts.rights import Deed, deeds, may_with_all
 from meetings.export.formats import FORMATS
 from meetings.models import Upload, UploadState
-from meetings.store import quotas, upload_files, uploads
+from meetings.store import quotas, second_passes, upload_files, uploads
 from meetings.web.meeting_views import private
 from meetings.web.reading_fields import HEADERLESS
 from meetings.web.upload_forms import UploadForm, gigabytes
@@ -105,7 +105,7 @@ def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
         "seconds": upload.seconds,
         "captioned": meeting.cursor / SAMPLE_RATE,
         "failure": uploads.sentence(upload),
-        "note": " ".join(filter(None, (uploads.note(upload), uploads.why_empty(meeting, upload)))),
+        "note": " ".join(filter(None, _notes(upload))),
         "address": reverse("upload-chunks", args=[upload.pk]),
         "page": reverse("host" if is_over and "speak" in may else "viewer", args=[upload.pk]),
         "delete": reverse("delete", args=[upload.pk]) if "delete" in may else None,
@@ -113,6 +113,12 @@ def upload_object(request: HttpRequest, upload: Upload) -> dict[str, Any]:
         if is_over and meeting.last_seq and "read" in may
         else {},
     }
+
+
+def _notes(upload: Upload) -> tuple[str, ...]:
+    """Return what people should know of a recording that is ready; empty sentences: nothing."""
+    meeting = upload.meeting
+    return uploads.note(upload), uploads.why_empty(meeting, upload), second_passes.sentence(meeting)
 
 
 def _announce(request: HttpRequest) -> JsonResponse:
