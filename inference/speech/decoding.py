@@ -56,7 +56,7 @@ class DecodePolicy:
 
 POLICIES: dict[DecodeKind, DecodePolicy] = {
     "live": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
-    "seal": DecodePolicy(beam=1, window=12.0, padding=1.0, window_step=1.0),
+    "seal": DecodePolicy(beam=1, window=8.0, padding=1.0, window_step=1.0),
     "final": DecodePolicy(beam=5, window=12.0, padding=1.0, window_step=1.0),
     "careful": DecodePolicy(beam=5, window=30.0, padding=1.0, window_step=1.0, no_repeat=4),
 }

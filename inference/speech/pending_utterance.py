@@ -35,6 +35,8 @@ class Closing:
     boundary: Boundary
     detector: DetectorState
     """Boundary and detector state when the utterance closed."""
+    is_sealing: bool
+    """Whether words were sealed then."""
 
 
 @dataclass(slots=True, eq=False)

@@ -28,6 +28,8 @@ class Checkpoint:
     """Last spoken language, for partials."""
     heard: dict[str, float] = field(default_factory=dict)
     """Probabilities of the languages so far, for utterances too short to detect theirs."""
+    is_sealing: bool = True
+    """Whether words are sealed before the end of an utterance, in a session that can."""
 
     @classmethod
     def at(cls, position: int) -> Checkpoint:

@@ -21,13 +21,13 @@ from inference.speech.vad import VAD_WINDOW
 class SealPolicy:
     """Values are in seconds unless noted otherwise. docs/live-policy.md has the measurements behind the defaults."""
 
-    first: float = 1.5
+    first: float = 2.5
     """Audio of an utterance, including pre-roll, before its first tick."""
-    step: float = 1.0
+    step: float = 2.0
     """Audio between two ticks."""
     hold_back: float = 0.8
     """Words that end closer than this to the tick may still change."""
-    context: float = 5.0
+    context: float = 4.0
     """Audio before the last sealed word that is decoded again. Without it, a quarter more words are wrong."""
     surer: float = 0.2
     """At its end the utterance is decoded as a whole. Its words replace sealed ones that are less probable by this."""

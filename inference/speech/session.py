@@ -26,6 +26,9 @@ from inference.speech.sealing import SealPolicy, TickClock, shifted
 from inference.speech.vad import VAD_WINDOW, DetectorState, SpeechDetector, shared_detector
 from inference.types import CaptionEvent, LanguageHeard, PartialCaption, Progress
 
+PAUSE_S = 0.2
+"""Seconds without speech that may be the end of an utterance."""
+
 PROGRESS_S = 10.0
 """Seconds of silence after which progress is worth storing, so that the audio log can be trimmed."""
 
@@ -65,6 +68,8 @@ class CaptionSession:
         self._state = _detector_state(resumed)
         self._endpointer = Endpointer(endpointing or (SPOKEN if sealing else EndpointPolicy()), resumed.boundary)
         self._sealing = sealing
+        self.is_sealing = sealing is not None and resumed.is_sealing
+        """Whether words are sealed before the end of an utterance; see `seal`."""
         self._live_policy = live or LivePolicy()
         self._pace = DecodeScheduler(self._live_policy)
         self._hypothesis = HypothesisBuffer(self._live_policy)
@@ -122,6 +127,18 @@ class CaptionSession:
         """Use other settings for utterances that close from now on. Flush first to exclude the preceding speech."""
         self._config = config
 
+    def seal(self, *, is_on: bool) -> None:
+        """Seal words from `received` on, or only at the end of an utterance, because the machine is too slow.
+
+        Finals depend on the position, so it must be in the audio log.
+        """
+        self.is_sealing = is_on and self._sealing is not None
+
+    @property
+    def waiting_ticks(self) -> int:
+        """Number of ticks that were not decoded yet."""
+        return sum(len(utterance.ticks) for utterance in self._pending)
+
     def fork(self) -> CaptionSession:
         """Return an independent copy that gives the same utterances for the same audio."""
         return copy.deepcopy(self, {id(self._detector): self._detector})
@@ -156,7 +173,7 @@ class CaptionSession:
         is_flushed = boundary.floor == self.received
         if news <= 0 or (news < PROGRESS_S * SAMPLE_RATE and not is_flushed):
             return None
-        return self._progress(boundary, self._state)
+        return self._progress(boundary, self._state, is_sealing=self.is_sealing)
 
     # -- hearing ----------------------------------------------------------------------------------------------------
 
@@ -168,8 +185,12 @@ class CaptionSession:
             self._close(utterance)
         elif self._open is None and self._endpointer.start is not None:
             self._begin(self._endpointer.start)
-        if self._open and self._clock and self._clock.is_due(start + VAD_WINDOW):
+        elif self._open and self._clock and self._is_tick(self._clock, start + VAD_WINDOW):
             self._open.ticks.append(self._endpointer.so_far())
+
+    def _is_tick(self, clock: TickClock, position: int) -> bool:
+        """Return whether words are sealed at `position`. In a pause it is not known yet whether the utterance ends."""
+        return self.is_sealing and self._endpointer.pause < PAUSE_S * SAMPLE_RATE and clock.is_due(position)
 
     def _begin(self, start: int) -> None:
         self._open = PendingUtterance(start, self._config, self._sealing)
@@ -180,7 +201,7 @@ class CaptionSession:
         assert self._open is not None
         audio = self._buffer.slice(utterance.start, utterance.end)
         self._open.config = self._config
-        self._open.closing = Closing(utterance, audio, self._endpointer.boundary, self._state)
+        self._open.closing = Closing(utterance, audio, self._endpointer.boundary, self._state, self.is_sealing)
         self._closed.append(self._open)
         self._open = self._clock = None
         if self._endpointer.start is not None:
@@ -247,11 +268,14 @@ class CaptionSession:
             events.append(caption)
             if utterance.heard.detected and utterance.heard.words:
                 events.append(LanguageHeard(caption.segment, *utterance.heard.detected))
-        return [*events, self._progress(utterance.closing.boundary, utterance.closing.detector)]
+        closing = utterance.closing
+        return [*events, self._progress(closing.boundary, closing.detector, is_sealing=closing.is_sealing)]
 
-    def _progress(self, boundary: Boundary, detector: DetectorState) -> Progress:
+    def _progress(self, boundary: Boundary, detector: DetectorState, *, is_sealing: bool) -> Progress:
         self.position = boundary.position
-        return Progress(self.position, Checkpoint(boundary, detector.dumps(), self._language, self._heard).dumps())
+        seals = is_sealing or self._sealing is None
+        checkpoint = Checkpoint(boundary, detector.dumps(), self._language, self._heard, seals)
+        return Progress(self.position, checkpoint.dumps())
 
     # -- live -------------------------------------------------------------------------------------------------------
 

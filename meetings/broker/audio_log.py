@@ -35,7 +35,7 @@ MAX_LOG_SAMPLES = 24 * 3600 * 16_000
 ACTIVE = "parlance:active"
 """Set of meetings whose log may hold audio that is not captioned yet."""
 
-Mark = Literal["pause", "resume", "flush", "language", "speakers", "translate", "end"]
+Mark = Literal["pause", "resume", "flush", "language", "speakers", "translate", "sealing", "end"]
 """An action of the host between two frames.
 
 Exceptions: workers set `flush` when a host stays away; `translate` says that captions may need a new translation, also

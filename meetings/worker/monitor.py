@@ -27,6 +27,12 @@ FLUSH_AFTER_S = 90.0
 
 RETIRE_AFTER_S = 600.0
 
+MOST_TICKS = 20
+"""Ticks that may wait in a meeting before its words are only sealed at the end of an utterance."""
+
+SEAL_AGAIN_AFTER_S = 120.0
+"""Seconds after which a meeting that keeps up has its words sealed again."""
+
 
 def database_answers() -> bool:
     """Return True, or raise a connection error if the database is away."""
@@ -62,6 +68,7 @@ class Monitor:
                 is_moving |= stream.phase in ("summarizing", "catching_up")
             await self._tell_lag(stream, behind_s)
             await self._mind_absence(stream)
+            await self._mind_sealing(stream)
         self.behind_s = worst
         await self._keep(live, every_s=MOVING_SAMPLE_S if is_moving else SAMPLE_S)
 
@@ -90,3 +97,12 @@ class Monitor:
         elif absent_s > FLUSH_AFTER_S and stream.session.received > stream.flushed:
             stream.flushed = stream.session.received
             await self._audio.mark(stream.meeting_id, "flush")
+
+    async def _mind_sealing(self, stream: MeetingStream) -> None:
+        """Do without sealed words while the machine is too slow for them. The mark makes it a part of the audio."""
+        session, since_s = stream.session, time.monotonic() - stream.sealing_marked_at
+        is_slow = session.is_sealing and session.waiting_ticks > MOST_TICKS and stream.phase != "summarizing"
+        keeps_up = stream.seals and not session.is_sealing and not session.backlog
+        if since_s > SEAL_AGAIN_AFTER_S and (is_slow or keeps_up):
+            stream.sealing_marked_at = time.monotonic()
+            await self._audio.mark(stream.meeting_id, "sealing", "off" if is_slow else "on")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, get_args
 
 import numpy as np
@@ -117,7 +118,9 @@ class MeetingStream:
         """Whether there may be captions without a translation into every wanted language."""
         self._languages_asked: frozenset[str] = frozenset()
         self._config = session_config(meeting, meeting.language)
-        sealing = None if self.is_upload else seal_policy(settings.ENVIRONMENT)
+        self.seals = not self.is_upload
+        """Whether its words may be sealed before the end of an utterance."""
+        sealing = seal_policy(settings.ENVIRONMENT) if self.seals else None
         self.session = resumed_session(meeting, self._config, sealing=sealing)
         self.last_read = b"0-0"
         self.newest: AudioEntry | None = None
@@ -141,6 +144,8 @@ class MeetingStream:
         """Samples."""
         self.heard_at = time.monotonic()
         """When the log last had new entries."""
+        self.sealing_marked_at = -inf
+        """When this worker last asked for words to be sealed, or not to be."""
         self.flushed = 0
         """Where an absent host's utterance was closed, in samples."""
         self._meeting = meeting
@@ -203,6 +208,8 @@ class MeetingStream:
                 pass  # read again; obeyed by the previous worker
             elif entry.mark == "speakers":
                 self.voices.expect(int(entry.value) if entry.value else None)
+            elif entry.mark == "sealing":
+                self.session.seal(is_on=entry.value == "on")
             elif entry.mark == "translate":
                 self._languages_asked |= frozenset(entry.value.split())
                 self.awaits_translation = True

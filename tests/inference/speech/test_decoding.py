@@ -27,7 +27,7 @@ def request(seconds: float, *, kind: DecodeKind = "live", start: int = 0, langua
 
 def test_requests_of_one_window_share_a_batch() -> None:
     assert batch_key(request(1.0, start=5)) == batch_key(request(6.9))
-    assert batch_key(request(10.5)) == batch_key(request(6.9, kind="seal"))
+    assert batch_key(request(6.5)) == batch_key(request(6.9, kind="seal"))
 
 
 @pytest.mark.parametrize("other", [request(12.0), request(1.0, language="pt"), request(7.5, kind="final")])

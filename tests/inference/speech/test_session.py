@@ -349,30 +349,33 @@ scripts = st.lists(
 
 @dataclass
 class Meeting:
-    """Audio, and the places where the host paused."""
+    """Audio, the places where the host paused, and those where sealing ended and began again, in turn."""
 
     samples: np.ndarray
     pauses: list[int] = field(default_factory=list)
+    toggles: list[int] = field(default_factory=list)
 
 
 @st.composite
 def meetings(draw: st.DrawFn) -> Meeting:
     samples = sound(*draw(scripts), seed=draw(st.integers(0, 3)))
     pauses = draw(st.lists(st.integers(1, len(samples)), max_size=3))
-    return Meeting(samples, sorted({*pauses, len(samples)}))
+    toggles = draw(st.lists(st.integers(1, len(samples)), max_size=3))
+    return Meeting(samples, sorted({*pauses, len(samples)}), sorted(set(toggles)))
 
 
 def play(session: CaptionSession, meeting: Meeting, data: st.DataObject | None = None) -> list[CaptionEvent]:
     """Feeds the meeting from where the session wants it, in pieces and with live decodes as drawn."""
     events: list[CaptionEvent] = []
-    position = session.received
     for pause in meeting.pauses:
         if pause < session.position:
             continue
-        while position < pause:
+        while (position := session.received) < pause:
+            if position in meeting.toggles:
+                session.seal(is_on=meeting.toggles.index(position) % 2 == 1)
             size = data.draw(st.integers(1, 40_000)) if data else pause - position
-            session.feed(meeting.samples[position : min(pause, position + size)])
-            position = session.received
+            end = min(place for place in (pause, position + size, *meeting.toggles) if place > position)
+            session.feed(meeting.samples[position:end])
             if data and data.draw(st.booleans()):
                 events += decode(session, live=data.draw(st.booleans()))
         session.flush()
@@ -492,6 +495,17 @@ def test_at_its_end_an_utterance_is_decoded_as_a_whole_and_only_surer_words_repl
     (final, _) = session.accept(request, hypothesis(decoded))
     assert isinstance(final, FinalCaption)
     assert (final.text, final.is_open) == ("w0 x0.5 w1 w1.5", False)
+
+
+def test_a_session_that_is_too_slow_waits_for_the_end_of_the_utterance() -> None:
+    session = sealing_session()
+    assert session.waiting_ticks == 1
+    session.seal(is_on=False)
+    session.feed(sound((0.9, 60), (0, 40)))
+    assert session.waiting_ticks == 1
+    events = decode(session)
+    assert (len(open_captions(events)), len(finals(events))) == (1, 1)
+    assert not Checkpoint.loads(progresses(events)[-1].checkpoint).is_sealing
 
 
 def test_an_implausible_decode_seals_nothing() -> None:

@@ -41,6 +41,14 @@ def test_a_mark_of_a_later_version_changes_nothing(stream: MeetingStream) -> Non
     assert not stream.has_work
 
 
+def test_words_are_sealed_as_the_log_says(stream: MeetingStream) -> None:
+    assert stream.session.is_sealing
+    for number, value in ((5, "off"), (10, "on")):
+        stream.read([*frames(number - 5, 5), AudioEntry(f"{number}-1".encode(), number * FRAME, b"", "sealing", value)])
+        stream.take_in(TurnResult())
+        assert stream.session.is_sealing == (value == "on")
+
+
 @pytest.mark.parametrize(("cursor", "missing"), [(10.5, 0), (10, 0), (9.5, 0.5), (9, 1)])
 def test_only_what_was_not_captioned_is_missing(cursor: float, missing: float) -> None:
     """A broker that came back short has not the last frame before the cursor, which a session would hear again."""
