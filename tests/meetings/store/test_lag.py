@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from inference.speech.session import CaptionSession
+from meetings.broker.audio_log import AudioLog
 from meetings.models import LagSample, Meeting, State
 from meetings.store.lag import keep
 from meetings.worker import monitor
+from meetings.worker.speaker_track import ResumeState
+from meetings.worker.stream import MeetingStream, Phase, TurnResult
 from tests.live import load_pcm
 from tests.meetings.worker.test_worker import speak, until, working
 
@@ -47,15 +51,34 @@ class SilentPublisher:
 
 @pytest.mark.parametrize(("phase", "kept"), [("", 1), ("summarizing", 3), ("catching_up", 3)])
 async def test_a_backlog_that_moves_is_looked_at_more_often(
-    broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch, phase: str, kept: int
+    broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch, phase: Phase, kept: int
 ) -> None:
     meeting = await Meeting.objects.acreate(title="Budget")
-    session = SimpleNamespace(position=0, received=0)
-    stream = SimpleNamespace(
-        meeting_id=meeting.pk, session=session, state=State.LIVE, is_upload=False, phase=phase, heard_at=0.0
-    )
+    stream = MeetingStream(meeting, ResumeState())
+    stream.state, stream.phase, stream.heard_at = State.LIVE, phase, 0.0
     watched: Any = monitor.Monitor(broker, SilentPublisher(), SimpleNamespace())  # type: ignore[arg-type]
     for now in (0.0, 1.0, 2.0, 3.0, 4.0, 5.0):
         monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda now=now: now))
         await watched.turn({meeting.pk: stream})
     assert await LagSample.objects.filter(meeting=meeting).acount() == kept
+
+
+async def test_words_are_sealed_at_ends_while_too_many_ticks_wait(
+    broker: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meeting = await Meeting.objects.acreate(title="Budget")
+    log = AudioLog(broker)
+    await log.claim(meeting.pk, "page", takeover=False, cursor=0)
+    stream = MeetingStream(meeting, ResumeState())
+    watched: Any = monitor.Monitor(broker, SilentPublisher(), SimpleNamespace())  # type: ignore[arg-type]
+    ticks, marks = monitor.MOST_TICKS + 1, []
+    monkeypatch.setattr(CaptionSession, "waiting_ticks", property(lambda _: ticks))
+    for now in (0.0, 1.0, 200.0, 201.0):
+        monkeypatch.setattr(monitor, "time", SimpleNamespace(monotonic=lambda now=now: now))
+        await watched.turn({meeting.pk: stream})
+        for entries in (await log.read({meeting.pk: stream.last_read}, block_ms=1, count=9)).values():
+            stream.read(entries)
+        stream.take_in(TurnResult())
+        marks.append(stream.session.is_sealing)
+        ticks = 0
+    assert marks == [False, False, True, True]
