@@ -69,6 +69,10 @@ DOUBTFUL = frozenset({Rejection.IMPROBABLE, Rejection.REPETITIVE})
 """There was speech, but the text is implausible, so another decode is worthwhile."""
 
 
+WORDLESS = frozenset({Rejection.NO_SPEECH, Rejection.BABBLE, Rejection.EMPTY})
+"""Nobody said a word that can be understood."""
+
+
 def without_tail(hypothesis: Hypothesis, *, audio_s: float) -> Hypothesis:
     """Drop the words beyond the audio: a decoder that does not stop piles them up at the end."""
     audible = takewhile(lambda word: word.start < audio_s - UTTERANCE_TAIL_S, hypothesis.words)

@@ -12,7 +12,7 @@ import numpy as np
 from inference.audio import SAMPLE_RATE
 from inference.speech.asr import DecodedWord, DecodeKind, DecodeRequest, Hypothesis, spell
 from inference.speech.endpointing import Boundary, Utterance
-from inference.speech.hallucination_filters import DOUBTFUL, rejection, without_tail
+from inference.speech.hallucination_filters import DOUBTFUL, WORDLESS, rejection, without_tail
 from inference.speech.language_id import choose_language, heard_languages
 from inference.speech.sealing import SealPolicy, corrected, first_after, sealed_by, shifted
 from inference.speech.vad import VAD_WINDOW, DetectorState
@@ -62,6 +62,8 @@ class PendingUtterance:
     """How to decode its end."""
     heard: Hypothesis | None = None
     """The accepted hypothesis of its end; without words if it was rejected."""
+    is_wordless: bool = False
+    """Whether nobody spoke, as the decode of the whole utterance tells. Sealed words were imagined then."""
     languages: dict[str, float] = field(default_factory=dict)
     """Probabilities of the languages after it; empty: it was not detected."""
     decoded: list[Hypothesis] = field(default_factory=list)
@@ -134,6 +136,7 @@ class PendingUtterance:
             self.kind = "careful"
         else:
             self.heard = replace(audible, words=()) if refused else audible
+            self.is_wordless = refused in WORDLESS
         return ()
 
     def language_request(self, heard: Mapping[str, float]) -> DecodeRequest:
@@ -171,10 +174,13 @@ class PendingUtterance:
     def final_caption(self) -> FinalCaption | None:
         """Return the whole caption, once `heard` is known; None: there are no words.
 
-        Sealed words stand unless the decode of the whole utterance is surer.
+        Sealed words stand unless the decode of the whole utterance is surer. If nobody spoke, they are taken back by a
+        caption without words.
         """
         assert self.closing is not None
         assert self.heard is not None
+        if self.is_wordless:
+            return self._taken_back() if self.told else None
         decoded = shifted(self.heard.words, self.start / SAMPLE_RATE)
         if self.sealed and self.policy:
             rest = self.unsealed(decoded)
@@ -182,6 +188,10 @@ class PendingUtterance:
         else:
             words = _begun(decoded, self.closing.utterance)
         return _caption(self.start, words, self.language or self.heard.language, is_open=False) if words else None
+
+    def _taken_back(self) -> FinalCaption:
+        assert self.language is not None
+        return replace(_caption(self.start, self.sealed, self.language, is_open=False), text="", words=())
 
     def _seal(self, request: DecodeRequest, hypothesis: Hypothesis, part: Utterance) -> tuple[DecodedWord, ...]:
         """Seal the words that end well before the tick at the end of `part`; return those after them."""

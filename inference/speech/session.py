@@ -263,9 +263,10 @@ class CaptionSession:
         events: list[CaptionEvent] = []
         caption = utterance.final_caption()
         if caption:
+            events.append(caption)
+        if caption and caption.words:
             self._language = caption.language
             self._heard = utterance.languages_after(self._heard)
-            events.append(caption)
             if utterance.heard.detected and utterance.heard.words:
                 events.append(LanguageHeard(caption.segment, *utterance.heard.detected))
         closing = utterance.closing

@@ -508,6 +508,15 @@ def test_a_session_that_is_too_slow_waits_for_the_end_of_the_utterance() -> None
     assert not Checkpoint.loads(progresses(events)[-1].checkpoint).is_sealing
 
 
+def test_sealed_words_are_taken_back_if_nobody_spoke() -> None:
+    session = sealing_session()
+    session.accept(*session.requests(live=False), hypothesis(said(4)))
+    session.feed(sound((0, 40)))
+    (request,) = session.requests(live=False)
+    events = session.accept(request, hypothesis(said(4), no_speech=0.9, mean_log_probability=-1.2))
+    assert [(final.text, final.words, final.is_open) for final in finals(events)] == [("", (), False)]
+
+
 def test_an_implausible_decode_seals_nothing() -> None:
     session = sealing_session()
     (tick,) = session.requests(live=False)

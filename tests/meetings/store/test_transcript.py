@@ -176,3 +176,9 @@ def test_a_worker_that_resumes_repeats_sealed_words_without_effect(lease: Lease)
     commit(lease, [final(0, "good morning all")], None)
     commit(lease, [spoken("good")], None)
     assert (stored(lease), Caption.objects.get().is_open) == ([(2, 1, "good morning all")], False)
+
+
+def test_an_open_caption_that_is_taken_back_stays_without_text(lease: Lease) -> None:
+    commit(lease, [spoken("good morning")], None)
+    commit(lease, [replace(final(0, ""), end=2.0)], None)
+    assert (stored(lease), Caption.objects.get().is_open) == ([(2, 1, "")], False)
