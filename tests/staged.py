@@ -46,9 +46,14 @@ class StagedMeeting:
 
     async def play_until(self, caption: Message) -> None:
         """To its begin, where nobody speaks, so that nothing waits for a pause; returns when there are new captions."""
-        before = len(self.reader.captions)
+        before = self._complete
         await self._play(round((caption["start"] - BREATH_S) * FRAMES_PER_S))
-        await until(lambda: len(self.reader.captions) > before)
+        await until(lambda: self._complete > before)
+
+    @property
+    def _complete(self) -> int:
+        """Captions that grow no more: a summary is of these."""
+        return sum(not caption.get("open") for caption in self.reader.captions.values())
 
     async def play_almost_all(self) -> None:
         """But for one frame: when that is acknowledged, the meeting may end."""
