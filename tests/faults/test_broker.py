@@ -70,7 +70,8 @@ async def test_frames_that_the_broker_lost_are_counted_as_missing_and_captions_g
             texts = [caption["text"] for caption in transcript]
             expected = [caption["text"] for caption in clip.captions]
             assert texts[:2] == expected[:2]
-            assert texts[-2:] == expected[-2:]
+            # What was sent while the broker was dying is lost too.
+            assert texts[-1:] == expected[-1:]
 
 
 class BrowsersHost(Host):
