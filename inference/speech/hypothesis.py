@@ -68,7 +68,9 @@ class HypothesisBuffer:
         for block in SequenceMatcher(None, before, now, autojunk=False).get_matching_blocks():
             repeated.update(range(block.b, block.b + block.size))
         unsure = (
-            place for place, word in enumerate(words) if word.probability < self._policy.sure and place not in repeated
+            place
+            for place, word in enumerate(words)
+            if word.end > limit and word.probability < self._policy.sure and place not in repeated
         )
         return next(unsure, len(words))
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from meetings.models.locked_deletion import LockedDeletion
 from meetings.models.meetings import Meeting
 
 
@@ -22,7 +23,7 @@ class EndedSignIn(models.Model):
         return self.name
 
 
-class ApiToken(models.Model):
+class ApiToken(LockedDeletion):
     """A user's API token. It is shown once; only its digest is stored."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
@@ -74,7 +75,7 @@ def new_webhook_secret() -> str:
     return f"whsec_{secrets.token_urlsafe(24)}"
 
 
-class Webhook(models.Model):
+class Webhook(LockedDeletion):
     """A user's address that is notified when a meeting or a summary is ready."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhooks")

@@ -8,12 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models, transaction
+from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from meetings.models.locked_deletion import LockedDeletion
 from meetings.text import one_line
 
 MAX_VOCABULARY = 2_000
@@ -46,21 +47,7 @@ class State(models.TextChoices):
     ENDED = "ended", gettext_lazy("Ended")
 
 
-class MeetingQuerySet(models.QuerySet["Meeting"]):
-    """Meetings that are deleted with their rows locked."""
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the meetings and what belongs to them.
-
-        Django collects what belongs to a row before its transaction. A caption that a worker stored in between would
-        belong to nothing.
-        """
-        with transaction.atomic():
-            list(self.order_by().select_for_update().values_list("pk", flat=True))
-            return super().delete()
-
-
-class Meeting(models.Model):
+class Meeting(LockedDeletion):
     """A meeting: the host's settings, and how far its audio is captioned."""
 
     id = models.CharField(primary_key=True, max_length=32, default=new_meeting_id, editable=False)
@@ -158,20 +145,12 @@ class Meeting(models.Model):
     )
     missing_s = models.FloatField(default=0.0, editable=False, help_text="Seconds the host's browser could not keep.")
 
-    objects = MeetingQuerySet.as_manager()
-
     class Meta:
         verbose_name, verbose_name_plural = gettext_lazy("meeting"), gettext_lazy("meetings")
         ordering = ("-created_at",)
 
     def __str__(self) -> str:
         return self.title
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the meeting with its row locked, as `MeetingQuerySet.delete` does."""
-        with transaction.atomic():
-            Meeting.objects.select_for_update().filter(pk=self.pk).first()
-            return super().delete(*args, **kwargs)
 
     def clean(self) -> None:
         """Take out of the title what nobody sees, and what makes it read as another one."""

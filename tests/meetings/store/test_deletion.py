@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -13,7 +14,9 @@ import redis.asyncio
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
 from django.db import connection, transaction
+from django.db.models.deletion import Collector
 from django.test import Client
 from django.utils import timezone
 
@@ -22,7 +25,7 @@ from meetings.broker.client import connect
 from meetings.broker.embedded import EmbeddedBroker
 from meetings.broker.reader_languages import languages_key
 from meetings.export import results
-from meetings.models import Caption, Meeting, Speaker, State, Summary, Tombstone, Translation, Upload
+from meetings.models import ApiToken, Caption, Meeting, Speaker, State, Summary, Tombstone, Translation, Upload, Webhook
 from meetings.search.finding import find
 from meetings.search.postgresql import PostgresIndex
 from meetings.search.sqlite import SqliteIndex
@@ -239,3 +242,23 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     while not condition():
         assert time.monotonic() < deadline, told()
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", ["row", "rows"])
+@pytest.mark.parametrize("model", [Meeting, ApiToken, Webhook])
+def test_what_belongs_to_a_row_is_collected_under_its_lock(
+    monkeypatch: pytest.MonkeyPatch, model: type[Meeting | ApiToken | Webhook], way: str
+) -> None:
+    """Else a caption, a job or a delivery that comes in between would belong to nothing."""
+    fields = {} if model is Meeting else {"user": User.objects.create_user("ana")}
+    row = model.objects.create(**fields)
+    collect, is_locked = Collector.collect, []
+
+    def collected(self: Collector, *args: Any, **kwargs: Any) -> None:
+        is_locked.append(connection.in_atomic_block)
+        collect(self, *args, **kwargs)
+
+    monkeypatch.setattr(Collector, "collect", collected)
+    (row if way == "row" else model.objects.filter(pk=row.pk)).delete()
+    assert set(is_locked) == {True}
+    assert not model.objects.exists()
